@@ -1,0 +1,133 @@
+// Strips a descriptor set down to what generated code needs.
+import { create, isFieldSet } from "@bufbuild/protobuf";
+import {
+  type DescriptorProto,
+  type EnumDescriptorProto,
+  EnumOptionsSchema,
+  type FieldDescriptorProto,
+  FieldOptionsSchema,
+  type FileDescriptorProto,
+  MessageOptionsSchema,
+} from "@bufbuild/protobuf/wkt";
+
+/**
+ * Returns the files that declare something and are reachable from a root file through field and
+ * method types, in the given (topological) order, stripped of options and extensions.
+ *
+ * Kept of all options is only what changes the wire or the shape: `map_entry`, `packed`,
+ * `allow_alias`. Annotations (udpa, xds, validate, google.api) and the imports they needed go.
+ */
+export function pruneDescriptors(
+  files: readonly FileDescriptorProto[],
+  isRoot: (name: string) => boolean,
+): FileDescriptorProto[] {
+  const declaredIn = new Map<string, string>();
+  for (const file of files) {
+    for (const name of declaredTypes(file)) {
+      declaredIn.set(name, file.name);
+    }
+  }
+  const byName = new Map(files.map((file) => [file.name, file]));
+  for (const file of files) {
+    stripFile(file);
+    const used = new Set(usedTypes(file).map((type) => declaredIn.get(type)));
+    used.delete(file.name);
+    file.dependency = files.map((other) => other.name).filter((name) => used.has(name));
+  }
+  const reached = new Set<string>();
+  const queue = files.map((file) => file.name).filter(isRoot);
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    if (!reached.has(name)) {
+      reached.add(name);
+      queue.push(...(byName.get(name)?.dependency ?? []));
+    }
+  }
+  return files.filter((file) => reached.has(file.name) && declaredTypes(file).length + file.service.length > 0);
+}
+
+function stripFile(file: FileDescriptorProto): void {
+  delete file.options;
+  delete file.sourceCodeInfo;
+  file.publicDependency = [];
+  file.weakDependency = [];
+  file.extension = [];
+  file.messageType.forEach(stripMessage);
+  file.enumType.forEach(stripEnum);
+  for (const service of file.service) {
+    delete service.options;
+    for (const method of service.method) {
+      delete method.options;
+    }
+  }
+}
+
+function stripMessage(message: DescriptorProto): void {
+  const isMapEntry = message.options?.mapEntry === true;
+  delete message.options;
+  if (isMapEntry) {
+    message.options = create(MessageOptionsSchema, { mapEntry: true });
+  }
+  message.extension = [];
+  message.extensionRange = [];
+  message.reservedRange = [];
+  message.reservedName = [];
+  for (const oneof of message.oneofDecl) {
+    delete oneof.options;
+  }
+  message.field.forEach(stripField);
+  message.nestedType.forEach(stripMessage);
+  message.enumType.forEach(stripEnum);
+}
+
+function stripField(field: FieldDescriptorProto): void {
+  const options = field.options;
+  delete field.options;
+  if (options !== undefined && isFieldSet(options, FieldOptionsSchema.field.packed)) {
+    field.options = create(FieldOptionsSchema, { packed: options.packed });
+  }
+}
+
+function stripEnum(type: EnumDescriptorProto): void {
+  const allowAlias = type.options?.allowAlias === true;
+  delete type.options;
+  if (allowAlias) {
+    type.options = create(EnumOptionsSchema, { allowAlias });
+  }
+  type.reservedRange = [];
+  type.reservedName = [];
+  for (const value of type.value) {
+    delete value.options;
+  }
+}
+
+/** Fully qualified names, with the leading dot that `type_name` has. */
+function declaredTypes(file: FileDescriptorProto): string[] {
+  const prefix = file.package === "" ? "" : `.${file.package}`;
+  return [
+    ...file.enumType.map((type) => `${prefix}.${type.name}`),
+    ...file.messageType.flatMap((message) => declaredInMessage(message, prefix)),
+  ];
+}
+
+function declaredInMessage(message: DescriptorProto, prefix: string): string[] {
+  const name = `${prefix}.${message.name}`;
+  return [
+    name,
+    ...message.enumType.map((type) => `${name}.${type.name}`),
+    ...message.nestedType.flatMap((nested) => declaredInMessage(nested, name)),
+  ];
+}
+
+function usedTypes(file: FileDescriptorProto): string[] {
+  return [
+    ...file.messageType.flatMap(usedInMessage),
+    ...file.service.flatMap((service) => service.method.flatMap((method) => [method.inputType, method.outputType])),
+  ];
+}
+
+function usedInMessage(message: DescriptorProto): string[] {
+  return [
+    ...message.field.map((field) => field.typeName).filter((name) => name !== ""),
+    ...message.nestedType.flatMap(usedInMessage),
+  ];
+}
