@@ -1,0 +1,75 @@
+import type { Provenance } from "./address.ts";
+import type { EndpointsConfig } from "./endpoints.ts";
+import type { UpstreamTlsConfig } from "./tls.ts";
+
+/** Circuit-breaker limits of the DEFAULT priority; Envoy's defaults (1024, 1024, 1024, 3) are filled in. */
+export interface ClusterLimits {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+}
+
+/** `tcp_keepalive`; undefined members: the operating system's. */
+export interface TcpKeepalive {
+  readonly probes: number | undefined;
+  readonly timeSeconds: number | undefined;
+  readonly intervalSeconds: number | undefined;
+}
+
+/** One of `transport_socket_matches`: the first whose `metadata` is a subset of the endpoint's `envoy.transport_socket_match` wins. */
+export interface TransportMatchConfig {
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** undefined: plaintext. */
+  readonly tls: UpstreamTlsConfig | undefined;
+}
+
+/** `filter_metadata["istio"].services[]`: the services this cluster stands for, for metric labels. */
+export interface ServiceReference {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/** `envoy.config.cluster.v3.Cluster`. */
+export interface ClusterConfig {
+  readonly name: string;
+  readonly type: "static" | "strict_dns" | "logical_dns" | "eds";
+  /** For `eds`: the assignment's name (the cluster's own name when Envoy's `service_name` is empty). */
+  readonly edsServiceName: string;
+  readonly lb: "round_robin" | "least_request" | "random";
+  readonly leastRequestChoices: number;
+  /** Exponent on active requests when weights differ; 1.0 by default. */
+  readonly leastRequestBias: number;
+  /** Percent of healthy endpoints below which all are used; Envoy's 50 is filled in, Istio sends 0. */
+  readonly healthyPanicThreshold: number;
+  readonly connectTimeoutMs: number;
+  readonly perConnectionBufferBytes: number;
+  readonly limits: ClusterLimits;
+  /** 0: no limit. */
+  readonly maxRequestsPerConnection: number;
+  /** Idle time of a pooled connection; 0: never; Envoy's default of 1 h is filled in. */
+  readonly idleTimeoutMs: number;
+  readonly maxConnectionDurationMs: number;
+  readonly tcpKeepalive: TcpKeepalive | undefined;
+  readonly transport: {
+    /** `transport_socket`; undefined: plaintext. */
+    readonly default: UpstreamTlsConfig | undefined;
+    readonly matches: readonly TransportMatchConfig[];
+  };
+  /** `load_assignment`; undefined for `eds`. For the DNS types `address.host` may be a name. */
+  readonly inlineEndpoints: EndpointsConfig | undefined;
+  readonly dns: {
+    readonly refreshMs: number;
+    readonly failureBaseMs: number;
+    readonly failureMaxMs: number;
+    readonly respectTtl: boolean;
+    readonly family: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
+  };
+  readonly services: readonly ServiceReference[];
+  readonly protocol: "http1";
+  /** HTTP/1.1 upstream: request trailers may be sent. */
+  readonly enableTrailers: boolean;
+  readonly provenance: Provenance | undefined;
+}

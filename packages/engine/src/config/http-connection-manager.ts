@@ -1,0 +1,106 @@
+import type { AccessLogConfig } from "./access-log.ts";
+import type { CidrRange } from "./address.ts";
+import type { FaultConfig } from "./fault.ts";
+import type { RbacFilterConfig } from "./rbac.ts";
+import type { RouteTableConfig } from "./route.ts";
+
+/** `heddle.v1.PeerMetadata.local`: this workload, as told to peers in `baggage` and used for metric labels. */
+export interface PeerMetadata {
+  readonly workload: string;
+  readonly namespace: string;
+  readonly canonicalService: string;
+  readonly canonicalRevision: string;
+  readonly app: string;
+  readonly version: string;
+  readonly cluster: string;
+  readonly principal: string;
+}
+
+/** One entry of `http_filters`. `name` is what `typed_per_filter_config` refers to. The router stands last. */
+export type HttpFilterConfig =
+  | { readonly kind: "rbac"; readonly name: string; readonly disabled: boolean; readonly rbac: RbacFilterConfig }
+  | { readonly kind: "fault"; readonly name: string; readonly disabled: boolean; readonly fault: FaultConfig }
+  | {
+      readonly kind: "standard-metrics";
+      readonly name: string;
+      readonly disabled: boolean;
+      readonly reporter: "source" | "destination";
+    }
+  | {
+      readonly kind: "peer-metadata";
+      readonly name: string;
+      readonly disabled: boolean;
+      readonly direction: "inbound" | "outbound";
+      readonly local: PeerMetadata | undefined;
+    }
+  | {
+      readonly kind: "router";
+      readonly name: string;
+      readonly disabled: false;
+      /** No `x-envoy-*` headers are added (`x-envoy-upstream-service-time` and its like). */
+      readonly suppressEnvoyHeaders: boolean;
+    };
+
+/** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. A timeout of 0 is "none". */
+export interface HttpConnectionManagerConfig {
+  readonly statPrefix: string;
+  readonly codec: "auto" | "http1";
+  /** RDS name; exactly one of this and `routeTable` is set. */
+  readonly routeTableName: string | undefined;
+  readonly routeTable: RouteTableConfig | undefined;
+  readonly serverName: string;
+  readonly serverHeader: "overwrite" | "append-if-absent" | "pass-through";
+  /** `scheme_header_transformation.scheme_to_overwrite`; empty: none. */
+  readonly schemeOverwrite: "" | "http" | "https";
+  readonly useRemoteAddress: boolean;
+  readonly xffTrustedHops: number;
+  readonly skipXffAppend: boolean;
+  /** Value of `via` on requests and responses; empty: none. */
+  readonly via: string;
+  /** undefined: Envoy's default ranges (RFC 1918 and RFC 4193, loopback not included). */
+  readonly internalCidrs: readonly CidrRange[] | undefined;
+  readonly generateRequestId: boolean;
+  readonly preserveExternalRequestId: boolean;
+  readonly alwaysSetRequestIdInResponse: boolean;
+  readonly forwardClientCert: "sanitize" | "forward-only" | "append-forward" | "sanitize-set" | "always-forward-only";
+  readonly setCurrentClientCert: {
+    readonly subject: boolean;
+    readonly cert: boolean;
+    readonly chain: boolean;
+    readonly dns: boolean;
+    readonly uri: boolean;
+  };
+  readonly normalizePath: boolean;
+  readonly mergeSlashes: boolean;
+  readonly escapedSlashes: "keep" | "reject" | "unescape-and-redirect" | "unescape-and-forward";
+  readonly underscores: "allow" | "reject" | "drop";
+  readonly stripPort: "none" | "matching" | "any";
+  readonly stripTrailingHostDot: boolean;
+  readonly appendXForwardedPort: boolean;
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly requestTimeoutMs: number;
+  readonly requestHeadersTimeoutMs: number;
+  readonly streamIdleTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxRequestsPerConnection: number;
+  readonly maxConnectionDurationMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly drainTimeoutMs: number;
+  readonly delayedCloseTimeoutMs: number;
+  /** Whether a malformed request ends only its stream (Envoy's `stream_error_on_invalid_http_message`). */
+  readonly streamErrorOnInvalidMessage: boolean;
+  /** `proxy_100_continue`: pass 100-continue through instead of answering it here. */
+  readonly proxy100Continue: boolean;
+  readonly http1: {
+    readonly acceptHttp10: boolean;
+    readonly defaultHost: string;
+    readonly enableTrailers: boolean;
+    readonly allowAbsoluteUrl: boolean;
+  };
+  /** Upgrade tokens that are allowed, lower-case (`websocket`). */
+  readonly upgrades: readonly string[];
+  readonly filters: readonly HttpFilterConfig[];
+  readonly accessLogs: readonly AccessLogConfig[];
+  readonly flushAccessLogOnNewRequest: boolean;
+}

@@ -1,0 +1,14 @@
+export type * from "./access-log.ts";
+export type * from "./address.ts";
+export type * from "./cluster.ts";
+export type * from "./endpoints.ts";
+export type * from "./fault.ts";
+export type * from "./header-mutation.ts";
+export type * from "./http-connection-manager.ts";
+export type * from "./listener.ts";
+export type * from "./rbac.ts";
+export type * from "./route.ts";
+export type { SecretConfig, TransferredSecret } from "./secret.ts";
+export { secretFromTransfer, secretToTransfer } from "./secret.ts";
+export type * from "./string-match.ts";
+export type * from "./tls.ts";

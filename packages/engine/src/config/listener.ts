@@ -1,0 +1,69 @@
+import type { AccessLogConfig } from "./access-log.ts";
+import type { CidrRange, Provenance, SocketAddress } from "./address.ts";
+import type { HttpConnectionManagerConfig } from "./http-connection-manager.ts";
+import type { RbacFilterConfig } from "./rbac.ts";
+import type { DownstreamTlsConfig } from "./tls.ts";
+
+/** `envoy.config.listener.v3.FilterChainMatch`. Empty lists, empty strings and undefined match everything. */
+export interface FilterChainMatchConfig {
+  readonly destinationPort: number | undefined;
+  readonly prefixRanges: readonly CidrRange[];
+  /** Lower-case; `*.suffix` is a wildcard. */
+  readonly serverNames: readonly string[];
+  readonly transportProtocol: "" | "tls" | "raw_buffer";
+  readonly applicationProtocols: readonly string[];
+  readonly directSourcePrefixRanges: readonly CidrRange[];
+  readonly sourceType: "any" | "same-ip-or-loopback" | "external";
+  readonly sourcePrefixRanges: readonly CidrRange[];
+  readonly sourcePorts: readonly number[];
+}
+
+/** `envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`. */
+export interface TcpProxyConfig {
+  readonly statPrefix: string;
+  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  /** 0: none; Envoy's default of 1 h is filled in. */
+  readonly idleTimeoutMs: number;
+  readonly maxConnectAttempts: number;
+  readonly maxDownstreamConnectionDurationMs: number;
+  readonly accessLogs: readonly AccessLogConfig[];
+}
+
+export interface FilterChainConfig {
+  /** Unique in its listener; the loader names unnamed chains `<listener>#<index>`. */
+  readonly name: string;
+  readonly match: FilterChainMatchConfig;
+  /** undefined: plaintext. */
+  readonly tls: DownstreamTlsConfig | undefined;
+  /** `transport_socket_connect_timeout`; 0: Envoy's default, none. */
+  readonly tlsHandshakeTimeoutMs: number;
+  /** Evaluated in order before the terminal filter sees a byte. */
+  readonly networkRbac: readonly RbacFilterConfig[];
+  readonly terminal:
+    | { readonly kind: "http"; readonly http: HttpConnectionManagerConfig }
+    | { readonly kind: "tcp"; readonly tcp: TcpProxyConfig };
+  readonly provenance: Provenance | undefined;
+}
+
+export type ListenerFilterKind = "tls_inspector" | "http_inspector" | "original_dst";
+
+/** `envoy.config.listener.v3.Listener`. */
+export interface ListenerConfig {
+  readonly name: string;
+  readonly addresses: readonly SocketAddress[];
+  readonly direction: "inbound" | "outbound" | "unspecified";
+  readonly statPrefix: string;
+  readonly bindToPort: boolean;
+  /** undefined: the runtime's own. */
+  readonly tcpBacklog: number | undefined;
+  readonly perConnectionBufferBytes: number;
+  readonly listenerFilters: readonly ListenerFilterKind[];
+  /** 0: wait for ever; Envoy's default of 15 s is filled in. */
+  readonly listenerFiltersTimeoutMs: number;
+  /** After the timeout go on with what is known instead of closing. */
+  readonly continueOnListenerFiltersTimeout: boolean;
+  readonly filterChains: readonly FilterChainConfig[];
+  readonly defaultFilterChain: FilterChainConfig | undefined;
+  readonly accessLogs: readonly AccessLogConfig[];
+  readonly provenance: Provenance | undefined;
+}
