@@ -1,0 +1,15 @@
+export { compileAccessLogFormat, istioJsonFormat, istioTextFormat } from "./access-log/format.ts";
+export type { AccessLogFormat, AccessLogFormatConfig, CompiledFormat, JsonFormat } from "./access-log/format.ts";
+export { emptyAccessLogRecord } from "./access-log/record.ts";
+export type { AccessLogRecord, HeaderLookup } from "./access-log/record.ts";
+export { envoyStats, formatEnvoyStats, formatEnvoyStatsJson } from "./metrics/envoy-stats-text.ts";
+export type { EnvoyStat } from "./metrics/envoy-stats-text.ts";
+export { MetricReader } from "./metrics/metric-reader.ts";
+export type { SeriesValues } from "./metrics/metric-reader.ts";
+export { CounterHandle, GaugeHandle, HistogramHandle, MetricWriter } from "./metrics/metric-writer.ts";
+export type { MetricWriterOptions } from "./metrics/metric-writer.ts";
+export { formatPrometheus, prometheusContentType } from "./metrics/prometheus-text.ts";
+export { cellsOf, defaultBounds } from "./metrics/series.ts";
+export type { Labels, MetricFamily, MetricKind, SeriesAnnouncement } from "./metrics/series.ts";
+export { StandardMetrics, TrafficMetrics, unknownWorkload } from "./metrics/standard-metrics.ts";
+export type { TrafficEnds, WorkloadLabels } from "./metrics/standard-metrics.ts";

@@ -1,0 +1,68 @@
+import { seriesKey } from "./metric-writer.ts";
+import type { Labels, MetricFamily, SeriesAnnouncement } from "./series.ts";
+import { cellsOf } from "./series.ts";
+
+/** One series as it is now, summed over all writers. */
+export interface SeriesValues {
+  readonly family: MetricFamily;
+  readonly labels: Labels;
+  readonly dotted: string;
+  /** As in `SeriesAnnouncement`: one value, or for a histogram the buckets (not cumulative) and then the sum. */
+  readonly cells: Float64Array;
+}
+
+interface Series {
+  readonly announcement: SeriesAnnouncement;
+  readonly sources: { readonly cells: Float64Array; readonly offset: number }[];
+}
+
+/**
+ * Reads what any number of `MetricWriter`s write, in this thread or in others. Series of the same name and labels are
+ * added up; those of a worker that has ended stay, so that counters never go back while the process lives.
+ */
+export class MetricReader {
+  readonly #families = new Map<string, Map<string, Series>>();
+  readonly #views = new Map<SharedArrayBuffer, Float64Array>();
+
+  /** Takes note of a series. The `announce` callback of a writer, or what arrived by `postMessage`. */
+  add(announcement: SeriesAnnouncement): void {
+    const { family, labels, buffer, offset } = announcement;
+    let cells = this.#views.get(buffer);
+    if (cells === undefined) this.#views.set(buffer, (cells = new Float64Array(buffer)));
+    let members = this.#families.get(family.name);
+    if (members === undefined) this.#families.set(family.name, (members = new Map()));
+    const key = seriesKey(family.name, labels);
+    const known = members.get(key);
+    if (known === undefined) members.set(key, { announcement, sources: [{ cells, offset }] });
+    else known.sources.push({ cells, offset });
+  }
+
+  /** All series, grouped by metric, metrics by name. A snapshot: the cells are copies. */
+  read(): SeriesValues[][] {
+    const names = [...this.#families.keys()].sort();
+    return names.map((name) => [...this.#families.get(name)!.values()].map((series) => sum(series)));
+  }
+
+  /** The sum over all series of a metric whose labels contain `wanted`; 0 when there is none. Histograms: the count. */
+  total(name: string, wanted: Readonly<Record<string, string>> = {}): number {
+    let total = 0;
+    for (const series of this.#families.get(name)?.values() ?? []) {
+      const { labels, family } = series.announcement;
+      const own = new Map(labels);
+      if (!Object.entries(wanted).every(([label, value]) => own.get(label) === value)) continue;
+      const { cells } = sum(series);
+      const counted = family.kind === "histogram" ? cells.subarray(0, cells.length - 1) : cells;
+      for (const cell of counted) total += cell;
+    }
+    return total;
+  }
+}
+
+function sum(series: Series): SeriesValues {
+  const { family, labels, dotted } = series.announcement;
+  const cells = new Float64Array(cellsOf(family));
+  for (const source of series.sources) {
+    for (let index = 0; index < cells.length; index++) cells[index]! += source.cells[source.offset + index]!;
+  }
+  return { family, labels, dotted, cells };
+}
