@@ -1,0 +1,13 @@
+export { compareAge } from "./age.ts";
+export type { Finding, ResourceIdentity, Severity, SourceLocation } from "./finding.ts";
+export { describeIdentity, describePlace } from "./finding.ts";
+export { clusterDomain, compareHostSpecificity, hostCovers, resolveHost, serviceHost } from "./hosts.ts";
+export type * from "./kinds/authorization-policy/spec.ts";
+export type * from "./kinds/destination-rule/spec.ts";
+export type * from "./kinds/local-mesh/spec.ts";
+export { localMeshDefaults } from "./kinds/local-mesh/spec.ts";
+export type * from "./kinds/peer-authentication/spec.ts";
+export type * from "./kinds/selector.ts";
+export type * from "./kinds/virtual-service/spec.ts";
+export type { KnownService, SetOptions } from "./options.ts";
+export type * from "./resource.ts";
