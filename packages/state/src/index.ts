@@ -1,0 +1,2 @@
+export { moveAside, prepareStateDirectory, readStateFile, replaceFile, writeStateFile } from "./state-file.ts";
+export type { StateFileContent } from "./state-file.ts";

@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, chmodSync, statSync } from "node:fs";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/**
+ * What a state file turned out to be. `newer` must stop the process from writing there: an older Heddle would
+ * destroy what a newer one wrote (design §5, "State on disk").
+ */
+export type StateFileContent =
+  | { kind: "read"; payload: Buffer }
+  | { kind: "absent" }
+  | { kind: "newer"; formatVersion: number }
+  | { kind: "corrupt"; reason: string; movedTo: string };
+
+interface Header {
+  heddleState: string;
+  formatVersion: number;
+  sha256: string;
+}
+
+/** Longest first line that is read as a header: a foreign file is not searched for a line end. */
+const maxHeaderBytes = 512;
+
+/**
+ * Replaces a file so that a reader sees the old content or the new, whole: write beside it, fsync, rename, fsync
+ * the directory. Mode 0600.
+ *
+ * @param name what the file holds, checked when it is read
+ */
+export async function writeStateFile(path: string, name: string, formatVersion: number, payload: Buffer): Promise<void> {
+  const header: Header = { heddleState: name, formatVersion, sha256: sha256(payload) };
+  await replaceFile(path, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), payload]));
+}
+
+/** The atomic half of `writeStateFile`, for files in a format of their own. */
+export async function replaceFile(path: string, content: Buffer | string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = await open(temporary, "w", 0o600);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  const directory = await open(dirname(path), "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/**
+ * Reads a file that `writeStateFile` wrote. One that cannot be trusted (no header, wrong checksum, another name) is
+ * moved to `<path>.corrupt-<time>` and reported, so that it can be rebuilt and still be looked at.
+ *
+ * @param formatVersion the newest format that the caller understands
+ * @param wallMs epoch milliseconds, for the name of a file moved aside
+ */
+export async function readStateFile(
+  path: string,
+  name: string,
+  formatVersion: number,
+  wallMs: number,
+): Promise<StateFileContent> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { kind: "absent" };
+    throw error;
+  }
+  const lineEnd = bytes.subarray(0, maxHeaderBytes).indexOf(0x0a);
+  const header = lineEnd < 0 ? undefined : parseHeader(bytes.toString("utf8", 0, lineEnd));
+  if (header === undefined) return moveAside(path, "it has no state file header", wallMs);
+  if (header.heddleState !== name) return moveAside(path, `it holds ${header.heddleState}, not ${name}`, wallMs);
+  if (header.formatVersion > formatVersion) return { kind: "newer", formatVersion: header.formatVersion };
+  const payload = bytes.subarray(lineEnd + 1);
+  if (sha256(payload) !== header.sha256) return moveAside(path, "its checksum does not match", wallMs);
+  return { kind: "read", payload };
+}
+
+/** Takes an unusable file out of the way of the one that will replace it. */
+export async function moveAside(path: string, reason: string, wallMs: number): Promise<StateFileContent> {
+  const movedTo = `${path}.corrupt-${new Date(wallMs).toISOString().replaceAll(":", "-")}`;
+  await rename(path, movedTo);
+  return { kind: "corrupt", reason, movedTo };
+}
+
+/** Makes the directory, or tightens the one that is there: it holds a private key. */
+export function prepareStateDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
+}
+
+function parseHeader(line: string): Header | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    // Not JSON is not a header: the caller says so.
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const { heddleState, formatVersion, sha256: checksum } = value as Record<string, unknown>;
+  if (typeof heddleState !== "string" || typeof formatVersion !== "number" || typeof checksum !== "string") return undefined;
+  return { heddleState, formatVersion, sha256: checksum };
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
