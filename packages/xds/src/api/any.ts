@@ -8,8 +8,8 @@ export function typeUrlOf(schema: DescMessage): string {
 }
 
 /** Packs a message, or what `create` accepts for it, for a `typed_config` or a resource. */
-export function packAny<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc> | MessageInitShape<Desc>): Any {
-  return anyPack(schema, create(schema, message as MessageInitShape<Desc>));
+export function packAny<Desc extends DescMessage>(schema: Desc, message: MessageInitShape<Desc>): Any {
+  return anyPack(schema, create(schema, message));
 }
 
 /**
