@@ -1,0 +1,11 @@
+export type * from "./config/index.ts";
+export type * from "./bind/connection.ts";
+export type * from "./bind/headers.ts";
+export * from "./bind/snapshot.ts";
+export type * from "./bind/types.ts";
+export * from "./steps/action.ts";
+export type * from "./steps/decision-trace.ts";
+export * from "./steps/live-state.ts";
+export type * from "./steps/outcome.ts";
+export * from "./steps/request-record.ts";
+export * from "./steps/signatures.ts";

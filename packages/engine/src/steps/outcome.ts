@@ -1,0 +1,17 @@
+import type { ErrorCode } from "@heddle/core";
+
+/** What went wrong with an attempt, as `@heddle/upstream` reports it. */
+export interface AttemptFailure {
+  readonly code: ErrorCode;
+  /** Request bytes handed to the socket; 0 makes any retry safe. */
+  readonly bytesWritten: number;
+  readonly reusedConnection: boolean;
+  readonly responseStarted: boolean;
+  readonly transportFailure: string;
+}
+
+/** How a request ended, once. `status` 0: no response was sent. */
+export interface RequestOutcome {
+  readonly status: number;
+  readonly code: ErrorCode | "";
+}
