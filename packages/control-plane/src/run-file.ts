@@ -1,0 +1,69 @@
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { replaceFile } from "@heddle/state";
+
+/** Where a running control plane of a folder is found: `<folder>/.heddle/run.json`, mode 0600 (design §5). */
+export interface RunFile {
+  readonly formatVersion: 1;
+  readonly pid: number;
+  /** Epoch milliseconds. */
+  readonly startTimeMs: number;
+  /** host:port of the admin API (HTTP on loopback). */
+  readonly adminAddress: string;
+  /** host:port of xDS and certificate signing (TLS). */
+  readonly xdsAddress: string;
+  /** Bearer token of the admin API. */
+  readonly token: string;
+}
+
+export const stateFolderName = ".heddle";
+
+export function runFilePath(stateDir: string): string {
+  return join(stateDir, "run.json");
+}
+
+export async function writeRunFile(stateDir: string, run: RunFile): Promise<void> {
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await replaceFile(runFilePath(stateDir), `${JSON.stringify(run, undefined, 2)}\n`);
+}
+
+export async function removeRunFile(stateDir: string): Promise<void> {
+  await rm(runFilePath(stateDir), { force: true });
+}
+
+export type FoundRun =
+  | { readonly kind: "found"; readonly path: string; readonly run: RunFile }
+  | { readonly kind: "absent" }
+  | { readonly kind: "unreadable"; readonly path: string; readonly reason: string };
+
+/** Reads the run file of one state directory. */
+export async function readRunFile(stateDir: string): Promise<FoundRun> {
+  const path = runFilePath(stateDir);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { kind: "absent" };
+    return { kind: "unreadable", path, reason: error instanceof Error ? error.message : String(error) };
+  }
+  try {
+    const run = JSON.parse(text) as Partial<RunFile>;
+    if (run.formatVersion !== 1) {
+      return { kind: "unreadable", path, reason: `format version ${String(run.formatVersion)} is not known to this Heddle` };
+    }
+    if (typeof run.adminAddress !== "string" || typeof run.token !== "string" || typeof run.pid !== "number") {
+      return { kind: "unreadable", path, reason: "adminAddress, token or pid is missing" };
+    }
+    return { kind: "found", path, run: run as RunFile };
+  } catch {
+    return { kind: "unreadable", path, reason: "it is not JSON" };
+  }
+}
+
+/** Looks for a running mesh from `folder` upward. */
+export async function findRun(folder: string): Promise<FoundRun> {
+  for (let current = resolve(folder); ; current = dirname(current)) {
+    const found = await readRunFile(join(current, stateFolderName));
+    if (found.kind !== "absent" || dirname(current) === current) return found;
+  }
+}
