@@ -1,0 +1,51 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** The one list of what system tests and benchmarks need beside npm packages: command → Debian package. */
+export const systemPackages: Readonly<Record<string, string>> = {
+  wrk: "wrk",
+  h2load: "nghttp2-client",
+  nginx: "nginx",
+  haproxy: "haproxy",
+  curl: "curl",
+  openssl: "openssl",
+};
+
+/** @returns a line for each command that is missing and could not be installed */
+export function installSystemPackages(): string[] {
+  const missing = Object.keys(systemPackages).filter((command) => !isOnPath(command));
+  if (missing.length === 0) return [];
+  const reason = installProblem(missing.map((command) => systemPackages[command] ?? command));
+  return missing
+    .filter((command) => !isOnPath(command))
+    .map(
+      (command) =>
+        `${command} (Debian package ${systemPackages[command]}): ${reason ?? "the package lacks the command"}`,
+    );
+}
+
+/** @returns why nothing was installed, undefined when apt-get says that it did */
+function installProblem(packages: string[]): string | undefined {
+  if (!isOnPath("apt-get")) return "this system has no apt-get";
+  if (process.getuid?.() !== 0) return "installing needs root";
+  console.log(`installing ${packages.join(", ")}`);
+  // A test starts its own nginx on a port of its own: the service that the package would start is not wanted.
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  for (const args of [["update"], ["install", "--yes", "--no-install-recommends", ...packages]]) {
+    const { status, stderr } = spawnSync("apt-get", ["--quiet", ...args], { env, stdio: ["ignore", "ignore", "pipe"] });
+    if (status !== 0) return `apt-get ${args[0]} failed: ${stderr.toString().trim().split("\n").at(-1)}`;
+  }
+  return undefined;
+}
+
+function isOnPath(command: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, command), constants.X_OK);
+      return true;
+    } catch {
+      return false; // not there
+    }
+  });
+}
