@@ -1,0 +1,12 @@
+export type { Clock, RandomSource } from "./clock.ts";
+export { Drain } from "./drain.ts";
+export { formatDuration, parseDuration } from "./duration.ts";
+export type { ErrorCode, ErrorEntry, ErrorSource, ResponseFlag, RetryRule } from "./error-codes.ts";
+export { errorCodes, errorEntry, isErrorCode } from "./error-codes.ts";
+export type { Closeable, LifecycleReport, LifecycleState } from "./lifecycle.ts";
+export { Lifecycle } from "./lifecycle.ts";
+export type { LogFields, Logger, LogLevel } from "./logger.ts";
+export { isLogged, logLevels, parseLogLevel, silentLogger } from "./logger.ts";
+export { Secret } from "./secret.ts";
+export type { TimerHandle, TimerTarget } from "./timer-wheel.ts";
+export { TimerWheel } from "./timer-wheel.ts";
