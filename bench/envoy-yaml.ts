@@ -1,0 +1,129 @@
+import type { Site, Topology } from "./peer.ts";
+
+/** Ports of one run. `inner` is the second hop's listener. */
+export interface Ports {
+  readonly outer: number;
+  readonly inner: number;
+  readonly outerAdmin: number;
+  readonly innerAdmin: number;
+}
+
+const identity = "spiffe://cluster.local/ns/default/sa/bench";
+
+/**
+ * One bootstrap in Envoy's format, served by Envoy and by Heddle alike: routes by header, prefix and default, so that
+ * routing is on; statistics are on in both by default.
+ */
+export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site, ports: Ports): string {
+  const isTwoHops = topology === "two-hops";
+  const services = topology === "thousand-services" ? 1000 : 0;
+  const listenPort = hop === "outer" ? ports.outer : ports.inner;
+  const upstreamPort = isTwoHops && hop === "outer" ? ports.inner : site.backendPort;
+  const root = {
+    node: { id: `bench-${hop}`, cluster: "bench" },
+    admin: { address: address(hop === "outer" ? ports.outerAdmin : ports.innerAdmin) },
+    static_resources: {
+      listeners: [
+        {
+          name: "ingress",
+          address: address(listenPort),
+          filter_chains: [
+            {
+              ...(isTwoHops && hop === "inner" ? { transport_socket: downstreamTls(site) } : {}),
+              filters: [connectionManager(services)],
+            },
+          ],
+        },
+      ],
+      clusters: [
+        cluster("backend", upstreamPort, isTwoHops && hop === "outer" ? { transport_socket: upstreamTls(site) } : {}),
+        ...Array.from({ length: services }, (_, index) => cluster(`service-${index}`, site.backendPort, {})),
+      ],
+    },
+  };
+  return JSON.stringify(root);
+}
+
+function address(port: number): object {
+  return { socket_address: { address: "127.0.0.1", port_value: port } };
+}
+
+function connectionManager(services: number): object {
+  const routes = [
+    { name: "canary", match: { prefix: "/", headers: [{ name: "x-canary", string_match: { exact: "yes" } }] }, route: { cluster: "backend" } },
+    { name: "api", match: { prefix: "/api/" }, route: { cluster: "backend", timeout: "5s" } },
+    { name: "default", match: { prefix: "/" }, route: { cluster: "backend", timeout: "15s" } },
+  ];
+  return {
+    name: "envoy.filters.network.http_connection_manager",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+      stat_prefix: "ingress",
+      codec_type: "HTTP1",
+      use_remote_address: true,
+      route_config: {
+        name: "local",
+        virtual_hosts: [
+          ...Array.from({ length: services }, (_, index) => ({
+            name: `service-${index}`,
+            domains: [`service-${index}.example`],
+            routes: [{ match: { prefix: "/" }, route: { cluster: `service-${index}` } }],
+          })),
+          { name: "all", domains: ["*"], routes },
+        ],
+      },
+      http_filters: [
+        {
+          name: "envoy.filters.http.router",
+          typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+        },
+      ],
+    },
+  };
+}
+
+function cluster(name: string, port: number, more: object): object {
+  return {
+    name,
+    type: "STATIC",
+    connect_timeout: "5s",
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+    },
+    ...more,
+  };
+}
+
+function commonTls(site: Site): object {
+  return {
+    tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
+    tls_certificates: [{ certificate_chain: { filename: site.tls.certificate }, private_key: { filename: site.tls.key } }],
+    validation_context: {
+      trusted_ca: { filename: site.tls.ca },
+      match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: identity } }],
+    },
+  };
+}
+
+function downstreamTls(site: Site): object {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+      require_client_certificate: true,
+      common_tls_context: commonTls(site),
+    },
+  };
+}
+
+function upstreamTls(site: Site): object {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+      sni: "bench.example",
+      common_tls_context: commonTls(site),
+    },
+  };
+}

