@@ -1,0 +1,57 @@
+import type { Certificate } from "./certificate.ts";
+import { parseCertificatesPem, sha256Hex } from "./certificate.ts";
+
+/** The roots that one validation context trusts, read once per epoch and looked up by subject. */
+export class TrustAnchors {
+  readonly certificates: readonly Certificate[];
+  /** Changes exactly when the set of roots changes, whatever their order or the text around them. */
+  readonly fingerprint: string;
+  readonly #bySubject = new Map<string, Certificate[]>();
+
+  constructor(certificates: readonly Certificate[]) {
+    this.certificates = certificates;
+    const hashes: string[] = [];
+    for (const certificate of certificates) {
+      hashes.push(sha256Hex(certificate.der));
+      const sameName = this.#bySubject.get(certificate.subjectKey);
+      if (sameName === undefined) this.#bySubject.set(certificate.subjectKey, [certificate]);
+      else sameName.push(certificate);
+    }
+    this.fingerprint = sha256Hex(Buffer.from([...new Set(hashes)].sort().join("\n"), "latin1"));
+  }
+
+  /** undefined when the PEM holds no certificate, or one that cannot be read: half a bundle would be a different trust decision. */
+  static fromPem(pem: string): TrustAnchors | undefined {
+    const certificates = parseCertificatesPem(pem);
+    return certificates === undefined ? undefined : new TrustAnchors(certificates);
+  }
+
+  bySubject(subjectKey: string): readonly Certificate[] {
+    return this.#bySubject.get(subjectKey) ?? [];
+  }
+}
+
+/** Intermediates kept per pool; a mesh has a handful. */
+const maxKnownIntermediates = 64;
+
+/**
+ * Intermediates of chains that were verified before, one pool per trust epoch. A resumed TLS session carries the peer's leaf alone (neither OpenSSL's
+ * tickets nor its serialised sessions hold the chain), so the path is rebuilt with these. They are only steps on a path: every signature, date and
+ * revocation along it is checked again, and a path still has to end at an anchor.
+ */
+export class KnownIntermediates {
+  readonly #bySubject = new Map<string, Certificate[]>();
+  #size = 0;
+
+  bySubject(subjectKey: string): readonly Certificate[] {
+    return this.#bySubject.get(subjectKey) ?? [];
+  }
+
+  add(certificate: Certificate): void {
+    const sameName = this.#bySubject.get(certificate.subjectKey) ?? [];
+    if (this.#size >= maxKnownIntermediates || sameName.some((known) => known.der.equals(certificate.der))) return;
+    sameName.push(certificate);
+    this.#bySubject.set(certificate.subjectKey, sameName);
+    this.#size += 1;
+  }
+}
