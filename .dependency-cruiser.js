@@ -157,7 +157,7 @@ export default {
     // Type-only imports count: a type that crosses a border is a dependency, too.
     tsPreCompilationDeps: true,
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "(^|/)(dist|testdata)/" },
+    exclude: { path: "^(packages|examples)/(?!.*node_modules/).*/(dist|testdata)/" },
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["import", "node", "default"],
