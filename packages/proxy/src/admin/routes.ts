@@ -1,0 +1,161 @@
+import { parseLogLevel } from "@heddle/core";
+import { envoyStats, formatEnvoyStats, formatEnvoyStatsJson, formatPrometheus, prometheusContentType } from "@heddle/telemetry";
+import type { AdminReply, AdminRoute } from "./server.ts";
+import type { AdminSource, CertificateView, ClusterView, ListenerView } from "./source.ts";
+
+/** Everything that the admin port can do, in the order in which `/help` lists it. Paths and answers are Envoy's. */
+export function adminRoutes(source: AdminSource): AdminRoute[] {
+  return [
+    { path: "/ready", method: "GET", help: "200 LIVE when the proxy serves, else 503 and its state", handle: () => ready(source) },
+    { path: "/server_info", method: "GET", help: "version, state and command line", handle: () => json(source.serverInfo()) },
+    { path: "/stats", method: "GET", help: "counters and gauges; ?filter=<regex>, ?usedonly, ?format=json|prometheus", handle: (query) => stats(source, query) },
+    { path: "/stats/prometheus", method: "GET", help: "all metrics for Prometheus", handle: () => prometheus(source) },
+    {
+      path: "/config_dump",
+      method: "GET",
+      help: "configuration in force; ?include_eds adds endpoints",
+      handle: (query) => json({ configs: source.configDump(query.has("include_eds")) }),
+    },
+    { path: "/clusters", method: "GET", help: "clusters and their endpoints; ?format=json", handle: (query) => clusters(source, query) },
+    { path: "/listeners", method: "GET", help: "listeners and their addresses; ?format=json", handle: (query) => listeners(source, query) },
+    { path: "/certs", method: "GET", help: "certificates and their validity", handle: () => certificates(source) },
+    { path: "/certs/renew", method: "POST", help: "get a new certificate now", handle: () => renew(source) },
+    { path: "/logging", method: "POST", help: "show or change (?level=<level>) the log level", handle: (query) => logging(source, query) },
+    { path: "/drain_listeners", method: "POST", help: "stop accepting; open requests are finished", handle: () => act(() => source.drainListeners()) },
+    { path: "/quitquitquit", method: "POST", help: "drain and exit", handle: () => act(() => source.quit()) },
+  ];
+}
+
+function ready(source: AdminSource): AdminReply {
+  const state = source.state();
+  return { status: state === "LIVE" ? 200 : 503, body: `${state}\n` };
+}
+
+function stats(source: AdminSource, query: URLSearchParams): AdminReply {
+  const format = query.get("format");
+  if (format === "prometheus") return prometheus(source);
+  let wanted = envoyStats(source.metrics.read());
+  const filter = query.get("filter");
+  if (filter !== null) {
+    let pattern: RegExp;
+    try {
+      pattern = new RegExp(filter, "u");
+    } catch (error) {
+      return { status: 400, body: `Invalid regex: ${(error as Error).message}\n` };
+    }
+    wanted = wanted.filter((stat) => pattern.test(stat.name));
+  }
+  if (query.has("usedonly")) wanted = wanted.filter((stat) => stat.value !== 0);
+  if (format === "json") return { status: 200, body: formatEnvoyStatsJson(wanted), contentType: "application/json" };
+  return { status: 200, body: formatEnvoyStats(wanted) };
+}
+
+function prometheus(source: AdminSource): AdminReply {
+  return { status: 200, body: formatPrometheus(source.metrics.read()), contentType: prometheusContentType };
+}
+
+async function clusters(source: AdminSource, query: URLSearchParams): Promise<AdminReply> {
+  const views = await source.clusters();
+  if (query.get("format") === "json") return json({ cluster_statuses: views.map(clusterStatus) });
+  return { status: 200, body: views.map(clusterText).join("") };
+}
+
+/** `envoy.admin.v3.ClusterStatus`. */
+function clusterStatus(view: ClusterView): object {
+  return {
+    name: view.name,
+    added_via_api: view.addedViaApi,
+    circuit_breakers: { thresholds: [view.limits] },
+    host_statuses: view.endpoints.map((endpoint) => ({
+      address: { socket_address: splitAddress(endpoint.address) },
+      stats: Object.entries(endpoint.stats).map(([name, value]) => ({ name, value: String(value) })),
+      health_status: { eds_health_status: endpoint.health.toUpperCase() },
+      weight: endpoint.weight,
+      hostname: endpoint.hostname,
+      priority: endpoint.priority,
+      locality: { region: endpoint.region, zone: endpoint.zone, sub_zone: endpoint.subZone },
+    })),
+  };
+}
+
+/** Envoy's text form: `cluster::address::key::value`, a line each. */
+function clusterText(view: ClusterView): string {
+  const lines = Object.entries(view.limits).map(([key, value]) => `${view.name}::default_priority::${key}::${value}`);
+  lines.push(`${view.name}::added_via_api::${view.addedViaApi}`);
+  for (const endpoint of view.endpoints) {
+    const prefix = `${view.name}::${endpoint.address}`;
+    for (const [key, value] of Object.entries(endpoint.stats)) lines.push(`${prefix}::${key}::${value}`);
+    lines.push(
+      `${prefix}::hostname::${endpoint.hostname}`,
+      `${prefix}::health_flags::${endpoint.health === "healthy" ? "healthy" : `/failed_eds_health (${endpoint.health})`}`,
+      `${prefix}::weight::${endpoint.weight}`,
+      `${prefix}::region::${endpoint.region}`,
+      `${prefix}::zone::${endpoint.zone}`,
+      `${prefix}::sub_zone::${endpoint.subZone}`,
+      `${prefix}::priority::${endpoint.priority}`,
+    );
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function listeners(source: AdminSource, query: URLSearchParams): AdminReply {
+  const views = source.listeners();
+  if (query.get("format") === "json") return json({ listener_statuses: views.map(listenerStatus) });
+  const lines = views.flatMap((view) => view.addresses.map(({ host, port }) => `${view.name}::${formatHost(host)}:${port}\n`));
+  return { status: 200, body: lines.join("") };
+}
+
+function listenerStatus(view: ListenerView): object {
+  const addresses = view.addresses.map(({ host, port }) => ({ socket_address: { address: host, port_value: port } }));
+  return { name: view.name, local_address: addresses[0], additional_local_addresses: addresses.slice(1) };
+}
+
+function certificates(source: AdminSource): AdminReply {
+  const chains = source.certificates().map(({ ca, chain }) => ({ ca_cert: ca.map(certificate), cert_chain: chain.map(certificate) }));
+  return json({ certificates: chains });
+}
+
+/** `envoy.admin.v3.CertificateDetails`. */
+function certificate(view: CertificateView): object {
+  return {
+    path: view.path,
+    serial_number: view.serialNumber,
+    subject_alt_names: view.subjectAltNames.map((name) => (name.includes("://") ? { uri: name } : { dns: name })),
+    days_until_expiration: String(Math.max(0, Math.floor((view.expirationMs - Date.now()) / 86_400_000))),
+    valid_from: new Date(view.validFromMs).toISOString(),
+    expiration_time: new Date(view.expirationMs).toISOString(),
+  };
+}
+
+async function renew(source: AdminSource): Promise<AdminReply> {
+  const result = await source.renewCertificate();
+  return result.ok ? { status: 200, body: "OK\n" } : { status: 503, body: `${result.reason}\n` };
+}
+
+function logging(source: AdminSource, query: URLSearchParams): AdminReply {
+  const text = query.get("level");
+  if (text !== null) {
+    const level = parseLogLevel(text);
+    if (level === undefined) return { status: 400, body: `unknown level "${text}": debug, info, warning, error or off\n` };
+    source.setLogLevel(level);
+  }
+  return { status: 200, body: `active loggers:\n  heddle: ${source.logLevel()}\n` };
+}
+
+function act(action: () => void): AdminReply {
+  action();
+  return { status: 200, body: "OK\n" };
+}
+
+function json(value: unknown): AdminReply {
+  return { status: 200, body: `${JSON.stringify(value, null, 1)}\n`, contentType: "application/json" };
+}
+
+function splitAddress(address: string): object {
+  const colon = address.lastIndexOf(":");
+  return { address: address.slice(0, colon).replace(/^\[|\]$/g, ""), port_value: Number(address.slice(colon + 1)) };
+}
+
+function formatHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,112 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { isIP } from "node:net";
+import type { Closeable, Logger } from "@heddle/core";
+
+/** What an admin route answers. */
+export interface AdminReply {
+  readonly status: number;
+  readonly body: string;
+  /** Default: text/plain. */
+  readonly contentType?: string;
+}
+
+export interface AdminRoute {
+  readonly path: string;
+  /** `POST` for everything that changes something: a link or an image must not be able to (Envoy demands the same). */
+  readonly method: "GET" | "POST";
+  readonly help: string;
+  handle(query: URLSearchParams): AdminReply | Promise<AdminReply>;
+}
+
+const longestRequestMs = 10_000;
+
+/**
+ * The admin port. It runs on the main thread with the runtime's own HTTP server, since nothing about it is on the
+ * request path. Whoever reaches it owns the proxy, so besides listening on loopback it refuses what a web page in a
+ * browser on this host could send: names in `Host` (DNS rebinding) and foreign origins.
+ */
+export class AdminServer implements Closeable {
+  readonly #server: Server;
+  readonly #routes: readonly AdminRoute[];
+  readonly #logger: Logger;
+
+  constructor(routes: readonly AdminRoute[], logger: Logger) {
+    this.#routes = routes;
+    this.#logger = logger;
+    this.#server = createServer({ requestTimeout: longestRequestMs }, (request, response) => {
+      void this.#answer(request, response);
+    });
+    this.#server.on("error", (error) => logger.error("the admin port failed", { error }));
+  }
+
+  /** Accepts on a listening descriptor that this process owns from now on. */
+  listen(fd: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ fd }, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    request.resume();
+    request.on("error", () => response.destroy());
+    response.on("error", () => request.destroy());
+    let reply: AdminReply;
+    try {
+      reply = await this.#route(request);
+    } catch (error) {
+      this.#logger.error("an admin request failed", { path: request.url, error });
+      reply = { status: 500, body: "internal error: see the proxy's log\n" };
+    }
+    response.writeHead(reply.status, {
+      "content-type": reply.contentType ?? "text/plain; charset=UTF-8",
+      "cache-control": "no-cache, max-age=0",
+      "x-content-type-options": "nosniff",
+      ...(reply.status === 405 ? { allow: "POST" } : {}),
+    });
+    response.end(request.method === "HEAD" ? undefined : reply.body);
+  }
+
+  #route(request: IncomingMessage): AdminReply | Promise<AdminReply> {
+    const host = request.headers.host ?? "";
+    if (!isAddress(host)) {
+      return { status: 403, body: `Host "${host}" is not allowed: use the IP address or localhost\n` };
+    }
+    const origin = request.headers.origin;
+    if (origin !== undefined && origin !== `http://${host}`) return { status: 403, body: `Origin "${origin}" is not allowed\n` };
+    const url = URL.parse(request.url ?? "/", "http://admin");
+    if (url === null) return { status: 400, body: "the request target cannot be read\n" };
+    if (url.pathname === "/" || url.pathname === "/help") return { status: 200, body: this.#help() };
+    const route = this.#routes.find((candidate) => candidate.path === url.pathname);
+    if (route === undefined) return { status: 404, body: `invalid path. admin commands are:\n${this.#help()}` };
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    // As in Envoy, reading by POST is allowed; changing by GET is not.
+    if (route.method === "POST" ? method !== "POST" : method !== "GET" && method !== "POST") {
+      return { status: 405, body: `Method ${request.method} not allowed, ${route.method} required.\n` };
+    }
+    return route.handle(url.searchParams);
+  }
+
+  #help(): string {
+    const width = Math.max(...this.#routes.map((route) => route.path.length));
+    return this.#routes.map((route) => `  ${route.path.padEnd(width)}  ${route.help}${route.method === "POST" ? " (POST)" : ""}\n`).join("");
+  }
+}
+
+/** Rebinding needs a name that the attacker controls: addresses and `localhost` are safe whatever we listen on. */
+function isAddress(host: string): boolean {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:]+))(?::\d+)?$/.exec(host);
+  if (match === null) return false;
+  const name = match[1] ?? match[2] ?? "";
+  return name.toLowerCase() === "localhost" || isIP(name) !== 0;
+}

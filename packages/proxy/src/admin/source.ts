@@ -1,0 +1,57 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import type { LogLevel } from "@heddle/core";
+import type { MetricReader } from "@heddle/telemetry";
+
+export type ServerState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
+
+export interface ListenerView {
+  readonly name: string;
+  /** What it is really bound to: the port where 0 was configured. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+}
+
+export interface EndpointView {
+  readonly address: string;
+  readonly hostname: string;
+  readonly weight: number;
+  readonly priority: number;
+  readonly health: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+  /** Envoy's per-host statistics: cx_active, rq_total, rq_error and so on. */
+  readonly stats: Readonly<Record<string, number>>;
+}
+
+export interface ClusterView {
+  readonly name: string;
+  readonly addedViaApi: boolean;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly endpoints: readonly EndpointView[];
+}
+
+export interface CertificateView {
+  readonly path: string;
+  readonly serialNumber: string;
+  readonly subjectAltNames: readonly string[];
+  readonly validFromMs: number;
+  readonly expirationMs: number;
+}
+
+/** What the admin port shows and changes; the running proxy provides it. */
+export interface AdminSource {
+  readonly metrics: MetricReader;
+  state(): ServerState;
+  serverInfo(): Record<string, JsonValue>;
+  /** Configuration as Envoy's `/config_dump` shows it, secrets already redacted. */
+  configDump(includeEndpoints: boolean): JsonValue[];
+  clusters(): Promise<readonly ClusterView[]>;
+  listeners(): readonly ListenerView[];
+  certificates(): readonly { readonly ca: readonly CertificateView[]; readonly chain: readonly CertificateView[] }[];
+  logLevel(): LogLevel;
+  setLogLevel(level: LogLevel): void;
+  drainListeners(): void;
+  quit(): void;
+  /** Asks for a new certificate now. Resolves when it serves; says why not. */
+  renewCertificate(): Promise<{ readonly ok: true } | { readonly ok: false; readonly reason: string }>;
+}

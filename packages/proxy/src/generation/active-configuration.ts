@@ -1,0 +1,202 @@
+import type {
+  ClusterConfig,
+  ConfigDelta,
+  DownstreamTlsConfig,
+  EndpointsConfig,
+  ListenerConfig,
+  ResourceDelta,
+  RouteTableConfig,
+  SecretConfig,
+  SecretRef,
+  UpstreamTlsConfig,
+} from "@heddle/engine";
+
+/** A secret with the place that it came from: the same name may stand at several. */
+export interface SourcedSecret {
+  readonly source: SecretRef["source"];
+  readonly secret: SecretConfig;
+}
+
+/** Accepted resources: what was set and what is gone. Absent kinds are untouched. */
+export interface ResourceChange {
+  readonly listeners?: ResourceDelta<ListenerConfig>;
+  readonly clusters?: ResourceDelta<ClusterConfig>;
+  readonly routeTables?: ResourceDelta<RouteTableConfig>;
+  readonly endpoints?: ResourceDelta<EndpointsConfig>;
+  readonly secrets?: { readonly set: readonly SourcedSecret[]; readonly remove: readonly Pick<SecretRef, "source" | "name">[] };
+}
+
+/** What the workers must be told. */
+export interface ActiveChange {
+  readonly delta: ConfigDelta;
+  readonly secrets: NonNullable<ResourceChange["secrets"]>;
+}
+
+/** Envoy's `initial_fetch_timeout`: a resource waits no longer for what it refers to. */
+const warmingMs = 15_000;
+
+export function secretKey(ref: Pick<SecretRef, "source" | "name">): string {
+  return `${ref.source}/${ref.name}`;
+}
+
+/**
+ * Decides which of the accepted resources serve. As in Envoy, a cluster warms until its endpoints and secrets are there,
+ * and a listener until its routes and secrets are: until then the version before it goes on serving, and a listener
+ * that has none is not bound. What waits longer than 15 seconds serves as it is.
+ */
+export class ActiveConfiguration {
+  readonly #listeners = new Map<string, ListenerConfig>();
+  readonly #clusters = new Map<string, ClusterConfig>();
+  readonly #routeTables = new Map<string, RouteTableConfig>();
+  readonly #endpoints = new Map<string, EndpointsConfig>();
+  readonly #secrets = new Map<string, SourcedSecret>();
+  readonly #activeListeners = new Map<string, ListenerConfig>();
+  readonly #activeClusters = new Map<string, ClusterConfig>();
+  /** Accepted and not yet active, with the time until which each may wait. */
+  readonly #warming = new Map<ListenerConfig | ClusterConfig, number>();
+
+  get listeners(): ReadonlyMap<string, ListenerConfig> {
+    return this.#activeListeners;
+  }
+
+  get clusters(): ReadonlyMap<string, ClusterConfig> {
+    return this.#activeClusters;
+  }
+
+  /** Names of what does not serve yet, for the log and for readiness. */
+  get warming(): { listeners: string[]; clusters: string[] } {
+    const isWarming = (config: ListenerConfig | ClusterConfig): boolean => this.#warming.has(config);
+    return {
+      listeners: [...this.#listeners.values()].filter(isWarming).map((config) => config.name),
+      clusters: [...this.#clusters.values()].filter(isWarming).map((config) => config.name),
+    };
+  }
+
+
+  /** @param nowMs monotonic */
+  apply(change: ResourceChange, nowMs: number): ActiveChange {
+    merge(this.#routeTables, change.routeTables, (table) => table.name);
+    merge(this.#endpoints, change.endpoints, (endpoints) => endpoints.clusterName);
+    for (const sourced of change.secrets?.set ?? []) {
+      this.#secrets.set(secretKey({ source: sourced.source, name: sourced.secret.name }), sourced);
+    }
+    for (const ref of change.secrets?.remove ?? []) this.#secrets.delete(secretKey(ref));
+    this.#accept(this.#listeners, this.#activeListeners, change.listeners, nowMs);
+    this.#accept(this.#clusters, this.#activeClusters, change.clusters, nowMs);
+    const clusters = this.#settle(this.#clusters, this.#activeClusters, change.clusters, (config) => this.#clusterMisses(config), nowMs);
+    const listeners = this.#settle(this.#listeners, this.#activeListeners, change.listeners, (config) => this.#listenerMisses(config), nowMs);
+    return {
+      delta: {
+        ...(clusters === undefined ? {} : { clusters }),
+        ...(change.endpoints === undefined ? {} : { endpoints: change.endpoints }),
+        ...(change.routeTables === undefined ? {} : { routeTables: change.routeTables }),
+        ...(listeners === undefined ? {} : { listeners }),
+      },
+      secrets: change.secrets ?? { set: [], remove: [] },
+    };
+  }
+
+  /** Everything that serves, for a worker that starts. */
+  everything(): ActiveChange {
+    return {
+      delta: {
+        clusters: { set: [...this.#activeClusters.values()], remove: [] },
+        endpoints: { set: [...this.#endpoints.values()], remove: [] },
+        routeTables: { set: [...this.#routeTables.values()], remove: [] },
+        listeners: { set: [...this.#activeListeners.values()], remove: [] },
+      },
+      secrets: { set: [...this.#secrets.values()], remove: [] },
+    };
+  }
+
+  hasSecret(ref: Pick<SecretRef, "source" | "name">): boolean {
+    return this.#secrets.has(secretKey(ref));
+  }
+
+  get secrets(): Iterable<SourcedSecret> {
+    return this.#secrets.values();
+  }
+
+  #accept<T extends ListenerConfig | ClusterConfig>(
+    wanted: Map<string, T>,
+    active: Map<string, T>,
+    delta: ResourceDelta<T> | undefined,
+    nowMs: number,
+  ): void {
+    for (const config of delta?.set ?? []) {
+      const replaced = wanted.get(config.name);
+      const since = replaced === undefined ? undefined : this.#warming.get(replaced);
+      if (replaced !== undefined) this.#warming.delete(replaced);
+      wanted.set(config.name, config);
+      // Frequent updates must not keep the first version from ever serving.
+      this.#warming.set(config, active.has(config.name) ? nowMs + warmingMs : (since ?? nowMs + warmingMs));
+    }
+    for (const name of delta?.remove ?? []) {
+      const removed = wanted.get(name);
+      if (removed !== undefined) this.#warming.delete(removed);
+      wanted.delete(name);
+    }
+  }
+
+  #settle<T extends ListenerConfig | ClusterConfig>(
+    wanted: Map<string, T>,
+    active: Map<string, T>,
+    delta: ResourceDelta<T> | undefined,
+    misses: (config: T) => boolean,
+    nowMs: number,
+  ): ResourceDelta<T> | undefined {
+    const set: T[] = [];
+    for (const config of wanted.values()) {
+      const until = this.#warming.get(config);
+      if (until === undefined || (nowMs < until && misses(config))) continue;
+      this.#warming.delete(config);
+      active.set(config.name, config);
+      set.push(config);
+    }
+    const remove = (delta?.remove ?? []).filter((name) => active.delete(name));
+    return set.length === 0 && remove.length === 0 ? undefined : { set, remove };
+  }
+
+  #clusterMisses(cluster: ClusterConfig): boolean {
+    if (cluster.type === "eds" && !this.#endpoints.has(cluster.edsServiceName)) return true;
+    return clusterSecrets(cluster).some((ref) => !this.hasSecret(ref));
+  }
+
+  #listenerMisses(listener: ListenerConfig): boolean {
+    if (routeTableNames(listener).some((name) => !this.#routeTables.has(name))) return true;
+    return listenerSecrets(listener).some((ref) => !this.hasSecret(ref));
+  }
+}
+
+function merge<T>(map: Map<string, T>, delta: ResourceDelta<T> | undefined, nameOf: (config: T) => string): void {
+  for (const config of delta?.set ?? []) map.set(nameOf(config), config);
+  for (const name of delta?.remove ?? []) map.delete(name);
+}
+
+function chainsOf(listener: ListenerConfig): ListenerConfig["filterChains"] {
+  return listener.defaultFilterChain === undefined ? listener.filterChains : [...listener.filterChains, listener.defaultFilterChain];
+}
+
+function routeTableNames(listener: ListenerConfig): string[] {
+  return chainsOf(listener).flatMap((chain) =>
+    chain.terminal.kind === "http" && chain.terminal.http.routeTableName !== undefined ? [chain.terminal.http.routeTableName] : [],
+  );
+}
+
+function listenerSecrets(listener: ListenerConfig): SecretRef[] {
+  return chainsOf(listener).flatMap((chain) => tlsSecrets(chain.tls));
+}
+
+function clusterSecrets(cluster: ClusterConfig): SecretRef[] {
+  return [cluster.transport.default, ...cluster.transport.matches.map((match) => match.tls)].flatMap((tls) => tlsSecrets(tls));
+}
+
+/** The secrets that a TLS context refers to: certificate and trust anchors. */
+export function tlsSecrets(tls: DownstreamTlsConfig | UpstreamTlsConfig | undefined): SecretRef[] {
+  if (tls === undefined) return [];
+  const refs: SecretRef[] = [];
+  if (tls.common.certificate !== undefined) refs.push(tls.common.certificate);
+  const anchors = tls.common.validation?.trustedCa;
+  if (anchors !== undefined && "name" in anchors) refs.push(anchors);
+  return refs;
+}

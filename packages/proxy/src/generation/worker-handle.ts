@@ -1,0 +1,132 @@
+import { Worker } from "node:worker_threads";
+import type { Logger, LogLevel } from "@heddle/core";
+import type { SeriesAnnouncement } from "@heddle/telemetry";
+import type { ClusterView } from "../admin/source.ts";
+import type { WorkerCommand, WorkerReport, WorkerSetup } from "../worker/messages.ts";
+
+/** Heartbeats are looked at this often. */
+export const heartbeatCheckMs = 1_000;
+/** Checks without a beat after which a worker counts as stalled. Counting checks, not time, forgives a suspended host. */
+const stalledChecks = 10;
+
+const workerEntry = new URL(`../worker/entry${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+
+export interface WorkerEvents {
+  readonly onSeries: (announcements: readonly SeriesAnnouncement[]) => void;
+  /** The worker is gone, or stalled and was ended; it will do nothing more. */
+  readonly onGone: (reason: string) => void;
+}
+
+type Configure = Omit<Extract<WorkerCommand, { type: "configure" }>, "type" | "sequence">;
+
+/** One traffic worker as the main thread sees it. */
+export class WorkerHandle {
+  readonly index: number;
+  readonly #worker: Worker;
+  readonly #heartbeat: Int32Array;
+  readonly #logger: Logger;
+  readonly #events: WorkerEvents;
+  readonly #configuring = new Map<number, (problem: string | undefined) => void>();
+  readonly #describing = new Map<number, (clusters: readonly ClusterView[]) => void>();
+  readonly #watchdog: NodeJS.Timeout;
+  #sequence = 0;
+  #lastBeat = 0;
+  #silentChecks = 0;
+  #isGone = false;
+  #onDrained: () => void = () => {};
+
+  constructor(index: number, logger: Logger, logLevel: LogLevel, events: WorkerEvents) {
+    this.index = index;
+    this.#logger = logger;
+    this.#events = events;
+    const heartbeat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    this.#heartbeat = new Int32Array(heartbeat);
+    const setup: WorkerSetup = { index, logLevel, heartbeat };
+    this.#worker = new Worker(workerEntry, { workerData: setup, name: `traffic-${index}` });
+    this.#worker.on("message", (report: WorkerReport) => this.#onReport(report));
+    this.#worker.on("error", (error) => {
+      logger.error("a traffic worker crashed", { worker: index, error: error.stack ?? error.message });
+    });
+    this.#worker.on("exit", (code) => this.#onExit(`it ended with code ${code}`));
+    this.#watchdog = setInterval(() => this.#check(), heartbeatCheckMs);
+  }
+
+  /** Resolves when the worker serves it, with what could not be done. A worker that dies meanwhile resolves it, too. */
+  configure(configuration: Configure): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      if (this.#isGone) return resolve(undefined);
+      const sequence = ++this.#sequence;
+      this.#configuring.set(sequence, resolve);
+      this.#send({ type: "configure", sequence, ...configuration });
+    });
+  }
+
+  describe(): Promise<readonly ClusterView[]> {
+    return new Promise((resolve) => {
+      if (this.#isGone) return resolve([]);
+      const requestId = ++this.#sequence;
+      this.#describing.set(requestId, resolve);
+      this.#send({ type: "describe", requestId });
+    });
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#send({ type: "log-level", level });
+  }
+
+  /** Resolves when the last connection is gone, or the worker is. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isGone) return resolve();
+      this.#onDrained = resolve;
+      this.#send({ type: "drain" });
+    });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #send(command: WorkerCommand): void {
+    this.#worker.postMessage(command);
+  }
+
+  #onReport(report: WorkerReport): void {
+    switch (report.type) {
+      case "configured":
+        this.#configuring.get(report.sequence)?.(report.problem);
+        this.#configuring.delete(report.sequence);
+        return;
+      case "series":
+        return this.#events.onSeries(report.announcements);
+      case "described":
+        this.#describing.get(report.requestId)?.(report.clusters);
+        this.#describing.delete(report.requestId);
+        return;
+      case "drained":
+        return this.#onDrained();
+    }
+  }
+
+  #check(): void {
+    const beat = Atomics.load(this.#heartbeat, 0);
+    this.#silentChecks = beat === this.#lastBeat ? this.#silentChecks + 1 : 0;
+    this.#lastBeat = beat;
+    if (this.#silentChecks < stalledChecks) return;
+    this.#logger.error("a traffic worker does not answer and is replaced", { worker: this.index, silentMs: this.#silentChecks * heartbeatCheckMs });
+    void this.#worker.terminate();
+    this.#onExit("it stalled");
+  }
+
+  #onExit(reason: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    clearInterval(this.#watchdog);
+    for (const resolve of this.#configuring.values()) resolve(undefined);
+    for (const resolve of this.#describing.values()) resolve([]);
+    this.#configuring.clear();
+    this.#describing.clear();
+    this.#onDrained();
+    this.#events.onGone(reason);
+  }
+}

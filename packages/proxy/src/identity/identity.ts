@@ -1,0 +1,40 @@
+import { X509Certificate } from "node:crypto";
+import { Secret } from "@heddle/core";
+
+/** This proxy's own certificate and key: an X.509-SVID. */
+export interface Identity {
+  /** `spiffe://…` */
+  readonly uri: string;
+  /** Leaf first, then intermediates; without the root. PEM. */
+  readonly chainPem: string;
+  readonly privateKeyPem: Secret<string>;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly serialNumber: string;
+}
+
+/** Reads a chain and its key; says why they are no identity. */
+export function readIdentity(
+  chainPem: string,
+  privateKeyPem: string,
+): { identity: Identity; problem: undefined } | { identity: undefined; problem: string } {
+  let leaf: X509Certificate;
+  try {
+    leaf = new X509Certificate(chainPem);
+  } catch (error) {
+    return { identity: undefined, problem: `the certificate cannot be read: ${(error as Error).message}` };
+  }
+  const uri = /(?:^|, )URI:([^,]+)/.exec(leaf.subjectAltName ?? "")?.[1];
+  if (uri === undefined) return { identity: undefined, problem: "the certificate names no SPIFFE URI" };
+  return {
+    problem: undefined,
+    identity: {
+      uri,
+      chainPem,
+      privateKeyPem: new Secret(privateKeyPem),
+      notBeforeMs: leaf.validFromDate.getTime(),
+      notAfterMs: leaf.validToDate.getTime(),
+      serialNumber: leaf.serialNumber,
+    },
+  };
+}

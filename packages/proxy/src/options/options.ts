@@ -1,0 +1,45 @@
+import type { LogLevel } from "@heddle/core";
+
+/** How one proxy is run: what its command line says, and nothing from the bootstrap. */
+export interface ProxyOptions {
+  /** File with the bootstrap, YAML or JSON. */
+  readonly configPath: string | undefined;
+  /** Bootstrap as text instead of a file, as Envoy's `--config-yaml`. */
+  readonly configYaml: string | undefined;
+  /** Directory for key, certificate, trust bundle and last good configuration. */
+  readonly stateDir: string | undefined;
+  readonly ca: CaOptions | undefined;
+  readonly mode: "serve" | "validate";
+  readonly concurrency: number;
+  readonly logLevel: LogLevel;
+  readonly drainTimeMs: number;
+  /** Wins over the bootstrap's `node.id` and `node.cluster`. */
+  readonly serviceNode: string | undefined;
+  readonly serviceCluster: string | undefined;
+}
+
+/** The certificate authority that signs this proxy's certificate. */
+export interface CaOptions {
+  /** host:port */
+  readonly address: string;
+  /** File with the join token; undefined when the state directory already holds a certificate. */
+  readonly tokenFile: string | undefined;
+  /** PEM file with the anchors that the authority's own certificate must chain to. */
+  readonly trustBundleFile: string;
+  /** The SPIFFE URI that the certificate shall carry; undefined: made from the node's metadata. */
+  readonly identity: string | undefined;
+}
+
+/** What a proxy does when its command line says nothing. Five seconds of draining are Istio's. */
+export const defaultOptions: ProxyOptions = {
+  configPath: undefined,
+  configYaml: undefined,
+  stateDir: undefined,
+  ca: undefined,
+  mode: "serve",
+  concurrency: 1,
+  logLevel: "info",
+  drainTimeMs: 5_000,
+  serviceNode: undefined,
+  serviceCluster: undefined,
+};

@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "@heddle/core";
+import { LineLogger } from "../line-logger.ts";
+import type { ProxyOptions } from "../options/options.ts";
+import { RestartBackOff } from "./back-off.ts";
+import { exitCodes, type GenerationMessage, type SupervisorMessage } from "./messages.ts";
+import { SocketTable } from "./socket-table.ts";
+
+/** Time that a generation gets after its own deadline before it is killed. */
+const killGraceMs = 2_000;
+
+/** Built files end in .js, sources in .ts: the generation's entry is the one of its kind. */
+const generationEntry = fileURLToPath(
+  new URL(`../generation/entry${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
+);
+
+/**
+ * Runs one proxy until it is told to stop, and returns the exit code.
+ *
+ * The supervisor owns the listening sockets and imports next to nothing, so that it has no reason to die. The proxy itself
+ * is a child process, a generation; when one crashes the next inherits the sockets, and connections that came in
+ * between wait in the kernel's queue. SIGHUP hands over to a new generation while the old one drains. SIGTERM and SIGINT
+ * drain and end. When the channel to the parent closes, all ends at once.
+ */
+export function runSupervisor(options: ProxyOptions): Promise<number> {
+  return new Supervisor(options).run();
+}
+
+interface Generation {
+  readonly number: number;
+  readonly process: ChildProcess;
+  readonly startedAt: number;
+  isReady: boolean;
+  isRetiring: boolean;
+  /** Set when it said that starting again would not help. */
+  fatalExitCode: number | undefined;
+  killTimer: NodeJS.Timeout | undefined;
+}
+
+class Supervisor {
+  readonly #options: ProxyOptions;
+  readonly #logger: Logger;
+  readonly #sockets = new SocketTable();
+  readonly #backOff = new RestartBackOff(Math.random);
+  readonly #live = new Set<Generation>();
+  #count = 0;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+  #wasEverReady = false;
+  #finish: (exitCode: number) => void = () => {};
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.#logger = new LineLogger("supervisor", options.logLevel);
+  }
+
+  async run(): Promise<number> {
+    const problems = this.#sockets.adopt(process.env["HEDDLE_LISTEN_FDS"] ?? "");
+    for (const problem of problems) this.#logger.error(problem);
+    if (problems.length > 0) {
+      this.#sockets.close();
+      return exitCodes.usage;
+    }
+    const stop = (): void => this.#stop();
+    const renew = (): void => this.#renew();
+    const orphaned = (): void => this.#endAtOnce();
+    process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", renew).on("disconnect", orphaned);
+    try {
+      return await new Promise<number>((resolve) => {
+        this.#finish = resolve;
+        this.#start();
+      });
+    } finally {
+      process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGHUP", renew).off("disconnect", orphaned);
+      clearTimeout(this.#restartTimer);
+      this.#sockets.close();
+    }
+  }
+
+  #start(): void {
+    // The parent's descriptors are held here; their numbers mean nothing in the child.
+    const { HEDDLE_LISTEN_FDS: _inherited, ...environment } = process.env;
+    const child = spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(this.#options)], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      env: environment,
+    });
+    const generation: Generation = {
+      number: ++this.#count,
+      process: child,
+      startedAt: performance.now(),
+      isReady: false,
+      isRetiring: false,
+      fatalExitCode: undefined,
+      killTimer: undefined,
+    };
+    this.#live.add(generation);
+    child.on("message", (message: GenerationMessage) => this.#onMessage(generation, message));
+    child.on("error", (error) => {
+      this.#logger.error("cannot run a proxy generation", { error });
+      if (child.pid === undefined) this.#onExit(generation, "it could not be started");
+    });
+    child.on("exit", (code, signal) => this.#onExit(generation, signal ?? `exit code ${code}`));
+  }
+
+  #onMessage(generation: Generation, message: GenerationMessage): void {
+    switch (message.type) {
+      case "bind":
+        return this.#onBind(generation, message);
+      case "release":
+        // A retiring generation no longer decides which listeners exist.
+        if (!generation.isRetiring) this.#sockets.release(message.key, message.host, message.port);
+        return;
+      case "ready":
+        generation.isReady = true;
+        this.#wasEverReady = true;
+        for (const other of this.#live) if (other.number < generation.number) this.#retire(other);
+        return;
+      case "fatal":
+        generation.fatalExitCode = message.exitCode;
+        return;
+    }
+  }
+
+  #onBind(generation: Generation, message: Extract<GenerationMessage, { type: "bind" }>): void {
+    const { requestId } = message;
+    const result = this.#sockets.take(message.key, message.host, message.port);
+    if (result.socket === undefined) {
+      this.#send(generation, { type: "bind-failed", requestId, code: result.code, message: result.message });
+      return;
+    }
+    const { host, port } = result.socket;
+    result.socket.sendTo(
+      (answer, handle) => generation.process.send(answer, handle, (error) => this.#onSendFailure(generation, error)),
+      { type: "bound", requestId, host, port } satisfies SupervisorMessage,
+    );
+  }
+
+  #send(generation: Generation, message: SupervisorMessage): void {
+    if (generation.process.connected) generation.process.send(message, (error) => this.#onSendFailure(generation, error));
+  }
+
+  #onSendFailure(generation: Generation, error: Error | null): void {
+    // A generation that has just died: its exit is handled as such.
+    if (error !== null) this.#logger.debug("a generation could not be told", { generation: generation.number, error });
+  }
+
+  #onExit(generation: Generation, how: string): void {
+    if (!this.#live.delete(generation)) return;
+    clearTimeout(generation.killTimer);
+    if (this.#isStopping) {
+      if (this.#live.size === 0) this.#finish(exitCodes.fine);
+      return;
+    }
+    if (generation.isRetiring) return;
+    if (generation.fatalExitCode !== undefined && !this.#wasEverReady) {
+      this.#finish(generation.fatalExitCode);
+      return;
+    }
+    // A hand-over that failed leaves the older generation in charge.
+    if (this.#live.size > 0) {
+      this.#logger.error("the new generation ended before it was ready; the old one goes on", { how });
+      return;
+    }
+    const delayMs = this.#backOff.nextDelayMs(performance.now() - generation.startedAt);
+    this.#logger.error("the proxy ended unexpectedly and is started again", { how, delayMs: Math.round(delayMs) });
+    this.#restartTimer = setTimeout(() => this.#start(), delayMs);
+  }
+
+  #renew(): void {
+    if (this.#isStopping || [...this.#live].some((generation) => !generation.isReady)) return;
+    this.#logger.info("handing over to a new generation");
+    this.#start();
+  }
+
+  #retire(generation: Generation): void {
+    if (generation.isRetiring) return;
+    generation.isRetiring = true;
+    const { drainTimeMs } = this.#options;
+    this.#send(generation, { type: "drain", deadlineMs: drainTimeMs });
+    generation.killTimer = setTimeout(() => generation.process.kill("SIGKILL"), drainTimeMs + killGraceMs);
+  }
+
+  #stop(): void {
+    if (this.#isStopping) {
+      // Told twice: the second time means now.
+      for (const generation of this.#live) generation.process.kill("SIGKILL");
+      return;
+    }
+    this.#isStopping = true;
+    clearTimeout(this.#restartTimer);
+    for (const generation of this.#live) this.#retire(generation);
+    if (this.#live.size === 0) this.#finish(exitCodes.fine);
+  }
+
+  #endAtOnce(): void {
+    this.#isStopping = true;
+    for (const generation of this.#live) generation.process.kill("SIGKILL");
+    if (this.#live.size === 0) this.#finish(exitCodes.failed);
+  }
+}
+
+/** Without the notice that `node:ffi`, which duplicates descriptors, is young: what it does is tested at start. */
+const runtimeFlags = ["--disable-warning=ExperimentalWarning"];

@@ -1,0 +1,48 @@
+import type { LogLevel } from "@heddle/core";
+import type { ConfigDelta, SecretRef, TransferredSecret } from "@heddle/engine";
+import type { SeriesAnnouncement } from "@heddle/telemetry";
+import type { ClusterView } from "../admin/source.ts";
+
+/** What a worker is given when it starts. */
+export interface WorkerSetup {
+  readonly index: number;
+  readonly logLevel: LogLevel;
+  /** One Int32 that the worker counts up while it is alive. */
+  readonly heartbeat: SharedArrayBuffer;
+}
+
+/** A listening descriptor for one address of a listener. The worker duplicates it and never closes the original. */
+export interface ListenerSocket {
+  readonly listener: string;
+  readonly host: string;
+  readonly port: number;
+  readonly fd: number;
+}
+
+export interface TransferredSourcedSecret {
+  readonly source: SecretRef["source"];
+  readonly secret: TransferredSecret;
+}
+
+export type WorkerCommand =
+  | {
+      readonly type: "configure";
+      readonly sequence: number;
+      readonly delta: ConfigDelta;
+      readonly secrets: {
+        readonly set: readonly TransferredSourcedSecret[];
+        readonly remove: readonly { readonly source: SecretRef["source"]; readonly name: string }[];
+      };
+      /** Sockets of the listeners in `delta`. */
+      readonly sockets: readonly ListenerSocket[];
+    }
+  | { readonly type: "describe"; readonly requestId: number }
+  | { readonly type: "log-level"; readonly level: LogLevel }
+  /** Accept nothing more; say `connection: close`; report `drained` when the last connection is gone. */
+  | { readonly type: "drain" };
+
+export type WorkerReport =
+  | { readonly type: "configured"; readonly sequence: number; readonly problem: string | undefined }
+  | { readonly type: "series"; readonly announcements: readonly SeriesAnnouncement[] }
+  | { readonly type: "described"; readonly requestId: number; readonly clusters: readonly ClusterView[] }
+  | { readonly type: "drained" };
