@@ -58,6 +58,12 @@ export const findingCodes = {
     text: "The document is nested too deeply, or its aliases unfold to too much.",
     hint: "Write the resource out plainly, without aliases that contain aliases.",
   },
+  HDL0008: {
+    severity: "error",
+    title: "File cannot be read",
+    text: "The file is there, but its text could not be read. What was accepted from it before stays in force.",
+    hint: "Check the file's permissions and that it is a text file in UTF-8.",
+  },
   HDL0010: {
     severity: "error",
     title: "Unknown field",
@@ -169,7 +175,7 @@ export const findingCodes = {
   HDL0034: {
     severity: "warning",
     title: "Policy never matches",
-    text: "A policy without rules matches no request: with ALLOW it denies everything in its scope, with DENY it does nothing.",
+    text: "A DENY policy without rules matches no request and so does nothing. (An ALLOW policy without rules is the usual way to deny everything.)",
     hint: "Add rules; `rules: [{}]` matches every request.",
   },
   HDL0035: {
@@ -246,9 +252,9 @@ export const findingCodes = {
   },
   HDL0112: {
     severity: "warning",
-    title: "Subset defined twice",
-    text: "DestinationRules of one host and namespace are merged, and two of them define the same subset. The oldest one's is used.",
-    hint: "Keep one definition of the subset.",
+    title: "Older DestinationRule wins",
+    text: "DestinationRules of one host and namespace are merged: all of their subsets, and the traffic policy of the oldest that has one. What two of them define is taken from the oldest.",
+    hint: "Keep one definition.",
   },
   HDL0113: {
     severity: "warning",
@@ -261,6 +267,18 @@ export const findingCodes = {
     title: "Older policy wins",
     text: "Several PeerAuthentication policies hold at one level (mesh, namespace, or the same workload). Only the oldest is used.",
     hint: "Keep one policy for each level.",
+  },
+  HDL0115: {
+    severity: "warning",
+    title: "Port that nobody listens on",
+    text: "The condition or setting is for a port that the workloads concerned do not have, so it has no effect.",
+    hint: "Name a port that the message lists.",
+  },
+  HDL0116: {
+    severity: "warning",
+    title: "Unknown caller",
+    text: "A policy names an identity that no workload of the mesh has. An ALLOW rule for it allows nobody, a DENY rule stops nobody.",
+    hint: "Write <trust domain>/ns/<namespace>/sa/<account>, with an account of the mesh.",
   },
   HDL0201: {
     severity: "warning",

@@ -1,3 +1,4 @@
+import { findingCodes } from "./finding-codes.ts";
 import type { FindingCode } from "./finding-codes.ts";
 
 export type Severity = "error" | "warning" | "info";
@@ -43,4 +44,26 @@ export function describeIdentity(resource: ResourceIdentity): string {
 export function describePlace(place: { readonly file?: string; readonly line?: number }): string {
   if (place.file === undefined) return "";
   return place.line === undefined ? place.file : `${place.file}:${place.line}`;
+}
+
+/** The same text for the same resource, for use as a key. */
+export function identityKey(resource: ResourceIdentity): string {
+  return describeIdentity(resource);
+}
+
+/** A finding with its code's severity and, unless the place knows better, its code's hint. */
+export function makeFinding(
+  code: FindingCode,
+  parts: { message: string; hint?: string | undefined; file?: string; line?: number; resource?: ResourceIdentity | undefined },
+): Finding {
+  const { severity, hint } = findingCodes[code];
+  return {
+    severity,
+    code,
+    message: parts.message,
+    ...(parts.resource === undefined ? {} : { resource: parts.resource }),
+    ...(parts.file === undefined ? {} : { file: parts.file }),
+    ...(parts.line === undefined ? {} : { line: parts.line }),
+    hint: parts.hint ?? hint,
+  };
 }

@@ -1,13 +1,40 @@
+export { parseAccepted, serializeAccepted } from "./accepted-codec.ts";
+export type { RestoredSet } from "./accepted-codec.ts";
+export { acceptResources, isSameContent } from "./accepted-set.ts";
+export type { Acceptance } from "./accepted-set.ts";
 export { compareAge } from "./age.ts";
+export { describeBrokenSecurity } from "./broken-security.ts";
+export type { BrokenSecurity } from "./broken-security.ts";
+export { describeIdentity, describePlace, identityKey, makeFinding } from "./finding.ts";
 export type { Finding, ResourceIdentity, Severity, SourceLocation } from "./finding.ts";
-export { describeIdentity, describePlace } from "./finding.ts";
+export { findingCodes } from "./finding-codes.ts";
+export type { FindingCode, FindingDescription } from "./finding-codes.ts";
 export { clusterDomain, compareHostSpecificity, hostCovers, resolveHost, serviceHost } from "./hosts.ts";
 export type * from "./kinds/authorization-policy/spec.ts";
 export type * from "./kinds/destination-rule/spec.ts";
 export type * from "./kinds/local-mesh/spec.ts";
-export { localMeshDefaults } from "./kinds/local-mesh/spec.ts";
+export { edgeServiceAccount, localMeshDefaults } from "./kinds/local-mesh/spec.ts";
 export type * from "./kinds/peer-authentication/spec.ts";
-export type * from "./kinds/selector.ts";
+export type { WorkloadSelector } from "./kinds/selector.ts";
 export type * from "./kinds/virtual-service/spec.ts";
-export type { KnownService, SetOptions } from "./options.ts";
-export type * from "./resource.ts";
+export { dryRunAnnotation } from "./metadata.ts";
+export type { SetOptions } from "./options.ts";
+export { parseFile, unreadableFile } from "./parse-file.ts";
+export type { BrokenDocument, ParsedFile } from "./parse-file.ts";
+export { hasLabels, servicesOf, workloadLabels, workloadsOf } from "./references/services.ts";
+export type { KnownService, KnownWorkload } from "./references/services.ts";
+export { identityOf } from "./resource.ts";
+export type {
+  AuthorizationPolicyResource,
+  BrokenPolicy,
+  DestinationRuleResource,
+  Kind,
+  LocalMeshResource,
+  Metadata,
+  ParsedResource,
+  PeerAuthenticationResource,
+  Resource,
+  SecurityKind,
+  VirtualServiceResource,
+} from "./resource.ts";
+export { validateSet } from "./validate-set.ts";

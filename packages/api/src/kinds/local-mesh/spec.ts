@@ -62,3 +62,6 @@ export const localMeshDefaults = {
   protocol: "http",
   readinessTimeout: "30s",
 } as const;
+
+/** The edge proxy's account, in the root namespace. */
+export const edgeServiceAccount = "edge";

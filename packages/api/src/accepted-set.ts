@@ -1,0 +1,216 @@
+import { canonicalJson } from "./canonical-json.ts";
+import { describeIdentity, describePlace, identityKey, makeFinding } from "./finding.ts";
+import type { Finding, ResourceIdentity } from "./finding.ts";
+import { isSecurityKind } from "./kinds/kinds.ts";
+import { dryRunAnnotation } from "./metadata.ts";
+import type { SetOptions } from "./options.ts";
+import type { BrokenDocument, ParsedFile } from "./parse-file.ts";
+import { findCulprits } from "./references/culprits.ts";
+import { identityOf, makeResource } from "./resource.ts";
+import type { BrokenPolicy, ParsedResource, SecurityKind } from "./resource.ts";
+import { validateSet } from "./validate-set.ts";
+
+export interface Acceptance {
+  /** What is in force now. A resource that did not change at all, its lines included, is the same object as before. */
+  readonly accepted: readonly ParsedResource[];
+  /** Everything there is to say about the files, and about what became of their resources. */
+  readonly findings: readonly Finding[];
+  /** Security resources that nothing accepted stands for: the traffic they may concern is denied. */
+  readonly broken: readonly BrokenPolicy[];
+}
+
+/**
+ * Decides what is in force after the files have changed (design, "Findings"): a resource with an error is rejected whole and its
+ * previous accepted version stays; a resource that is gone leaves; references are judged on the whole set. A change that takes
+ * away what an unchanged resource refers to is itself held back. Pure: the same inputs give the same answer.
+ *
+ * @param previous what was in force before, from `accepted` or from `parseAccepted`; empty at the very first start
+ * @param files every file there is now, not only the changed ones
+ */
+export function acceptResources(previous: readonly ParsedResource[], files: readonly ParsedFile[], options: SetOptions): Acceptance {
+  return new Decision(previous, files, options).run();
+}
+
+/** Whether two versions of a resource mean the same: all but the lines, the file and the counted generation. */
+export function isSameContent(a: ParsedResource, b: ParsedResource): boolean {
+  return contentOf(a) === contentOf(b);
+}
+
+function contentOf(resource: ParsedResource): string {
+  const { labels, annotations, creationTimestamp } = resource.metadata;
+  return canonicalJson([resource.apiVersion, identityOf(resource), labels, annotations, creationTimestamp ?? null, resource.spec]);
+}
+
+class Decision {
+  readonly #previous: ReadonlyMap<string, ParsedResource>;
+  readonly #files: readonly ParsedFile[];
+  readonly #options: SetOptions;
+  /** What would be in force, by identity. */
+  readonly #current = new Map<string, ParsedResource>();
+  /** What the files say, before anything is put back. */
+  readonly #written = new Map<string, ParsedResource>();
+  readonly #findings: Finding[] = [];
+  readonly #broken: BrokenPolicy[] = [];
+
+  constructor(previous: readonly ParsedResource[], files: readonly ParsedFile[], options: SetOptions) {
+    this.#previous = new Map(previous.map((resource) => [keyOf(resource), resource]));
+    this.#files = files;
+    this.#options = options;
+  }
+
+  run(): Acceptance {
+    this.#findings.push(...this.#files.flatMap((file) => file.findings));
+    this.#takeWritten();
+    for (const file of this.#files) for (const document of file.broken) this.#standInFor(document, file);
+    this.#judgeReferences();
+    return { accepted: [...this.#current.values()].map((resource) => this.#settle(resource)), findings: this.#findings, broken: this.#broken };
+  }
+
+  /** Duplicates are judged first: none of them can be taken, since it is unclear which one is meant. */
+  #takeWritten(): void {
+    const groups = Map.groupBy(this.#files.flatMap((file) => file.resources), keyOf);
+    for (const [key, group] of groups) {
+      const [first] = group;
+      if (first === undefined) continue;
+      if (group.length === 1) {
+        this.#written.set(key, first);
+        this.#current.set(key, first);
+      } else {
+        this.#findings.push(...validateSet(group, this.#options).filter((finding) => finding.code === "HDL0101"));
+        this.#reject(key, first);
+      }
+    }
+  }
+
+  /** A document with errors: what was accepted under its identity, or out of its file, stays. */
+  #standInFor(document: BrokenDocument, file: ParsedFile): void {
+    const key = document.identity === undefined ? undefined : identityKey(document.identity);
+    const before = key === undefined ? undefined : this.#previous.get(key);
+    if (key !== undefined && before !== undefined && !this.#written.has(key)) {
+      this.#keep(key, before);
+      return;
+    }
+    const kept = isSyntaxBroken(document, file) ? this.#keepAllOf(file, document.security?.kind) : [];
+    if (document.security === undefined || kept.includes(document.security.kind)) return;
+    const { kind, name, selector } = document.security;
+    this.#deny({ kind, namespace: document.security.namespace ?? this.#options.rootNamespace, name, selector, source: document.source });
+  }
+
+  /** Whose document cannot be told: all that came from this file and is nowhere else now. Returns the kinds that were kept. */
+  #keepAllOf(file: ParsedFile, kind: SecurityKind | undefined): string[] {
+    const kept: string[] = [];
+    for (const [key, resource] of this.#previous) {
+      if (resource.source.file !== file.file || this.#written.has(key)) continue;
+      if (kind !== undefined && resource.kind !== kind) continue;
+      kept.push(resource.kind);
+      if (!this.#current.has(key)) this.#keep(key, resource);
+    }
+    return kept;
+  }
+
+  /** Puts back one version at a time until nothing in force is wrong that could be put right; each round puts back at least one. */
+  #judgeReferences(): void {
+    let isFirstRound = true;
+    for (let hasChanged = true; hasChanged; isFirstRound = false) {
+      hasChanged = false;
+      const findings = validateSet([...this.#current.values()], this.#options);
+      const settled: Finding[] = [];
+      for (const finding of findings) {
+        if (finding.severity === "error" && this.#putBack(finding)) hasChanged = true;
+        else settled.push(finding);
+      }
+      if (isFirstRound) this.#findings.push(...settled);
+    }
+  }
+
+  /** Answers an error on something in force. False when nothing can be done about it. */
+  #putBack(finding: Finding): boolean {
+    const key = finding.resource === undefined ? undefined : identityKey(finding.resource);
+    const resource = key === undefined ? undefined : this.#current.get(key);
+    if (key === undefined || resource === undefined) return false;
+    const before = this.#previous.get(key);
+    const isNew = resource === this.#written.get(key) && (before === undefined || !isSameContent(before, resource));
+    if (isNew) {
+      this.#findings.push(finding);
+      this.#current.delete(key);
+      this.#reject(key, resource);
+      return true;
+    }
+    return this.#holdBack(finding, resource);
+  }
+
+  /** The resource has not changed, so somebody else's change has broken it. */
+  #holdBack(finding: Finding, victim: ParsedResource): boolean {
+    const changed = [...this.#current].flatMap(([key, resource]) => {
+      const before = this.#previous.get(key);
+      return before === undefined || before === resource || isSameContent(before, resource) ? [] : [{ before, after: resource }];
+    });
+    const culprits = findCulprits(finding, victim, changed);
+    for (const { before, after } of culprits) {
+      const place = describePlace(victim.locate(["spec"]));
+      const message = `The change takes away what ${describeIdentity(identityOf(victim))} (${place}) refers to: ${finding.message} The version accepted before stays in force.`;
+      this.#findings.push(makeFinding("HDL0203", { message, file: after.source.file, line: after.source.line, resource: identityOf(after) }));
+      this.#current.set(keyOf(after), before);
+    }
+    return culprits.length > 0;
+  }
+
+  /** A resource that the files hold and that cannot be taken. */
+  #reject(key: string, resource: ParsedResource): void {
+    const before = this.#previous.get(key);
+    if (before !== undefined) {
+      this.#keep(key, before);
+    } else if (isSecurityKind(resource.kind) && resource.metadata.annotations[dryRunAnnotation] !== "true") {
+      this.#deny({ ...identityOf(resource), kind: resource.kind, selector: selectorOf(resource), source: resource.source });
+    }
+  }
+
+  #keep(key: string, before: ParsedResource): void {
+    this.#current.set(key, before);
+    const identity = identityOf(before);
+    const message = `The version of ${describeIdentity(identity)} accepted before stays in force.`;
+    this.#findings.push(makeFinding("HDL0201", { message, file: before.source.file, line: before.source.line, resource: identity }));
+  }
+
+  #deny(policy: BrokenPolicy): void {
+    this.#broken.push(policy);
+    const resource: ResourceIdentity = { kind: policy.kind, namespace: policy.namespace, name: policy.name };
+    const message = `The ${policy.kind} cannot be used, and no earlier version of it was accepted, so every request to ${this.#describeScope(policy)} is denied.`;
+    this.#findings.push(makeFinding("HDL0202", { message, file: policy.source.file, line: policy.source.line, resource }));
+  }
+
+  #describeScope(policy: BrokenPolicy): string {
+    const isMesh = policy.namespace === this.#options.rootNamespace;
+    if (policy.selector === undefined) return isMesh ? "every workload of the mesh" : `every workload in the namespace ${policy.namespace}`;
+    const labels = Object.entries(policy.selector).map(([key, value]) => `${key}: ${value}`);
+    return `workloads with ${labels.join(", ")} ${isMesh ? "in the mesh" : `in the namespace ${policy.namespace}`}`;
+  }
+
+  /** Counts the generation, and keeps the very object of a version that is exactly as it was. */
+  #settle(resource: ParsedResource): ParsedResource {
+    const before = this.#previous.get(keyOf(resource));
+    if (before === resource) return resource;
+    const isSame = before !== undefined && isSameContent(before, resource);
+    if (isSame && canonicalJson([before.source, before.lines]) === canonicalJson([resource.source, resource.lines])) return before;
+    const isSameSpec = before !== undefined && canonicalJson(before.spec) === canonicalJson(resource.spec);
+    const counted = before === undefined ? 1 : before.metadata.generation + (isSameSpec ? 0 : 1);
+    const generation = resource.metadata.generation > 0 ? resource.metadata.generation : counted;
+    return makeResource({ ...resource, metadata: { ...resource.metadata, generation } });
+  }
+}
+
+function keyOf(resource: ParsedResource): string {
+  return identityKey(identityOf(resource));
+}
+
+/** Such a document may have held anything that came from its file. */
+function isSyntaxBroken(document: BrokenDocument, file: ParsedFile): boolean {
+  if (document.identity === undefined) return true;
+  return file.findings.some((finding) => ["HDL0001", "HDL0007", "HDL0008"].includes(finding.code) && (finding.line ?? 1) >= document.source.line);
+}
+
+function selectorOf(resource: ParsedResource): Readonly<Record<string, string>> | undefined {
+  if (resource.kind !== "AuthorizationPolicy" && resource.kind !== "PeerAuthentication") return undefined;
+  const labels = resource.spec.selector?.matchLabels;
+  return labels === undefined || Object.keys(labels).length === 0 ? undefined : labels;
+}

@@ -1,0 +1,134 @@
+import { field, formatted, integer, list, map, maxInt32, maxUint32, object, oneOf, text } from "../../schema/field-table.ts";
+import { dnsLabel, duration, labelKey, labelValue, wildcardHost } from "../../schema/formats.ts";
+import * as rules from "./rules.ts";
+import type * as spec from "./spec.ts";
+
+const notYetLoadBalancers = {
+  consistentHash: "Use simple.",
+  backendUtilization: "Use simple.",
+  localityLbSetting: "",
+  zoneAwareLbSetting: "",
+  warmup: "",
+  warmupDurationSecs: "",
+};
+
+const loadBalancer = object<spec.LoadBalancer>({
+  fields: {
+    simple: field(
+      oneOf(["UNSPECIFIED", "ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN", "RANDOM"], ["PASSTHROUGH"]),
+      "How an endpoint is chosen; LEAST_CONN is the old name of LEAST_REQUEST.",
+      { default: "LEAST_REQUEST" },
+    ),
+  },
+  notYet: notYetLoadBalancers,
+  checks: [rules.blockIsNotEmpty],
+});
+
+const tcpPool = object<spec.TcpPool>({
+  fields: {
+    maxConnections: field(integer(0, maxInt32), "Most connections to the host; 0 is the default, no limit."),
+    connectTimeout: field(formatted(duration), "How long a connection may take to be made.", { default: "10s" }),
+    tcpKeepalive: field(
+      object<spec.TcpKeepalive>({
+        fields: {
+          probes: field(integer(0, maxUint32), "Unanswered probes after which the connection counts as dead; 0 is the operating system's default."),
+          time: field(formatted(duration), "Idle time before the first probe."),
+          interval: field(formatted(duration), "Time between probes."),
+        },
+      }),
+      "TCP keep-alive probes on connections to the host.",
+    ),
+  },
+  notYet: { idleTimeout: "For HTTP use connectionPool.http.idleTimeout.", maxConnectionDuration: "" },
+});
+
+const httpPool = object<spec.HttpPool>({
+  fields: {
+    http1MaxPendingRequests: field(integer(0, maxInt32), "Most requests that may wait for a connection; 0 is the default, no limit."),
+    http2MaxRequests: field(integer(0, maxInt32), "Most requests at one time, whatever the HTTP version; 0 is the default, no limit."),
+    maxRequestsPerConnection: field(integer(0, maxInt32), "Requests after which a connection is closed; 0 means no limit, 1 switches keep-alive off."),
+    maxRetries: field(integer(0, maxInt32), "Most retries at one time; 0 is the default, no limit."),
+    idleTimeout: field(formatted(duration), "Idle time after which a connection is closed.", { default: "1h" }),
+    h2UpgradePolicy: field(oneOf(["DEFAULT", "DO_NOT_UPGRADE"], ["UPGRADE"]), "Whether connections are made with HTTP/2; they are HTTP/1.1 so far."),
+  },
+  notYet: { useClientProtocol: "", maxConcurrentStreams: "", http2KeepAlive: "" },
+});
+
+const connectionPool = object<spec.ConnectionPool>({
+  fields: {
+    tcp: field(tcpPool, "Limits of connections."),
+    http: field(httpPool, "Limits of requests."),
+  },
+  checks: [rules.blockIsNotEmpty],
+});
+
+const tls = object<spec.ClientTls>({
+  fields: {
+    mode: field(oneOf(["DISABLE", "ISTIO_MUTUAL"], ["SIMPLE", "MUTUAL"]), "How connections to the host are secured; a tls block without a mode means DISABLE."),
+    sni: field(text(), "Server name sent in the handshake, in place of the mesh's own."),
+    subjectAltNames: field(list(text()), "Identities that the server may show, in place of the service's accounts."),
+  },
+  notYet: {
+    caCertificates: "",
+    caCrl: "",
+    clientCertificate: "With ISTIO_MUTUAL the mesh brings the certificate.",
+    privateKey: "With ISTIO_MUTUAL the mesh brings the key.",
+    credentialName: "",
+    insecureSkipVerify: "",
+  },
+  checks: [rules.tlsHasAMode, rules.disabledTlsHasNoDetails],
+});
+
+const blocks = {
+  loadBalancer: field(loadBalancer, "How an endpoint is chosen."),
+  connectionPool: field(connectionPool, "Limits of connections and requests."),
+  tls: field(tls, "How connections to the host are secured; absent lets the mesh decide."),
+};
+
+const trafficPolicy = object<spec.TrafficPolicy>({
+  fields: {
+    ...blocks,
+    portLevelSettings: field(
+      list(
+        object<spec.PortTrafficPolicy>({
+          fields: {
+            ...blocks,
+            port: field(
+              object<spec.PortNumber>({ fields: { number: field(integer(1, 65_535), "Port of the service.", { required: true }) } }),
+              "Port that the entry holds for.",
+              { required: true },
+            ),
+          },
+          notYet: { outlierDetection: "" },
+          checks: [rules.portHasASetting],
+        }),
+        { maxItems: 4096, uniqueBy: (entry: spec.PortTrafficPolicy) => String(entry.port.number) },
+      ),
+      "Policies for single ports; for its port an entry replaces the whole policy, and what it leaves out falls to the defaults.",
+    ),
+  },
+  notYet: { outlierDetection: "", tunnel: "", proxyProtocol: "", retryBudget: "" },
+  checks: [rules.blockIsNotEmpty],
+});
+
+export const destinationRuleFields = object<spec.DestinationRuleSpec>({
+  fields: {
+    host: field(formatted(wildcardHost), "Service the rule is for; a name without dots lies in the resource's namespace.", { required: true }),
+    trafficPolicy: field(trafficPolicy, "Policy for every subset and port that has none of its own."),
+    subsets: field(
+      list(
+        object<spec.Subset>({
+          fields: {
+            name: field(formatted(dnsLabel), "Name that routes refer to.", { required: true }),
+            labels: field(map(labelKey, formatted(labelValue, { minLength: 0 })), "Labels that an endpoint of the subset has; absent means every endpoint."),
+            trafficPolicy: field(trafficPolicy, "Policy for the subset; each block replaces the one of the whole rule."),
+          },
+        }),
+        { uniqueBy: (subset: spec.Subset) => subset.name },
+      ),
+      "Named groups of the service's endpoints.",
+    ),
+    exportTo: field(list(oneOf(["*"], ["."])), "Namespaces that see the resource; only * (all) so far."),
+  },
+  notYet: { workloadSelector: "The rule then holds for every client; remove the selector if that is meant." },
+});

@@ -1,0 +1,93 @@
+import { LineCounter, parseAllDocuments } from "yaml";
+import type { Document, ParsedNode } from "yaml";
+import type { LineTree } from "../line-tree.ts";
+import { NodeReader } from "./node-reader.ts";
+
+/** A value as YAML's core schema and JSON know it. */
+export type PlainValue = string | number | boolean | null | readonly PlainValue[] | { readonly [key: string]: PlainValue };
+
+export interface YamlProblem {
+  readonly code: "HDL0001" | "HDL0002" | "HDL0007" | "HDL0035";
+  readonly line: number;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** One document of a file. With a problem that is an error the value is a best effort: whatever could still be read. */
+export interface YamlDocument {
+  readonly line: number;
+  readonly value: PlainValue;
+  readonly lines: LineTree;
+  readonly problems: readonly YamlProblem[];
+  /** The document's own text, for what must be guessed when the value is not there. */
+  readonly text: string;
+}
+
+/** Splits a text into its documents, without the empty ones. Never throws. */
+export function readDocuments(text: string): YamlDocument[] {
+  const counter = new LineCounter();
+  let documents: readonly Document.Parsed[];
+  try {
+    const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false, version: "1.2", logLevel: "error" });
+    documents = Array.isArray(parsed) ? parsed : [];
+  } catch {
+    // The library descends by recursion: thousands of nested brackets end its stack. That is the user's input, not our failure.
+    return [unreadable(text)];
+  }
+  return documents
+    .map((document, index) => readDocument(document, text.slice(document.range[0], documents[index + 1]?.range[0]), counter))
+    .filter((document) => !isEmpty(document));
+}
+
+function readDocument(document: Document.Parsed, ownText: string, counter: LineCounter): YamlDocument {
+  const lineOf = (offset: number): number => Math.max(1, counter.linePos(offset).line);
+  // Only the first: what the parser says after losing its way helps nobody.
+  const [first] = [...document.errors, ...document.warnings];
+  const problems: YamlProblem[] = first === undefined ? [] : [describeYamlError(first.code, first.message, lineOf(first.pos[0]))];
+  const contents = document.contents as ParsedNode | null;
+  const start = contents?.range[0] ?? document.range[0];
+  const line = lineOf(start);
+  if (contents === null) return { line, value: null, lines: { l: line }, problems, text: ownText };
+  try {
+    const reader = new NodeReader(lineOf);
+    const { value, lines } = reader.read(contents, line);
+    return { line, value, lines, problems: [...problems, ...reader.problems], text: ownText };
+  } catch (error) {
+    // The same recursion limit, met while walking the nodes.
+    if (!(error instanceof RangeError)) throw error;
+    return { line, value: null, lines: { l: line }, problems: [...problems, tooDeep(line)], text: ownText };
+  }
+}
+
+function isEmpty(document: YamlDocument): boolean {
+  return document.value === null && document.problems.length === 0;
+}
+
+function unreadable(text: string): YamlDocument {
+  return { line: 1, value: null, lines: { l: 1 }, problems: [tooDeep(1)], text };
+}
+
+function tooDeep(line: number): YamlProblem {
+  return { code: "HDL0007", line, message: "The document is nested too deeply to be read." };
+}
+
+/** The library's error codes in our own words; the library's message stays where it says more. */
+function describeYamlError(code: string, message: string, line: number): YamlProblem {
+  const known = yamlErrors[code];
+  if (known === undefined) return { code: "HDL0001", line, message: `The YAML cannot be read: ${firstSentence(message)}` };
+  return { code: "HDL0001", line, ...known };
+}
+
+const yamlErrors: Readonly<Record<string, { message: string; hint: string }>> = {
+  TAB_AS_INDENT: { message: "A tab is used for indentation.", hint: "Replace the tab by spaces." },
+  BAD_INDENT: { message: "The indentation does not fit the lines around it.", hint: "Indent the line as deep as its neighbours in the same block." },
+  BAD_ALIAS: { message: "An alias (*name) refers to an anchor (&name) that does not stand before it.", hint: "Define the anchor above its first use in the same document." },
+  BLOCK_AS_IMPLICIT_KEY: { message: "A block begins on the same line as a key.", hint: "Put the nested block on lines of its own, indented deeper; quote the value if it contains ': '." },
+  MULTILINE_IMPLICIT_KEY: { message: "A key runs over several lines; a ':' is probably missing.", hint: "Write `key: value`, with a space after the colon." },
+  TAG_RESOLVE_FAILED: { message: "A tag (!something) is used that resources do not know.", hint: "Write the value without a tag; quote it if it begins with '!'." },
+};
+
+function firstSentence(message: string): string {
+  const line = message.split("\n", 1)[0] ?? "";
+  return line.endsWith(".") ? line : `${line}.`;
+}
