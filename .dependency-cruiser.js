@@ -23,7 +23,7 @@ const purePackages = "^packages/(core|http|engine|compiler|api)/src/";
 // Node modules without I/O, time or randomness of their own; node:crypto is for hashes (check:pure forbids its randomness).
 const pureNodeModules =
   "^(node:)?(assert|assert/strict|buffer|crypto|path|path/posix|string_decoder|url|util|util/types|zlib)$";
-const tests = "[.]test[.]ts$|/src/testing/|^packages/testkit/";
+const tests = "[.]test[.]ts$|/src/testing/|^packages/testkit/|^bench/";
 const generatedProtobuf = "^packages/xds/src/(api|gen)/|(^|/)node_modules/@bufbuild/protobuf/";
 
 /** Files that `exports` in the packages' package.json declare. */
@@ -86,9 +86,22 @@ export default {
     ),
     rule(
       "generated-types-stop",
-      "Generated protobuf types stop at engine/load, compiler, xds and control-plane.",
-      { path: "^packages/", pathNot: ["^packages/(engine/src/load|compiler|xds|control-plane)/", tests] },
+      "Generated protobuf types stop at engine/load, compiler, xds and control-plane, and where the proxy's main thread parses its bootstrap, asks for its certificate and dumps its configuration.",
+      {
+        path: "^packages/",
+        pathNot: [
+          "^packages/(engine/src/load|compiler|xds|control-plane)/",
+          "^packages/proxy/src/(bootstrap|identity|admin)/",
+          tests,
+        ],
+      },
       { path: generatedProtobuf },
+    ),
+    rule(
+      "request-path-loads-no-protobuf",
+      "Nothing that the traffic worker loads, however indirectly, is generated protobuf: it reads compiled plain objects.",
+      { path: "^packages/(proxy/src/worker|upstream/src|engine/src/(bind|config|steps))/", pathNot: tests },
+      { path: generatedProtobuf, reachable: true },
     ),
     rule(
       "protobuf-runtime-only-through-xds",
@@ -111,7 +124,7 @@ export default {
     ),
     rule(
       "testkit-only-from-tests",
-      "testkit holds fakes and throw-away keys: only tests import it.",
+      "testkit holds fakes and throw-away keys: only tests and benchmarks import it.",
       { pathNot: tests },
       { path: "^packages/testkit/" },
     ),
