@@ -1,0 +1,108 @@
+import { type AuthorizationPolicySpec, dryRunAnnotation, type Metadata } from "@heddle/api";
+import { HttpRbacSchema, NetworkRbacSchema, RBAC_Action, type RBACSchema } from "@heddle/xds/api";
+import { policyRuleName, unreadablePolicyName } from "../names.ts";
+import type { MessageInitShape } from "../protobuf.ts";
+import { extension } from "../wire.ts";
+import { alwaysMatches, compileRule, neverMatches, type PolicyInit } from "./rule.ts";
+
+type RbacInit = Omit<MessageInitShape<typeof RBACSchema>, "$typeName">;
+
+/** A policy that selects the workload. */
+export interface SelectedPolicy {
+  readonly metadata: Metadata;
+  readonly spec: AuthorizationPolicySpec;
+}
+
+/** What selects the workload and could not be read. */
+export interface UnreadablePolicy {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface WorkloadPolicies {
+  readonly policies: readonly SelectedPolicy[];
+  readonly unreadable: readonly UnreadablePolicy[];
+}
+
+/** Enforced and shadow rules of one action, as one filter. */
+interface ActionRules {
+  readonly rules?: RbacInit;
+  readonly shadowRules?: RbacInit;
+  readonly shadowRulesStatPrefix: string;
+}
+
+/** The filters of an HTTP port: first what denies, then what allows, and no ALLOW filter when no ALLOW policy is there (istio.md 4.1.1). */
+export function compileHttpAuthorization(selected: WorkloadPolicies, port: number) {
+  return actions(selected, port, true).map((rules) => extension("envoy.filters.http.rbac", HttpRbacSchema, rules));
+}
+
+/** The same for a port where only connections are seen. */
+export function compileNetworkAuthorization(selected: WorkloadPolicies, port: number) {
+  return actions(selected, port, false).map((rules) =>
+    extension("envoy.filters.network.rbac", NetworkRbacSchema, { ...rules, statPrefix: "tcp." }),
+  );
+}
+
+function actions(selected: WorkloadPolicies, port: number, isHttp: boolean): ActionRules[] {
+  return (["DENY", "ALLOW"] as const)
+    .map((action) => compileAction(action, selected, port, isHttp))
+    .filter((rules) => rules !== undefined);
+}
+
+function compileAction(
+  action: "ALLOW" | "DENY",
+  { policies, unreadable }: WorkloadPolicies,
+  port: number,
+  isHttp: boolean,
+): ActionRules | undefined {
+  const enforced = new Map<string, PolicyInit>();
+  const shadow = new Map<string, PolicyInit>();
+  let isEnforcing = false;
+  let isShadowing = false;
+
+  if (action === "DENY") {
+    for (const { kind, namespace, name } of unreadable) {
+      enforced.set(unreadablePolicyName(kind, namespace, name), alwaysMatches);
+      isEnforcing = true;
+    }
+  }
+  for (const { metadata, spec } of policies) {
+    if ((spec.action ?? "ALLOW") !== action) continue;
+    const isDryRun = metadata.annotations[dryRunAnnotation] === "true";
+    if (isDryRun) isShadowing = true;
+    else isEnforcing = true;
+    for (const [name, rule] of compilePolicy(metadata, spec, { action, isHttp, port })) {
+      (isDryRun ? shadow : enforced).set(name, rule);
+    }
+  }
+  if (!isEnforcing && !isShadowing) return undefined;
+  const prefix = action === "ALLOW" ? "istio_dry_run_allow_" : "istio_dry_run_deny_";
+  return {
+    ...(isEnforcing ? { rules: rbac(action, enforced) } : {}),
+    ...(isShadowing ? { shadowRules: rbac(action, shadow) } : {}),
+    shadowRulesStatPrefix: isShadowing ? prefix : "",
+  };
+}
+
+/** Rules under their names. An ALLOW policy of which nothing is left still allows nobody: its presence is what denies. */
+function compilePolicy(
+  { namespace, name }: Metadata,
+  spec: AuthorizationPolicySpec,
+  context: { action: "ALLOW" | "DENY"; isHttp: boolean; port: number },
+): [string, PolicyInit][] {
+  const rules = spec.rules ?? [];
+  if (rules.length === 0) return [[policyRuleName(namespace, name, 0), neverMatches]];
+  return rules.flatMap((rule, index) => {
+    const compiled = compileRule(rule, { ...context, policyNamespace: namespace });
+    return compiled === undefined ? [] : [[policyRuleName(namespace, name, index), compiled] as [string, PolicyInit]];
+  });
+}
+
+/** Envoy evaluates policies in the order of their names; they are put in that order, so that equal rules are equal on the wire. */
+function rbac(action: "ALLOW" | "DENY", policies: ReadonlyMap<string, PolicyInit>): RbacInit {
+  return {
+    action: action === "ALLOW" ? RBAC_Action.ALLOW : RBAC_Action.DENY,
+    policies: Object.fromEntries([...policies].sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}

@@ -1,0 +1,161 @@
+import type { ConnectionPool, LoadBalancer } from "@heddle/api";
+import { parseDuration } from "@heddle/core";
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  ClusterSchema,
+  packAny,
+  UpstreamHttpProtocolOptionsSchema,
+} from "@heddle/xds/api";
+import type { Audience } from "../audience.ts";
+import { adsSource } from "../config-source.ts";
+import { compileClientTransport } from "../mtls/client.ts";
+import { inboundClusterName, outboundClusterName } from "../names.ts";
+import { create, type MessageInitShape } from "../protobuf.ts";
+import { metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
+import { duration, tcpAddress } from "../wire.ts";
+import type { EffectivePolicy } from "./traffic-policy.ts";
+
+type ClusterInit = Omit<MessageInitShape<typeof ClusterSchema>, "$typeName">;
+
+/** One port of a service, as its clients see it. */
+export interface DestinationPort {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly port: number;
+  /** `http`, else opaque TCP. */
+  readonly protocol: string;
+  /** SPIFFE identities that may answer for the service. */
+  readonly identities: readonly string[];
+}
+
+/** Istio's defaults (istio.md 4.6); written out, because what a proxy takes an absent field to mean is Envoy's choice, not Istio's. */
+const unlimited = 0xffff_ffff;
+const connectTimeoutMs = 10_000;
+const idleTimeoutMs = 3_600_000;
+const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/** The cluster of a service, or of one of its subsets. */
+export function compileOutboundCluster(
+  destination: DestinationPort,
+  subset: string,
+  { blocks, provenance }: EffectivePolicy,
+  audience: Audience,
+): Cluster {
+  const { host, name, namespace, port, protocol } = destination;
+  const services = [{ host, name, namespace }];
+  const metadata = metadataOf({
+    [provenanceKey]: provenance && provenanceOf(provenance.origin, provenance.rule),
+    istio: subset === "" ? { services } : { services, subset },
+  });
+  return create(ClusterSchema, {
+    ...poolFields(blocks.connectionPool, protocol),
+    ...balancerFields(blocks.loadBalancer),
+    name: outboundClusterName(host, port, subset),
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { edsConfig: adsSource(), serviceName: outboundClusterName(host, port, subset) },
+    ...compileClientTransport(destination, subset, blocks.tls, audience),
+    ...(metadata === undefined ? {} : { metadata }),
+  });
+}
+
+/** The application beside the proxy. */
+export function compileInboundCluster(
+  service: Omit<DestinationPort, "identities">,
+  address: string,
+  applicationPort: number,
+): Cluster {
+  const { host, name: serviceName, namespace, port, protocol } = service;
+  const name = inboundClusterName(port);
+  const metadata = metadataOf({ istio: { services: [{ host, name: serviceName, namespace }] } });
+  return create(ClusterSchema, {
+    ...poolFields(undefined, protocol),
+    // There is one endpoint: nothing to compare.
+    lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+    name,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [
+        {
+          lbEndpoints: [
+            { hostIdentifier: { case: "endpoint", value: { address: tcpAddress(address, applicationPort) } } },
+          ],
+        },
+      ],
+    },
+    ...(metadata === undefined ? {} : { metadata }),
+  });
+}
+
+function balancerFields(loadBalancer: LoadBalancer | undefined): ClusterInit {
+  // Only ready endpoints are announced, so that there is nothing to panic about (Istio switches it off, too).
+  const commonLbConfig = { healthyPanicThreshold: { value: 0 } };
+  switch (loadBalancer?.simple) {
+    case "ROUND_ROBIN":
+      return { commonLbConfig, lbPolicy: Cluster_LbPolicy.ROUND_ROBIN };
+    case "RANDOM":
+      return { commonLbConfig, lbPolicy: Cluster_LbPolicy.RANDOM };
+    default:
+      return {
+        commonLbConfig,
+        lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
+        lbConfig: { case: "leastRequestLbConfig", value: { choiceCount: 2 } },
+      };
+  }
+}
+
+function poolFields(pool: ConnectionPool | undefined, protocol: string): ClusterInit {
+  const { tcp, http } = pool ?? {};
+  const keepalive = tcp?.tcpKeepalive;
+  return {
+    connectTimeout: duration(milliseconds(tcp?.connectTimeout) ?? connectTimeoutMs),
+    circuitBreakers: {
+      thresholds: [
+        {
+          maxConnections: tcp?.maxConnections || unlimited,
+          maxPendingRequests: http?.http1MaxPendingRequests || unlimited,
+          maxRequests: http?.http2MaxRequests || unlimited,
+          maxRetries: http?.maxRetries || unlimited,
+          trackRemaining: true,
+        },
+      ],
+    },
+    ...(keepalive === undefined
+      ? {}
+      : {
+          upstreamConnectionOptions: {
+            tcpKeepalive: {
+              ...(keepalive.probes === undefined ? {} : { keepaliveProbes: keepalive.probes }),
+              ...seconds("keepaliveTime", keepalive.time),
+              ...seconds("keepaliveInterval", keepalive.interval),
+            },
+          },
+        }),
+    ...(protocol === "http" ? { typedExtensionProtocolOptions: { [httpOptionsName]: httpOptions(http) } } : {}),
+  };
+}
+
+function httpOptions(http: ConnectionPool["http"]) {
+  return packAny(UpstreamHttpProtocolOptionsSchema, {
+    commonHttpProtocolOptions: {
+      idleTimeout: duration(milliseconds(http?.idleTimeout) ?? idleTimeoutMs),
+      ...(http?.maxRequestsPerConnection ? { maxRequestsPerConnection: http.maxRequestsPerConnection } : {}),
+    },
+    upstreamProtocolOptions: {
+      case: "explicitHttpConfig",
+      value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
+    },
+  });
+}
+
+function seconds<Field extends string>(field: Field, text: string | undefined): { [K in Field]?: number } {
+  const ms = milliseconds(text);
+  return (ms === undefined ? {} : { [field]: Math.max(1, Math.round(ms / 1000)) }) as { [K in Field]?: number };
+}
+
+function milliseconds(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDuration(text);
+}

@@ -1,0 +1,16 @@
+export { Compiler, type ProxyResources } from "./compiler.ts";
+export { contentHash } from "./content-hash.ts";
+export type { CompiledResource, Dialect, MeshInputs, MeshSettings, ProxyNode, WorkloadInstance } from "./inputs.ts";
+export {
+  edgeRouteTableName,
+  inboundClusterName,
+  inboundListenerName,
+  listenerName,
+  mutualTlsServerName,
+  outboundClusterName,
+  outboundRouteTableName,
+  parsePolicyName,
+  type PolicyReference,
+  policyRuleName,
+} from "./names.ts";
+export { provenanceKey, rulePath } from "./provenance.ts";

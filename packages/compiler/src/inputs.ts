@@ -1,0 +1,69 @@
+import type { BrokenPolicy, ParsedResource } from "@heddle/api";
+import type { Message } from "./protobuf.ts";
+
+/** One running replica behind its proxy, or the edge. */
+export interface WorkloadInstance {
+  /** `reviews-v1-0`; unique in the mesh. */
+  readonly id: string;
+  readonly workload: string;
+  readonly service: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Empty when the workload names none. */
+  readonly version: string;
+  /** `http`, or anything else for opaque TCP. */
+  readonly protocol: string;
+  /** The port that users and resources know. */
+  readonly servicePort: number;
+  /** Address of the proxy and the application. */
+  readonly address: string;
+  /** Where the proxy takes traffic for this workload. */
+  readonly inboundPort: number;
+  /** Where the application listens, on the same address. */
+  readonly appPort: number;
+  /** `<service>.<namespace>` → the local port on which this workload's proxy takes traffic for that service. */
+  readonly outboundPorts: Readonly<Record<string, number>>;
+  readonly ready: boolean;
+  readonly kind: "sidecar" | "edge";
+  /** Edge only: where plaintext from outside comes in, and which service (`<service>` or `<service>.<namespace>`) takes it. */
+  readonly edgePort?: number;
+  readonly edgeService?: string;
+}
+
+export interface MeshSettings {
+  readonly trustDomain: string;
+  readonly rootNamespace: string;
+}
+
+/** Everything that decides what proxies are told. */
+export interface MeshInputs {
+  /** Accepted versions only. */
+  readonly resources: readonly ParsedResource[];
+  /** Security resources without an accepted version: what they select is denied. */
+  readonly broken: readonly BrokenPolicy[];
+  readonly instances: readonly WorkloadInstance[];
+  readonly settings: MeshSettings;
+}
+
+/** Envoy gets stock Envoy messages; Heddle's proxy may also get those of `heddle.v1`. */
+export type Dialect = "envoy" | "heddle";
+
+/** For whom configuration is compiled. */
+export interface ProxyNode {
+  readonly instanceId: string;
+  readonly dialect: Dialect;
+  /**
+   * Full names of the `heddle.v1` messages that the proxy says it understands, from its node metadata. None (or an empty list): those
+   * of the first release. Without meaning for Envoy.
+   */
+  readonly capabilities?: readonly string[];
+}
+
+/** One resource for one proxy. The object stays the same while its content does. */
+export interface CompiledResource<Resource extends Message = Message> {
+  readonly name: string;
+  /** Content hash of the message. */
+  readonly version: string;
+  readonly message: Resource;
+}

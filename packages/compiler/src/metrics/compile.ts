@@ -1,0 +1,58 @@
+import {
+  PeerMetadata_Direction,
+  PeerMetadataSchema,
+  StandardMetrics_Reporter,
+  StandardMetricsSchema,
+  type Workload,
+} from "@heddle/xds/api";
+import type { Audience } from "../audience.ts";
+import type { WorkloadInstance } from "../inputs.ts";
+import { extension } from "../wire.ts";
+
+type WorkloadMetadata = Omit<Workload, "$typeName" | "$unknown">;
+
+/** What metrics say about a workload. Canonical name and revision by the labels that Istio reads, in its order. */
+export function workloadMetadata(instance: WorkloadInstance, trustDomain: string): WorkloadMetadata {
+  const { labels, namespace, serviceAccount, workload } = instance;
+  const app = labels["app"] ?? "";
+  const version = instance.version || (labels["version"] ?? "");
+  return {
+    workload,
+    namespace,
+    canonicalService: labels["service.istio.io/canonical-name"] || labels["app.kubernetes.io/name"] || app || workload,
+    canonicalRevision:
+      labels["service.istio.io/canonical-revision"] || labels["app.kubernetes.io/version"] || version || "latest",
+    app,
+    version,
+    // The mesh has one cluster without a name; metrics report `unknown`.
+    cluster: "",
+    principal: `${trustDomain}/ns/${namespace}/sa/${serviceAccount}`,
+  };
+}
+
+/** `istio.workload` of an endpoint's metadata: `name;namespace;canonical service;revision;cluster`. */
+export function workloadIdentity(instance: WorkloadInstance): string {
+  const { workload, namespace, canonicalService, canonicalRevision, cluster } = workloadMetadata(instance, "");
+  return [workload, namespace, canonicalService, canonicalRevision, cluster].join(";");
+}
+
+/** Peer exchange through `baggage`; stands first, so that the peer is known to whatever stands behind it. */
+export function compilePeerMetadata(audience: Audience, direction: "inbound" | "outbound", local: WorkloadMetadata) {
+  if (!audience.messages.has("PeerMetadata")) return [];
+  return [
+    extension("heddle.peer_metadata", PeerMetadataSchema, {
+      direction: direction === "inbound" ? PeerMetadata_Direction.INBOUND : PeerMetadata_Direction.OUTBOUND,
+      local,
+    }),
+  ];
+}
+
+/** Istio's standard metrics. Envoy has no stock filter that makes them. */
+export function compileStandardMetrics(audience: Audience, reporter: "source" | "destination") {
+  if (!audience.messages.has("StandardMetrics")) return [];
+  return [
+    extension("heddle.standard_metrics", StandardMetricsSchema, {
+      reporter: reporter === "source" ? StandardMetrics_Reporter.SOURCE : StandardMetrics_Reporter.DESTINATION,
+    }),
+  ];
+}

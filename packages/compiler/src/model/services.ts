@@ -1,0 +1,58 @@
+import { serviceHost } from "@heddle/api";
+import type { WorkloadInstance } from "../inputs.ts";
+
+/** A service, made of the workloads that say they belong to it. */
+export interface Service {
+  /** Full DNS name. */
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** By number. */
+  readonly ports: readonly ServicePort[];
+  /** SPIFFE identities of its workloads, sorted. */
+  readonly identities: readonly string[];
+}
+
+export interface ServicePort {
+  readonly port: number;
+  readonly protocol: string;
+}
+
+/** What of an instance makes its service: neither where it runs nor whether it is ready. */
+export type Membership = Pick<
+  WorkloadInstance,
+  "service" | "namespace" | "serviceAccount" | "servicePort" | "protocol" | "kind"
+>;
+
+export function membershipOf(instance: WorkloadInstance): Membership {
+  const { service, namespace, serviceAccount, servicePort, protocol, kind } = instance;
+  return { service, namespace, serviceAccount, servicePort, protocol, kind };
+}
+
+/** The service that these memberships make; all are of the same service, and there is at least one. */
+export function makeService(members: readonly Membership[], trustDomain: string): Service | undefined {
+  const [first] = members;
+  if (first === undefined) return undefined;
+  const ports = new Map<number, ServicePort>();
+  const identities = new Set<string>();
+  for (const { servicePort, protocol, namespace, serviceAccount } of members) {
+    // Where workloads disagree about a port's protocol, opaque TCP is what both can carry.
+    const known = ports.get(servicePort);
+    ports.set(servicePort, {
+      port: servicePort,
+      protocol: known === undefined || known.protocol === protocol ? protocol : "tcp",
+    });
+    identities.add(spiffeId(trustDomain, namespace, serviceAccount));
+  }
+  return {
+    host: serviceHost(first.service, first.namespace),
+    name: first.service,
+    namespace: first.namespace,
+    ports: [...ports.values()].sort((a, b) => a.port - b.port),
+    identities: [...identities].sort(),
+  };
+}
+
+export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+}

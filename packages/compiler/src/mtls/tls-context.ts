@@ -1,0 +1,79 @@
+import {
+  type CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+  UpstreamTlsContextSchema,
+} from "@heddle/xds/api";
+import type { Audience } from "../audience.ts";
+import { adsSource, localSecretSource } from "../config-source.ts";
+import type { MessageInitShape } from "../protobuf.ts";
+import { extension } from "../wire.ts";
+
+type CommonInit = Omit<MessageInitShape<typeof CommonTlsContextSchema>, "$typeName">;
+type SanPattern = { case: "exact" | "prefix"; value: string };
+
+const socketName = "envoy.transport_sockets.tls";
+
+/** What a client of the mesh offers; the first names the HTTP version, the others say that this is the mesh (istio.md 4.3). */
+export function meshProtocols(protocol: string): string[] {
+  return protocol === "http" ? ["istio-http/1.1", "istio-peer-exchange", "istio"] : ["istio-peer-exchange", "istio"];
+}
+
+/** Identities of this trust domain, and no plaintext: the server's side of mutual TLS. */
+export function serverTransportSocket(trustDomain: string, protocol: string, audience: Audience) {
+  return extension(socketName, DownstreamTlsContextSchema, {
+    requireClientCertificate: true,
+    commonTlsContext: {
+      ...commonContext([{ case: "prefix", value: `spiffe://${trustDomain}/` }], audience),
+      // A client of the mesh that speaks no ALPN of Istio's, such as a plain HTTP library with a certificate, is served as well.
+      alpnProtocols: protocol === "http" ? [...meshProtocols(protocol), "http/1.1"] : meshProtocols(protocol),
+    },
+  });
+}
+
+/** The client's side: the server must be one of `identities`. */
+export function clientTransportSocket(
+  sni: string,
+  identities: readonly string[],
+  protocol: string,
+  audience: Audience,
+) {
+  return extension(socketName, UpstreamTlsContextSchema, {
+    sni,
+    commonTlsContext: {
+      ...commonContext(
+        identities.map((value) => ({ case: "exact", value })),
+        audience,
+      ),
+      alpnProtocols: meshProtocols(protocol),
+    },
+  });
+}
+
+function commonContext(names: readonly SanPattern[], audience: Audience): CommonInit {
+  return {
+    // Both ends are proxies of the mesh: there is nobody to speak an older version with.
+    tlsParams: {
+      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    },
+    tlsCertificateSdsSecretConfigs: [{ name: "default", sdsConfig: localSecretSource() }],
+    validationContextType: {
+      case: "combinedValidationContext",
+      value: {
+        defaultValidationContext: {
+          matchTypedSubjectAltNames: names.map((matchPattern) => ({
+            sanType: SubjectAltNameMatcher_SanType.URI,
+            matcher: { matchPattern },
+          })),
+        },
+        validationContextSdsSecretConfig: {
+          name: "ROOTCA",
+          // Anchors are pushed, so that they rotate without a restart; Envoy gets them from the agent that also has its key.
+          sdsConfig: audience.dialect === "heddle" ? adsSource() : localSecretSource(),
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,2 @@
+// The one door to the protobuf runtime.
+export { create, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";

@@ -1,0 +1,51 @@
+import type { Metadata as ResourceMetadata } from "@heddle/api";
+import type { Metadata, MetadataSchema } from "@heddle/xds/api";
+import type { MessageInitShape } from "./protobuf.ts";
+
+/** The resource that decided something. File and line are looked up by who asks, so that editing a comment pushes nothing. */
+export interface Origin {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** 0 when the resource has none. */
+  readonly generation: number;
+}
+
+export function originOf(kind: string, { namespace, name, generation }: ResourceMetadata): Origin {
+  return { kind, namespace, name, generation };
+}
+
+export type MetadataInit = Omit<MessageInitShape<typeof MetadataSchema>, "$typeName">;
+
+type JsonObject = Metadata["filterMetadata"][string];
+
+export const provenanceKey = "heddle.dev";
+
+/** `filter_metadata["heddle.dev"]`. `rule` is a path below `spec`: `http[0].match[1]`; empty for the resource as a whole. */
+export function provenanceOf(origin: Origin, rule: string): JsonObject {
+  return {
+    ...(origin.generation === 0 ? {} : { generation: String(origin.generation) }),
+    kind: origin.kind,
+    name: origin.name,
+    namespace: origin.namespace,
+    ...(rule === "" ? {} : { rule }),
+  };
+}
+
+/** Metadata from parts; keys are put in order, so that equal metadata is equal on the wire. Undefined when there are no parts. */
+export function metadataOf(parts: Readonly<Record<string, JsonObject | undefined>>): MetadataInit | undefined {
+  const filterMetadata: Record<string, JsonObject> = {};
+  for (const key of Object.keys(parts).sort()) {
+    const part = parts[key];
+    if (part !== undefined) filterMetadata[key] = part;
+  }
+  return Object.keys(filterMetadata).length === 0 ? undefined : { filterMetadata };
+}
+
+/** `http[0].match[1]` → `["spec", "http", 0, "match", 1]`, the path that `ParsedResource.locate` takes. */
+export function rulePath(rule: string): (string | number)[] {
+  const path: (string | number)[] = ["spec"];
+  for (const [, key, index] of rule.matchAll(/([^.[\]]+)|\[(\d+)\]/g))
+    path.push(index === undefined ? (key ?? "") : Number(index));
+  return path;
+}
