@@ -86,5 +86,6 @@ export * from "../gen/heddle/v1/idempotent_request_pb.ts";
 export * from "../gen/heddle/v1/peer_metadata_pb.ts";
 export * from "../gen/heddle/v1/standard_metrics_pb.ts";
 export * from "./any.ts";
+export * from "./protobuf.ts";
 export * from "./resource-types.ts";
 export * from "./type-registry.ts";

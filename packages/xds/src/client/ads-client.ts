@@ -157,9 +157,9 @@ export class AdsClient {
       connection = await this.#options.dial(signal);
       this.#tellServer = () => this.#tellNames(protocol, session);
       this.#tellServer();
-      const onHeader = (): void => this.#onConnected();
-      for await (const response of protocol.open(connection.transport, session.requests, { signal, onHeader })) {
-        this.#onConnected();
+      const responses = protocol.open(connection.transport, session.requests, { signal });
+      this.#onConnected();
+      for await (const response of responses) {
         await this.#receive(protocol, session, response);
       }
       return "the server ended the stream";
@@ -172,8 +172,8 @@ export class AdsClient {
     }
   }
 
+  /** As in Envoy, once the connection stands: a server may have nothing to say for long, not even response headers. */
   #onConnected(): void {
-    if (this.#phase === "connected") return;
     this.#streamsOpened += 1;
     this.#setPhase("connected");
     this.#options.logger.info("xds stream opened");

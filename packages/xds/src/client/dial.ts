@@ -20,14 +20,16 @@ export interface DialOptions {
 }
 
 /**
- * Opens an HTTP/2 connection of its own for gRPC, with a PING every 30 s that must be answered within 10 s.
+ * Opens an HTTP/2 connection for one gRPC stream, with a PING every 30 s that must be answered within 10 s.
  *
  * @throws when the connection cannot be made in time, or when `signal` aborts.
  */
 export async function dialHttp2(options: DialOptions, signal: AbortSignal): Promise<AdsConnection> {
   const manager = new Http2SessionManager(
     options.url,
-    { pingIntervalMs, pingTimeoutMs, pingIdleConnection: true },
+    // No PING without a stream: connect-node 2.2 sets that timer also when the last stream closes because its connection was
+    // closed, and 30 s later the PING throws where nobody can catch it.
+    { pingIntervalMs, pingTimeoutMs, pingIdleConnection: false },
     options.session,
   );
   const close = (): void => manager.abort();

@@ -41,7 +41,7 @@ export class Subscription {
   isWildcard = false;
   #hasAskedByName = false;
   #isFirstRequest = true;
-  /** A wildcard is answered even when there is nothing, for the client waits for its first list. */
+  /** A new wildcard is answered even with nothing: the client waits for its first list, or to hear that it has all. */
   #mustAnswer = false;
   readonly #sent = new Map<string, Sent>();
   /** name → version that was in a refused response and has not been replaced since. */
@@ -126,7 +126,7 @@ export class Subscription {
     for (const [name, version] of initial) {
       if (this.#isWanted(name)) this.#sent.set(name, { version, resource: undefined });
     }
-    if (this.isWildcard && !wasWildcard) this.#mustAnswer = initial.length === 0;
+    if (this.isWildcard && !wasWildcard) this.#mustAnswer = true;
     if (subscribe.length > 0) this.#hasAskedByName = true;
     this.#isFirstRequest = false;
     this.#forgetUnwanted();
