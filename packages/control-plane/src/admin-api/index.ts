@@ -47,7 +47,8 @@ export interface ProxyTypeRow {
   readonly sentVersion: string;
   readonly ackedVersion: string;
   readonly isSynced: boolean;
-  readonly resources: number;
+  /** Number of names it asked for, or all. */
+  readonly subscribed: number | "*";
   /** Message of the last NACK; empty when the last answer was an ACK. */
   readonly lastError: string;
 }

@@ -38,7 +38,7 @@ async function request(uris: readonly string[], namedCurve = "P-256"): Promise<s
     name: "",
     keys,
     signingAlgorithm: algorithm,
-    extensions: [new SubjectAlternativeNameExtension(uris.map((value) => ({ type: "url", value })), true)],
+    extensions: [new SubjectAlternativeNameExtension(uris.map((value) => ({ type: "url" as const, value })), true)],
   });
   return made.toString("pem");
 }

@@ -12,7 +12,7 @@ export function instanceIdOf(nodeId: string): string | undefined {
 }
 
 /** SPIFFE id of a workload instance. */
-export function identityOf(instance: WorkloadInstance, trustDomain: string): string {
+export function workloadIdentity(instance: WorkloadInstance, trustDomain: string): string {
   return `spiffe://${trustDomain}/ns/${instance.namespace}/sa/${instance.serviceAccount}`;
 }
 
@@ -35,7 +35,7 @@ export function authorizeNode(
   }
   const instance = instances.get(id);
   if (instance === undefined) return refuse(node, `no instance ${id} is registered in this mesh`);
-  const expected = identityOf(instance, trustDomain);
+  const expected = workloadIdentity(instance, trustDomain);
   if (peer.identity !== expected) {
     return refuse(node, `it is the configuration of ${expected}, and the certificate says ${peer.identity}`);
   }

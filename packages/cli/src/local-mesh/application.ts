@@ -1,0 +1,171 @@
+import { isAbsolute, join } from "node:path";
+import { parseDuration } from "@heddle/core";
+import { httpCall } from "./admin-client.ts";
+import { signalGroup, spawnGuarded } from "./guarded-process.ts";
+import type { PlannedInstance } from "./plan.ts";
+import { serviceKey, urlVariable } from "./plan.ts";
+import { forwardLines } from "./process-output.ts";
+import type { LineSink } from "./process-output.ts";
+import { SupervisedChild } from "./supervised-child.ts";
+
+export interface ApplicationOptions {
+  readonly instance: PlannedInstance;
+  /** Folder that `workingDir` and relative commands are looked up from. */
+  readonly folder: string;
+  readonly address: string;
+  readonly port: number;
+  /** `<service>.<namespace>` → port of this instance's own proxy. */
+  readonly outboundPorts: Readonly<Record<string, number>>;
+  readonly output: LineSink;
+  /** A line about the process itself. */
+  readonly report: (line: string) => void;
+  readonly onReady: (isReady: boolean) => void;
+}
+
+const probeIntervalMs = 100;
+const steadyIntervalMs = 1000;
+const probeTimeoutMs = 2000;
+/** Failures in a row after which a ready application counts as not ready. */
+const failuresToLeave = 3;
+
+/** One application process with its readiness probe. */
+export class Application {
+  readonly #options: ApplicationOptions;
+  readonly #child: SupervisedChild;
+  #timer: NodeJS.Timeout | undefined;
+  #isReady = false;
+  #failures = 0;
+  #startedAt = 0;
+  #hasWarned = false;
+  #isStopped = false;
+
+  constructor(options: ApplicationOptions) {
+    this.#options = options;
+    const { instance } = options;
+    this.#child = new SupervisedChild({
+      name: instance.id,
+      start: () => spawnGuarded({ command: instance.command, cwd: this.#cwd, env: this.#environment() }),
+      signal: signalGroup,
+      onStarted: (child) => {
+        for (const stream of [child.stdout, child.stderr]) if (stream !== null) forwardLines(stream, instance.id, options.output);
+        this.#startedAt = performance.now();
+        this.#hasWarned = false;
+        this.#setReady(false);
+        this.#probeIn(0);
+      },
+      onCrash: (how, restartInMs) => {
+        this.#setReady(false);
+        clearTimeout(this.#timer);
+        options.report(this.#crashReport(how, restartInMs));
+      },
+    });
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  start(): void {
+    this.#child.start();
+  }
+
+  kill(): void {
+    this.#child.kill();
+  }
+
+  killAndHold(): Promise<void> {
+    return this.#child.killAndHold();
+  }
+
+  release(): void {
+    this.#child.release();
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#child.stop(graceMs);
+  }
+
+  get #cwd(): string {
+    const { instance, folder } = this.#options;
+    if (instance.workingDir === undefined) return folder;
+    return isAbsolute(instance.workingDir) ? instance.workingDir : join(folder, instance.workingDir);
+  }
+
+  /** PORT, HOSTNAME and VERSION as a container would have them, one URL for each service; the file's own words win. */
+  #environment(): NodeJS.ProcessEnv {
+    const { instance, address, port, outboundPorts } = this.#options;
+    const urls = instance.calls.map((service) => [
+      urlVariable(service, instance.namespace),
+      `http://${address}:${outboundPorts[serviceKey(service)]}`,
+    ]);
+    return {
+      ...process.env,
+      ...Object.fromEntries(urls),
+      PORT: String(port),
+      HOSTNAME: instance.id,
+      ...(instance.version === "" ? {} : { VERSION: instance.version }),
+      ...instance.env,
+    };
+  }
+
+  #crashReport(how: string, restartInMs: number): string {
+    const { instance } = this.#options;
+    const again = `started again in ${restartInMs} ms`;
+    if (how !== "exit code 127") return `the application ended (${how}); ${again}`;
+    return `the command "${instance.command[0]}" of the workload ${instance.workload} (${instance.place}) was not found: install it, or correct "command"; ${again}`;
+  }
+
+  #probeIn(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#probe(), delayMs);
+  }
+
+  async #probe(): Promise<void> {
+    const pid = this.#child.pid;
+    const problem = await this.#problem();
+    // The process was stopped or replaced while the answer was on its way.
+    if (this.#isStopped || this.#child.pid !== pid || pid === undefined) return;
+    if (problem === undefined) {
+      this.#failures = 0;
+      this.#setReady(true);
+    } else {
+      this.#failures += 1;
+      if (this.#failures >= failuresToLeave || !this.#isReady) this.#setReady(false);
+      this.#warnWhenLate(problem);
+    }
+    this.#probeIn(this.#isReady ? steadyIntervalMs : probeIntervalMs);
+  }
+
+  /** Undefined when the application is ready. Without a probe of its own it is ready when its port takes connections. */
+  async #problem(): Promise<string | undefined> {
+    const { instance, address, port } = this.#options;
+    const path = instance.readiness?.path ?? "/";
+    try {
+      const { status } = await httpCall(`${address}:${port}`, "GET", path, { timeoutMs: probeTimeoutMs });
+      if (instance.readiness === undefined || (status >= 200 && status <= 399)) return undefined;
+      return `GET ${path} answered ${status}`;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #warnWhenLate(problem: string): void {
+    const { instance, port, report } = this.#options;
+    const limitMs = parseDuration(instance.readiness?.timeout ?? "30s") ?? 30_000;
+    if (this.#hasWarned || this.#isReady || performance.now() - this.#startedAt < limitMs) return;
+    this.#hasWarned = true;
+    report(`not ready after ${limitMs / 1000} s: ${problem}. The application must listen on 127.0.0.1:$PORT (${port} now); declared at ${instance.place}`);
+  }
+
+  #setReady(isReady: boolean): void {
+    if (this.#isReady === isReady) return;
+    this.#isReady = isReady;
+    this.#options.onReady(isReady);
+  }
+}

@@ -1,0 +1,99 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { controlPlaneEntry, readRunFile } from "@heddle/control-plane";
+import { AdminClient } from "./admin-client.ts";
+import { forwardLines } from "./process-output.ts";
+import type { LineSink } from "./process-output.ts";
+import { SupervisedChild } from "./supervised-child.ts";
+
+export interface ControlPlaneOptions {
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly output: LineSink;
+  readonly report: (line: string) => void;
+}
+
+export interface ControlPlaneAddresses {
+  readonly adminAddress: string;
+  readonly xdsAddress: string;
+}
+
+/** The control plane as a child process. After a crash it comes back at the same xDS address. */
+export class ControlPlaneProcess {
+  readonly #options: ControlPlaneOptions;
+  readonly #child: SupervisedChild;
+  #onReady: ((addresses: ControlPlaneAddresses) => void) | undefined;
+  #onFailed: ((reason: Error) => void) | undefined;
+  #lastLine = "";
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    this.#child = new SupervisedChild({
+      name: "control-plane",
+      start: () =>
+        spawn(
+          process.execPath,
+          [...process.execArgv, fileURLToPath(controlPlaneEntry), "--folder", options.folder, "--state-dir", options.stateDir],
+          { stdio: ["ignore", "pipe", "pipe", "ipc"] },
+        ),
+      signal: (child, signal) => child.kill(signal),
+      onStarted: (child) => this.#watch(child),
+      onCrash: (how, restartInMs) => {
+        options.report(`the control plane ended (${how}); traffic goes on; started again in ${restartInMs} ms`);
+        this.#onFailed?.(new Error(`the control plane could not start (${how}): ${this.#lastLine}`));
+      },
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Starts it and resolves when it serves; rejects with its last words when it ends first. */
+  start(): Promise<ControlPlaneAddresses> {
+    return this.#untilReady(() => this.#child.start());
+  }
+
+  stop(graceMs: number): Promise<void> {
+    return this.#child.stop(graceMs);
+  }
+
+  killAndHold(): Promise<void> {
+    return this.#child.killAndHold();
+  }
+
+  /** Ends what `killAndHold` began; resolves when the control plane serves again. */
+  release(): Promise<ControlPlaneAddresses> {
+    return this.#untilReady(() => this.#child.release());
+  }
+
+  /** The admin API of the life that runs now; undefined when none does. */
+  async admin(): Promise<AdminClient | undefined> {
+    const found = await readRunFile(this.#options.stateDir);
+    return found.kind === "found" ? new AdminClient(found.run.adminAddress, found.run.token) : undefined;
+  }
+
+  #untilReady(begin: () => void): Promise<ControlPlaneAddresses> {
+    const ready = new Promise<ControlPlaneAddresses>((resolve, reject) => {
+      this.#onReady = resolve;
+      this.#onFailed = reject;
+    });
+    begin();
+    return ready.finally(() => {
+      this.#onReady = undefined;
+      this.#onFailed = undefined;
+    });
+  }
+
+  #watch(child: ChildProcess): void {
+    const sink: LineSink = (source, line) => {
+      this.#lastLine = line;
+      this.#options.output(source, line);
+    };
+    for (const stream of [child.stdout, child.stderr]) if (stream !== null) forwardLines(stream, "control-plane", sink);
+    child.on("message", (message: { kind?: string } & ControlPlaneAddresses) => {
+      if (message.kind === "ready") this.#onReady?.(message);
+    });
+  }
+}

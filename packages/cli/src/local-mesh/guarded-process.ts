@@ -1,0 +1,51 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+
+/**
+ * What runs between `heddle` and an application. Descriptor 3 is a pipe from `heddle`: when `heddle` ends, however it ends,
+ * the read returns and the whole process group is killed. Signals are for the application; the guard waits for it.
+ * The first trap is a command and not '' so that the application does not inherit it (POSIX: ignored signals stay ignored).
+ */
+const guard = `
+trap : TERM INT HUP
+"$@" 3<&- &
+application=$!
+( trap '' TERM INT HUP; read -r line <&3; kill -KILL 0 ) &
+watcher=$!
+while :; do
+  wait "$application"; status=$?
+  kill -0 "$application" 2>/dev/null || break
+done
+kill -KILL "$watcher" 2>/dev/null
+exit "$status"
+`;
+
+export interface GuardedCommand {
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Starts an application in a process group of its own that dies with this process, even by SIGKILL. Standard output and
+ * error are pipes. A program that is not found ends with 127, as a shell says it.
+ */
+export function spawnGuarded(command: GuardedCommand): ChildProcess {
+  return spawn("/bin/sh", ["-c", guard, "heddle-guard", ...command.command], {
+    cwd: command.cwd,
+    env: command.env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+}
+
+/** Sends a signal to a guarded process's whole group. */
+export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    // The group has ended in the meantime.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

@@ -1,0 +1,136 @@
+import type { LocalMeshResource, LocalWorkload } from "@heddle/api";
+import { localMeshDefaults, serviceHost } from "@heddle/api";
+
+/** One replica that shall run: everything that `LocalMesh` says of it, defaults filled in. */
+export interface PlannedInstance {
+  /** `reviews-v1-0` */
+  readonly id: string;
+  readonly workload: string;
+  readonly service: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly protocol: "http";
+  readonly servicePort: number;
+  readonly command: readonly string[];
+  readonly workingDir: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  /** Services that it may call, as `<service>.<namespace>`. */
+  readonly calls: readonly ServiceRef[];
+  readonly readiness: { readonly path: string; readonly timeout: string } | undefined;
+  /** Where the workload stands, for messages: `mesh.yaml:12`. */
+  readonly place: string;
+}
+
+export interface ServiceRef {
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/** The edge, when there is one. */
+export interface PlannedEdge {
+  readonly address: string;
+  readonly port: number;
+  readonly service: ServiceRef;
+  readonly serviceAccount: string;
+  readonly namespace: string;
+}
+
+export interface MeshPlan {
+  readonly name: string;
+  readonly trustDomain: string;
+  readonly rootNamespace: string;
+  readonly instances: readonly PlannedInstance[];
+  readonly edge: PlannedEdge | undefined;
+}
+
+export const edgeInstanceId = "edge";
+
+/** Turns a `LocalMesh` into the instances that shall run. Pure: names, labels and defaults only. */
+export function planMesh(mesh: LocalMeshResource): MeshPlan {
+  const { spec } = mesh;
+  const services = servicesOf(spec.workloads);
+  const rootNamespace = spec.rootNamespace ?? localMeshDefaults.rootNamespace;
+  return {
+    name: mesh.metadata.name,
+    trustDomain: spec.trustDomain ?? localMeshDefaults.trustDomain,
+    rootNamespace,
+    instances: spec.workloads.flatMap((workload, index) => planWorkload(mesh, workload, index, services)),
+    edge:
+      spec.edge === undefined
+        ? undefined
+        : {
+            address: spec.edge.address ?? localMeshDefaults.edgeAddress,
+            port: spec.edge.port ?? localMeshDefaults.edgePort,
+            service: { name: spec.edge.service, namespace: spec.edge.namespace ?? localMeshDefaults.namespace },
+            serviceAccount: "edge",
+            namespace: rootNamespace,
+          },
+  };
+}
+
+/** `<service>.<namespace>`, the key of `WorkloadInstance.outboundPorts`. */
+export function serviceKey(service: ServiceRef): string {
+  return `${service.name}.${service.namespace}`;
+}
+
+/** `REVIEWS_URL`, for a service in the caller's namespace; `REVIEWS_SHOP_URL` for one in the namespace `shop`. */
+export function urlVariable(service: ServiceRef, callerNamespace: string): string {
+  const name = service.namespace === callerNamespace ? service.name : `${service.name}_${service.namespace}`;
+  return `${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_URL`;
+}
+
+/** What decides whether a running replica must be started again when the plan changes. */
+export function fingerprint(instance: PlannedInstance): string {
+  const { place: _place, ...rest } = instance;
+  return JSON.stringify(rest);
+}
+
+function servicesOf(workloads: readonly LocalWorkload[]): ServiceRef[] {
+  const known = new Map<string, ServiceRef>();
+  for (const workload of workloads) {
+    const service = { name: workload.service, namespace: workload.namespace ?? localMeshDefaults.namespace };
+    known.set(serviceHost(service.name, service.namespace), service);
+  }
+  return [...known.values()];
+}
+
+function planWorkload(
+  mesh: LocalMeshResource,
+  workload: LocalWorkload,
+  index: number,
+  services: readonly ServiceRef[],
+): PlannedInstance[] {
+  const namespace = workload.namespace ?? localMeshDefaults.namespace;
+  const version = workload.version ?? "";
+  const { file, line } = mesh.locate(["spec", "workloads", index]);
+  return Array.from({ length: workload.replicas ?? localMeshDefaults.replicas }, (_, replica) => ({
+    id: `${workload.name}-${replica}`,
+    workload: workload.name,
+    service: workload.service,
+    namespace,
+    serviceAccount: workload.serviceAccount ?? workload.service,
+    version,
+    labels: { app: workload.service, ...(version === "" ? {} : { version }), ...workload.labels },
+    protocol: workload.protocol ?? localMeshDefaults.protocol,
+    servicePort: workload.port,
+    command: workload.command,
+    workingDir: workload.workingDir,
+    env: workload.env ?? {},
+    calls: callsOf(workload, namespace, services),
+    readiness:
+      workload.readiness === undefined
+        ? undefined
+        : { path: workload.readiness.httpGet.path, timeout: workload.readiness.timeout ?? localMeshDefaults.readinessTimeout },
+    place: `${file}:${line}`,
+  }));
+}
+
+function callsOf(workload: LocalWorkload, namespace: string, services: readonly ServiceRef[]): ServiceRef[] {
+  if (workload.calls === undefined) return services.filter((service) => !(service.name === workload.service && service.namespace === namespace));
+  return workload.calls.map((call) => {
+    const dot = call.indexOf(".");
+    return dot < 0 ? { name: call, namespace } : { name: call.slice(0, dot), namespace: call.slice(dot + 1) };
+  });
+}

@@ -1,0 +1,112 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { httpCall } from "./admin-client.ts";
+import type { HeldPort } from "./ports.ts";
+import { inheritPorts } from "./ports.ts";
+import { forwardLines } from "./process-output.ts";
+import type { LineSink } from "./process-output.ts";
+import type { ProxyFiles } from "./proxy-files.ts";
+import { readProxyState } from "./proxy-state.ts";
+import { SupervisedChild } from "./supervised-child.ts";
+
+const proxyEntry = fileURLToPath(new URL("../main.ts", import.meta.url));
+
+export interface SidecarOptions {
+  readonly name: string;
+  readonly files: ProxyFiles;
+  /** host:port of the control plane's door, which is also the certificate authority's. */
+  readonly xdsAddress: () => string;
+  readonly identity: string;
+  readonly ports: readonly HeldPort[];
+  readonly logLevel: string;
+  readonly output: LineSink;
+  readonly report: (line: string) => void;
+}
+
+/** The proxy of one instance: a supervisor process that inherits the instance's ports and ends with this process. */
+export class Sidecar {
+  readonly #options: SidecarOptions;
+  readonly #child: SupervisedChild;
+
+  constructor(options: SidecarOptions) {
+    this.#options = options;
+    this.#child = new SupervisedChild({
+      name: options.name,
+      start: () => {
+        const { stdio, variable } = inheritPorts(options.ports);
+        return spawn(process.execPath, [...process.execArgv, proxyEntry, "proxy", ...this.#arguments()], {
+          env: { ...process.env, HEDDLE_LISTEN_FDS: variable },
+          stdio: ["ignore", "pipe", "pipe", "ipc", ...stdio],
+        });
+      },
+      signal: (child, signal) => child.kill(signal),
+      onStarted: (child) => {
+        for (const stream of [child.stdout, child.stderr]) if (stream !== null) forwardLines(stream, options.name, options.output);
+      },
+      onCrash: (how, restartInMs) => options.report(`the proxy ended (${how}); started again in ${restartInMs} ms`),
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  start(): void {
+    this.#child.start();
+  }
+
+  kill(): void {
+    this.#child.kill();
+  }
+
+  killAndHold(): Promise<void> {
+    return this.#child.killAndHold();
+  }
+
+  release(): void {
+    this.#child.release();
+  }
+
+  stop(graceMs: number): Promise<void> {
+    return this.#child.stop(graceMs);
+  }
+
+  /** host:port of the proxy's admin API; undefined while it starts. */
+  async adminAddress(): Promise<string | undefined> {
+    return (await readProxyState(this.#options.files.folder))?.adminAddress;
+  }
+
+  /** Whether the proxy has its listeners and its certificate. */
+  async isReady(): Promise<boolean> {
+    const address = await this.adminAddress();
+    if (address === undefined) return false;
+    try {
+      return (await httpCall(address, "GET", "/ready", { timeoutMs: 2000 })).status === 200;
+    } catch {
+      // The file is from an earlier life of the proxy, or the proxy is just starting.
+      return false;
+    }
+  }
+
+  #arguments(): string[] {
+    const { files, xdsAddress, identity, logLevel } = this.#options;
+    return [
+      "--config-path",
+      files.bootstrap,
+      "--state-dir",
+      files.folder,
+      "--ca-address",
+      xdsAddress(),
+      "--ca-token-file",
+      files.token,
+      "--ca-trust-bundle",
+      files.trustBundle,
+      "--identity",
+      identity,
+      "--log-level",
+      logLevel,
+      "--concurrency",
+      "1",
+    ];
+  }
+}

@@ -1,0 +1,128 @@
+import type { AdsServer, ProxyStatus } from "@heddle/xds/server";
+import type { Clock } from "@heddle/core";
+import { parseSpiffeId } from "@heddle/net";
+import type {
+  JoinTokenCreateResponse,
+  ProxiesResponse,
+  ProxyRow,
+  ReadyResponse,
+  ResourcesResponse,
+  TrustBundleResponse,
+} from "./admin-api/index.ts";
+import type { CertificateAuthority } from "./authority/certificate-authority.ts";
+import type { JoinTokens } from "./authority/join-tokens.ts";
+import type { MeshConfiguration } from "./push/mesh-configuration.ts";
+import { workloadIdentity } from "./push/node-authorization.ts";
+import type { AdminRoute } from "./server/admin-server.ts";
+import { AdminProblem, healthRoute } from "./server/admin-server.ts";
+import type { Peer } from "./server/peer.ts";
+
+export interface AdminRoutesOptions {
+  readonly configuration: MeshConfiguration;
+  readonly ads: AdsServer<Peer>;
+  readonly tokens: JoinTokens;
+  readonly authority: CertificateAuthority;
+  readonly clock: Clock;
+}
+
+const defaultTokenLifeMs = 600_000;
+const maxTokenLifeMs = 86_400_000;
+const maxTokenUses = 1000;
+
+/** Every call of the admin API, version 1. */
+export function adminRoutes(options: AdminRoutesOptions): AdminRoute[] {
+  const { configuration, ads, tokens, authority, clock } = options;
+  return [
+    healthRoute,
+    {
+      method: "GET",
+      path: "/api/v1/ready",
+      isOpen: true,
+      handle: () => {
+        const { waitingFor } = configuration;
+        const body: ReadyResponse = { ready: waitingFor.length === 0, waitingFor };
+        return { status: body.ready ? 200 : 503, body };
+      },
+    },
+    { method: "GET", path: "/api/v1/proxies", handle: () => ({ status: 200, body: proxies(configuration, ads.status(), authority.trustDomain) }) },
+    { method: "GET", path: "/api/v1/resources", handle: () => ({ status: 200, body: resources(configuration) }) },
+    { method: "GET", path: "/api/v1/findings", handle: () => ({ status: 200, body: configuration.findings }) },
+    {
+      method: "GET",
+      path: "/api/v1/trust-bundle",
+      handle: () => ({ status: 200, body: { trustDomain: authority.trustDomain, pem: authority.rootPem } satisfies TrustBundleResponse }),
+    },
+    {
+      method: "POST",
+      path: "/api/v1/join-tokens",
+      handle: async (body) => ({ status: 201, body: await createToken(body, tokens, authority.trustDomain, clock) }),
+    },
+  ];
+}
+
+async function createToken(body: unknown, tokens: JoinTokens, trustDomain: string, clock: Clock): Promise<JoinTokenCreateResponse> {
+  const { identity, uses = 1, lifeMs = defaultTokenLifeMs } = (body ?? {}) as { identity?: unknown; uses?: unknown; lifeMs?: unknown };
+  const id = typeof identity === "string" ? parseSpiffeId(identity) : undefined;
+  if (typeof identity !== "string" || id?.trustDomain !== trustDomain || id.serviceAccount === "") {
+    throw new AdminProblem(400, `identity must be spiffe://${trustDomain}/ns/<namespace>/sa/<service account>`, "name the workload that joins");
+  }
+  if (!isWhole(uses) || uses < 1 || uses > maxTokenUses) throw new AdminProblem(400, `uses must be a whole number from 1 to ${maxTokenUses}`, "leave it out for 1");
+  if (!isWhole(lifeMs) || lifeMs < 1000 || lifeMs > maxTokenLifeMs) {
+    throw new AdminProblem(400, `lifeMs must be a whole number from 1000 to ${maxTokenLifeMs}`, "leave it out for ten minutes");
+  }
+  const token = await tokens.create({ identity, uses, lifeMs });
+  return { token, identity, expiresAtMs: clock.wallMs() + lifeMs };
+}
+
+function isWhole(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value);
+}
+
+function resources(configuration: MeshConfiguration): ResourcesResponse {
+  return {
+    configVersion: configuration.version,
+    findings: configuration.findings,
+    resources: configuration.accepted.map(({ kind, metadata, source }) => ({
+      kind,
+      namespace: metadata.namespace,
+      name: metadata.name,
+      file: source.file,
+      line: source.line,
+      generation: metadata.generation,
+    })),
+  };
+}
+
+/** Every registered instance, connected or not. Of a proxy with two streams (it is handing over) the newer one counts. */
+function proxies(configuration: MeshConfiguration, streams: readonly ProxyStatus[], trustDomain: string): ProxiesResponse {
+  const newest = new Map<string, ProxyStatus>();
+  for (const stream of streams) {
+    const known = newest.get(stream.proxyId);
+    if (known === undefined || known.streamId < stream.streamId) newest.set(stream.proxyId, stream);
+  }
+  return {
+    configVersion: configuration.version,
+    proxies: [...configuration.instances.values()].map((instance) =>
+      proxyRow(instance.id, workloadIdentity(instance, trustDomain), newest.get(instance.id)),
+    ),
+  };
+}
+
+function proxyRow(id: string, identity: string, stream: ProxyStatus | undefined): ProxyRow {
+  if (stream === undefined) return { id, identity, isConnected: false, isSynced: false, connectedAtMs: 0, types: [] };
+  return {
+    id,
+    identity,
+    isConnected: true,
+    isSynced: stream.targetVersion !== undefined && stream.syncedVersion === stream.targetVersion,
+    connectedAtMs: stream.connectedAtMs,
+    types: stream.types.map(({ type, sentVersion, ackedVersion, subscribed, lastNack, state }) => ({
+      type,
+      sentVersion: sentVersion ?? "",
+      ackedVersion: ackedVersion ?? "",
+      isSynced: state === "accepted",
+      subscribed,
+      lastError: state === "rejected" ? (lastNack?.message ?? "") : "",
+    })),
+  };
+}

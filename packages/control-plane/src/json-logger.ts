@@ -1,0 +1,40 @@
+import type { LogFields, Logger, LogLevel } from "@heddle/core";
+import { pino } from "pino";
+import type { Logger as Pino } from "pino";
+
+/** Lines of JSON on standard output: time (epoch ms), level (a word), msg, and the fields. */
+export class JsonLogger implements Logger {
+  readonly level: LogLevel;
+  readonly #pino: Pino;
+
+  constructor(level: LogLevel, over?: Pino) {
+    this.level = level;
+    this.#pino =
+      over ??
+      pino({
+        level: level === "off" ? "silent" : level,
+        base: null,
+        formatters: { level: (label) => ({ level: label }) },
+      });
+  }
+
+  debug(message: string, fields: LogFields = {}): void {
+    this.#pino.debug(fields, message);
+  }
+
+  info(message: string, fields: LogFields = {}): void {
+    this.#pino.info(fields, message);
+  }
+
+  warn(message: string, fields: LogFields = {}): void {
+    this.#pino.warn(fields, message);
+  }
+
+  error(message: string, fields: LogFields = {}): void {
+    this.#pino.error(fields, message);
+  }
+
+  child(fields: LogFields): Logger {
+    return new JsonLogger(this.level, this.#pino.child(fields));
+  }
+}
