@@ -1,0 +1,250 @@
+// istio.md 4.3: PeerAuthentication and mutual TLS, rule by rule.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { acceptedNames, clientTlsOf, endpointsOf, reviewsHost, serverTlsOf, TestMesh } from "../testing/test-mesh.ts";
+
+const reviewsCluster = `outbound|9080||${reviewsHost}`;
+const strict = ["mutual-tls"];
+const permissive = ["mutual-tls", "plaintext"];
+const disabled = ["plaintext"];
+
+function peerAuthentication(fields: {
+  name?: string;
+  namespace?: string;
+  created?: string;
+  labels?: string;
+  mode?: string;
+  ports?: string;
+}): string {
+  const { name = "pa", namespace = "default", created, labels, mode, ports } = fields;
+  return `---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata:
+  name: ${name}
+  namespace: ${namespace}
+  ${created === undefined ? "" : `creationTimestamp: "${created}"`}
+spec:
+  ${labels === undefined ? "" : `selector: { matchLabels: { ${labels} } }`}
+  mtls: ${mode === undefined ? "{}" : `{ mode: ${mode} }`}
+  ${ports === undefined ? "" : `portLevelMtls: { ${ports} }`}
+`;
+}
+
+const opaque = { change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol: "tcp" }) };
+
+test("4.3 mesh < namespace < workload: the nearest policy counts", () => {
+  const mesh = peerAuthentication({ namespace: "istio-system", mode: "DISABLE" });
+  const namespace = peerAuthentication({ name: "ns", mode: "PERMISSIVE" });
+  const workload = peerAuthentication({ name: "own", labels: "version: v2", mode: "STRICT" });
+  const all = new TestMesh(mesh + namespace + workload);
+  assert.deepEqual(all.chains("ratings-0"), disabled);
+  assert.deepEqual(all.chains("reviews-v1-0"), permissive);
+  assert.deepEqual(all.chains("reviews-v2-0"), strict);
+});
+
+test("4.3 a namespace's policy says nothing about other namespaces", () => {
+  const mesh = new TestMesh(peerAuthentication({ namespace: "other", mode: "DISABLE" }));
+  assert.deepEqual(mesh.chains("reviews-v1-0"), strict);
+  assert.deepEqual(mesh.chains("ratings-0"), disabled);
+});
+
+test("4.3 a workload policy says nothing about workloads of another namespace with the same labels", () => {
+  const mesh = new TestMesh(peerAuthentication({ namespace: "other", labels: "version: v1", mode: "DISABLE" }));
+  assert.deepEqual(mesh.chains("reviews-v1-0"), strict);
+  assert.deepEqual(mesh.chains("ratings-0"), disabled);
+});
+
+test("4.3 a selector in the root namespace is ignored", () => {
+  const mesh = new TestMesh(peerAuthentication({ namespace: "istio-system", labels: "version: v1", mode: "DISABLE" }));
+  assert.deepEqual(mesh.chains("reviews-v1-0"), strict);
+});
+
+test("4.3 UNSET inherits, at every level", () => {
+  const base = peerAuthentication({ namespace: "istio-system", mode: "DISABLE" });
+  for (const mode of ["UNSET", undefined]) {
+    const unset = mode === undefined ? {} : { mode };
+    const namespace = peerAuthentication({ name: "ns", ...unset });
+    const workload = peerAuthentication({ name: "own", labels: "app: reviews", ...unset });
+    assert.deepEqual(new TestMesh(base + namespace + workload).chains("reviews-v1-0"), disabled);
+  }
+});
+
+test("4.3 without any policy the mode is STRICT (Istio: PERMISSIVE; docs/reference/differences.md)", () => {
+  assert.deepEqual(new TestMesh("").chains("reviews-v1-0"), strict);
+});
+
+test("4.3 the oldest wins at each level, then name", () => {
+  const young = { created: "2026-02-01T00:00:00Z", mode: "DISABLE" };
+  const old = { created: "2026-01-01T00:00:00Z", mode: "PERMISSIVE" };
+  for (const place of [{ namespace: "istio-system" }, {}, { labels: "app: reviews" }]) {
+    const byAge =
+      peerAuthentication({ name: "a", ...young, ...place }) + peerAuthentication({ name: "b", ...old, ...place });
+    assert.deepEqual(new TestMesh(byAge).chains("reviews-v1-0"), permissive);
+    const byName =
+      peerAuthentication({ name: "b", mode: "DISABLE", ...place }) +
+      peerAuthentication({ name: "a", mode: "PERMISSIVE", ...place });
+    assert.deepEqual(new TestMesh(byName).chains("reviews-v1-0"), permissive);
+  }
+});
+
+test("4.3 portLevelMtls of the workload's policy is keyed by the workload's port, and UNSET there inherits the workload's mode", () => {
+  const onPort = (ports: string) => peerAuthentication({ labels: "app: reviews", mode: "PERMISSIVE", ports });
+  assert.deepEqual(new TestMesh(onPort('"9080": { mode: DISABLE }')).chains("reviews-v1-0"), disabled);
+  assert.deepEqual(new TestMesh(onPort('"9081": { mode: DISABLE }')).chains("reviews-v1-0"), permissive);
+  assert.deepEqual(new TestMesh(onPort('"9080": { mode: UNSET }')).chains("reviews-v1-0"), permissive);
+});
+
+test("4.3 STRICT has only TLS chains, and they demand a certificate of this trust domain", () => {
+  const mesh = new TestMesh(peerAuthentication({ mode: "STRICT" }));
+  const [chain, ...others] = mesh.inbound("reviews-v1-0").filterChains;
+  assert.deepEqual(others, []);
+  assert.equal(chain?.filterChainMatch?.transportProtocol, "tls");
+  const tls = serverTlsOf(chain?.transportSocket);
+  assert.equal(tls?.requireClientCertificate, true);
+  assert.deepEqual(acceptedNames(tls), ["spiffe://cluster.local/"]);
+  assert.deepEqual(
+    mesh.inbound("reviews-v1-0").listenerFilters.map(({ name }) => name),
+    ["envoy.filters.listener.tls_inspector"],
+  );
+});
+
+test("4.3 PERMISSIVE on an HTTP port has two chains: mutual TLS for any TLS, and plaintext HTTP", () => {
+  const listener = new TestMesh(peerAuthentication({ mode: "PERMISSIVE" })).inbound("reviews-v1-0");
+  assert.deepEqual(
+    listener.filterChains.map(({ filterChainMatch: match, transportSocket }) => [
+      match?.transportProtocol,
+      match?.applicationProtocols,
+      transportSocket !== undefined,
+    ]),
+    [
+      ["tls", [], true],
+      ["raw_buffer", [], false],
+    ],
+  );
+  assert.equal(listener.continueOnListenerFiltersTimeout, false);
+});
+
+test("4.3 PERMISSIVE on an opaque port ends TLS only for the mesh's protocols, and passes other TLS and plaintext through", () => {
+  const listener = new TestMesh(peerAuthentication({ mode: "PERMISSIVE" }), opaque).inbound("reviews-v1-0");
+  assert.deepEqual(
+    listener.filterChains.map(({ name, filterChainMatch: match, transportSocket }) => [
+      name,
+      match?.transportProtocol,
+      match?.applicationProtocols,
+      transportSocket !== undefined,
+    ]),
+    [
+      ["mutual-tls", "tls", ["istio-peer-exchange", "istio"], true],
+      ["opaque-tls", "tls", [], false],
+      ["plaintext", "raw_buffer", [], false],
+    ],
+  );
+  assert.equal(listener.continueOnListenerFiltersTimeout, true);
+});
+
+test("4.3 DISABLE takes what comes as it is: no TLS chain and no look for TLS", () => {
+  const listener = new TestMesh(peerAuthentication({ mode: "DISABLE" })).inbound("reviews-v1-0");
+  assert.deepEqual(listener.listenerFilters, []);
+  assert.deepEqual(
+    listener.filterChains.map(({ name, filterChainMatch, transportSocket }) => [
+      name,
+      filterChainMatch?.transportProtocol,
+      transportSocket,
+    ]),
+    [["plaintext", "", undefined]],
+  );
+});
+
+test("4.3 clients use mutual TLS with an endpoint if and only if it says that it takes it, which it does unless it is DISABLE", () => {
+  const modeOf = (resources: string) =>
+    endpointsOf(new TestMesh(resources).assignment("web-0", reviewsCluster)).map(
+      ({ metadata }) => metadata["envoy.transport_socket_match"],
+    );
+  const takes = { tlsMode: "istio" };
+  assert.deepEqual(modeOf(""), [takes, takes]);
+  assert.deepEqual(modeOf(peerAuthentication({ mode: "PERMISSIVE" })), [takes, takes]);
+  assert.deepEqual(modeOf(peerAuthentication({ labels: "version: v2", mode: "DISABLE" })), [takes, undefined]);
+
+  const cluster = new TestMesh("").cluster("web-0", reviewsCluster);
+  assert.equal(cluster.transportSocket, undefined);
+  assert.deepEqual(
+    cluster.transportSocketMatches.map(({ match, transportSocket }) => [match, transportSocket?.name]),
+    [
+      [{ tlsMode: "istio" }, "envoy.transport_sockets.tls"],
+      [{}, "envoy.transport_sockets.raw_buffer"],
+    ],
+  );
+});
+
+function destinationRule(tls: string): string {
+  return `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews, namespace: default }
+spec:
+  host: reviews
+  trafficPolicy: { tls: ${tls} }
+  subsets: [{ name: v1, labels: { version: v1 } }]
+`;
+}
+
+test("4.3 an explicit tls of a DestinationRule wins over what endpoints say", () => {
+  const plain = new TestMesh(destinationRule("{ mode: DISABLE }")).cluster("web-0", reviewsCluster);
+  assert.deepEqual(plain.transportSocketMatches, []);
+  assert.equal(plain.transportSocket?.name, "envoy.transport_sockets.raw_buffer");
+
+  const mutual = new TestMesh(peerAuthentication({ mode: "DISABLE" }) + destinationRule("{ mode: ISTIO_MUTUAL }"));
+  const cluster = mutual.cluster("web-0", reviewsCluster);
+  assert.deepEqual(cluster.transportSocketMatches, []);
+  assert.deepEqual(acceptedNames(clientTlsOf(cluster.transportSocket)), [
+    "spiffe://cluster.local/ns/default/sa/reviews",
+  ]);
+});
+
+test("4.3 the client verifies the server against the service's accounts, or those that the DestinationRule names", () => {
+  const own = new TestMesh("", {
+    change: (instance) => (instance.id === "reviews-v2-0" ? { ...instance, serviceAccount: "reviewer" } : instance),
+  }).cluster("web-0", reviewsCluster);
+  assert.deepEqual(acceptedNames(clientTlsOf(own.transportSocketMatches[0]?.transportSocket)), [
+    "spiffe://cluster.local/ns/default/sa/reviewer",
+    "spiffe://cluster.local/ns/default/sa/reviews",
+  ]);
+  const named = new TestMesh(destinationRule('{ mode: ISTIO_MUTUAL, subjectAltNames: ["spiffe://x/ns/y/sa/z"] }'));
+  assert.deepEqual(acceptedNames(clientTlsOf(named.cluster("web-0", reviewsCluster).transportSocket)), [
+    "spiffe://x/ns/y/sa/z",
+  ]);
+});
+
+test("4.3 the server name is outbound_.<port>_.<subset>_.<host>, unless the DestinationRule has another", () => {
+  const mesh = new TestMesh(destinationRule("{ mode: ISTIO_MUTUAL }"));
+  const sni = (name: string) => clientTlsOf(mesh.cluster("web-0", name).transportSocket)?.sni;
+  assert.equal(sni(reviewsCluster), `outbound_.9080_._.${reviewsHost}`);
+  assert.equal(sni(`outbound|9080|v1|${reviewsHost}`), `outbound_.9080_.v1_.${reviewsHost}`);
+  const own = new TestMesh(destinationRule("{ mode: ISTIO_MUTUAL, sni: elsewhere.example }"));
+  assert.equal(clientTlsOf(own.cluster("web-0", reviewsCluster).transportSocket)?.sni, "elsewhere.example");
+});
+
+test("4.3 clients offer Istio's protocols, those of HTTP first", () => {
+  const tls = clientTlsOf(new TestMesh("").cluster("web-0", reviewsCluster).transportSocketMatches[0]?.transportSocket);
+  assert.deepEqual(tls?.commonTlsContext?.alpnProtocols, ["istio-http/1.1", "istio-peer-exchange", "istio"]);
+  const tcp = new TestMesh("", opaque).cluster("web-0", reviewsCluster).transportSocketMatches[0]?.transportSocket;
+  assert.deepEqual(clientTlsOf(tcp)?.commonTlsContext?.alpnProtocols, ["istio-peer-exchange", "istio"]);
+});
+
+test("4.3 keys and certificates come from beside the proxy; anchors are pushed to Heddle and asked for locally by Envoy", () => {
+  for (const [dialect, source] of [
+    ["heddle", "ads"],
+    ["envoy", "apiConfigSource"],
+  ] as const) {
+    const tls = serverTlsOf(new TestMesh("", { dialect }).inbound("reviews-v1-0").filterChains[0]?.transportSocket);
+    const [certificate] = tls?.commonTlsContext?.tlsCertificateSdsSecretConfigs ?? [];
+    assert.equal(certificate?.name, "default");
+    assert.equal(certificate?.sdsConfig?.configSourceSpecifier.case, "apiConfigSource");
+    const validation = tls?.commonTlsContext?.validationContextType;
+    assert.ok(validation?.case === "combinedValidationContext");
+    const anchors = validation.value.validationContextSdsSecretConfig;
+    assert.equal(anchors?.name, "ROOTCA");
+    assert.equal(anchors?.sdsConfig?.configSourceSpecifier.case, source);
+  }
+});
