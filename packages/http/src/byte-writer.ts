@@ -1,0 +1,96 @@
+/** Below this length a loop beats the call into native code: 8 characters 12 ns against 23, 40 characters 28 against 31 (Node 26). */
+const loopLimit = 24;
+
+/** Small enough that a slice kept by a slow connection does not pin much, large enough for tens of heads. */
+const defaultSlabBytes = 16 * 1024;
+
+/**
+ * Appends bytes to a slab. `take` hands out what was written since the last `take` as a slice of the slab without copying it, and
+ * writing goes on behind it: one slab serves many messages, and the garbage collector frees it after the last slice.
+ */
+export class ByteWriter {
+  #slab: Buffer;
+  #start = 0;
+  #end = 0;
+  readonly #slabBytes: number;
+
+  /** @param initialBytes the size of a slab; a longer message gets one of its own */
+  constructor(initialBytes: number = defaultSlabBytes) {
+    this.#slabBytes = initialBytes;
+    this.#slab = Buffer.allocUnsafeSlow(initialBytes);
+  }
+
+  /** Bytes written since the last `take` or `reset`. */
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  /** Appends characters as one byte each. The caller vouches that none is above U+00FF; see `checked` for text that it does not know. */
+  latin1(text: string): void {
+    this.#reserve(text.length);
+    if (text.length < loopLimit) {
+      const slab = this.#slab;
+      let end = this.#end;
+      for (let i = 0; i < text.length; i += 1) slab[end++] = text.charCodeAt(i);
+      this.#end = end;
+    } else {
+      this.#end += this.#slab.write(text, this.#end, "latin1");
+    }
+  }
+
+  /**
+   * Appends `text` when every character is in `allowed` (a table over byte values, see byte-class.ts).
+   *
+   * @returns false at the first that is not, with a part already written: `truncate` takes it back
+   */
+  checked(text: string, allowed: Uint8Array): boolean {
+    this.#reserve(text.length);
+    const slab = this.#slab;
+    let end = this.#end;
+    for (let i = 0; i < text.length; i += 1) {
+      const code = text.charCodeAt(i);
+      if (!allowed[code]) return false;
+      slab[end++] = code;
+    }
+    this.#end = end;
+    return true;
+  }
+
+  bytes(bytes: Buffer, start: number, end: number): void {
+    this.#reserve(end - start);
+    bytes.copy(this.#slab, this.#end, start, end);
+    this.#end += end - start;
+  }
+
+  /** Takes back what was written since `length` had this value. */
+  truncate(length: number): void {
+    this.#end = this.#start + length;
+  }
+
+  /** What was written, owned by the caller from now on; the writer starts anew behind it. */
+  take(): Buffer {
+    const taken = this.#slab.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    return taken;
+  }
+
+  /** Forgets what was written since the last `take`. */
+  reset(): void {
+    this.#end = this.#start;
+  }
+
+  #reserve(byteCount: number): void {
+    if (this.#end + byteCount > this.#slab.length) this.#renew(byteCount);
+  }
+
+  #renew(byteCount: number): void {
+    const pending = this.#end - this.#start;
+    // Half as much again: a message that outgrows its slab piece by piece must not be copied at each piece.
+    const needed = pending + byteCount;
+    const slab = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, needed + (needed >> 1)));
+    this.#slab.copy(slab, 0, this.#start, this.#end);
+    this.#slab = slab;
+    this.#start = 0;
+    this.#end = pending;
+  }
+}

@@ -1,0 +1,35 @@
+import type { HeaderList } from "./header-list.ts";
+
+/**
+ * Fields about one connection (RFC 9110 §7.6.1). Trailer is none of them in RFC 9110, and Proxy-Authenticate and Proxy-Authorization are for
+ * whoever they are for, which a mesh's proxies are not.
+ */
+const connectionFields = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+];
+
+/**
+ * Removes what must not be forwarded: the fields about one connection and those that Connection names. Call it before adding
+ * fields of one's own: a client chooses what Connection names, and must not remove what the mesh says about it.
+ *
+ * @param keepTrailersTe keep "te: trailers", as Envoy does, because gRPC servers look for it
+ */
+export function removeHopByHop(headers: HeaderList, keepTrailersTe: boolean): void {
+  const connection = headers.get("connection");
+  if (connection !== undefined && connection !== "close" && connection !== "keep-alive") {
+    for (const name of connection.toLowerCase().split(",")) headers.remove(name.trim());
+  }
+  const acceptsTrailers = keepTrailersTe && namesTrailers(headers.get("te"));
+  for (const name of connectionFields) headers.remove(name);
+  if (acceptsTrailers) headers.append("te", "trailers");
+}
+
+function namesTrailers(te: string | undefined): boolean {
+  return te?.split(",").some((coding) => coding.trim().toLowerCase() === "trailers") ?? false;
+}

@@ -1,0 +1,121 @@
+import { consistsOf, fieldValueByte, targetByte, tokenByte } from "../byte-class.ts";
+import type { ByteWriter } from "../byte-writer.ts";
+import type { HeaderList } from "../header-list.ts";
+import { reasonPhrase } from "../status.ts";
+import type { Framing } from "./framing.ts";
+import { readContentLength } from "./message-head.ts";
+
+/**
+ * Appends the head of a request: request line, Host, the fields, and the fields of the framing. Host, Content-Length and Transfer-Encoding in
+ * `headers` are ignored: the arguments say them, so one message cannot say two things.
+ *
+ * @param path origin form, or "*"; for CONNECT it is ignored and the target is `authority`
+ * @returns false, with nothing written, when a part holds what could end a line or a field early (RFC 9110 §5.5)
+ */
+export function encodeRequestHead(
+  writer: ByteWriter,
+  method: string,
+  path: string,
+  authority: string,
+  headers: HeaderList,
+  framing: Framing,
+): boolean {
+  const target = method === "CONNECT" ? authority : path;
+  if (method.length === 0 || target.length === 0 || framing.kind === "close") return false;
+  const mark = writer.length;
+  if (writeRequestHead(writer, method, target, authority, headers, framing)) return true;
+  writer.truncate(mark);
+  return false;
+}
+
+function writeRequestHead(
+  writer: ByteWriter,
+  method: string,
+  target: string,
+  authority: string,
+  headers: HeaderList,
+  framing: Framing,
+): boolean {
+  if (!writer.checked(method, tokenByte)) return false;
+  writer.latin1(" ");
+  if (!writer.checked(target, targetByte)) return false;
+  writer.latin1(" HTTP/1.1\r\nhost: ");
+  if (!writer.checked(authority, targetByte)) return false;
+  writer.latin1("\r\n");
+  if (!headers.writeTo(writer, false)) return false;
+  return writeFraming(writer, framing);
+}
+
+/** Status lines by status, made at their first use: [HTTP/1.0, HTTP/1.1]. */
+const statusLines: [string[], string[]] = [[], []];
+
+function statusLine(status: number, versionMinor: 0 | 1): string {
+  return (statusLines[versionMinor][status] ??= `HTTP/1.${versionMinor} ${status} ${reasonPhrase(status)}\r\n`);
+}
+
+/**
+ * Appends the head of a response, with the registered reason phrase. Content-Length and Transfer-Encoding in `headers` are ignored: `framing` says them;
+ * only with framing "none" a Content-Length stays, because the answer to HEAD and a 304 tell how long the body would have been.
+ *
+ * @param status 100 to 999
+ * @param versionMinor the version that the client spoke; chunks cannot be sent to HTTP/1.0
+ * @returns false, with nothing written, when a field holds what could end it early (response splitting), when status and framing
+ *   do not go together, or for chunked framing in HTTP/1.0
+ */
+export function encodeResponseHead(
+  writer: ByteWriter,
+  status: number,
+  headers: HeaderList,
+  framing: Framing,
+  versionMinor: 0 | 1,
+): boolean {
+  if (!Number.isInteger(status) || status < 100 || status > 999) return false;
+  if (framing.kind === "chunked" && versionMinor === 0) return false;
+  const isBodiless = status < 200 || status === 204 || status === 304;
+  // After 101 another protocol follows until the connection ends.
+  if (isBodiless && framing.kind !== "none" && !(status === 101 && framing.kind === "close")) return false;
+  const mark = writer.length;
+  writer.latin1(statusLine(status, versionMinor));
+  const keepsContentLength = framing.kind === "none" && status >= 200 && status !== 204 && hasOneContentLength(headers);
+  if (headers.writeTo(writer, keepsContentLength) && writeFraming(writer, framing)) return true;
+  writer.truncate(mark);
+  return false;
+}
+
+function hasOneContentLength(headers: HeaderList): boolean {
+  const length = headers.get("content-length");
+  return length !== undefined && readContentLength(length) >= 0;
+}
+
+function writeFraming(writer: ByteWriter, framing: Framing): boolean {
+  if (framing.kind === "length") {
+    if (!Number.isSafeInteger(framing.bytes) || framing.bytes < 0) return false;
+    writer.latin1(`content-length: ${framing.bytes}\r\n\r\n`);
+  } else {
+    writer.latin1(framing.kind === "chunked" ? "transfer-encoding: chunked\r\n\r\n" : "\r\n");
+  }
+  return true;
+}
+
+/** Appends bytes [start, end) as one chunk; nothing for no bytes, since a chunk of none would end the body (RFC 9112 §7.1). */
+export function encodeChunk(writer: ByteWriter, bytes: Buffer, start: number, end: number): void {
+  if (end <= start) return;
+  writer.latin1(`${(end - start).toString(16)}\r\n`);
+  writer.bytes(bytes, start, end);
+  writer.latin1("\r\n");
+}
+
+/** Appends the last chunk with the trailers. Trailers that could end a field early are dropped: the body itself is complete. */
+export function encodeLastChunk(writer: ByteWriter, trailers?: HeaderList): void {
+  writer.latin1("0\r\n");
+  if (trailers !== undefined) {
+    const mark = writer.length;
+    if (!trailers.writeTo(writer, false)) writer.truncate(mark);
+  }
+  writer.latin1("\r\n");
+}
+
+/** Whether a field could be encoded: for code that takes names and values from a configuration. */
+export function isEncodableField(name: string, value: string): boolean {
+  return name.length > 0 && consistsOf(name, tokenByte) && consistsOf(value, fieldValueByte);
+}
