@@ -16,7 +16,14 @@ export interface RestoredSet {
 
 /** The accepted versions as JSON, with file and lines, so that messages name the place after a restart, too. */
 export function serializeAccepted(resources: readonly ParsedResource[]): string {
-  const plain = resources.map(({ apiVersion, kind, metadata, spec, source, lines }) => ({ apiVersion, kind, metadata, spec, source, lines }));
+  const plain = resources.map(({ apiVersion, kind, metadata, spec, source, lines }) => ({
+    apiVersion,
+    kind,
+    metadata,
+    spec,
+    source,
+    lines,
+  }));
   return JSON.stringify({ formatVersion, resources: plain });
 }
 
@@ -34,7 +41,8 @@ export function parseAccepted(json: string): RestoredSet | undefined {
     // A damaged file; the caller moves it aside.
     return undefined;
   }
-  if (!isRecord(stored) || stored["formatVersion"] !== formatVersion || !Array.isArray(stored["resources"])) return undefined;
+  if (!isRecord(stored) || stored["formatVersion"] !== formatVersion || !Array.isArray(stored["resources"]))
+    return undefined;
   const resources: ParsedResource[] = [];
   const dropped: ResourceIdentity[] = [];
   for (const parts of stored["resources"] as unknown[]) {
@@ -55,14 +63,27 @@ function isStillValid(parts: ResourceParts): boolean {
 function isResourceParts(value: unknown): value is ResourceParts {
   if (!isRecord(value)) return false;
   const { apiVersion, kind, metadata, spec, source, lines } = value;
-  if (typeof apiVersion !== "string" || typeof kind !== "string" || !isRecord(metadata) || !isRecord(spec) || !isRecord(source) || !isRecord(lines)) return false;
+  if (
+    typeof apiVersion !== "string" ||
+    typeof kind !== "string" ||
+    !isRecord(metadata) ||
+    !isRecord(spec) ||
+    !isRecord(source) ||
+    !isRecord(lines)
+  )
+    return false;
   const hasMetadata =
     typeof metadata["name"] === "string" &&
     typeof metadata["namespace"] === "string" &&
     typeof metadata["generation"] === "number" &&
     isRecord(metadata["labels"]) &&
     isRecord(metadata["annotations"]);
-  return hasMetadata && typeof source["file"] === "string" && typeof source["line"] === "number" && typeof lines["l"] === "number";
+  return (
+    hasMetadata &&
+    typeof source["file"] === "string" &&
+    typeof source["line"] === "number" &&
+    typeof lines["l"] === "number"
+  );
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

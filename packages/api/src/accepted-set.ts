@@ -5,7 +5,7 @@ import { isSecurityKind } from "./kinds/kinds.ts";
 import { dryRunAnnotation } from "./metadata.ts";
 import type { SetOptions } from "./options.ts";
 import type { BrokenDocument, ParsedFile } from "./parse-file.ts";
-import { findCulprits } from "./references/culprits.ts";
+import { findSubsetCulprits } from "./references/culprits.ts";
 import { identityOf, makeResource } from "./resource.ts";
 import type { BrokenPolicy, ParsedResource, SecurityKind } from "./resource.ts";
 import { validateSet } from "./validate-set.ts";
@@ -27,7 +27,11 @@ export interface Acceptance {
  * @param previous what was in force before, from `accepted` or from `parseAccepted`; empty at the very first start
  * @param files every file there is now, not only the changed ones
  */
-export function acceptResources(previous: readonly ParsedResource[], files: readonly ParsedFile[], options: SetOptions): Acceptance {
+export function acceptResources(
+  previous: readonly ParsedResource[],
+  files: readonly ParsedFile[],
+  options: SetOptions,
+): Acceptance {
   return new Decision(previous, files, options).run();
 }
 
@@ -38,7 +42,14 @@ export function isSameContent(a: ParsedResource, b: ParsedResource): boolean {
 
 function contentOf(resource: ParsedResource): string {
   const { labels, annotations, creationTimestamp } = resource.metadata;
-  return canonicalJson([resource.apiVersion, identityOf(resource), labels, annotations, creationTimestamp ?? null, resource.spec]);
+  return canonicalJson([
+    resource.apiVersion,
+    identityOf(resource),
+    labels,
+    annotations,
+    creationTimestamp ?? null,
+    resource.spec,
+  ]);
 }
 
 class Decision {
@@ -61,14 +72,21 @@ class Decision {
   run(): Acceptance {
     this.#findings.push(...this.#files.flatMap((file) => file.findings));
     this.#takeWritten();
-    for (const file of this.#files) for (const document of file.broken) this.#standInFor(document, file);
+    for (const file of this.#files) for (const document of file.broken) this.#standInFor(document);
     this.#judgeReferences();
-    return { accepted: [...this.#current.values()].map((resource) => this.#settle(resource)), findings: this.#findings, broken: this.#broken };
+    return {
+      accepted: [...this.#current.values()].map((resource) => this.#settle(resource)),
+      findings: this.#findings,
+      broken: this.#broken,
+    };
   }
 
   /** Duplicates are judged first: none of them can be taken, since it is unclear which one is meant. */
   #takeWritten(): void {
-    const groups = Map.groupBy(this.#files.flatMap((file) => file.resources), keyOf);
+    const groups = Map.groupBy(
+      this.#files.flatMap((file) => file.resources),
+      keyOf,
+    );
     for (const [key, group] of groups) {
       const [first] = group;
       if (first === undefined) continue;
@@ -83,73 +101,77 @@ class Decision {
   }
 
   /** A document with errors: what was accepted under its identity, or out of its file, stays. */
-  #standInFor(document: BrokenDocument, file: ParsedFile): void {
+  #standInFor(document: BrokenDocument): void {
     const key = document.identity === undefined ? undefined : identityKey(document.identity);
     const before = key === undefined ? undefined : this.#previous.get(key);
-    if (key !== undefined && before !== undefined && !this.#written.has(key)) {
-      this.#keep(key, before);
-      return;
-    }
-    const kept = isSyntaxBroken(document, file) ? this.#keepAllOf(file, document.security?.kind) : [];
-    if (document.security === undefined || kept.includes(document.security.kind)) return;
-    const { kind, name, selector } = document.security;
-    this.#deny({ kind, namespace: document.security.namespace ?? this.#options.rootNamespace, name, selector, source: document.source });
+    let isStoodFor = before !== undefined;
+    if (key !== undefined && before !== undefined && !this.#written.has(key)) this.#keep(key, before);
+    if (!document.isReadable) isStoodFor = this.#keepAllOf(document.source.file, document.security?.kind) || isStoodFor;
+    if (document.security === undefined || isStoodFor) return;
+    const { kind, namespace, name, selector } = document.security;
+    this.#deny({ kind, namespace: namespace ?? this.#options.rootNamespace, name, selector, source: document.source });
   }
 
-  /** Whose document cannot be told: all that came from this file and is nowhere else now. Returns the kinds that were kept. */
-  #keepAllOf(file: ParsedFile, kind: SecurityKind | undefined): string[] {
-    const kept: string[] = [];
+  /**
+   * What a broken text holds cannot be told (an open quote swallows the documents below it), so everything that came from its file
+   * and is nowhere else now stays. Says whether a policy of the kind is among it, which then is taken for the broken one.
+   */
+  #keepAllOf(file: string, kind: SecurityKind | undefined): boolean {
+    let hasKind = false;
     for (const [key, resource] of this.#previous) {
-      if (resource.source.file !== file.file || this.#written.has(key)) continue;
-      if (kind !== undefined && resource.kind !== kind) continue;
-      kept.push(resource.kind);
+      if (resource.source.file !== file || this.#written.has(key)) continue;
+      hasKind ||= resource.kind === kind;
       if (!this.#current.has(key)) this.#keep(key, resource);
     }
-    return kept;
+    return hasKind;
   }
 
-  /** Puts back one version at a time until nothing in force is wrong that could be put right; each round puts back at least one. */
+  /** Puts versions back until nothing in force is wrong that could be put right; each round but the last puts back at least one. */
   #judgeReferences(): void {
-    let isFirstRound = true;
-    for (let hasChanged = true; hasChanged; isFirstRound = false) {
-      hasChanged = false;
+    for (let round = 1, hasChanged = true; hasChanged; round += 1) {
       const findings = validateSet([...this.#current.values()], this.#options);
-      const settled: Finding[] = [];
-      for (const finding of findings) {
-        if (finding.severity === "error" && this.#putBack(finding)) hasChanged = true;
-        else settled.push(finding);
-      }
-      if (isFirstRound) this.#findings.push(...settled);
+      const answered = this.#answerErrors(findings.filter((finding) => finding.severity === "error"));
+      hasChanged = answered.size > 0;
+      if (round === 1) this.#findings.push(...findings.filter((finding) => !answered.has(finding)));
     }
   }
 
-  /** Answers an error on something in force. False when nothing can be done about it. */
-  #putBack(finding: Finding): boolean {
-    const key = finding.resource === undefined ? undefined : identityKey(finding.resource);
-    const resource = key === undefined ? undefined : this.#current.get(key);
-    if (key === undefined || resource === undefined) return false;
-    const before = this.#previous.get(key);
-    const isNew = resource === this.#written.get(key) && (before === undefined || !isSameContent(before, resource));
-    if (isNew) {
-      this.#findings.push(finding);
-      this.#current.delete(key);
-      this.#reject(key, resource);
-      return true;
+  /** Returns the errors that led to something being put back, and so will not be found again. */
+  #answerErrors(errors: readonly Finding[]): ReadonlySet<Finding> {
+    const answered = new Set<Finding>();
+    const byResource = Map.groupBy(errors, (finding) =>
+      finding.resource === undefined ? "" : identityKey(finding.resource),
+    );
+    for (const [key, findings] of byResource) {
+      const resource = this.#current.get(key);
+      if (resource === undefined) continue;
+      const before = this.#previous.get(key);
+      const isNew = resource === this.#written.get(key) && (before === undefined || !isSameContent(before, resource));
+      if (isNew) {
+        this.#findings.push(...findings);
+        this.#current.delete(key);
+        this.#reject(key, resource);
+      } else if (!this.#holdBack(findings, resource)) continue;
+      for (const finding of findings) answered.add(finding);
     }
-    return this.#holdBack(finding, resource);
+    return answered;
   }
 
-  /** The resource has not changed, so somebody else's change has broken it. */
-  #holdBack(finding: Finding, victim: ParsedResource): boolean {
+  /** The resource has not changed, so somebody else's change has broken it. False when no change can be held back. */
+  #holdBack(findings: readonly Finding[], victim: ParsedResource): boolean {
     const changed = [...this.#current].flatMap(([key, resource]) => {
       const before = this.#previous.get(key);
-      return before === undefined || before === resource || isSameContent(before, resource) ? [] : [{ before, after: resource }];
+      return before === undefined || before === resource || isSameContent(before, resource)
+        ? []
+        : [{ before, after: resource }];
     });
-    const culprits = findCulprits(finding, victim, changed);
-    for (const { before, after } of culprits) {
-      const place = describePlace(victim.locate(["spec"]));
-      const message = `The change takes away what ${describeIdentity(identityOf(victim))} (${place}) refers to: ${finding.message} The version accepted before stays in force.`;
-      this.#findings.push(makeFinding("HDL0203", { message, file: after.source.file, line: after.source.line, resource: identityOf(after) }));
+    const culprits = findings.some((finding) => finding.code === "HDL0104") ? findSubsetCulprits(victim, changed) : [];
+    for (const { before, after, subset } of culprits) {
+      const user = `${describeIdentity(identityOf(victim))} (${describePlace(victim.source)})`;
+      const message = `The change takes away the subset ${subset}, which ${user} refers to. The version accepted before stays in force.`;
+      this.#findings.push(
+        makeFinding("HDL0203", { message, ...after.locate(["spec", "subsets"]), resource: identityOf(after) }),
+      );
       this.#current.set(keyOf(after), before);
     }
     return culprits.length > 0;
@@ -161,7 +183,12 @@ class Decision {
     if (before !== undefined) {
       this.#keep(key, before);
     } else if (isSecurityKind(resource.kind) && resource.metadata.annotations[dryRunAnnotation] !== "true") {
-      this.#deny({ ...identityOf(resource), kind: resource.kind, selector: selectorOf(resource), source: resource.source });
+      this.#deny({
+        ...identityOf(resource),
+        kind: resource.kind,
+        selector: selectorOf(resource),
+        source: resource.source,
+      });
     }
   }
 
@@ -169,19 +196,24 @@ class Decision {
     this.#current.set(key, before);
     const identity = identityOf(before);
     const message = `The version of ${describeIdentity(identity)} accepted before stays in force.`;
-    this.#findings.push(makeFinding("HDL0201", { message, file: before.source.file, line: before.source.line, resource: identity }));
+    this.#findings.push(
+      makeFinding("HDL0201", { message, file: before.source.file, line: before.source.line, resource: identity }),
+    );
   }
 
   #deny(policy: BrokenPolicy): void {
     this.#broken.push(policy);
     const resource: ResourceIdentity = { kind: policy.kind, namespace: policy.namespace, name: policy.name };
     const message = `The ${policy.kind} cannot be used, and no earlier version of it was accepted, so every request to ${this.#describeScope(policy)} is denied.`;
-    this.#findings.push(makeFinding("HDL0202", { message, file: policy.source.file, line: policy.source.line, resource }));
+    this.#findings.push(
+      makeFinding("HDL0202", { message, file: policy.source.file, line: policy.source.line, resource }),
+    );
   }
 
   #describeScope(policy: BrokenPolicy): string {
     const isMesh = policy.namespace === this.#options.rootNamespace;
-    if (policy.selector === undefined) return isMesh ? "every workload of the mesh" : `every workload in the namespace ${policy.namespace}`;
+    if (policy.selector === undefined)
+      return isMesh ? "every workload of the mesh" : `every workload in the namespace ${policy.namespace}`;
     const labels = Object.entries(policy.selector).map(([key, value]) => `${key}: ${value}`);
     return `workloads with ${labels.join(", ")} ${isMesh ? "in the mesh" : `in the namespace ${policy.namespace}`}`;
   }
@@ -191,7 +223,8 @@ class Decision {
     const before = this.#previous.get(keyOf(resource));
     if (before === resource) return resource;
     const isSame = before !== undefined && isSameContent(before, resource);
-    if (isSame && canonicalJson([before.source, before.lines]) === canonicalJson([resource.source, resource.lines])) return before;
+    if (isSame && canonicalJson([before.source, before.lines]) === canonicalJson([resource.source, resource.lines]))
+      return before;
     const isSameSpec = before !== undefined && canonicalJson(before.spec) === canonicalJson(resource.spec);
     const counted = before === undefined ? 1 : before.metadata.generation + (isSameSpec ? 0 : 1);
     const generation = resource.metadata.generation > 0 ? resource.metadata.generation : counted;
@@ -201,12 +234,6 @@ class Decision {
 
 function keyOf(resource: ParsedResource): string {
   return identityKey(identityOf(resource));
-}
-
-/** Such a document may have held anything that came from its file. */
-function isSyntaxBroken(document: BrokenDocument, file: ParsedFile): boolean {
-  if (document.identity === undefined) return true;
-  return file.findings.some((finding) => ["HDL0001", "HDL0007", "HDL0008"].includes(finding.code) && (finding.line ?? 1) >= document.source.line);
 }
 
 function selectorOf(resource: ParsedResource): Readonly<Record<string, string>> | undefined {

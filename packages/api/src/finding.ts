@@ -54,7 +54,13 @@ export function identityKey(resource: ResourceIdentity): string {
 /** A finding with its code's severity and, unless the place knows better, its code's hint. */
 export function makeFinding(
   code: FindingCode,
-  parts: { message: string; hint?: string | undefined; file?: string; line?: number; resource?: ResourceIdentity | undefined },
+  parts: {
+    message: string;
+    hint?: string | undefined;
+    file?: string;
+    line?: number;
+    resource?: ResourceIdentity | undefined;
+  },
 ): Finding {
   const { severity, hint } = findingCodes[code];
   return {

@@ -20,7 +20,9 @@ export function resolveHost(host: string, namespace: string): string {
 /** Whether a resolved host (exact, `*`, or `*.suffix`) covers a full name. `*.a` does not cover `a`. */
 export function hostCovers(pattern: string, fullName: string): boolean {
   if (pattern === "*") return true;
-  return pattern.startsWith("*") ? fullName.length >= pattern.length && fullName.endsWith(pattern.slice(1)) : pattern === fullName;
+  return pattern.startsWith("*")
+    ? fullName.length >= pattern.length && fullName.endsWith(pattern.slice(1))
+    : pattern === fullName;
 }
 
 /** Orders patterns from the most specific: exact names, then longer wildcards (istio.md 4.5). */

@@ -9,11 +9,23 @@ import type { PlainValue } from "./yaml/documents.ts";
 
 type Report = (code: FindingCode, path: Path, message: string, hint?: string) => void;
 
+/** The kind of a document under the apiVersion that it names. */
+export interface IdentifiedKind {
+  readonly description: KindDescription;
+  readonly apiVersion: string;
+}
+
 /** Finds the kind of a document, or reports why there is none. */
-export function identifyKind(document: Readonly<Record<string, PlainValue>>, report: Report): KindDescription | undefined {
+export function identifyKind(
+  document: Readonly<Record<string, PlainValue>>,
+  report: Report,
+): IdentifiedKind | undefined {
   const { apiVersion, kind } = document;
   if (typeof apiVersion !== "string" || typeof kind !== "string" || apiVersion === "" || kind === "") {
-    const missing = [typeof apiVersion === "string" && apiVersion !== "" ? "" : "apiVersion", typeof kind === "string" && kind !== "" ? "" : "kind"].filter(Boolean);
+    const missing = [
+      typeof apiVersion === "string" && apiVersion !== "" ? "" : "apiVersion",
+      typeof kind === "string" && kind !== "" ? "" : "kind",
+    ].filter(Boolean);
     report("HDL0003", [], `The document has no ${missing.join(" and no ")}.`);
     return undefined;
   }
@@ -21,7 +33,10 @@ export function identifyKind(document: Readonly<Record<string, PlainValue>>, rep
   const group = slash < 0 ? "" : apiVersion.slice(0, slash);
   const version = apiVersion.slice(slash + 1);
   const ours = kinds.find((each) => each.kind === kind && each.group === group);
-  if (ours !== undefined) return checkVersion(ours, version, apiVersion, report) && checkTopLevel(document, report) ? ours : undefined;
+  if (ours !== undefined) {
+    const isRight = checkVersion(ours, version, apiVersion, report) && checkTopLevel(document, report);
+    return isRight ? { description: ours, apiVersion } : undefined;
+  }
   reportForeign(group, kind, apiVersion, report);
   return undefined;
 }
@@ -29,20 +44,35 @@ export function identifyKind(document: Readonly<Record<string, PlainValue>>, rep
 function checkVersion(found: KindDescription, version: string, apiVersion: string, report: Report): boolean {
   if (found.versions.includes(version)) return true;
   const known = found.versions.map((each) => `${found.group}/${each}`).join(", ");
-  report("HDL0006", ["apiVersion"], `${found.kind} has no apiVersion ${JSON.stringify(apiVersion)}.`, `Write one of ${known}.`);
+  report(
+    "HDL0006",
+    ["apiVersion"],
+    `${found.kind} has no apiVersion ${JSON.stringify(apiVersion)}.`,
+    `Write one of ${known}.`,
+  );
   return false;
 }
 
 function reportForeign(group: string, kind: string, apiVersion: string, report: Report): void {
   const groupKinds = Object.hasOwn(foreignKinds, group) ? foreignKinds[group] : undefined;
   if (groupKinds !== undefined && Object.hasOwn(groupKinds, kind)) {
-    report("HDL0004", ["kind"], `The kind ${kind} (${apiVersion}) is not supported yet.`, groupKinds[kind] || undefined);
+    report(
+      "HDL0004",
+      ["kind"],
+      `The kind ${kind} (${apiVersion}) is not supported yet.`,
+      groupKinds[kind] || undefined,
+    );
     return;
   }
   const sameName = kinds.find((each) => each.kind === kind);
   if (sameName !== undefined) {
     const known = sameName.versions.map((each) => `${sameName.group}/${each}`).join(", ");
-    report("HDL0006", ["apiVersion"], `${kind} has no apiVersion ${JSON.stringify(apiVersion)}.`, `Write one of ${known}.`);
+    report(
+      "HDL0006",
+      ["apiVersion"],
+      `${kind} has no apiVersion ${JSON.stringify(apiVersion)}.`,
+      `Write one of ${known}.`,
+    );
     return;
   }
   const nearest = nearestName(kind, [...kinds.map((each) => each.kind), ...Object.keys(groupKinds ?? {})]);
@@ -60,7 +90,10 @@ function checkTopLevel(document: Readonly<Record<string, PlainValue>>, report: R
     if (topLevel.includes(name)) continue;
     isKnown = false;
     const nearest = nearestName(name, topLevel);
-    const hint = nearest === undefined ? "Fields of the resource belong under spec; check the indentation." : `Did you mean ${nearest}?`;
+    const hint =
+      nearest === undefined
+        ? "Fields of the resource belong under spec; check the indentation."
+        : `Did you mean ${nearest}?`;
     report("HDL0010", [name], `${describePath([name])} is not a field of a resource.`, hint);
   }
   return isKnown;

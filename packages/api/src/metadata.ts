@@ -8,14 +8,24 @@ import type { SchemaProblem } from "./schema/validator.ts";
 import { anyText } from "./schema/text-format.ts";
 import type { PlainValue } from "./yaml/documents.ts";
 
-const bookkeeping: Field = field(text({ minLength: 0 }), "Written by Kubernetes; without meaning here.", { nullable: true });
+const bookkeeping: Field = field(text({ minLength: 0 }), "Written by Kubernetes; without meaning here.", {
+  nullable: true,
+});
 
 const metadataTable = object<Metadata>({
   fields: {
-    name: field(formatted(resourceName), "Name of the resource, unique among its kind in its namespace.", { required: true }),
+    name: field(formatted(resourceName), "Name of the resource, unique among its kind in its namespace.", {
+      required: true,
+    }),
     namespace: field(formatted(dnsLabel), "Namespace of the resource.", { default: "default" }),
-    labels: field(map(labelKey, formatted(labelValue, { minLength: 0 })), "Labels of the resource itself.", { nullable: true }),
-    annotations: field(map(anyText, text({ minLength: 0 })), "Notes; istio.io/dry-run has a meaning on an AuthorizationPolicy.", { nullable: true }),
+    labels: field(map(labelKey, formatted(labelValue, { minLength: 0 })), "Labels of the resource itself.", {
+      nullable: true,
+    }),
+    annotations: field(
+      map(anyText, text({ minLength: 0 })),
+      "Notes; istio.io/dry-run has a meaning on an AuthorizationPolicy.",
+      { nullable: true },
+    ),
     creationTimestamp: field(formatted(timestamp), "Age of the resource, where the oldest wins.", { nullable: true }),
     generation: field(integer(0, Number.MAX_SAFE_INTEGER), "Version of the spec; counted when absent."),
   },
@@ -46,7 +56,9 @@ export function readIdentity(value: PlainValue): ResourceIdentity | undefined {
   if (typeof kind !== "string" || !isMapping(metadata)) return undefined;
   const name = metadata["name"];
   const namespace = metadata["namespace"] ?? "default";
-  if (typeof name !== "string" || name === "" || typeof namespace !== "string") return undefined;
+  if (typeof name !== "string" || typeof namespace !== "string") return undefined;
+  // Whatever broken YAML has run together is no name to quote in a message.
+  if (![kind, name, namespace].every((part) => /^\S{1,253}$/.test(part))) return undefined;
   return { kind, namespace, name };
 }
 
@@ -57,5 +69,11 @@ export function annotationProblems(kind: string, annotations: Readonly<Record<st
   const value = Object.hasOwn(annotations, dryRunAnnotation) ? annotations[dryRunAnnotation] : undefined;
   if (kind !== "AuthorizationPolicy" || value === undefined || value === "true" || value === "false") return [];
   const path = ["metadata", "annotations", dryRunAnnotation];
-  return [{ code: "HDL0015", path, message: `The annotation ${dryRunAnnotation} is ${JSON.stringify(value)}; it must be "true" or "false".` }];
+  return [
+    {
+      code: "HDL0015",
+      path,
+      message: `The annotation ${dryRunAnnotation} is ${JSON.stringify(value)}; it must be "true" or "false".`,
+    },
+  ];
 }

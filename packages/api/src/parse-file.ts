@@ -5,7 +5,7 @@ import { makeFinding } from "./finding.ts";
 import type { FindingCode } from "./finding-codes.ts";
 import { lineAt } from "./line-tree.ts";
 import { annotationProblems, metadataFields, readIdentity } from "./metadata.ts";
-import type { Metadata, ParsedResource } from "./resource.ts";
+import type { Kind, Metadata, ParsedResource } from "./resource.ts";
 import { makeResource } from "./resource.ts";
 import { identifyKind } from "./kind-lookup.ts";
 import { Validator, isMapping } from "./schema/validator.ts";
@@ -19,6 +19,8 @@ export interface BrokenDocument {
   readonly identity: ResourceIdentity | undefined;
   /** Set when the document is, or must be taken for, a security resource. */
   readonly security: BrokenSecurity | undefined;
+  /** false when not even the YAML could be read, so that the text may hold more than what was recognised. */
+  readonly isReadable: boolean;
   readonly source: SourceLocation;
 }
 
@@ -53,13 +55,19 @@ export function parseFile(text: string, file: string): ParsedFile {
 /** A file that could not be read at all, told in the same terms, so that what was accepted from it before stays in force. */
 export function unreadableFile(file: string, reason: string): ParsedFile {
   const finding = makeFinding("HDL0008", { file, message: `The file cannot be read: ${reason}.` });
-  return { file, resources: [], findings: [finding], broken: [{ identity: undefined, security: undefined, source: { file, line: 1 } }] };
+  return {
+    file,
+    resources: [],
+    findings: [finding],
+    broken: [{ identity: undefined, security: undefined, isReadable: false, source: { file, line: 1 } }],
+  };
 }
 
 /** `kubectl get -o yaml` wraps several resources into a List of v1. */
 function expandList(document: YamlDocument): YamlDocument[] {
   const { value, lines } = document;
-  if (!isMapping(value) || value["kind"] !== "List" || value["apiVersion"] !== "v1" || document.problems.length > 0) return [document];
+  if (!isMapping(value) || value["kind"] !== "List" || value["apiVersion"] !== "v1" || document.problems.length > 0)
+    return [document];
   const items = value["items"];
   if (!Array.isArray(items)) return [document];
   return items.map((item: PlainValue, index) => {
@@ -68,8 +76,8 @@ function expandList(document: YamlDocument): YamlDocument[] {
   });
 }
 
-/** The problems after which the value is only a guess. */
-const unreliable: readonly FindingCode[] = ["HDL0001", "HDL0002", "HDL0007"];
+/** After these the value is whatever the parser could save. */
+const unreadable: readonly FindingCode[] = ["HDL0001", "HDL0007"];
 
 class DocumentReader {
   readonly findings: Finding[] = [];
@@ -88,32 +96,55 @@ class DocumentReader {
   read(): ParsedResource | undefined {
     const { value, problems } = this.#document;
     for (const problem of problems) this.#add(problem.code, problem.line, problem.message, problem.hint);
-    if (problems.some((problem) => problem.code === "HDL0001" || problem.code === "HDL0007")) return undefined;
+    if (problems.some((problem) => unreadable.includes(problem.code))) return undefined;
     if (!isMapping(value)) {
       this.#add("HDL0003", this.#document.line, "The document is not a mapping.");
       return undefined;
     }
-    const found = identifyKind(value, (code, path, message, hint) => this.#add(code, lineAt(this.#document.lines, path), message, hint));
+    const found = identifyKind(value, (code, path, message, hint) =>
+      this.#add(code, lineAt(this.#document.lines, path), message, hint),
+    );
     if (found === undefined) return undefined;
-    const metadata = this.#metadata(value);
-    const spec = this.#validate(new Validator(found.spec, metadata?.namespace ?? this.#identity?.namespace ?? "default"), value["spec"], "spec");
+    const { description, apiVersion } = found;
+    const metadata = this.#metadata(value, description.kind);
+    const spec = this.#validate(
+      new Validator(description.spec, metadata?.namespace ?? this.#identity?.namespace ?? "default"),
+      value["spec"],
+      "spec",
+    );
     if (metadata === undefined || spec === undefined || this.#hasError) return undefined;
-    const apiVersion = String(value["apiVersion"]);
     const { file, lines } = { file: this.#file, lines: this.#document.lines };
-    return makeResource({ apiVersion, kind: found.kind, metadata, spec, source: { file, line: this.#document.line }, lines });
+    return makeResource({
+      apiVersion,
+      kind: description.kind,
+      metadata,
+      spec,
+      source: { file, line: this.#document.line },
+      lines,
+    });
   }
 
   describeBroken(): BrokenDocument {
     const source = { file: this.#file, line: this.#document.line };
-    const isReliable = !this.#document.problems.some((problem) => unreliable.includes(problem.code));
-    return { identity: this.#identity, security: describeBrokenSecurity(this.#document, isReliable), source };
+    const { problems } = this.#document;
+    const isReadable = !problems.some((problem) => unreadable.includes(problem.code));
+    // A key written twice leaves two answers to what is selected.
+    const isReliable = isReadable && !problems.some((problem) => problem.code === "HDL0002");
+    return {
+      identity: this.#identity,
+      security: describeBrokenSecurity(this.#document, isReliable),
+      isReadable,
+      source,
+    };
   }
 
-  #metadata(value: Readonly<Record<string, PlainValue>>): Metadata | undefined {
-    const read = this.#validate(new Validator(metadataFields, ""), value["metadata"], "metadata") as Partial<Metadata> | undefined;
+  #metadata(value: Readonly<Record<string, PlainValue>>, kind: Kind): Metadata | undefined {
+    const read = this.#validate(new Validator(metadataFields, ""), value["metadata"], "metadata") as
+      | Partial<Metadata>
+      | undefined;
     if (read?.name === undefined) return undefined;
     const annotations = read.annotations ?? {};
-    for (const problem of annotationProblems(String(value["kind"]), annotations)) this.#addSchemaProblem(problem);
+    for (const problem of annotationProblems(kind, annotations)) this.#addSchemaProblem(problem);
     return {
       name: read.name,
       namespace: read.namespace ?? "default",
@@ -126,7 +157,8 @@ class DocumentReader {
 
   #validate(validator: Validator, value: PlainValue | undefined, name: "metadata" | "spec"): unknown {
     if (value === undefined) {
-      const hint = name === "spec" ? "Add spec; write `spec: {}` if an empty one is meant." : "Add metadata with a name.";
+      const hint =
+        name === "spec" ? "Add spec; write `spec: {}` if an empty one is meant." : "Add metadata with a name.";
       this.#add("HDL0013", this.#document.line, `${name} is missing.`, hint);
       return undefined;
     }

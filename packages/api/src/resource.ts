@@ -68,7 +68,9 @@ export interface BrokenPolicy extends ResourceIdentity {
 }
 
 /** What a resource is made of: everything but `locate`. */
-export type ResourceParts = { readonly [Name in keyof Omit<ParsedResource, "locate" | "kind" | "spec">]: ParsedResource[Name] } & {
+export type ResourceParts = {
+  readonly [Name in keyof Omit<ParsedResource, "locate" | "kind" | "spec">]: ParsedResource[Name];
+} & {
   readonly kind: ParsedResource["kind"];
   readonly spec: unknown;
 };

@@ -27,12 +27,18 @@ export function validateSet(resources: readonly ParsedResource[], options: SetOp
     ...checkIdentities(set),
   ];
   if (!set.isServiceListKnown && resources.length > 0) {
-    findings.push(makeFinding("HDL0108", { message: "There is no LocalMesh among the files, so hosts, ports, selectors and identities were not judged." }));
+    findings.push(
+      makeFinding("HDL0108", {
+        message: "There is no LocalMesh among the files, so hosts, ports, selectors and identities were not judged.",
+      }),
+    );
   }
   return findings;
 }
 
 /** Duplicates are one finding each; judging every copy would only repeat what the first one says. */
 function firstOfEach(resources: readonly ParsedResource[]): ParsedResource[] {
-  return [...Map.groupBy(resources, (resource) => identityKey(identityOf(resource))).values()].flatMap(([first]) => (first === undefined ? [] : [first]));
+  return [...Map.groupBy(resources, (resource) => identityKey(identityOf(resource))).values()].flatMap(([first]) =>
+    first === undefined ? [] : [first],
+  );
 }

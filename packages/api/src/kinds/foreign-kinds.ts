@@ -6,7 +6,8 @@ const inLocalMesh = "In a LocalMesh, workloads and their services stand in spec.
  */
 export const foreignKinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "networking.istio.io": {
-    EnvoyFilter: "EnvoyFilter patches Envoy's own configuration, which Heddle's proxy does not run on; say the same with VirtualService, DestinationRule or AuthorizationPolicy.",
+    EnvoyFilter:
+      "EnvoyFilter patches Envoy's own configuration, which Heddle's proxy does not run on; say the same with VirtualService, DestinationRule or AuthorizationPolicy.",
     Gateway: "A local mesh takes outside traffic through spec.edge of its LocalMesh.",
     ProxyConfig: "",
     ServiceEntry: "Services outside the mesh cannot be named yet.",
@@ -15,7 +16,8 @@ export const foreignKinds: Readonly<Record<string, Readonly<Record<string, strin
     WorkloadGroup: "In a LocalMesh, workloads stand in spec.workloads.",
   },
   "security.istio.io": {
-    RequestAuthentication: "Requests are not authenticated by token yet; AuthorizationPolicy can match the caller's workload identity.",
+    RequestAuthentication:
+      "Requests are not authenticated by token yet; AuthorizationPolicy can match the caller's workload identity.",
   },
   "telemetry.istio.io": { Telemetry: "Metrics and access logs are on for every workload." },
   "extensions.istio.io": { TrafficExtension: "", WasmPlugin: "WebAssembly plugins do not run in Heddle's proxy." },
@@ -43,7 +45,18 @@ export const foreignKinds: Readonly<Record<string, Readonly<Record<string, strin
   },
   "linkerd.io": { ServiceProfile: "Use a VirtualService of networking.istio.io for retries and timeouts." },
   "workload.linkerd.io": { ExternalWorkload: "" },
-  "": { Service: inLocalMesh, ServiceAccount: inLocalMesh, Pod: inLocalMesh, Endpoints: inLocalMesh, Namespace: "", ConfigMap: "", Secret: "" },
+  "": {
+    Service: inLocalMesh,
+    ServiceAccount: inLocalMesh,
+    Pod: inLocalMesh,
+    Endpoints: inLocalMesh,
+    Namespace: "",
+    ConfigMap: "",
+    Secret: "",
+  },
   apps: { Deployment: inLocalMesh, StatefulSet: inLocalMesh, DaemonSet: inLocalMesh },
-  "networking.k8s.io": { Ingress: "A local mesh takes outside traffic through spec.edge of its LocalMesh.", NetworkPolicy: "Use an AuthorizationPolicy of security.istio.io." },
+  "networking.k8s.io": {
+    Ingress: "A local mesh takes outside traffic through spec.edge of its LocalMesh.",
+    NetworkPolicy: "Use an AuthorizationPolicy of security.istio.io.",
+  },
 };

@@ -12,7 +12,9 @@ const hint = "A selector compares whole labels; name each label and its value in
 export const workloadSelector = object<WorkloadSelector>({
   fields: {
     matchLabels: field(
-      map({ ...labelKey, hint }, formatted({ ...labelValue, hint }, { minLength: 0, maxLength: 63 }), { maxEntries: 4096 }),
+      map({ ...labelKey, hint }, formatted({ ...labelValue, hint }, { minLength: 0, maxLength: 63 }), {
+        maxEntries: 4096,
+      }),
       "Labels that a workload must have, each with this value.",
     ),
   },

@@ -1,6 +1,5 @@
-import type { Finding } from "../finding.ts";
-import type { ParsedResource } from "../resource.ts";
 import { resolveHost } from "../hosts.ts";
+import type { DestinationRuleResource, ParsedResource } from "../resource.ts";
 import { coversHost, destinationsOf } from "./virtual-services.ts";
 
 export interface ChangedResource {
@@ -9,18 +8,27 @@ export interface ChangedResource {
 }
 
 /**
- * Which changes took away what a finding on an unchanged resource misses. Only a DestinationRule can: it used to define the
- * subset. A LocalMesh that lost a service is not held back, since its processes are gone whatever a resource says.
+ * Which changed DestinationRules used to define a subset that a VirtualService refers to, and do not any more. (A LocalMesh that
+ * lost a service is no culprit: its processes are gone whatever a resource says.)
  */
-export function findCulprits(finding: Finding, victim: ParsedResource, changed: readonly ChangedResource[]): ChangedResource[] {
-  if (finding.code !== "HDL0104" || victim.kind !== "VirtualService") return [];
-  const wanted = (victim.spec.http ?? []).flatMap((route) => destinationsOf(route)).map(([, destination]) => destination);
-  return changed.filter(({ before }) => {
-    if (before.kind !== "DestinationRule") return false;
-    const subsets = before.spec.subsets ?? [];
-    return wanted.some(
-      (destination) =>
-        coversHost(before, resolveHost(destination.host, victim.metadata.namespace)) && subsets.some((subset) => subset.name === destination.subset),
+export function findSubsetCulprits(
+  victim: ParsedResource,
+  changed: readonly ChangedResource[],
+): (ChangedResource & { readonly subset: string })[] {
+  if (victim.kind !== "VirtualService") return [];
+  const wanted = (victim.spec.http ?? [])
+    .flatMap(destinationsOf)
+    .map(([, { host, subset }]) => ({ host: resolveHost(host, victim.metadata.namespace), subset }));
+  return changed.flatMap(({ before, after }) => {
+    if (before.kind !== "DestinationRule" || after.kind !== "DestinationRule") return [];
+    const lost = wanted.find(
+      ({ host, subset }) =>
+        subset !== undefined && definesSubset(before, host, subset) && !definesSubset(after, host, subset),
     );
+    return lost?.subset === undefined ? [] : [{ before, after, subset: lost.subset }];
   });
+}
+
+function definesSubset(rule: DestinationRuleResource, host: string, subset: string): boolean {
+  return coversHost(rule, host) && (rule.spec.subsets ?? []).some((each) => each.name === subset);
 }

@@ -9,7 +9,9 @@ import { hasLabels } from "./services.ts";
 
 export function checkDestinationRules(set: ResourceSet): Finding[] {
   const rules = set.all("DestinationRule");
-  const findings = set.isServiceListKnown ? rules.flatMap((rule) => [...checkHost(rule, set), ...checkSubsets(rule, set)]) : [];
+  const findings = set.isServiceListKnown
+    ? rules.flatMap((rule) => [...checkHost(rule, set), ...checkSubsets(rule, set)])
+    : [];
   return [...findings, ...findMergeLosers(rules)];
 }
 
@@ -23,19 +25,31 @@ function checkHost(rule: DestinationRuleResource, set: ResourceSet): Finding[] {
 
 function checkSubsets(rule: DestinationRuleResource, set: ResourceSet): Finding[] {
   const covered = servicesCovered(resolveHost(rule.spec.host, rule.metadata.namespace), set);
-  const workloads = set.workloads.filter((workload) => covered.some((service) => service.name === workload.service && service.namespace === workload.namespace));
+  const workloads = set.workloads.filter((workload) =>
+    covered.some((service) => service.name === workload.service && service.namespace === workload.namespace),
+  );
   if (workloads.length === 0) return [];
   return (rule.spec.subsets ?? []).flatMap((subset, index) => {
     if (workloads.some((workload) => hasLabels(workload.labels, subset.labels ?? {}))) return [];
     const path = ["spec", "subsets", index];
     const labels = Object.entries(subset.labels ?? {}).map(([key, value]) => `${key}: ${value}`);
-    return [findingOn(rule, "HDL0107", path, `${describePath(path)} (${subset.name}): no workload of ${rule.spec.host} has the labels ${labels.join(", ")}.`)];
+    return [
+      findingOn(
+        rule,
+        "HDL0107",
+        path,
+        `${describePath(path)} (${subset.name}): no workload of ${rule.spec.host} has the labels ${labels.join(", ")}.`,
+      ),
+    ];
   });
 }
 
 /** istio.md 4.5: rules of one host and namespace are merged by age; what the older one says, the younger cannot say again. */
 function findMergeLosers(rules: readonly DestinationRuleResource[]): Finding[] {
-  const groups = Map.groupBy(rules, (rule) => `${rule.metadata.namespace} ${resolveHost(rule.spec.host, rule.metadata.namespace)}`);
+  const groups = Map.groupBy(
+    rules,
+    (rule) => `${rule.metadata.namespace} ${resolveHost(rule.spec.host, rule.metadata.namespace)}`,
+  );
   return [...groups.values()].flatMap((group) => findLosersIn(group));
 }
 
@@ -47,8 +61,16 @@ function findLosersIn(group: readonly DestinationRuleResource[]): Finding[] {
     if (rule.spec.trafficPolicy !== undefined) {
       if (policyOwner === undefined) policyOwner = rule;
       else {
-        const message = `spec.trafficPolicy is not used: the older ${describeResource(policyOwner)} sets one for the same host, and ${explainAge(policyOwner, rule)}.`;
-        findings.push(findingOn(rule, "HDL0112", ["spec", "trafficPolicy"], message, "Put the traffic policy into one DestinationRule for the host."));
+        const message = `spec.trafficPolicy is not used: ${describeResource(policyOwner)} sets one for the same host and goes first, because ${explainAge(policyOwner, rule)}.`;
+        findings.push(
+          findingOn(
+            rule,
+            "HDL0112",
+            ["spec", "trafficPolicy"],
+            message,
+            "Put the traffic policy into one DestinationRule for the host.",
+          ),
+        );
       }
     }
     (rule.spec.subsets ?? []).forEach((subset, index) => {
@@ -56,7 +78,7 @@ function findLosersIn(group: readonly DestinationRuleResource[]): Finding[] {
       if (owner === undefined) subsetOwners.set(subset.name, rule);
       else {
         const path = ["spec", "subsets", index];
-        const message = `${describePath(path)}: the subset ${subset.name} is not used, because the older ${describeResource(owner)} defines it, too (${explainAge(owner, rule)}).`;
+        const message = `${describePath(path)}: the subset ${subset.name} is not used: ${describeResource(owner)} defines it, too, and goes first, because ${explainAge(owner, rule)}.`;
         findings.push(findingOn(rule, "HDL0112", path, message));
       }
     });

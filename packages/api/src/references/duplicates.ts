@@ -12,7 +12,14 @@ export function findDuplicates(resources: readonly ParsedResource[]): Finding[] 
     if (group.length < 2) continue;
     for (const resource of group) {
       const others = group.filter((each) => each !== resource).map((each) => describeResource(each));
-      findings.push(findingOn(resource, "HDL0101", ["metadata"], `The same resource is written again: ${others.join(", ")}. None of them is taken.`));
+      findings.push(
+        findingOn(
+          resource,
+          "HDL0101",
+          ["metadata"],
+          `The same resource is written again: ${others.join(", ")}. None of them is taken.`,
+        ),
+      );
     }
   }
   return findings;

@@ -31,18 +31,31 @@ function checkSchemes(policy: AuthorizationPolicyResource): Finding[] {
   });
 }
 
-function checkAccounts(policy: AuthorizationPolicyResource, accounts: ReadonlySet<string>, set: ResourceSet): Finding[] {
+function checkAccounts(
+  policy: AuthorizationPolicyResource,
+  accounts: ReadonlySet<string>,
+  set: ResourceSet,
+): Finding[] {
   const named: [Path, string][] = [];
   for (const [path, principal] of principalsOf(policy)) {
     const [trustDomain, account] = splitPrincipal(principal);
     if (account !== undefined && trustDomain === set.options.trustDomain) named.push([path, account]);
   }
-  for (const [path, account] of serviceAccountsOf(policy)) named.push([path, account.includes("/") ? account : `${policy.metadata.namespace}/${account}`]);
+  for (const [path, account] of serviceAccountsOf(policy))
+    named.push([path, account.includes("/") ? account : `${policy.metadata.namespace}/${account}`]);
   return named.flatMap(([path, account]) => {
     if (accounts.has(account)) return [];
     const nearest = nearestName(account, accounts);
     const message = `${describePath(path)}: no workload of the mesh runs as the service account ${account}.`;
-    return [findingOn(policy, "HDL0116", path, message, nearest === undefined ? `Accounts of the mesh: ${[...accounts].join(", ")}.` : `Did you mean ${nearest}?`)];
+    return [
+      findingOn(
+        policy,
+        "HDL0116",
+        path,
+        message,
+        nearest === undefined ? `Accounts of the mesh: ${[...accounts].join(", ")}.` : `Did you mean ${nearest}?`,
+      ),
+    ];
   });
 }
 
@@ -69,12 +82,17 @@ function sourceValues(
   (policy.spec.rules ?? []).forEach((rule, ruleIndex) => {
     const base = ["spec", "rules", ruleIndex];
     (rule.from ?? []).forEach((from, index) => {
-      for (const name of fields) (from.source[name] ?? []).forEach((value, position) => found.push([[...base, "from", index, "source", name, position], value]));
+      for (const name of fields)
+        (from.source[name] ?? []).forEach((value, position) =>
+          found.push([[...base, "from", index, "source", name, position], value]),
+        );
     });
     (rule.when ?? []).forEach((condition, index) => {
       if (condition.key !== key) return;
       for (const name of ["values", "notValues"] as const) {
-        (condition[name] ?? []).forEach((value, position) => found.push([[...base, "when", index, name, position], value]));
+        (condition[name] ?? []).forEach((value, position) =>
+          found.push([[...base, "when", index, name, position], value]),
+        );
       }
     });
   });

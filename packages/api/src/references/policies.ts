@@ -1,5 +1,5 @@
 import type { Finding } from "../finding.ts";
-import type { AuthorizationPolicyResource, ParsedResource, PeerAuthenticationResource } from "../resource.ts";
+import type { AuthorizationPolicyResource, PeerAuthenticationResource } from "../resource.ts";
 import { describeResource, explainAge, findingOn } from "./resource-set.ts";
 import type { ResourceSet } from "./resource-set.ts";
 import { hasLabels } from "./services.ts";
@@ -12,7 +12,11 @@ export function checkPolicies(set: ResourceSet): Finding[] {
   const findings = [...findYoungerAtOneLevel(peers, set), ...checkRootSelectors(peers, set)];
   if (!set.isServiceListKnown) return findings;
   const policies = [...set.all("AuthorizationPolicy"), ...peers.filter((peer) => !isSelectingInRoot(peer, set))];
-  return [...findings, ...policies.flatMap((policy) => checkSelection(policy, set)), ...peers.flatMap((peer) => checkPorts(peer, set))];
+  return [
+    ...findings,
+    ...policies.flatMap((policy) => checkSelection(policy, set)),
+    ...peers.flatMap((peer) => checkPorts(peer, set)),
+  ];
 }
 
 function selectorOf(policy: Policy): Readonly<Record<string, string>> {
@@ -27,7 +31,9 @@ function hasSelector(policy: Policy): boolean {
 function workloadsInScope(policy: Policy, set: ResourceSet): KnownWorkload[] {
   const { namespace } = policy.metadata;
   return set.workloads.filter(
-    (workload) => (namespace === set.options.rootNamespace || workload.namespace === namespace) && hasLabels(workload.labels, selectorOf(policy)),
+    (workload) =>
+      (namespace === set.options.rootNamespace || workload.namespace === namespace) &&
+      hasLabels(workload.labels, selectorOf(policy)),
   );
 }
 
@@ -41,8 +47,19 @@ function checkSelection(policy: Policy, set: ResourceSet): Finding[] {
   const labels = Object.entries(selectorOf(policy)).map(([key, value]) => `${key}: ${value}`);
   const where = namespace === set.options.rootNamespace ? "in the mesh" : `in the namespace ${namespace}`;
   const elsewhere = set.workloads.find((workload) => hasLabels(workload.labels, selectorOf(policy)));
-  const hint = elsewhere === undefined ? undefined : `The workload ${elsewhere.name} has these labels, but it runs in the namespace ${elsewhere.namespace}.`;
-  return [findingOn(policy, "HDL0106", ["spec", "selector"], `No workload ${where} has the labels ${labels.join(", ")}.`, hint)];
+  const hint =
+    elsewhere === undefined
+      ? undefined
+      : `The workload ${elsewhere.name} has these labels, but it runs in the namespace ${elsewhere.namespace}.`;
+  return [
+    findingOn(
+      policy,
+      "HDL0106",
+      ["spec", "selector"],
+      `No workload ${where} has the labels ${labels.join(", ")}.`,
+      hint,
+    ),
+  ];
 }
 
 function describeNamespaces(set: ResourceSet): string {
@@ -66,7 +83,10 @@ function checkRootSelectors(peers: readonly PeerAuthenticationResource[], set: R
 /** istio.md 4.3: the oldest wins at each level. */
 function findYoungerAtOneLevel(peers: readonly PeerAuthenticationResource[], set: ResourceSet): Finding[] {
   const level = (peer: PeerAuthenticationResource): string => {
-    if (!hasSelector(peer)) return peer.metadata.namespace === set.options.rootNamespace ? "the mesh" : `the namespace ${peer.metadata.namespace}`;
+    if (!hasSelector(peer))
+      return peer.metadata.namespace === set.options.rootNamespace
+        ? "the mesh"
+        : `the namespace ${peer.metadata.namespace}`;
     const labels = Object.entries(selectorOf(peer)).map(([key, value]) => `${key}: ${value}`);
     return `workloads with ${labels.sort().join(", ")} in the namespace ${peer.metadata.namespace}`;
   };
@@ -89,6 +109,6 @@ function checkPorts(peer: PeerAuthenticationResource, set: ResourceSet): Finding
   return Object.keys(peer.spec.portLevelMtls ?? {}).flatMap((port) => {
     if (ports.has(port)) return [];
     const message = `No selected workload listens on port ${port}; they listen on ${[...ports].join(", ")}.`;
-    return [findingOn(peer as ParsedResource, "HDL0115", ["spec", "portLevelMtls", port], message)];
+    return [findingOn(peer, "HDL0115", ["spec", "portLevelMtls", port], message)];
   });
 }

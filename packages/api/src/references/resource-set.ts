@@ -28,7 +28,9 @@ export class ResourceSet {
 
   /** All resources of a kind, oldest first. */
   all<Wanted extends Kind>(kind: Wanted): Extract<ParsedResource, { kind: Wanted }>[] {
-    return this.#resources.filter((each): each is Extract<ParsedResource, { kind: Wanted }> => each.kind === kind).sort(compareAge);
+    return this.#resources
+      .filter((each): each is Extract<ParsedResource, { kind: Wanted }> => each.kind === kind)
+      .sort(compareAge);
   }
 }
 
@@ -50,9 +52,14 @@ export function describeResource(resource: ParsedResource, path: readonly (strin
 /** Why the first of two resources counts as the older one (istio.md 4.9). */
 export function explainAge(winner: ParsedResource, loser: ParsedResource): string {
   const [a, b] = [winner.metadata, loser.metadata];
-  if (a.creationTimestamp !== undefined && (b.creationTimestamp === undefined || Date.parse(a.creationTimestamp) < Date.parse(b.creationTimestamp))) {
+  if (
+    a.creationTimestamp !== undefined &&
+    (b.creationTimestamp === undefined || Date.parse(a.creationTimestamp) < Date.parse(b.creationTimestamp))
+  ) {
     return `it was created first (${a.creationTimestamp})`;
   }
   const tie = "both are equally old and";
-  return a.name === b.name ? `${tie} of the same name, and its namespace ${a.namespace} comes first in the alphabet` : `${tie} its name ${a.name} comes first in the alphabet`;
+  return a.name === b.name
+    ? `${tie} of the same name, and its namespace ${a.namespace} comes first in the alphabet`
+    : `${tie} its name ${a.name} comes first in the alphabet`;
 }

@@ -45,7 +45,11 @@ export function workloadsOf(mesh: LocalMeshSpec): KnownWorkload[] {
 
 /** `app` is the service and `version` the version; what the user wrote in `labels` wins over both. */
 export function workloadLabels(workload: LocalWorkload): Readonly<Record<string, string>> {
-  return { app: workload.service, ...(workload.version === undefined ? {} : { version: workload.version }), ...workload.labels };
+  return {
+    app: workload.service,
+    ...(workload.version === undefined ? {} : { version: workload.version }),
+    ...workload.labels,
+  };
 }
 
 export function hasLabels(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {

@@ -12,7 +12,8 @@ type Path = readonly (string | number)[];
 export function checkVirtualServices(set: ResourceSet): Finding[] {
   const services = set.all("VirtualService");
   const findings = services.flatMap((service) => checkDestinations(service, set));
-  if (set.isServiceListKnown) findings.push(...services.flatMap((service) => [...checkHosts(service, set), ...checkMatchPorts(service, set)]));
+  if (set.isServiceListKnown)
+    findings.push(...services.flatMap((service) => [...checkHosts(service, set), ...checkMatchPorts(service, set)]));
   return [...findings, ...findConflicts(services)];
 }
 
@@ -22,12 +23,22 @@ function checkHosts(service: VirtualServiceResource, set: ResourceSet): Finding[
     if (servicesCovered(resolved, set).length > 0) return [];
     const path = ["spec", "hosts", index];
     const hint = suggestHost(host, resolved, service.metadata.namespace, set);
-    return [findingOn(service, "HDL0103", path, `${describePath(path)}: no service has the host ${resolved}, so its routes are never used.`, hint)];
+    return [
+      findingOn(
+        service,
+        "HDL0103",
+        path,
+        `${describePath(path)}: no service has the host ${resolved}, so its routes are never used.`,
+        hint,
+      ),
+    ];
   });
 }
 
 function checkMatchPorts(service: VirtualServiceResource, set: ResourceSet): Finding[] {
-  const covered = service.spec.hosts.flatMap((host) => servicesCovered(resolveHost(host, service.metadata.namespace), set));
+  const covered = service.spec.hosts.flatMap((host) =>
+    servicesCovered(resolveHost(host, service.metadata.namespace), set),
+  );
   const ports = new Set(covered.flatMap((each) => each.ports));
   if (ports.size === 0) return [];
   return (service.spec.http ?? []).flatMap((route, index) =>
@@ -52,7 +63,9 @@ export function destinationsOf(route: HttpRoute): [Path, Destination][] {
 function checkDestinations(service: VirtualServiceResource, set: ResourceSet): Finding[] {
   const rules = set.all("DestinationRule");
   return (service.spec.http ?? []).flatMap((route, index) =>
-    destinationsOf(route).flatMap(([path, destination]) => checkDestination(service, destination, ["spec", "http", index, ...path], rules, set)),
+    destinationsOf(route).flatMap(([path, destination]) =>
+      checkDestination(service, destination, ["spec", "http", index, ...path], rules, set),
+    ),
   );
 }
 
@@ -75,12 +88,37 @@ function checkDestination(
   const port = destination.port?.number;
   if (target !== undefined && port !== undefined && !target.ports.includes(port)) {
     const message = `${at}: ${target.host} does not listen on port ${port}.`;
-    findings.push(findingOn(service, "HDL0111", [...path, "port"], message, `Its port is ${target.ports.join(", ")}; with one port the field may be left out.`));
+    findings.push(
+      findingOn(
+        service,
+        "HDL0111",
+        [...path, "port"],
+        message,
+        `Its port is ${target.ports.join(", ")}; with one port the field may be left out.`,
+      ),
+    );
   }
   if (destination.subset === undefined || definesSubset(rules, resolved, destination.subset)) return findings;
-  const known = [...new Set(rules.filter((rule) => coversHost(rule, resolved)).flatMap((rule) => (rule.spec.subsets ?? []).map((subset) => subset.name)))];
-  const hint = known.length === 0 ? `Write a DestinationRule for ${resolved} that defines the subset.` : `Subsets of this host: ${known.join(", ")}.`;
-  findings.push(findingOn(service, "HDL0104", [...path, "subset"], `${at}: no DestinationRule defines the subset ${destination.subset} of ${resolved}.`, hint));
+  const known = [
+    ...new Set(
+      rules
+        .filter((rule) => coversHost(rule, resolved))
+        .flatMap((rule) => (rule.spec.subsets ?? []).map((subset) => subset.name)),
+    ),
+  ];
+  const hint =
+    known.length === 0
+      ? `Write a DestinationRule for ${resolved} that defines the subset.`
+      : `Subsets of this host: ${known.join(", ")}.`;
+  findings.push(
+    findingOn(
+      service,
+      "HDL0104",
+      [...path, "subset"],
+      `${at}: no DestinationRule defines the subset ${destination.subset} of ${resolved}.`,
+      hint,
+    ),
+  );
   return findings;
 }
 

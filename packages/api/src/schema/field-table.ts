@@ -111,7 +111,7 @@ export function object<Shape>(parts: ObjectParts<Shape>): ObjectSchema {
     fields: parts.fields,
     notYet: parts.notYet ?? {},
     exclusive: parts.exclusive ?? [],
-    checks: (parts.checks ?? []) as readonly Check[],
+    checks: parts.checks ?? [],
   };
 }
 
@@ -142,7 +142,11 @@ export function list(items: Schema, options: Omit<ListSchema, "type" | "items"> 
   return { type: "list", items, ...options };
 }
 
-export function map(keys: TextFormat, values: Schema, options: Omit<MapSchema, "type" | "keys" | "values"> = {}): MapSchema {
+export function map(
+  keys: TextFormat,
+  values: Schema,
+  options: Omit<MapSchema, "type" | "keys" | "values"> = {},
+): MapSchema {
   return { type: "map", keys, values, ...options };
 }
 

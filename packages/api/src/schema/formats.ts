@@ -34,7 +34,8 @@ export const regex: TextFormat = {
 };
 
 const label = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
-const labelHint = "Use lower-case letters, digits and dashes; at most 63 characters, with a letter or digit at both ends.";
+const labelHint =
+  "Use lower-case letters, digits and dashes; at most 63 characters, with a letter or digit at both ends.";
 
 /** RFC 1123 label: names of namespaces, services, subsets, workloads. */
 export const dnsLabel = patternFormat("DNS label", "a DNS label", new RegExp(`^${label}$`), labelHint);
@@ -56,7 +57,12 @@ const hostHint = "Write a service name (reviews) or a full name (reviews.default
 /** A host that exists: no wildcard. */
 export const hostName: TextFormat = refinedFormat(
   patternFormat("host name", "a host name", new RegExp(`^${hostLabel}(?:\\.${hostLabel})*$`), hostHint),
-  { name: "host name", what: "a host name", hint: hostHint, problem: (value) => (value.length > 255 ? "is longer than 255 characters" : undefined) },
+  {
+    name: "host name",
+    what: "a host name",
+    hint: hostHint,
+    problem: (value) => (value.length > 255 ? "is longer than 255 characters" : undefined),
+  },
 );
 
 const wildcardHint = "Write a service name, a full name, or a wildcard such as *.default.svc.cluster.local.";
@@ -105,19 +111,31 @@ export const headerValue: TextFormat = {
   what: "a header value",
   hint: "Header values are printable characters, spaces and tabs, on one line.",
   pattern: "^[\\t\\x20-\\x7e\\x80-\\xff]*$",
-  problem: (value) => (/^[\t\x20-\x7e\x80-\xff]*$/.test(value) ? undefined : "holds a character that a header cannot carry"),
+  problem: (value) =>
+    /^[\t\x20-\x7e\x80-\xff]*$/.test(value) ? undefined : "holds a character that a header cannot carry",
   // In Envoy, and so in Istio, a % begins a format operator.
-  notYet: (value) => (value.includes("%") ? "Leave out the %: format operators in header values do not work yet." : undefined),
+  notYet: (value) =>
+    value.includes("%") ? "Leave out the %: format operators in header values do not work yet." : undefined,
 };
 
 /** Port as text, 0 to 65535, as AuthorizationPolicy writes it. */
-export const portText = patternFormat("port", "a port", portPattern(0), 'Write a port from 0 to 65535 in quotes, as in "8080".');
+export const portText = patternFormat(
+  "port",
+  "a port",
+  portPattern(0),
+  'Write a port from 0 to 65535 in quotes, as in "8080".',
+);
 
 /** Port as a key, 1 to 65535. */
 export const portKey = patternFormat("port", "a port", portPattern(1), "Write a port from 1 to 65535.");
 
 /** A path as an HTTP request line carries it. */
-export const urlPath = patternFormat("path", "a path", /^\/[\x21-\x7e]*$/, "Begin with a slash; write spaces and other special characters percent-encoded.");
+export const urlPath = patternFormat(
+  "path",
+  "a path",
+  /^\/[\x21-\x7e]*$/,
+  "Begin with a slash; write spaces and other special characters percent-encoded.",
+);
 
 export const base64 = patternFormat(
   "base64",
@@ -133,7 +151,10 @@ export const timestamp: TextFormat = {
   hint: "Write it as in 2026-08-22T09:30:00Z.",
   pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(?:\\.\\d+)?(?:Z|[+-]\\d{2}:\\d{2})$",
   problem: (value) =>
-    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/.test(value) && !Number.isNaN(Date.parse(value)) ? undefined : "",
+    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/.test(value) &&
+    !Number.isNaN(Date.parse(value))
+      ? undefined
+      : "",
 };
 
 function portPattern(lowest: 0 | 1): RegExp {

@@ -11,7 +11,9 @@ export const addressOrRange: TextFormat = {
     const bits = addressBits(value.slice(0, slash));
     const length = value.slice(slash + 1);
     if (bits === undefined) return "";
-    return /^(?:0|[1-9]\d{0,2})$/.test(length) && Number(length) <= bits ? undefined : `has a prefix length that is not from 0 to ${bits}`;
+    return /^(?:0|[1-9]\d{0,2})$/.test(length) && Number(length) <= bits
+      ? undefined
+      : `has a prefix length that is not from 0 to ${bits}`;
   },
 };
 

@@ -21,9 +21,17 @@ export function patternFormat(name: string, what: string, pattern: RegExp, hint:
 }
 
 /** A format with one more rule on top of another's. */
-export function refinedFormat(base: TextFormat, parts: Pick<TextFormat, "name" | "what" | "hint" | "problem" | "notYet">): TextFormat {
+export function refinedFormat(
+  base: TextFormat,
+  parts: Pick<TextFormat, "name" | "what" | "hint" | "problem" | "notYet">,
+): TextFormat {
   return { ...base, ...parts, problem: (value) => base.problem(value) ?? parts.problem(value) };
 }
 
 /** Accepts every text; for keys of maps that carry names of any kind. */
-export const anyText: TextFormat = { name: "text", what: "a text", hint: "", problem: (value) => (value === "" ? "is empty" : undefined) };
+export const anyText: TextFormat = {
+  name: "text",
+  what: "a text",
+  hint: "",
+  problem: (value) => (value === "" ? "is empty" : undefined),
+};

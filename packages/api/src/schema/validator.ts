@@ -67,9 +67,14 @@ export class Validator {
       return this.#wrongType("text", value, path, describeQuoting(schema, value));
     }
     if (schema.values !== undefined) return this.#word(schema, schema.values, value, path);
-    if (value === "" && (schema.minLength ?? 1) > 0) return this.#fail("HDL0014", path, `${describePath(path)} is empty.`, "Write a value, or remove the field.");
+    if (value === "" && (schema.minLength ?? 1) > 0)
+      return this.#fail("HDL0014", path, `${describePath(path)} is empty.`, "Write a value, or remove the field.");
     if (schema.maxLength !== undefined && value.length > schema.maxLength) {
-      return this.#fail("HDL0014", path, `${describePath(path)} has ${value.length} characters; at most ${schema.maxLength} are allowed.`);
+      return this.#fail(
+        "HDL0014",
+        path,
+        `${describePath(path)} has ${value.length} characters; at most ${schema.maxLength} are allowed.`,
+      );
     }
     return this.#format(schema.format, value, path) ? value : invalid;
   }
@@ -78,13 +83,23 @@ export class Validator {
     if (format === undefined) return true;
     const instead = format.notYet?.(value);
     if (instead !== undefined) {
-      this.#fail("HDL0016", path, `${describePath(path)}: ${quote(value)} is not supported yet.`, instead === "" ? undefined : instead);
+      this.#fail(
+        "HDL0016",
+        path,
+        `${describePath(path)}: ${quote(value)} is not supported yet.`,
+        instead === "" ? undefined : instead,
+      );
       return false;
     }
     const problem = format.problem(value);
     if (problem === undefined) return true;
     const detail = problem === "" ? "" : ` (it ${problem})`;
-    this.#fail(format.code ?? "HDL0017", path, `${describePath(path)}: ${quote(value)} is not ${format.what}${detail}.`, format.hint);
+    this.#fail(
+      format.code ?? "HDL0017",
+      path,
+      `${describePath(path)}: ${quote(value)} is not ${format.what}${detail}.`,
+      format.hint,
+    );
     return false;
   }
 
@@ -92,7 +107,12 @@ export class Validator {
     if (values.includes(value)) return value;
     const supported = values.join(", ");
     if (schema.notYetValues?.includes(value) === true) {
-      return this.#fail("HDL0016", path, `${describePath(path)}: the value ${value} is not supported yet.`, `Supported so far: ${supported}.`);
+      return this.#fail(
+        "HDL0016",
+        path,
+        `${describePath(path)}: the value ${value} is not supported yet.`,
+        `Supported so far: ${supported}.`,
+      );
     }
     const nearest = nearestName(value, values);
     return this.#fail(
@@ -111,7 +131,11 @@ export class Validator {
     }
     if (schema.isInteger && !Number.isSafeInteger(value)) return this.#wrongType(what, value, path);
     if (value < schema.minimum || value > schema.maximum) {
-      return this.#fail("HDL0014", path, `${describePath(path)} is ${value}; it must be from ${schema.minimum} to ${schema.maximum}.`);
+      return this.#fail(
+        "HDL0014",
+        path,
+        `${describePath(path)} is ${value}; it must be from ${schema.minimum} to ${schema.maximum}.`,
+      );
     }
     return value;
   }
@@ -123,7 +147,12 @@ export class Validator {
 
   #list(schema: ListSchema, value: PlainValue, path: Path): Outcome {
     if (!isList(value)) {
-      return this.#wrongType("a list", value, path, value === null ? undefined : "Begin each entry with a dash: `- …`.");
+      return this.#wrongType(
+        "a list",
+        value,
+        path,
+        value === null ? undefined : "Begin each entry with a dash: `- …`.",
+      );
     }
     if (!this.#checkCount(value.length, schema.minItems, schema.maxItems, "entries", path)) return invalid;
     const items = value.map((item, index) => this.#value(schema.items, item, [...path, index]));
@@ -143,7 +172,11 @@ export class Validator {
       if (first === undefined) seen.set(key, index);
       else {
         areUnique = false;
-        this.#fail("HDL0023", [...path, index], `${describePath([...path, index])}: ${quote(key)} stands in ${describePath([...path, first])} already.`);
+        this.#fail(
+          "HDL0023",
+          [...path, index],
+          `${describePath([...path, index])}: ${quote(key)} stands in ${describePath([...path, first])} already.`,
+        );
       }
     });
     return areUnique;
@@ -163,7 +196,11 @@ export class Validator {
       if (outcome === invalid) isValid = false;
       if (result.has(key)) {
         isValid = false;
-        this.#fail("HDL0023", childPath, `${describePath(childPath)}: the name is written twice; upper and lower case mean the same here.`);
+        this.#fail(
+          "HDL0023",
+          childPath,
+          `${describePath(childPath)}: the name is written twice; upper and lower case mean the same here.`,
+        );
       }
       result.set(key, outcome);
     }
@@ -173,13 +210,23 @@ export class Validator {
   #mapKey(format: TextFormat, key: string, path: Path): boolean {
     const instead = format.notYet?.(key);
     if (instead !== undefined) {
-      this.#fail("HDL0016", path, `${describePath(path)}: the name ${quote(key)} is not supported yet.`, instead === "" ? undefined : instead);
+      this.#fail(
+        "HDL0016",
+        path,
+        `${describePath(path)}: the name ${quote(key)} is not supported yet.`,
+        instead === "" ? undefined : instead,
+      );
       return false;
     }
     const problem = key === "" ? "is empty" : format.problem(key);
     if (problem === undefined) return true;
     const detail = problem === "" ? "" : ` (it ${problem})`;
-    this.#fail("HDL0017", path, `${describePath(path)}: the name ${quote(key)} is not ${format.what}${detail}.`, format.hint);
+    this.#fail(
+      "HDL0017",
+      path,
+      `${describePath(path)}: the name ${quote(key)} is not ${format.what}${detail}.`,
+      format.hint,
+    );
     return false;
   }
 
@@ -228,7 +275,12 @@ export class Validator {
     for (const [name, entry] of Object.entries(schema.fields)) {
       if (!entry.isRequired || Object.hasOwn(value, name)) continue;
       isComplete = false;
-      this.#fail("HDL0013", path, `${describePath([...path, name])} is missing.`, `Add ${name}: ${lowerFirst(entry.doc)}`);
+      this.#fail(
+        "HDL0013",
+        path,
+        `${describePath([...path, name])} is missing.`,
+        `Add ${name}: ${lowerFirst(entry.doc)}`,
+      );
     }
     return isComplete;
   }
@@ -240,7 +292,11 @@ export class Validator {
       const last = set.at(-1);
       if (last === undefined || set.length < 2) continue;
       isExclusive = false;
-      this.#fail("HDL0019", [...path, last], `${describePath(path)} sets ${set.join(" and ")}, but only one of ${group.join(", ")} may be set.`);
+      this.#fail(
+        "HDL0019",
+        [...path, last],
+        `${describePath(path)} sets ${set.join(" and ")}, but only one of ${group.join(", ")} may be set.`,
+      );
     }
     return isExclusive;
   }
@@ -255,9 +311,18 @@ export class Validator {
     }
   }
 
-  #checkCount(count: number, minimum: number | undefined, maximum: number | undefined, what: string, path: Path): boolean {
+  #checkCount(
+    count: number,
+    minimum: number | undefined,
+    maximum: number | undefined,
+    what: string,
+    path: Path,
+  ): boolean {
     if (minimum !== undefined && count < minimum) {
-      const message = count === 0 ? `${describePath(path)} is empty.` : `${describePath(path)} has ${count} ${what}; at least ${minimum} are needed.`;
+      const message =
+        count === 0
+          ? `${describePath(path)} is empty.`
+          : `${describePath(path)} has ${count} ${what}; at least ${minimum} are needed.`;
       this.#fail("HDL0014", path, message, count === 0 ? "Add an entry, or remove the field." : undefined);
       return false;
     }
@@ -269,8 +334,14 @@ export class Validator {
   }
 
   #wrongType(expected: string, found: PlainValue, path: Path, hint?: string): typeof invalid {
-    const emptyHint = found === null ? "Write the value after the colon, indented if it is a block, or remove the field." : undefined;
-    return this.#fail("HDL0011", path, `${describePath(path)} must be ${expected}, but is ${describeValue(found)}.`, hint ?? emptyHint);
+    const emptyHint =
+      found === null ? "Write the value after the colon, indented if it is a block, or remove the field." : undefined;
+    return this.#fail(
+      "HDL0011",
+      path,
+      `${describePath(path)} must be ${expected}, but is ${describeValue(found)}.`,
+      hint ?? emptyHint,
+    );
   }
 
   #fail(code: FindingCode, path: Path, message: string, hint?: string): typeof invalid {
@@ -284,7 +355,9 @@ function findField(schema: Schema, name: string, path = "spec"): string | undefi
   switch (schema.type) {
     case "object": {
       if (Object.hasOwn(schema.fields, name) || Object.hasOwn(schema.notYet, name)) return path;
-      return firstDefined(Object.entries(schema.fields), ([key, entry]: [string, Field]) => findField(entry.schema, name, `${path}.${key}`));
+      return firstDefined(Object.entries(schema.fields), ([key, entry]: [string, Field]) =>
+        findField(entry.schema, name, `${path}.${key}`),
+      );
     }
     case "list":
       return findField(schema.items, name, `${path}[]`);
@@ -295,7 +368,10 @@ function findField(schema: Schema, name: string, path = "spec"): string | undefi
   }
 }
 
-function firstDefined<Item, Result>(items: readonly Item[], look: (item: Item) => Result | undefined): Result | undefined {
+function firstDefined<Item, Result>(
+  items: readonly Item[],
+  look: (item: Item) => Result | undefined,
+): Result | undefined {
   for (const item of items) {
     const found = look(item);
     if (found !== undefined) return found;
@@ -322,7 +398,9 @@ function describeQuoting(schema: TextSchema, value: PlainValue): string | undefi
   if (typeof value !== "number" && typeof value !== "boolean") return undefined;
   const written = String(value);
   if (schema.values !== undefined) return `Write one of ${schema.values.join(", ")}.`;
-  return schema.format === undefined || schema.format.problem(written) === undefined ? `Put the value in quotes: "${written}".` : schema.format.hint;
+  return schema.format === undefined || schema.format.problem(written) === undefined
+    ? `Put the value in quotes: "${written}".`
+    : schema.format.hint;
 }
 
 function describeValue(value: PlainValue): string {

@@ -1,10 +1,16 @@
 import { LineCounter, parseAllDocuments } from "yaml";
-import type { Document, ParsedNode } from "yaml";
+import type { Document } from "yaml";
 import type { LineTree } from "../line-tree.ts";
 import { NodeReader } from "./node-reader.ts";
 
 /** A value as YAML's core schema and JSON know it. */
-export type PlainValue = string | number | boolean | null | readonly PlainValue[] | { readonly [key: string]: PlainValue };
+export type PlainValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly PlainValue[]
+  | { readonly [key: string]: PlainValue };
 
 export interface YamlProblem {
   readonly code: "HDL0001" | "HDL0002" | "HDL0007" | "HDL0035";
@@ -28,14 +34,22 @@ export function readDocuments(text: string): YamlDocument[] {
   const counter = new LineCounter();
   let documents: readonly Document.Parsed[];
   try {
-    const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false, version: "1.2", logLevel: "error" });
+    const parsed = parseAllDocuments(text, {
+      lineCounter: counter,
+      prettyErrors: false,
+      uniqueKeys: false,
+      version: "1.2",
+      logLevel: "error",
+    });
     documents = Array.isArray(parsed) ? parsed : [];
   } catch {
     // The library descends by recursion: thousands of nested brackets end its stack. That is the user's input, not our failure.
     return [unreadable(text)];
   }
   return documents
-    .map((document, index) => readDocument(document, text.slice(document.range[0], documents[index + 1]?.range[0]), counter))
+    .map((document, index) =>
+      readDocument(document, text.slice(document.range[0], documents[index + 1]?.range[0]), counter),
+    )
     .filter((document) => !isEmpty(document));
 }
 
@@ -43,8 +57,9 @@ function readDocument(document: Document.Parsed, ownText: string, counter: LineC
   const lineOf = (offset: number): number => Math.max(1, counter.linePos(offset).line);
   // Only the first: what the parser says after losing its way helps nobody.
   const [first] = [...document.errors, ...document.warnings];
-  const problems: YamlProblem[] = first === undefined ? [] : [describeYamlError(first.code, first.message, lineOf(first.pos[0]))];
-  const contents = document.contents as ParsedNode | null;
+  const problems: YamlProblem[] =
+    first === undefined ? [] : [describeYamlError(first.code, first.message, lineOf(first.pos[0]))];
+  const contents = document.contents;
   const start = contents?.range[0] ?? document.range[0];
   const line = lineOf(start);
   if (contents === null) return { line, value: null, lines: { l: line }, problems, text: ownText };
@@ -74,17 +89,33 @@ function tooDeep(line: number): YamlProblem {
 /** The library's error codes in our own words; the library's message stays where it says more. */
 function describeYamlError(code: string, message: string, line: number): YamlProblem {
   const known = yamlErrors[code];
-  if (known === undefined) return { code: "HDL0001", line, message: `The YAML cannot be read: ${firstSentence(message)}` };
+  if (known === undefined)
+    return { code: "HDL0001", line, message: `The YAML cannot be read: ${firstSentence(message)}` };
   return { code: "HDL0001", line, ...known };
 }
 
 const yamlErrors: Readonly<Record<string, { message: string; hint: string }>> = {
   TAB_AS_INDENT: { message: "A tab is used for indentation.", hint: "Replace the tab by spaces." },
-  BAD_INDENT: { message: "The indentation does not fit the lines around it.", hint: "Indent the line as deep as its neighbours in the same block." },
-  BAD_ALIAS: { message: "An alias (*name) refers to an anchor (&name) that does not stand before it.", hint: "Define the anchor above its first use in the same document." },
-  BLOCK_AS_IMPLICIT_KEY: { message: "A block begins on the same line as a key.", hint: "Put the nested block on lines of its own, indented deeper; quote the value if it contains ': '." },
-  MULTILINE_IMPLICIT_KEY: { message: "A key runs over several lines; a ':' is probably missing.", hint: "Write `key: value`, with a space after the colon." },
-  TAG_RESOLVE_FAILED: { message: "A tag (!something) is used that resources do not know.", hint: "Write the value without a tag; quote it if it begins with '!'." },
+  BAD_INDENT: {
+    message: "The indentation does not fit the lines around it.",
+    hint: "Indent the line as deep as its neighbours in the same block.",
+  },
+  BAD_ALIAS: {
+    message: "An alias (*name) refers to an anchor (&name) that does not stand before it.",
+    hint: "Define the anchor above its first use in the same document.",
+  },
+  BLOCK_AS_IMPLICIT_KEY: {
+    message: "A block begins on the same line as a key.",
+    hint: "Put the nested block on lines of its own, indented deeper; quote the value if it contains ': '.",
+  },
+  MULTILINE_IMPLICIT_KEY: {
+    message: "A key runs over several lines; a ':' is probably missing.",
+    hint: "Write `key: value`, with a space after the colon.",
+  },
+  TAG_RESOLVE_FAILED: {
+    message: "A tag (!something) is used that resources do not know.",
+    hint: "Write the value without a tag; quote it if it begins with '!'.",
+  },
 };
 
 function firstSentence(message: string): string {

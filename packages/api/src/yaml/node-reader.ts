@@ -49,7 +49,8 @@ export class NodeReader {
   }
 
   #rememberAnchor(node: unknown): void {
-    if ((isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
+    if ((isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined)
+      this.#anchors.set(node.anchor, node);
   }
 
   #readAlias(anchor: string, line: number): ReadNode {
@@ -69,11 +70,16 @@ export class NodeReader {
     const value = node.value;
     const lines = { l: line };
     if (node.type === Scalar.PLAIN && typeof value === "string" && yaml11Boolean.test(value)) {
-      this.problems.push({ code: "HDL0035", line, message: `The unquoted word ${value} is text here, but true or false for Kubernetes.` });
+      this.problems.push({
+        code: "HDL0035",
+        line,
+        message: `The unquoted word ${value} is text here, but true or false for Kubernetes.`,
+      });
     }
     if (typeof value === "string" || typeof value === "boolean" || value === null) return { value, lines };
-    if (typeof value === "number") return { value: Number.isFinite(value) ? value : String(node.source ?? value), lines };
-    return { value: node.source ?? String(value), lines };
+    if (typeof value === "number")
+      return { value: Number.isFinite(value) ? value : (node.source ?? String(value)), lines };
+    return { value: node.source ?? "", lines };
   }
 
   #readList(node: YAMLSeq, line: number): ReadNode {
@@ -107,13 +113,23 @@ export class NodeReader {
   #readPair(pair: Pair, line: number, into: Map<string, ReadNode>): void {
     const key = this.#keyText(pair.key);
     if (key === undefined) {
-      this.problems.push({ code: "HDL0001", line, message: "A key is not plain text.", hint: "Write keys as single words or quoted text." });
+      this.problems.push({
+        code: "HDL0001",
+        line,
+        message: "A key is not plain text.",
+        hint: "Write keys as single words or quoted text.",
+      });
       return;
     }
     const first = into.get(key);
     const read = this.read(pair.value, line);
     if (first === undefined) into.set(key, read);
-    else this.problems.push({ code: "HDL0002", line, message: `The key ${JSON.stringify(key)} is written twice; it stands on line ${first.lines.l} already.` });
+    else
+      this.problems.push({
+        code: "HDL0002",
+        line,
+        message: `The key ${JSON.stringify(key)} is written twice; it stands on line ${first.lines.l} already.`,
+      });
   }
 
   /** The text of a key: as written when it is plain, so that `8080:` and `"8080":` are the same key. */
@@ -122,7 +138,7 @@ export class NodeReader {
     if (!isScalar(target)) return undefined;
     this.#rememberAnchor(target);
     if (typeof target.value === "string") return target.value;
-    return target.value === null ? undefined : (target.source ?? String(target.value));
+    return target.value === null ? undefined : target.source;
   }
 
   /** A merged block is overridden by the keys beside it, and the first of several blocks wins. */
@@ -138,7 +154,12 @@ export class NodeReader {
       return;
     }
     if (!isMap(target)) {
-      this.problems.push({ code: "HDL0001", line, message: "A merge key (<<) must name a mapping.", hint: "Write `<<: *anchor`, where the anchor marks a mapping." });
+      this.problems.push({
+        code: "HDL0001",
+        line,
+        message: "A merge key (<<) must name a mapping.",
+        hint: "Write `<<: *anchor`, where the anchor marks a mapping.",
+      });
       return;
     }
     this.#depth += 1;
@@ -160,7 +181,10 @@ export class NodeReader {
   #overflow(line: number): ReadNode {
     if (!this.#hasOverflowed) {
       this.#hasOverflowed = true;
-      const what = this.#depth >= maxDepth ? `is nested more than ${maxDepth} levels deep` : `unfolds to more than ${maxNodes} values`;
+      const what =
+        this.#depth >= maxDepth
+          ? `is nested more than ${maxDepth} levels deep`
+          : `unfolds to more than ${maxNodes} values`;
       this.problems.push({ code: "HDL0007", line, message: `The document ${what}.` });
     }
     return { value: null, lines: { l: line } };

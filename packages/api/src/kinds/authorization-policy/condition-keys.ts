@@ -21,16 +21,23 @@ export const conditionKeys: Readonly<Record<string, TextFormat>> = {
 };
 
 const headerKey = /^request\.headers\[([^\]]*)\]$/;
-const notYetKey = /^(?:request\.auth\.(?:principal|audiences|presenter|claims(?:\[[^\]]*\])+)|experimental\.envoy\.filters\..*)$/;
+const notYetKey =
+  /^(?:request\.auth\.(?:principal|audiences|presenter|claims(?:\[[^\]]*\])+)|experimental\.envoy\.filters\..*)$/;
 
 export const conditionKey: TextFormat = {
   name: "condition key",
   what: "a key that conditions know",
   hint: `Known keys: ${Object.keys(conditionKeys).join(", ")}.`,
-  notYet: (key) => (notYetKey.test(key) ? "Requests are not authenticated by token yet; source.principal matches the caller's workload." : undefined),
+  notYet: (key) =>
+    notYetKey.test(key)
+      ? "Requests are not authenticated by token yet; source.principal matches the caller's workload."
+      : undefined,
   problem: (key) => {
     const header = headerKey.exec(key);
-    if (header !== null) return headerName.problem(header[1] ?? "") === undefined ? undefined : "does not hold a header name in its brackets";
+    if (header !== null)
+      return headerName.problem(header[1] ?? "") === undefined
+        ? undefined
+        : "does not hold a header name in its brackets";
     if (Object.hasOwn(conditionKeys, key) && !key.includes("[")) return undefined;
     if (key.startsWith("request.headers")) return "must be written request.headers[name]";
     const nearest = nearestName(key, Object.keys(conditionKeys));

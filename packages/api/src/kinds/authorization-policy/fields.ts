@@ -22,9 +22,15 @@ const source = object<spec.Source>({
     notNamespaces: field(each(namespacePattern), "Namespaces that the caller must not be in."),
     ipBlocks: field(each(addressOrRange), "Addresses of the connection's other end."),
     notIpBlocks: field(each(addressOrRange), "Addresses that the connection's other end must not have."),
-    remoteIpBlocks: field(each(addressOrRange), "Addresses of the client, after X-Forwarded-For is taken into account."),
+    remoteIpBlocks: field(
+      each(addressOrRange),
+      "Addresses of the client, after X-Forwarded-For is taken into account.",
+    ),
     notRemoteIpBlocks: field(each(addressOrRange), "Addresses that the client must not have."),
-    serviceAccounts: field(accounts, "Service accounts of the caller, <namespace>/<account> or <account> in the policy's namespace."),
+    serviceAccounts: field(
+      accounts,
+      "Service accounts of the caller, <namespace>/<account> or <account> in the policy's namespace.",
+    ),
     notServiceAccounts: field(accounts, "Service accounts that the caller must not have."),
     trustDomains: field(each(trustDomain), "Trust domains of the caller."),
     notTrustDomains: field(each(trustDomain), "Trust domains that the caller must not be in."),
@@ -50,11 +56,23 @@ const operation = object<spec.Operation>({
 const rule = object<spec.AuthorizationRule>({
   fields: {
     from: field(
-      list(object<spec.RuleFrom>({ fields: { source: field(source, "Properties of the caller; all of them must hold.", { required: true }) } }), { minItems: 1, maxItems: 512 }),
+      list(
+        object<spec.RuleFrom>({
+          fields: { source: field(source, "Properties of the caller; all of them must hold.", { required: true }) },
+        }),
+        { minItems: 1, maxItems: 512 },
+      ),
       "Callers: any entry.",
     ),
     to: field(
-      list(object<spec.RuleTo>({ fields: { operation: field(operation, "Properties of the request; all of them must hold.", { required: true }) } }), { minItems: 1 }),
+      list(
+        object<spec.RuleTo>({
+          fields: {
+            operation: field(operation, "Properties of the request; all of them must hold.", { required: true }),
+          },
+        }),
+        { minItems: 1 },
+      ),
       "Requests: any entry.",
     ),
     when: field(
@@ -75,8 +93,13 @@ const rule = object<spec.AuthorizationRule>({
 
 export const authorizationPolicyFields = object<spec.AuthorizationPolicySpec>({
   fields: {
-    selector: field(workloadSelector, "Workloads that the policy is for; absent means the namespace, or the mesh in the root namespace."),
-    action: field(oneOf(["ALLOW", "DENY"], ["AUDIT", "CUSTOM"]), "What happens to requests that a rule matches.", { default: "ALLOW" }),
+    selector: field(
+      workloadSelector,
+      "Workloads that the policy is for; absent means the namespace, or the mesh in the root namespace.",
+    ),
+    action: field(oneOf(["ALLOW", "DENY"], ["AUDIT", "CUSTOM"]), "What happens to requests that a rule matches.", {
+      default: "ALLOW",
+    }),
     rules: field(list(rule, { maxItems: 512 }), "Requests that the action is for: any rule. None means no request."),
   },
   notYet: {

@@ -52,7 +52,8 @@ export const pathPattern: TextFormat = refinedFormat(anyText, {
     if (/[*{}]/.test(rest)) return "mixes a template with * or with braces of another kind";
     if (!value.startsWith("/")) return "does not begin with a slash";
     const segments = value.slice(1).split("/");
-    if (segments.some((segment) => segment.includes("{") && segment !== "{*}" && segment !== "{**}")) return "has an operator that does not fill its whole segment";
+    if (segments.some((segment) => segment.includes("{") && segment !== "{*}" && segment !== "{**}"))
+      return "has an operator that does not fill its whole segment";
     const deep = segments.indexOf("{**}");
     const isLast = deep < 0 || segments.slice(deep + 1).every((segment) => !segment.includes("{"));
     return isLast ? undefined : "has an operator after {**}";

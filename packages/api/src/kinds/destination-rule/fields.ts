@@ -1,4 +1,15 @@
-import { field, formatted, integer, list, map, maxInt32, maxUint32, object, oneOf, text } from "../../schema/field-table.ts";
+import {
+  field,
+  formatted,
+  integer,
+  list,
+  map,
+  maxInt32,
+  maxUint32,
+  object,
+  oneOf,
+  text,
+} from "../../schema/field-table.ts";
 import { dnsLabel, duration, labelKey, labelValue, wildcardHost } from "../../schema/formats.ts";
 import * as rules from "./rules.ts";
 import type * as spec from "./spec.ts";
@@ -31,7 +42,10 @@ const tcpPool = object<spec.TcpPool>({
     tcpKeepalive: field(
       object<spec.TcpKeepalive>({
         fields: {
-          probes: field(integer(0, maxUint32), "Unanswered probes after which the connection counts as dead; 0 is the operating system's default."),
+          probes: field(
+            integer(0, maxUint32),
+            "Unanswered probes after which the connection counts as dead; 0 is the operating system's default.",
+          ),
           time: field(formatted(duration), "Idle time before the first probe."),
           interval: field(formatted(duration), "Time between probes."),
         },
@@ -44,12 +58,24 @@ const tcpPool = object<spec.TcpPool>({
 
 const httpPool = object<spec.HttpPool>({
   fields: {
-    http1MaxPendingRequests: field(integer(0, maxInt32), "Most requests that may wait for a connection; 0 is the default, no limit."),
-    http2MaxRequests: field(integer(0, maxInt32), "Most requests at one time, whatever the HTTP version; 0 is the default, no limit."),
-    maxRequestsPerConnection: field(integer(0, maxInt32), "Requests after which a connection is closed; 0 means no limit, 1 switches keep-alive off."),
+    http1MaxPendingRequests: field(
+      integer(0, maxInt32),
+      "Most requests that may wait for a connection; 0 is the default, no limit.",
+    ),
+    http2MaxRequests: field(
+      integer(0, maxInt32),
+      "Most requests at one time, whatever the HTTP version; 0 is the default, no limit.",
+    ),
+    maxRequestsPerConnection: field(
+      integer(0, maxInt32),
+      "Requests after which a connection is closed; 0 means no limit, 1 switches keep-alive off.",
+    ),
     maxRetries: field(integer(0, maxInt32), "Most retries at one time; 0 is the default, no limit."),
     idleTimeout: field(formatted(duration), "Idle time after which a connection is closed.", { default: "1h" }),
-    h2UpgradePolicy: field(oneOf(["DEFAULT", "DO_NOT_UPGRADE"], ["UPGRADE"]), "Whether connections are made with HTTP/2; they are HTTP/1.1 so far."),
+    h2UpgradePolicy: field(
+      oneOf(["DEFAULT", "DO_NOT_UPGRADE"], ["UPGRADE"]),
+      "Whether connections are made with HTTP/2; they are HTTP/1.1 so far.",
+    ),
   },
   notYet: { useClientProtocol: "", maxConcurrentStreams: "", http2KeepAlive: "" },
 });
@@ -64,7 +90,10 @@ const connectionPool = object<spec.ConnectionPool>({
 
 const tls = object<spec.ClientTls>({
   fields: {
-    mode: field(oneOf(["DISABLE", "ISTIO_MUTUAL"], ["SIMPLE", "MUTUAL"]), "How connections to the host are secured; a tls block without a mode means DISABLE."),
+    mode: field(
+      oneOf(["DISABLE", "ISTIO_MUTUAL"], ["SIMPLE", "MUTUAL"]),
+      "How connections to the host are secured; a tls block without a mode means DISABLE.",
+    ),
     sni: field(text(), "Server name sent in the handshake, in place of the mesh's own."),
     subjectAltNames: field(list(text()), "Identities that the server may show, in place of the service's accounts."),
   },
@@ -94,7 +123,9 @@ const trafficPolicy = object<spec.TrafficPolicy>({
           fields: {
             ...blocks,
             port: field(
-              object<spec.PortNumber>({ fields: { number: field(integer(1, 65_535), "Port of the service.", { required: true }) } }),
+              object<spec.PortNumber>({
+                fields: { number: field(integer(1, 65_535), "Port of the service.", { required: true }) },
+              }),
               "Port that the entry holds for.",
               { required: true },
             ),
@@ -113,15 +144,25 @@ const trafficPolicy = object<spec.TrafficPolicy>({
 
 export const destinationRuleFields = object<spec.DestinationRuleSpec>({
   fields: {
-    host: field(formatted(wildcardHost), "Service the rule is for; a name without dots lies in the resource's namespace.", { required: true }),
+    host: field(
+      formatted(wildcardHost),
+      "Service the rule is for; a name without dots lies in the resource's namespace.",
+      { required: true },
+    ),
     trafficPolicy: field(trafficPolicy, "Policy for every subset and port that has none of its own."),
     subsets: field(
       list(
         object<spec.Subset>({
           fields: {
             name: field(formatted(dnsLabel), "Name that routes refer to.", { required: true }),
-            labels: field(map(labelKey, formatted(labelValue, { minLength: 0 })), "Labels that an endpoint of the subset has; absent means every endpoint."),
-            trafficPolicy: field(trafficPolicy, "Policy for the subset; each block replaces the one of the whole rule."),
+            labels: field(
+              map(labelKey, formatted(labelValue, { minLength: 0 })),
+              "Labels that an endpoint of the subset has; absent means every endpoint.",
+            ),
+            trafficPolicy: field(
+              trafficPolicy,
+              "Policy for the subset; each block replaces the one of the whole rule.",
+            ),
           },
         }),
         { uniqueBy: (subset: spec.Subset) => subset.name },

@@ -11,12 +11,17 @@ export const blockIsNotEmpty: Check<object> = (block, context) => {
 /** istio.md 4.5: blocks that a port's entry omits fall to the defaults, so an empty entry would reset the port in silence. */
 export const portHasASetting: Check<spec.PortTrafficPolicy> = (entry, context) => {
   if (entry.loadBalancer !== undefined || entry.connectionPool !== undefined || entry.tls !== undefined) return;
-  context.report("HDL0020", [], `${describePath(context.path)} names a port, but sets none of loadBalancer, connectionPool, tls.`);
+  context.report(
+    "HDL0020",
+    [],
+    `${describePath(context.path)} names a port, but sets none of loadBalancer, connectionPool, tls.`,
+  );
 };
 
 /** protobuf's zero value of the mode is DISABLE. */
 export const tlsHasAMode: Check<spec.ClientTls> = (tls, context) => {
-  if (tls.mode === undefined) context.report("HDL0033", [], `${describePath(context.path)} has no mode and therefore means plaintext.`);
+  if (tls.mode === undefined)
+    context.report("HDL0033", [], `${describePath(context.path)} has no mode and therefore means plaintext.`);
 };
 
 export const disabledTlsHasNoDetails: Check<spec.ClientTls> = (tls, context) => {

@@ -32,14 +32,25 @@ export const referencedServicesExist: Check<spec.LocalMeshSpec> = (mesh, context
   if (edge !== undefined) {
     const wanted = `${edge.service}.${edge.namespace ?? localMeshDefaults.namespace}`;
     const at = ["edge", "service"] as const;
-    if (!known.has(wanted)) context.report("HDL0110", at, `${describePath([...context.path, ...at])}: no workload provides the service ${wanted}.`, `Services of this mesh: ${list}.`);
+    if (!known.has(wanted))
+      context.report(
+        "HDL0110",
+        at,
+        `${describePath([...context.path, ...at])}: no workload provides the service ${wanted}.`,
+        `Services of this mesh: ${list}.`,
+      );
   }
   mesh.workloads.forEach((workload, index) => {
     (workload.calls ?? []).forEach((call, position) => {
       const wanted = call.includes(".") ? call : `${call}.${workload.namespace ?? localMeshDefaults.namespace}`;
       if (known.has(wanted)) return;
       const at = ["workloads", index, "calls", position] as const;
-      context.report("HDL0110", at, `${describePath([...context.path, ...at])}: no workload provides the service ${wanted}.`, `Services of this mesh: ${list}.`);
+      context.report(
+        "HDL0110",
+        at,
+        `${describePath([...context.path, ...at])}: no workload provides the service ${wanted}.`,
+        `Services of this mesh: ${list}.`,
+      );
     });
   });
 };
@@ -49,6 +60,11 @@ export const environmentIsFree: Check<spec.LocalMeshSpec> = (mesh, context) => {
   mesh.workloads.forEach((workload, index) => {
     if (workload.env === undefined || !Object.hasOwn(workload.env, "PORT")) return;
     const at = ["workloads", index, "env", "PORT"] as const;
-    context.report("HDL0019", at, `${describePath([...context.path, ...at])} is set by heddle: each replica gets a port of its own.`, "Remove PORT, and let the application listen on the PORT it is given.");
+    context.report(
+      "HDL0019",
+      at,
+      `${describePath([...context.path, ...at])} is set by heddle: each replica gets a port of its own.`,
+      "Remove PORT, and let the application listen on the PORT it is given.",
+    );
   });
 };

@@ -1,6 +1,29 @@
-import { boolean, field, formatted, integer, list, map, maxInt32, object, oneOf, text } from "../../schema/field-table.ts";
+import {
+  boolean,
+  field,
+  formatted,
+  integer,
+  list,
+  map,
+  maxInt32,
+  object,
+  oneOf,
+  text,
+} from "../../schema/field-table.ts";
 import { decimal } from "../../schema/field-table.ts";
-import { base64, dnsLabel, duration, headerName, headerValue, hostName, labelKey, labelValue, regex, urlPath, wildcardHost } from "../../schema/formats.ts";
+import {
+  base64,
+  dnsLabel,
+  duration,
+  headerName,
+  headerValue,
+  hostName,
+  labelKey,
+  labelValue,
+  regex,
+  urlPath,
+  wildcardHost,
+} from "../../schema/formats.ts";
 import { anyText, refinedFormat } from "../../schema/text-format.ts";
 import { retryConditions } from "./retry-conditions.ts";
 import * as rules from "./rules.ts";
@@ -44,14 +67,20 @@ const httpMatch = object<spec.HttpMatch>({
     authority: field(requiredMatch, "Host of the request."),
     headers: field(headerMatches, "Headers that must match; an empty match asks only for presence."),
     withoutHeaders: field(headerMatches, "Headers that must not match; an empty match asks for absence."),
-    queryParams: field(map(anyText, presenceMatch), "Query parameters that must match; an empty match asks only for presence."),
+    queryParams: field(
+      map(anyText, presenceMatch),
+      "Query parameters that must match; an empty match asks only for presence.",
+    ),
     port: field(port, "Port of the service that is called."),
     sourceLabels: field(map(labelKey, formatted(labelValue, { minLength: 0 })), "Labels of the calling workload."),
     sourceNamespace: field(formatted(dnsLabel), "Namespace of the calling workload."),
     gateways: field(gateways, "Where the match holds; only mesh so far."),
     ignoreUriCase: field(boolean, "Compares exact and prefix of uri without regard to case.", { default: false }),
   },
-  notYet: { scheme: "Inside the mesh every request is http; remove the match.", statPrefix: "Statistics per route are in istio_requests_total." },
+  notYet: {
+    scheme: "Inside the mesh every request is http; remove the match.",
+    statPrefix: "Statistics per route are in istio_requests_total.",
+  },
   checks: [rules.matchGatewaysHideSource, rules.ignoreCaseNeedsUri],
 });
 
@@ -71,7 +100,8 @@ const operationName = refinedFormat(headerName, {
   what: "a header name that may be changed",
   hint: "Header names are made of letters, digits and dashes; pseudo-headers, which begin with a colon, cannot be changed.",
   problem: () => undefined,
-  notYet: (value) => (/^(?:host|:authority)$/i.test(value) ? "Use rewrite.authority to change the host of a request." : undefined),
+  notYet: (value) =>
+    /^(?:host|:authority)$/i.test(value) ? "Use rewrite.authority to change the host of a request." : undefined,
 });
 
 const headerValues = map(operationName, formatted(headerValue, { minLength: 0 }), { hasLowerCaseKeys: true });
@@ -106,7 +136,10 @@ const redirect = object<spec.HttpRedirect>({
     authority: field(text(), "Host of the new location."),
     scheme: field(oneOf(["http", "https"]), "Scheme of the new location."),
     port: field(port, "Port of the new location."),
-    derivePort: field(oneOf(["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"]), "Takes the port from the scheme or from the request."),
+    derivePort: field(
+      oneOf(["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"]),
+      "Takes the port from the scheme or from the request.",
+    ),
     redirectCode: field(integer(301, 308), "Status code of the redirect.", { default: 301 }),
   },
   exclusive: [
@@ -134,13 +167,18 @@ const directResponse = object<spec.HttpDirectResponse>({
 
 const rewrite = object<spec.HttpRewrite>({
   fields: {
-    uri: field(formatted(urlPath), "Replaces the matched prefix of the path, or the whole path when the match is exact or an expression."),
+    uri: field(
+      formatted(urlPath),
+      "Replaces the matched prefix of the path, or the whole path when the match is exact or an expression.",
+    ),
     authority: field(text(), "Replaces the host."),
     uriRegexRewrite: field(
       object<spec.RegexRewrite>({
         fields: {
           match: field(formatted(regex), "RE2 expression for the parts of the path to replace.", { required: true }),
-          rewrite: field(text({ minLength: 0 }), "Replacement; \\1 to \\9 stand for capture groups.", { required: true }),
+          rewrite: field(text({ minLength: 0 }), "Replacement; \\1 to \\9 stand for capture groups.", {
+            required: true,
+          }),
         },
         checks: [rules.rewriteGroupsExist],
       }),
@@ -153,11 +191,18 @@ const rewrite = object<spec.HttpRewrite>({
 
 const retries = object<spec.HttpRetry>({
   fields: {
-    attempts: field(integer(0, 100), "How often a failed request is sent again; 0 switches retries off.", { default: 2 }),
+    attempts: field(integer(0, 100), "How often a failed request is sent again; 0 switches retries off.", {
+      default: 2,
+    }),
     perTryTimeout: field(formatted(duration), "Time limit of each attempt; absent means the route's timeout."),
-    retryOn: field(formatted(retryConditions), "Failures to retry: words of Envoy's x-envoy-retry-on and status codes, separated by commas."),
+    retryOn: field(
+      formatted(retryConditions),
+      "Failures to retry: words of Envoy's x-envoy-retry-on and status codes, separated by commas.",
+    ),
     backoff: field(formatted(duration), "Shortest pause before a retry.", { default: "25ms" }),
-    retryIgnorePreviousHosts: field(boolean, "Whether a retry avoids endpoints that have failed already.", { default: true }),
+    retryIgnorePreviousHosts: field(boolean, "Whether a retry avoids endpoints that have failed already.", {
+      default: true,
+    }),
   },
   notYet: { retryRemoteLocalities: "There are no localities yet; a retry may go to every endpoint of the service." },
   checks: [rules.retriesAreOnWhenConfigured],
@@ -192,7 +237,10 @@ const fault = object<spec.HttpFault>({
 const httpRoute = object<spec.HttpRoute>({
   fields: {
     name: field(text(), "Name of the route, for logs and explanations."),
-    match: field(list(httpMatch), "When the route is taken: any entry; within an entry all of its fields. Absent means always."),
+    match: field(
+      list(httpMatch),
+      "When the route is taken: any entry; within an entry all of its fields. Absent means always.",
+    ),
     route: field(list(routeDestination, { minItems: 1 }), "Services that get the request, by weight."),
     redirect: field(redirect, "Answers with a redirect."),
     directResponse: field(directResponse, "Answers with a fixed response."),
@@ -244,7 +292,9 @@ export const virtualServiceFields = object<spec.VirtualServiceSpec>({
       { required: true },
     ),
     gateways: field(gateways, "Where the routes hold; only mesh so far."),
-    http: field(list(httpRoute, { minItems: 1 }), "Routes, tried from top to bottom; the first match is taken.", { required: true }),
+    http: field(list(httpRoute, { minItems: 1 }), "Routes, tried from top to bottom; the first match is taken.", {
+      required: true,
+    }),
     exportTo: field(list(oneOf(["*"], ["."])), "Namespaces that see the resource; only * (all) so far."),
   },
   notYet: {

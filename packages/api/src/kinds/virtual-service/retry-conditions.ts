@@ -30,7 +30,8 @@ export const retryConditions: TextFormat = {
   },
   problem: (value) => {
     for (const word of value.split(",")) {
-      if (!retryWords.includes(word as (typeof retryWords)[number]) && !/^[1-5]\d\d$/.test(word)) return `contains ${JSON.stringify(word)}`;
+      if (!retryWords.includes(word as (typeof retryWords)[number]) && !/^[1-5]\d\d$/.test(word))
+        return `contains ${JSON.stringify(word)}`;
     }
     return undefined;
   },

@@ -16,7 +16,12 @@ export const matchGatewaysHideSource: Check<spec.HttpMatch> = (match, context) =
   for (const name of ["sourceLabels", "sourceNamespace"] as const) {
     if (match[name] === undefined) continue;
     const hint = "Remove gateways from the match: mesh is the default, and without it the condition counts.";
-    context.report("HDL0032", [name], `${describePath([...context.path, name])} has no effect, because the match names gateways.`, hint);
+    context.report(
+      "HDL0032",
+      [name],
+      `${describePath([...context.path, name])} has no effect, because the match names gateways.`,
+      hint,
+    );
   }
 };
 
@@ -30,7 +35,11 @@ export const ignoreCaseNeedsUri: Check<spec.HttpMatch> = (match, context) => {
 export const redirectChangesSomething: Check<spec.HttpRedirect> = (redirect, context) => {
   const names = ["uri", "prefixRewrite", "authority", "scheme", "port", "derivePort"] as const;
   if (names.some((name) => redirect[name] !== undefined)) return;
-  context.report("HDL0020", [], `${describePath(context.path)} sets none of ${names.join(", ")}; it would redirect to the same place.`);
+  context.report(
+    "HDL0020",
+    [],
+    `${describePath(context.path)} sets none of ${names.join(", ")}; it would redirect to the same place.`,
+  );
 };
 
 const redirectCodes: readonly number[] = [301, 302, 303, 307, 308];
@@ -88,25 +97,40 @@ export const routeHasAnAction: Check<spec.HttpRoute> = (route, context) => {
 export const weightsAreAboveZero: Check<spec.HttpRoute> = (route, context) => {
   const destinations = route.route ?? [];
   if (destinations.length < 2 || destinations.some((each) => (each.weight ?? 0) > 0)) return;
-  context.report("HDL0021", ["route"], `The weights of the ${destinations.length} destinations in ${describePath([...context.path, "route"])} add up to zero.`);
+  context.report(
+    "HDL0021",
+    ["route"],
+    `The weights of the ${destinations.length} destinations in ${describePath([...context.path, "route"])} add up to zero.`,
+  );
 };
 
 /** Fields that need an upstream; Istio refuses some of them beside a redirect and drops others in silence. */
 const forwardingFields = ["rewrite", "timeout", "retries", "fault", "mirror", "mirrors"] as const;
 
 export const actionsHaveOnlyTheirFields: Check<spec.HttpRoute> = (route, context) => {
-  const action = route.redirect !== undefined ? "redirect" : route.directResponse !== undefined ? "directResponse" : undefined;
+  const action =
+    route.redirect !== undefined ? "redirect" : route.directResponse !== undefined ? "directResponse" : undefined;
   if (action === undefined) return;
   for (const name of forwardingFields) {
     if (route[name] === undefined) continue;
-    context.report("HDL0019", [name], `${describePath([...context.path, name])} cannot be combined with ${action}: nothing is sent on.`, `Remove ${name} or ${action}.`);
+    context.report(
+      "HDL0019",
+      [name],
+      `${describePath([...context.path, name])} cannot be combined with ${action}: nothing is sent on.`,
+      `Remove ${name} or ${action}.`,
+    );
   }
 };
 
 export const mirrorPercentageNeedsMirror: Check<spec.HttpRoute> = (route, context) => {
   if (route.mirrorPercentage === undefined || route.mirror !== undefined) return;
   const hint = "Add mirror; entries of mirrors carry their own percentage.";
-  context.report("HDL0022", ["mirrorPercentage"], `${describePath([...context.path, "mirrorPercentage"])} is set without mirror.`, hint);
+  context.report(
+    "HDL0022",
+    ["mirrorPercentage"],
+    `${describePath([...context.path, "mirrorPercentage"])} is set without mirror.`,
+    hint,
+  );
 };
 
 /** A prefix can only be replaced where one was matched. */
@@ -123,7 +147,11 @@ export const faultHidesTimeoutAndRetries: Check<spec.HttpRoute> = (route, contex
   if (route.fault === undefined) return;
   for (const name of ["timeout", "retries"] as const) {
     if (route[name] === undefined) continue;
-    context.report("HDL0031", [name], `${describePath([...context.path, name])} is not applied while the route injects a fault.`);
+    context.report(
+      "HDL0031",
+      [name],
+      `${describePath([...context.path, name])} is not applied while the route injects a fault.`,
+    );
   }
 };
 
@@ -133,7 +161,12 @@ export const perTryTimeoutFitsTimeout: Check<spec.HttpRoute> = (route, context) 
   if (whole === undefined || each === undefined || each < whole) return;
   const at = describePath([...context.path, "retries", "perTryTimeout"]);
   const message = `${at} (${route.retries?.perTryTimeout}) is not shorter than the route's timeout (${route.timeout}), so it never ends an attempt.`;
-  context.report("HDL0032", ["retries", "perTryTimeout"], message, "Make perTryTimeout shorter than timeout, or remove it.");
+  context.report(
+    "HDL0032",
+    ["retries", "perTryTimeout"],
+    message,
+    "Make perTryTimeout shorter than timeout, or remove it.",
+  );
 };
 
 /** istio.md 4.4: the first match wins, so nothing below a route without conditions is ever reached. */
@@ -151,6 +184,8 @@ function matchesEverything(route: spec.HttpRoute): boolean {
 }
 
 function isUnconditional(match: spec.HttpMatch): boolean {
-  const conditions = Object.keys(match).filter((name) => name !== "name" && name !== "ignoreUriCase" && name !== "gateways" && name !== "uri");
+  const conditions = Object.keys(match).filter(
+    (name) => name !== "name" && name !== "ignoreUriCase" && name !== "gateways" && name !== "uri",
+  );
   return conditions.length === 0 && (match.uri === undefined || match.uri.prefix === "/");
 }

@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { acceptResources, isSameContent } from "./accepted-set.ts";
+import type { Acceptance } from "./accepted-set.ts";
+import { parseFile, unreadableFile } from "./parse-file.ts";
+import type { ParsedResource } from "./resource.ts";
+import { codesAndLines, documentOf } from "./testing/resources.ts";
+
+const options = { rootNamespace: "istio-system", trustDomain: "cluster.local" };
+
+type Files = Readonly<Record<string, string>>;
+
+function accept(previous: readonly ParsedResource[], files: Files): Acceptance {
+  return acceptResources(
+    previous,
+    Object.entries(files).map(([file, text]) => parseFile(text, file)),
+    options,
+  );
+}
+
+function names(acceptance: Acceptance): string[] {
+  return acceptance.accepted.map((each) => `${each.kind}/${each.metadata.name}`).sort();
+}
+
+function errors(acceptance: Acceptance): string[] {
+  return codesAndLines(acceptance.findings.filter((finding) => finding.severity === "error"));
+}
+
+function codes(acceptance: Acceptance): string[] {
+  return acceptance.findings.map((finding) => finding.code).filter((code) => code !== "HDL0108");
+}
+
+const mesh = documentOf(
+  "LocalMesh",
+  "workloads:\n- { name: r1, service: reviews, version: v1, command: [a], port: 1 }\n- { name: r2, service: reviews, version: v2, command: [a], port: 1 }",
+  "{ name: mesh }",
+);
+const subset = (name: string) => `{ name: ${name}, labels: { version: ${name} } }`;
+const rule = (...subsets: readonly string[]) =>
+  documentOf("DestinationRule", `host: reviews\nsubsets: [${subsets.map(subset).join(", ")}]`, "{ name: reviews }");
+const route = (wanted: string, more = "") =>
+  documentOf(
+    "VirtualService",
+    `hosts: [reviews]\nhttp: [{ route: [{ destination: { host: reviews, subset: ${wanted} } }]${more} }]`,
+    "{ name: reviews }",
+  );
+const policy = (spec: string, name = "readers") => documentOf("AuthorizationPolicy", spec, `{ name: ${name} }`);
+
+const files = {
+  "mesh.yaml": mesh,
+  "rule.yaml": rule("v1", "v2"),
+  "route.yaml": route("v1"),
+  "policy.yaml": policy("selector: { matchLabels: { app: reviews } }\nrules: [{}]"),
+};
+
+test("what is right is accepted, and the first generation is 1", () => {
+  const acceptance = accept([], files);
+  assert.deepEqual(names(acceptance), [
+    "AuthorizationPolicy/readers",
+    "DestinationRule/reviews",
+    "LocalMesh/mesh",
+    "VirtualService/reviews",
+  ]);
+  assert.deepEqual(acceptance.findings, []);
+  assert.deepEqual(
+    acceptance.accepted.map((each) => each.metadata.generation),
+    [1, 1, 1, 1],
+  );
+});
+
+test("nothing changed: the very same objects stay", () => {
+  const before = accept([], files).accepted;
+  const after = accept(before, files).accepted;
+  assert.ok(after.every((each) => before.includes(each)));
+});
+
+test("a comment changes lines, but neither content nor generation", () => {
+  const before = accept([], files).accepted;
+  const after = accept(before, { ...files, "route.yaml": `# why\n${files["route.yaml"]}` }).accepted;
+  const [old, now] = [before, after].map((set) => set.find((each) => each.kind === "VirtualService"));
+  assert.ok(old !== undefined && now !== undefined);
+  assert.equal(isSameContent(old, now), true);
+  assert.equal(now.metadata.generation, 1);
+  assert.equal(now.locate(["spec", "hosts"]).line, old.locate(["spec", "hosts"]).line + 1);
+});
+
+test("a changed spec counts the generation up; one that the file gives is kept", () => {
+  const before = accept([], files).accepted;
+  const after = accept(before, { ...files, "route.yaml": route("v2") }).accepted;
+  assert.equal(after.find((each) => each.kind === "VirtualService")?.metadata.generation, 2);
+  const given = accept(before, {
+    ...files,
+    "route.yaml": route("v2").replace("{ name: reviews }", "{ name: reviews, generation: 7 }"),
+  });
+  assert.equal(given.accepted.find((each) => each.kind === "VirtualService")?.metadata.generation, 7);
+});
+
+test("a resource with an error keeps its previous version, and it is said", () => {
+  const before = accept([], files).accepted;
+  const acceptance = accept(before, { ...files, "route.yaml": route("v1", ", timeot: 1s") });
+  assert.deepEqual(names(acceptance), names(accept([], files)));
+  assert.ok(acceptance.accepted.every((each) => before.includes(each)));
+  assert.deepEqual(codes(acceptance), ["HDL0010", "HDL0201"]);
+});
+
+test("a resource with an error that was never accepted is left out", () => {
+  assert.deepEqual(names(accept([], { "route.yaml": route("v1", ", timeot: 1s") })), []);
+});
+
+test("a resource that is gone leaves", () => {
+  const { "policy.yaml": _gone, ...rest } = files;
+  assert.deepEqual(names(accept(accept([], files).accepted, rest)), [
+    "DestinationRule/reviews",
+    "LocalMesh/mesh",
+    "VirtualService/reviews",
+  ]);
+});
+
+test("a resource may move to another file", () => {
+  const before = accept([], files).accepted;
+  const { "policy.yaml": moved, ...rest } = files;
+  const acceptance = accept(before, { ...rest, "other.yaml": moved });
+  assert.deepEqual(acceptance.findings, []);
+  assert.equal(acceptance.accepted.find((each) => each.kind === "AuthorizationPolicy")?.source.file, "other.yaml");
+});
+
+test("an edit that names a subset that is not there is refused and changes nothing", () => {
+  const before = accept([], files).accepted;
+  const acceptance = accept(before, { ...files, "route.yaml": route("v9") });
+  assert.ok(acceptance.accepted.every((each) => before.includes(each)));
+  assert.deepEqual(codes(acceptance), ["HDL0104", "HDL0201"]);
+});
+
+test("references are judged on the whole set: a subset and its first use may come together", () => {
+  const before = accept([], { ...files, "rule.yaml": rule("v1") }).accepted;
+  const acceptance = accept(before, { ...files, "rule.yaml": rule("v1", "v2"), "route.yaml": route("v2") });
+  assert.deepEqual(errors(acceptance), []);
+  assert.match(
+    JSON.stringify(acceptance.accepted.find((each) => each.kind === "VirtualService")?.spec),
+    /"subset":"v2"/,
+  );
+});
+
+test("a rule that is refused does not take its users along: the old rule stays, and so do they", () => {
+  const before = accept([], files).accepted;
+  const acceptance = accept(before, { ...files, "rule.yaml": "host: [", "route.yaml": route("v2") });
+  assert.deepEqual(names(acceptance), names(accept([], files)));
+  assert.match(
+    JSON.stringify(acceptance.accepted.find((each) => each.kind === "VirtualService")?.spec),
+    /"subset":"v2"/,
+  );
+});
+
+test("a change that takes away a subset in use is held back and names its user", () => {
+  const before = accept([], files).accepted;
+  const acceptance = accept(before, { ...files, "rule.yaml": rule("v2") });
+  assert.ok(acceptance.accepted.every((each) => before.includes(each)));
+  assert.deepEqual(codes(acceptance), ["HDL0203"]);
+  assert.match(
+    acceptance.findings[0]?.message ?? "",
+    /takes away the subset v1, which VirtualService default\/reviews \(route\.yaml:1\) refers to/,
+  );
+});
+
+test("an edit with two unknown subsets does not hold back an unrelated change of the rule", () => {
+  const before = accept([], files).accepted;
+  const twice = documentOf(
+    "VirtualService",
+    "hosts: [reviews]\nhttp: [{ route: [{ destination: { host: reviews, subset: v8 }, weight: 1 }, { destination: { host: reviews, subset: v9 } }] }]",
+    "{ name: reviews }",
+  );
+  const acceptance = accept(before, { ...files, "rule.yaml": rule("v1"), "route.yaml": twice });
+  assert.deepEqual(errors(acceptance), ["HDL0104:6", "HDL0104:6"]);
+  assert.deepEqual(acceptance.accepted.find((each) => each.kind === "DestinationRule")?.spec.subsets?.length, 1);
+});
+
+test("a rule that is deleted leaves, also while it is in use; the user's finding says so", () => {
+  const before = accept([], files).accepted;
+  const { "rule.yaml": _gone, ...rest } = files;
+  const acceptance = accept(before, rest);
+  assert.deepEqual(names(acceptance), ["AuthorizationPolicy/readers", "LocalMesh/mesh", "VirtualService/reviews"]);
+  assert.deepEqual(codes(acceptance), ["HDL0104"]);
+});
+
+test("duplicates: none is taken, the version before stays", () => {
+  const before = accept([], files).accepted;
+  const acceptance = accept(before, { ...files, "again.yaml": route("v2") });
+  assert.ok(acceptance.accepted.every((each) => before.includes(each)));
+  assert.deepEqual(codes(acceptance), ["HDL0101", "HDL0101", "HDL0201"]);
+  assert.deepEqual(names(accept([], { "a.yaml": rule("v1"), "b.yaml": rule("v1") })), []);
+});
+
+test("a file with broken YAML keeps everything that came from it", () => {
+  const both = `${route("v1")}---\n${policy("rules: [{}]")}`;
+  const start = { "mesh.yaml": mesh, "rule.yaml": rule("v1"), "both.yaml": both };
+  const before = accept([], start).accepted;
+  const acceptance = accept(before, { ...start, "both.yaml": both.replace("hosts: [reviews]", 'hosts: ["reviews]') });
+  assert.ok(acceptance.accepted.length === 4 && acceptance.accepted.every((each) => before.includes(each)));
+  assert.deepEqual(acceptance.broken, []);
+  assert.deepEqual([...new Set(codes(acceptance))], ["HDL0001", "HDL0201"]);
+});
+
+test("a file that cannot be read keeps everything that came from it", () => {
+  const before = accept([], files).accepted;
+  const { "policy.yaml": _unread, ...rest } = files;
+  const parsed = Object.entries(rest).map(([file, text]) => parseFile(text, file));
+  const acceptance = acceptResources(before, [...parsed, unreadableFile("policy.yaml", "permission denied")], options);
+  assert.ok(acceptance.accepted.length === 4 && acceptance.accepted.every((each) => before.includes(each)));
+  assert.deepEqual(codes(acceptance), ["HDL0008", "HDL0201"]);
+});
+
+const selecting = "selector: { matchLabels: { app: reviews } }\n";
+
+test("a broken policy at first sight denies what it selects", () => {
+  const { broken, findings, accepted } = accept([], { "policy.yaml": policy(`${selecting}rules: [{ form: [] }]`) });
+  assert.deepEqual(accepted, []);
+  assert.deepEqual(broken, [
+    {
+      kind: "AuthorizationPolicy",
+      namespace: "default",
+      name: "readers",
+      selector: { app: "reviews" },
+      source: { file: "policy.yaml", line: 1 },
+    },
+  ]);
+  assert.match(
+    findings.find((finding) => finding.code === "HDL0202")?.message ?? "",
+    /every request to workloads with app: reviews in the namespace default is denied/,
+  );
+});
+
+test("a broken policy whose selector cannot be read denies its namespace, or the mesh", () => {
+  const scope = (text: string) =>
+    accept([], { "policy.yaml": text }).broken.map(({ namespace, selector }) => ({ namespace, selector }));
+  assert.deepEqual(scope(policy("selector: { matchLabels: [app] }")), [{ namespace: "default", selector: undefined }]);
+  assert.deepEqual(scope(policy("rulez: []").replace("{ name: readers }", "{ name: a, namespace: istio-system }")), [
+    { namespace: "istio-system", selector: undefined },
+  ]);
+  assert.deepEqual(scope(policy("rulez: []").replace("{ name: readers }", "{ name: a, namespace: [] }")), [
+    { namespace: "istio-system", selector: undefined },
+  ]);
+});
+
+test("a broken policy with an earlier version goes on with it and denies nothing more", () => {
+  const before = accept([], files).accepted;
+  const acceptance = accept(before, { ...files, "policy.yaml": policy("rulez: []") });
+  assert.deepEqual(acceptance.broken, []);
+  assert.ok(acceptance.accepted.every((each) => before.includes(each)));
+});
+
+test("broken YAML with a policy that was accepted from the same file denies nothing more", () => {
+  const before = accept([], files).accepted;
+  const acceptance = accept(before, {
+    ...files,
+    "policy.yaml": files["policy.yaml"].replace("{ name: readers }", "{ name: readers"),
+  });
+  assert.deepEqual(acceptance.broken, []);
+  assert.equal(acceptance.accepted.length, 4);
+});
+
+test("a policy written twice at first sight denies", () => {
+  const text = policy(`${selecting}rules: [{}]`);
+  const { broken, accepted } = accept([], { "a.yaml": text, "b.yaml": text });
+  assert.deepEqual(accepted, []);
+  assert.deepEqual(
+    broken.map((each) => each.selector),
+    [{ app: "reviews" }],
+  );
+});
+
+test("a policy that cannot be carried out denies, a broken one that only watches does not", () => {
+  assert.equal(accept([], { "a.yaml": policy("action: CUSTOM\nprovider: { name: a }\nrules: [{}]") }).broken.length, 1);
+  const watching = policy("rulez: []").replace(
+    "{ name: readers }",
+    '{ name: a, annotations: { istio.io/dry-run: "true" } }',
+  );
+  assert.deepEqual(accept([], { "a.yaml": watching }).broken, []);
+});
+
+test("once mended, a broken policy is accepted and nothing is denied for it", () => {
+  const before = accept([], { "policy.yaml": policy("rulez: []") });
+  const after = accept(before.accepted, files);
+  assert.deepEqual(after.broken, []);
+  assert.equal(names(after).includes("AuthorizationPolicy/readers"), true);
+});
