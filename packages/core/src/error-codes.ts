@@ -393,6 +393,16 @@ export const errorCodes = {
     text: "Bad Request",
     hint: "The path cannot be normalised safely (escaped slashes or NUL, an escape above the root): see path_with_escaped_slashes_action.",
   },
+  upgrade_refused: {
+    source: "downstream",
+    retry: "never",
+    httpStatus: 403,
+    grpcStatus: 7,
+    flag: "",
+    details: "upgrade_failed",
+    text: "",
+    hint: "The request asks for CONNECT or another protocol (Upgrade), which the listener does not allow.",
+  },
   path_redirected: {
     source: "downstream",
     retry: "never",
