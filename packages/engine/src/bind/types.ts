@@ -4,23 +4,27 @@ import type { ErrorCode } from "@heddle/core";
 import type { Locality, Provenance, StringMetadata } from "../config/address.ts";
 import type { ClusterConfig } from "../config/cluster.ts";
 import type { EndpointConfig } from "../config/endpoints.ts";
-import type { FaultConfig } from "../config/fault.ts";
 import type { HttpConnectionManagerConfig } from "../config/http-connection-manager.ts";
 import type { FilterChainConfig, ListenerConfig, TcpProxyConfig } from "../config/listener.ts";
-import type { RbacFilterConfig } from "../config/rbac.ts";
 import type {
   DirectResponseConfig,
   RedirectActionConfig,
-  RetryPolicyConfig,
   RouteActionConfig,
   RouteConfig,
   RouteTableConfig,
   VirtualHostConfig,
 } from "../config/route.ts";
 import type { UpstreamTlsConfig } from "../config/tls.ts";
-import type { RequestRecord } from "../steps/request-record.ts";
-import type { ConnectionView } from "./connection.ts";
-import type { MutableHeaders } from "./headers.ts";
+import type { FilterChainIndex } from "./filter-chain-index.ts";
+import type { BoundFault } from "./fault.ts";
+import type { BoundHeaderMutation } from "./header-mutation.ts";
+import type { BoundCidr } from "./ip-address.ts";
+import type { BoundRbacFilter, BoundRbacPolicy } from "./rbac.ts";
+import type { BoundRetryPolicy } from "./retry-policy.ts";
+import type { RouteMatcher } from "./route-match.ts";
+import type { VirtualHostIndex } from "./virtual-host-index.ts";
+
+export type { BoundFault, BoundHeaderMutation, BoundRbacFilter, BoundRbacPolicy, BoundRetryPolicy };
 
 /** Where `istio.workload` metadata names the workload behind an endpoint; empty strings where it does not. */
 export interface WorkloadIdentity {
@@ -49,13 +53,24 @@ export interface BoundEndpoint {
   readonly tls: UpstreamTlsConfig | undefined;
 }
 
-/** Endpoints of one priority level, by what may be picked. */
-export interface PriorityLevel {
-  readonly all: readonly BoundEndpoint[];
-  readonly healthy: readonly BoundEndpoint[];
-  readonly degraded: readonly BoundEndpoint[];
+/** Endpoints that balance among themselves. */
+export interface EndpointGroup {
+  readonly endpoints: readonly BoundEndpoint[];
   /** All weights equal, so that no scheduler is needed. */
   readonly equalWeights: boolean;
+}
+
+/** Endpoints of one priority level, by what may be picked, with the level's share of the traffic. */
+export interface PriorityLevel {
+  readonly priority: number;
+  readonly all: EndpointGroup;
+  readonly healthy: EndpointGroup;
+  readonly degraded: EndpointGroup;
+  /** Percent of requests for its healthy and its degraded endpoints (Envoy's priority load). */
+  readonly healthyLoad: number;
+  readonly degradedLoad: number;
+  /** Too few are healthy: every endpoint is used (Envoy's panic mode). */
+  readonly isPanicking: boolean;
 }
 
 export interface BoundCluster {
@@ -68,24 +83,13 @@ export interface BoundCluster {
   readonly provenance: Provenance | undefined;
 }
 
-export type HeaderPredicate = (req: RequestRecord) => boolean;
-export type ConnectionPredicate = (connection: ConnectionView) => boolean;
+export type BoundFilterOverride =
+  | { readonly kind: "disabled" }
+  | { readonly kind: "fault"; readonly fault: BoundFault }
+  | { readonly kind: "rbac"; readonly rbac: BoundRbacFilter | undefined };
 
-/** Header mutations of one or more levels, in the order in which they run. */
-export interface BoundHeaderMutation {
-  readonly isEmpty: boolean;
-  apply(headers: MutableHeaders, req: RequestRecord): void;
-}
-
-export interface BoundRbacPolicy {
-  readonly name: string;
-  /** From the name where it is Istio's (`ns[…]-policy[…]-rule[…]`), else of the filter. */
-  readonly provenance: Provenance | undefined;
-}
-
-export interface BoundRetryPolicy {
-  readonly config: RetryPolicyConfig;
-}
+/** Overrides by filter name, all levels merged; undefined: none anywhere. */
+export type BoundFilterOverrides = ReadonlyMap<string, BoundFilterOverride> | undefined;
 
 export interface BoundMirror {
   readonly cluster: string;
@@ -94,11 +98,36 @@ export interface BoundMirror {
   readonly appendShadowSuffix: boolean;
 }
 
+export interface BoundWeightedCluster {
+  readonly cluster: string;
+  readonly clusterHeader: string;
+  readonly weight: number;
+  /** Sum of the weights up to and including this one. */
+  readonly upTo: number;
+  readonly hostRewrite: string | undefined;
+  readonly requestHeaders: BoundHeaderMutation;
+  readonly responseHeaders: BoundHeaderMutation;
+  readonly overrides: BoundFilterOverrides;
+}
+
 export interface BoundRoute {
   readonly name: string;
   readonly config: RouteConfig;
   readonly virtualHost: BoundVirtualHost;
+  readonly matcher: RouteMatcher;
   readonly action: RouteActionConfig | RedirectActionConfig | DirectResponseConfig;
+  /** Route, virtual host and table, in the table's order. */
+  readonly requestHeaders: BoundHeaderMutation;
+  readonly responseHeaders: BoundHeaderMutation;
+  readonly overrides: BoundFilterOverrides;
+  readonly weighted: readonly BoundWeightedCluster[];
+  readonly totalWeight: number;
+  readonly retry: BoundRetryPolicy | undefined;
+  readonly mirrors: readonly BoundMirror[];
+  /** The path after `prefix_rewrite` or `regex_rewrite` of a route or redirect; undefined: unchanged. */
+  readonly rewritePath: ((path: string) => string) | undefined;
+  /** `host_rewrite_path_regex`. */
+  readonly rewriteHost: ((path: string) => string) | undefined;
   readonly provenance: Provenance | undefined;
 }
 
@@ -106,18 +135,21 @@ export interface BoundVirtualHost {
   readonly name: string;
   readonly config: VirtualHostConfig;
   readonly routes: readonly BoundRoute[];
+  readonly overrides: BoundFilterOverrides;
 }
 
 export interface BoundRouteTable {
   readonly name: string;
   readonly config: RouteTableConfig;
   readonly virtualHosts: readonly BoundVirtualHost[];
+  readonly index: VirtualHostIndex<BoundVirtualHost>;
+  readonly overrides: BoundFilterOverrides;
 }
 
-/** A filter of the request path, ready to run. */
+/** A filter of the request path that the engine runs. */
 export type BoundHttpFilter =
-  | { readonly kind: "rbac"; readonly name: string; readonly config: RbacFilterConfig }
-  | { readonly kind: "fault"; readonly name: string; readonly config: FaultConfig };
+  | { readonly kind: "rbac"; readonly name: string; readonly disabled: boolean; readonly rbac: BoundRbacFilter }
+  | { readonly kind: "fault"; readonly name: string; readonly disabled: boolean; readonly fault: BoundFault };
 
 export interface BoundHttpConnectionManager {
   readonly config: HttpConnectionManagerConfig;
@@ -125,11 +157,15 @@ export interface BoundHttpConnectionManager {
   readonly routeTable: BoundRouteTable | undefined;
   /** Filters that the engine runs, in order. */
   readonly filters: readonly BoundHttpFilter[];
+  readonly internalCidrs: readonly BoundCidr[];
+  /** `router.suppress_envoy_headers`. */
+  readonly suppressEnvoyHeaders: boolean;
 }
 
 export interface BoundFilterChain {
   readonly name: string;
   readonly config: FilterChainConfig;
+  readonly networkRbac: readonly BoundRbacFilter[];
   readonly http: BoundHttpConnectionManager | undefined;
   readonly tcp: TcpProxyConfig | undefined;
   readonly provenance: Provenance | undefined;
@@ -140,6 +176,7 @@ export interface BoundListener {
   readonly config: ListenerConfig;
   readonly chains: readonly BoundFilterChain[];
   readonly defaultChain: BoundFilterChain | undefined;
+  readonly index: FilterChainIndex<BoundFilterChain>;
 }
 
 /** The end of a connection-level decision. */
@@ -149,4 +186,7 @@ export interface ConnectionDecision {
   /** Envoy's connection termination details, `rbac_access_denied_matched_policy[…]`. */
   readonly details: string;
   readonly policy: BoundRbacPolicy | undefined;
+  /** Shadow RBAC: the policy that would have decided (empty: none), and how. */
+  readonly shadowPolicy: string;
+  readonly shadowResult: "" | "allowed" | "denied";
 }

@@ -57,8 +57,8 @@ export interface HttpConnectionManagerConfig {
   readonly skipXffAppend: boolean;
   /** Value of `via` on requests and responses; empty: none. */
   readonly via: string;
-  /** undefined: Envoy's default ranges (RFC 1918 and RFC 4193, loopback not included). */
-  readonly internalCidrs: readonly CidrRange[] | undefined;
+  /** Ranges whose requests are internal. None by default, as in Envoy since 1.33 (explicit_internal_address_config). */
+  readonly internalCidrs: readonly CidrRange[];
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;
   readonly alwaysSetRequestIdInResponse: boolean;
@@ -98,8 +98,6 @@ export interface HttpConnectionManagerConfig {
     readonly enableTrailers: boolean;
     readonly allowAbsoluteUrl: boolean;
   };
-  /** Upgrade tokens that are allowed, lower-case (`websocket`). */
-  readonly upgrades: readonly string[];
   readonly filters: readonly HttpFilterConfig[];
   readonly accessLogs: readonly AccessLogConfig[];
   readonly flushAccessLogOnNewRequest: boolean;

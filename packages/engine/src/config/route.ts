@@ -133,14 +133,16 @@ export interface DirectResponseConfig {
   readonly body: string;
 }
 
-/** `typed_per_filter_config`, by kind of filter; undefined: nothing said at this level. */
-export interface FilterOverrides {
-  readonly fault: FaultConfig | undefined;
-  /** `RBACPerRoute`; a present override without rules switches the filter off here. */
-  readonly rbac: RbacFilterConfig | undefined;
-  /** Names of filters that `FilterConfig.disabled` switches off here. */
-  readonly disabled: readonly string[];
-}
+/** One entry of `typed_per_filter_config`. */
+export type FilterOverride =
+  /** `FilterConfig.disabled`. */
+  | { readonly kind: "disabled" }
+  | { readonly kind: "fault"; readonly fault: FaultConfig }
+  /** `RBACPerRoute`; undefined rules and shadow rules switch the filter off here. */
+  | { readonly kind: "rbac"; readonly rbac: RbacFilterConfig | undefined };
+
+/** `typed_per_filter_config`, by filter name. The most specific level that names a filter wins whole. */
+export type FilterOverrides = Readonly<Record<string, FilterOverride>>;
 
 export interface RouteConfig {
   readonly name: string;

@@ -1,8 +1,10 @@
-import type { BoundCluster, BoundEndpoint } from "../bind/types.ts";
+import type { RandomSource } from "@heddle/core";
+import type { BoundCluster, BoundEndpoint, EndpointGroup } from "../bind/types.ts";
 import type { Snapshot } from "../bind/snapshot.ts";
+import type { EndpointQueue } from "./endpoint-queue.ts";
 
 /** Live numbers of one endpoint of one cluster. */
-export interface EndpointState {
+export class EndpointState {
   readonly key: string;
   activeRequests: number;
   connections: number;
@@ -12,10 +14,25 @@ export interface EndpointState {
   errors: number;
   connectFailures: number;
   timeouts: number;
+
+  constructor(key: string) {
+    this.key = key;
+    this.activeRequests = 0;
+    this.connections = 0;
+    this.requests = 0;
+    this.successes = 0;
+    this.errors = 0;
+    this.connectFailures = 0;
+    this.timeouts = 0;
+  }
+
+  get isIdle(): boolean {
+    return this.activeRequests === 0 && this.connections === 0;
+  }
 }
 
 /** Live numbers of one cluster. */
-export interface ClusterState {
+export class ClusterState {
   readonly name: string;
   activeRequests: number;
   pendingRequests: number;
@@ -23,27 +40,155 @@ export interface ClusterState {
   connections: number;
   requests: number;
   retries: number;
-  /** Requests or retries turned away by a limit. */
+  retryLimitExceeded: number;
+  /** Turned away by a limit. */
   requestOverflows: number;
   pendingOverflows: number;
   retryOverflows: number;
   connectionOverflows: number;
+  readonly endpoints: Map<string, EndpointState>;
+
+  constructor(name: string) {
+    this.name = name;
+    this.activeRequests = 0;
+    this.pendingRequests = 0;
+    this.activeRetries = 0;
+    this.connections = 0;
+    this.requests = 0;
+    this.retries = 0;
+    this.retryLimitExceeded = 0;
+    this.requestOverflows = 0;
+    this.pendingOverflows = 0;
+    this.retryOverflows = 0;
+    this.connectionOverflows = 0;
+    this.endpoints = new Map();
+  }
+
+  get isIdle(): boolean {
+    if (this.activeRequests !== 0 || this.pendingRequests !== 0 || this.activeRetries !== 0 || this.connections !== 0) return false;
+    for (const endpoint of this.endpoints.values()) if (!endpoint.isIdle) return false;
+    return true;
+  }
+}
+
+/** What round robin and weighted balancing remember about one group of endpoints. */
+export interface GroupState {
+  next: number;
+  queue: EndpointQueue | undefined;
 }
 
 /**
  * What balancing and limits remember, owned by one worker, keyed by cluster name and endpoint address, so that it
- * survives every configuration swap. Explain runs on an empty one.
+ * survives every configuration swap. Explain runs on an empty one. Limits are per worker.
  */
-export declare class LiveState {
-  constructor();
-  cluster(cluster: BoundCluster): ClusterState;
-  endpoint(endpoint: BoundEndpoint): EndpointState;
-  /** Limits that the upstream pools ask for: false means overflow (counted). Every true is released exactly once. */
-  tryAcquirePending(cluster: BoundCluster): boolean;
-  releasePending(cluster: BoundCluster): void;
-  tryAcquireConnection(cluster: BoundCluster, endpoint: BoundEndpoint): boolean;
-  releaseConnection(cluster: BoundCluster, endpoint: BoundEndpoint): void;
+export class LiveState {
+  /** Delays and aborts in progress. */
   activeFaults: number;
+  readonly clusters: Map<string, ClusterState>;
+  // By object, so that the request path does not hash names; both forget with the snapshot that made the objects.
+  readonly #byCluster: WeakMap<BoundCluster, ClusterState>;
+  readonly #byEndpoint: WeakMap<BoundEndpoint, EndpointState>;
+  readonly #groups: WeakMap<EndpointGroup, GroupState>;
+
+  constructor() {
+    this.activeFaults = 0;
+    this.clusters = new Map();
+    this.#byCluster = new WeakMap();
+    this.#byEndpoint = new WeakMap();
+    this.#groups = new WeakMap();
+  }
+
+  cluster(cluster: BoundCluster): ClusterState {
+    let state = this.#byCluster.get(cluster);
+    if (state === undefined) {
+      state = this.#named(cluster.name);
+      this.#byCluster.set(cluster, state);
+    }
+    return state;
+  }
+
+  endpoint(endpoint: BoundEndpoint): EndpointState {
+    let state = this.#byEndpoint.get(endpoint);
+    if (state === undefined) {
+      const { endpoints } = this.#named(endpoint.clusterName);
+      state = endpoints.get(endpoint.key);
+      if (state === undefined) {
+        state = new EndpointState(endpoint.key);
+        endpoints.set(endpoint.key, state);
+      }
+      this.#byEndpoint.set(endpoint, state);
+    }
+    return state;
+  }
+
+  /** A group starts at a random place, so that workers and swaps do not all begin with the first endpoint. */
+  group(group: EndpointGroup, random: RandomSource): GroupState {
+    let state = this.#groups.get(group);
+    if (state === undefined) {
+      state = { next: Math.floor(random() * group.endpoints.length), queue: undefined };
+      this.#groups.set(group, state);
+    }
+    return state;
+  }
+
+  #named(name: string): ClusterState {
+    let state = this.clusters.get(name);
+    if (state === undefined) {
+      state = new ClusterState(name);
+      this.clusters.set(name, state);
+    }
+    return state;
+  }
+
+  /** A place among the requests that wait for a connection; false: overflow, counted. Every true is released once. */
+  tryAcquirePending(cluster: BoundCluster): boolean {
+    const state = this.cluster(cluster);
+    if (state.pendingRequests >= cluster.config.limits.maxPendingRequests) {
+      state.pendingOverflows++;
+      return false;
+    }
+    state.pendingRequests++;
+    return true;
+  }
+
+  releasePending(cluster: BoundCluster): void {
+    const state = this.cluster(cluster);
+    if (state.pendingRequests === 0) throw new RangeError(`no pending request of ${cluster.name} is left to release`);
+    state.pendingRequests--;
+  }
+
+  /** A new connection to an endpoint; false: overflow, counted. Every true is released once. */
+  tryAcquireConnection(cluster: BoundCluster, endpoint: BoundEndpoint): boolean {
+    const state = this.cluster(cluster);
+    if (state.connections >= cluster.config.limits.maxConnections) {
+      state.connectionOverflows++;
+      return false;
+    }
+    state.connections++;
+    this.endpoint(endpoint).connections++;
+    return true;
+  }
+
+  releaseConnection(cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    const state = this.cluster(cluster);
+    const own = this.endpoint(endpoint);
+    if (state.connections === 0 || own.connections === 0) {
+      throw new RangeError(`no connection of ${cluster.name} to ${endpoint.key} is left to release`);
+    }
+    state.connections--;
+    own.connections--;
+  }
+
   /** Forgets clusters and endpoints that the snapshot no longer has and that nothing uses any more. */
-  prune(snapshot: Snapshot): void;
+  prune(snapshot: Snapshot): void {
+    for (const [name, state] of this.clusters) {
+      const cluster = snapshot.clusters.get(name);
+      if (cluster === undefined) {
+        if (state.isIdle) this.clusters.delete(name);
+        continue;
+      }
+      const present = new Set(cluster.endpoints.map((endpoint) => endpoint.key));
+      for (const [key, endpoint] of state.endpoints) if (!present.has(key) && endpoint.isIdle) state.endpoints.delete(key);
+    }
+  }
 }

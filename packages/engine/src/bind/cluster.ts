@@ -1,0 +1,95 @@
+import type { ClusterConfig, TransportMatchConfig } from "../config/cluster.ts";
+import type { EndpointConfig, EndpointsConfig } from "../config/endpoints.ts";
+import type { UpstreamTlsConfig } from "../config/tls.ts";
+import { formatHostPort } from "./ip-address.ts";
+import { priorityLevels } from "./priority-level.ts";
+import type { BoundCluster, BoundEndpoint, WorkloadIdentity } from "./types.ts";
+
+/**
+ * Binds a cluster with the endpoints it has now (undefined: none were given yet). Endpoints that `previous` had in the
+ * same shape stay the same objects.
+ */
+export function bindCluster(
+  config: ClusterConfig,
+  assigned: EndpointsConfig | undefined,
+  previous: BoundCluster | undefined,
+): BoundCluster {
+  const source = config.type === "static" ? config.inlineEndpoints : assigned;
+  const known = new Map<string, BoundEndpoint>();
+  if (previous?.config.transport === config.transport) for (const endpoint of previous.endpoints) known.set(endpoint.key, endpoint);
+  const endpoints: BoundEndpoint[] = [];
+  const seen = new Set<string>();
+  for (const { priority, locality, endpoints: members } of source?.localities ?? []) {
+    for (const member of members) {
+      const key = formatHostPort(member.address.host, member.address.port);
+      // Envoy keeps the first of two endpoints with one address.
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const before = known.get(key);
+      const next = bindEndpoint(config, key, member, priority, locality);
+      endpoints.push(before !== undefined && isSameEndpoint(before, next) ? before : next);
+    }
+  }
+  return {
+    name: config.name,
+    config,
+    endpoints,
+    levels: priorityLevels(endpoints, source?.overprovisioningFactor ?? 140, config.healthyPanicThreshold),
+    isReady: source !== undefined,
+    provenance: config.provenance,
+  };
+}
+
+function bindEndpoint(
+  cluster: ClusterConfig,
+  key: string,
+  config: EndpointConfig,
+  priority: number,
+  locality: BoundEndpoint["locality"],
+): BoundEndpoint {
+  return {
+    key,
+    clusterName: cluster.name,
+    host: config.address.host,
+    port: config.address.port,
+    hostname: config.hostname,
+    weight: config.weight,
+    health: config.health,
+    priority,
+    locality,
+    metadata: config.metadata,
+    workload: workloadOf(config),
+    tls: tlsOf(cluster, config),
+  };
+}
+
+/** Istio's endpoint metadata: `name;namespace;canonical service;canonical revision;cluster`. */
+function workloadOf(config: EndpointConfig): WorkloadIdentity | undefined {
+  const text = config.metadata["istio"]?.["workload"];
+  if (text === undefined) return undefined;
+  const [workload = "", namespace = "", canonicalService = "", canonicalRevision = "", cluster = ""] = text.split(";");
+  return { workload, namespace, canonicalService, canonicalRevision, cluster };
+}
+
+/** The first match whose metadata is a subset of the endpoint's `envoy.transport_socket_match`, else the default. */
+function tlsOf(cluster: ClusterConfig, config: EndpointConfig): UpstreamTlsConfig | undefined {
+  const own = config.metadata["envoy.transport_socket_match"] ?? {};
+  const match = cluster.transport.matches.find((candidate) => isSubset(candidate, own));
+  return match === undefined ? cluster.transport.default : match.tls;
+}
+
+function isSubset(match: TransportMatchConfig, own: Readonly<Record<string, string>>): boolean {
+  return Object.entries(match.metadata).every(([key, value]) => own[key] === value);
+}
+
+function isSameEndpoint(a: BoundEndpoint, b: BoundEndpoint): boolean {
+  return (
+    a.clusterName === b.clusterName &&
+    a.hostname === b.hostname &&
+    a.weight === b.weight &&
+    a.health === b.health &&
+    a.priority === b.priority &&
+    a.tls === b.tls &&
+    JSON.stringify([a.locality, a.metadata]) === JSON.stringify([b.locality, b.metadata])
+  );
+}

@@ -1,0 +1,35 @@
+import type { LiveState } from "./live-state.ts";
+import type { RequestOutcome } from "./outcome.ts";
+import type { RequestRecord } from "./request-record.ts";
+import { releaseRetry } from "./retry.ts";
+
+/** Ends the attempt that is counted as active, if one is. */
+export function releaseAttempt(req: RequestRecord): void {
+  if (req.countedCluster !== undefined) {
+    req.countedCluster.activeRequests--;
+    req.countedCluster = undefined;
+  }
+  if (req.countedEndpoint !== undefined) {
+    req.countedEndpoint.activeRequests--;
+    req.countedEndpoint = undefined;
+  }
+}
+
+/**
+ * Ends the accounting of a request, whatever stage it reached; the proxy calls it exactly once per request, and a second
+ * call does nothing.
+ */
+export function finishRequest(live: LiveState, req: RequestRecord, outcome: RequestOutcome): void {
+  if (req.isFinished) return;
+  req.isFinished = true;
+  if (req.countedEndpoint !== undefined) {
+    if (outcome.code === "" && outcome.status < 500) req.countedEndpoint.successes++;
+    else req.countedEndpoint.errors++;
+  }
+  releaseAttempt(req);
+  releaseRetry(req);
+  if (req.holdsFault) {
+    req.holdsFault = false;
+    live.activeFaults--;
+  }
+}

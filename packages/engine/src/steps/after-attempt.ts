@@ -1,0 +1,137 @@
+import { type ErrorCode, errorEntry, type RandomSource } from "@heddle/core";
+import type { MutableHeaders } from "../bind/headers.ts";
+import { releaseAttempt } from "./accounting.ts";
+import type { Action } from "./action.ts";
+import type { DecisionTrace } from "./decision-trace.ts";
+import type { LiveState } from "./live-state.ts";
+import type { AttemptFailure } from "./outcome.ts";
+import type { RequestRecord } from "./request-record.ts";
+import { finishResponseHead } from "./response-headers.ts";
+import {
+  isConnectFailure,
+  isFailureRetriable,
+  isResponseRetriable,
+  isTimeoutRetriable,
+  releaseRetry,
+  scheduleRetry,
+} from "./retry.ts";
+
+/** Said by an inbound proxy that never reached its application; believed only from a peer that mutual TLS has verified. */
+export const unprocessedHeader = "heddle-unprocessed";
+
+/** What a failure is called once the response has begun. */
+const midResponse: Partial<Record<ErrorCode, ErrorCode>> = {
+  upstream_reset: "upstream_reset_mid_response",
+  upstream_remote_reset: "upstream_reset_mid_response",
+  upstream_protocol_error: "upstream_protocol_error_mid_response",
+};
+
+/** A failed attempt. It is no longer active. `retry`, `respond`, or `reset` when the response had begun. */
+export function afterFailure(
+  live: LiveState,
+  req: RequestRecord,
+  failure: AttemptFailure,
+  _nowMs: number,
+  random: RandomSource,
+  out: Action,
+  trace?: DecisionTrace,
+): void {
+  const endpoint = req.countedEndpoint;
+  if (endpoint !== undefined && failure.code !== "overflow") {
+    endpoint.errors++;
+    if (isConnectFailure(failure.code)) endpoint.connectFailures++;
+  }
+  releaseAttempt(req);
+  if (req.isResponseStarted || failure.responseStarted) {
+    resetResponse(req, midResponse[failure.code] ?? failure.code, out);
+    return;
+  }
+  if (isFailureRetriable(req, failure) && scheduleRetry(live, req, random, out, trace)) return;
+  releaseRetry(req);
+  respondWithFailure(req, failure, out);
+}
+
+function resetResponse(req: RequestRecord, code: ErrorCode, out: Action): void {
+  releaseRetry(req);
+  const entry = errorEntry(code);
+  out.reset("reset");
+  out.code = code;
+  out.details = entry.details;
+  out.flag = entry.flag;
+  if (entry.flag !== "") req.addFlag(entry.flag);
+  req.details = entry.details;
+}
+
+/** Envoy's body and details, with what is known of the transport and whether this was a retry. */
+function respondWithFailure(req: RequestRecord, failure: AttemptFailure, out: Action): void {
+  out.respond(req, failure.code);
+  if (req.attempt > 1) out.body = out.body.replace(". reset reason:", ". retried and the latest reset reason:");
+  if (failure.transportFailure === "") return;
+  if (!out.body.includes("transport failure reason:")) out.body += `, transport failure reason: ${failure.transportFailure}`;
+  if (out.details.endsWith("}") && !out.details.includes("|")) {
+    out.withDetails(req, `${out.details.slice(0, -1)}|${failure.transportFailure.replaceAll(/\s/g, "_")}}`);
+  }
+}
+
+/**
+ * An upstream's response head (not 1xx). `retry`: cancel the exchange and try again; `proceed`: pass it on, `headers` are
+ * ready for the caller. `upstreamServiceTimeMs` is from the end of the request to this head.
+ */
+export function afterResponseHead(
+  live: LiveState,
+  req: RequestRecord,
+  status: number,
+  headers: MutableHeaders,
+  upstreamServiceTimeMs: number,
+  _nowMs: number,
+  random: RandomSource,
+  out: Action,
+  trace?: DecisionTrace,
+): void {
+  const isUnprocessed = headers.remove(unprocessedHeader) && req.endpoint?.tls !== undefined;
+  const mayRetry = isUnprocessed ? req.retryConditions !== 0 : isResponseRetriable(req, status, headers);
+  if (mayRetry) {
+    const endpoint = req.countedEndpoint;
+    if (scheduleRetry(live, req, random, out, trace)) {
+      if (endpoint !== undefined) {
+        endpoint.errors++;
+        if (isUnprocessed) endpoint.connectFailures++;
+      }
+      releaseAttempt(req);
+      return;
+    }
+  }
+  releaseRetry(req);
+  req.canRetry = false;
+  req.isResponseStarted = true;
+  req.details = "via_upstream";
+  finishResponseHead(req, headers, upstreamServiceTimeMs);
+  out.reset("proceed");
+}
+
+/** A timer of the request fired. `retry` (per try only), `respond` with 504, or `reset` when the response had begun. */
+export function afterTimeout(
+  live: LiveState,
+  req: RequestRecord,
+  which: "request" | "per-try" | "per-try-idle",
+  _nowMs: number,
+  random: RandomSource,
+  out: Action,
+  trace?: DecisionTrace,
+): void {
+  const code: ErrorCode = which === "request" ? "request_timeout" : "per_try_timeout";
+  if (req.countedEndpoint !== undefined) {
+    req.countedEndpoint.timeouts++;
+    req.countedEndpoint.errors++;
+  }
+  releaseAttempt(req);
+  if (req.isResponseStarted) {
+    resetResponse(req, code, out);
+    return;
+  }
+  if (which !== "request" && isTimeoutRetriable(req) && scheduleRetry(live, req, random, out, trace)) return;
+  releaseRetry(req);
+  out.respond(req, code);
+  if (req.timeoutStatus !== 0) out.status = req.timeoutStatus;
+  if (which === "per-try-idle") out.withDetails(req, "upstream_per_try_idle_timeout");
+}

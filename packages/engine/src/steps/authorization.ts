@@ -1,0 +1,106 @@
+import type { BoundRbac, BoundRbacFilter, RbacDecision, RbacSubject } from "../bind/rbac.ts";
+import { denialDetails } from "../bind/rbac.ts";
+import type { ConnectionView } from "../bind/connection.ts";
+import type { BoundFilterChain, ConnectionDecision } from "../bind/types.ts";
+import { UNREADABLE, YES } from "../bind/verdict.ts";
+import type { Action } from "./action.ts";
+import type { DecisionTrace } from "./decision-trace.ts";
+import type { RequestRecord } from "./request-record.ts";
+
+/** Evaluates one rule set; every policy that was judged goes to `trace`. */
+function evaluate(rules: BoundRbac, subject: RbacSubject, kind: string, trace: DecisionTrace | undefined): RbacDecision {
+  if (trace === undefined) return rules.evaluate(subject);
+  const decision = rules.evaluate(subject, (policy, verdict) => {
+    trace.add({
+      kind: "policy",
+      name: policy.name,
+      matched: verdict === YES,
+      why:
+        verdict === YES
+          ? `${kind}${rules.action} policy matches`
+          : verdict === UNREADABLE
+            ? `${kind}${rules.action} policy: the request cannot be read by its conditions`
+            : `${kind}${rules.action} policy does not match`,
+      provenance: policy.provenance,
+    });
+  });
+  if (decision.policy === undefined) {
+    const why = decision.allowed ? "no policy matches, so nothing is denied" : "no policy matches, and only what matches is allowed";
+    trace.add({ kind: "policy", name: `${kind}${rules.action}`, matched: !decision.allowed, why, provenance: undefined });
+  }
+  return decision;
+}
+
+/** An HTTP RBAC filter: true to go on; false with a 403 in `out`. */
+export function authorizeRequest(filter: BoundRbacFilter, req: RequestRecord, out: Action, trace: DecisionTrace | undefined): boolean {
+  if (filter.shadowRules !== undefined) {
+    const shadow = evaluate(filter.shadowRules, req, "shadow ", trace);
+    req.shadowPolicy = shadow.policy?.name ?? "";
+    req.shadowResult = shadow.allowed ? "allowed" : "denied";
+  }
+  if (filter.rules === undefined) return true;
+  const decision = evaluate(filter.rules, req, "", trace);
+  if (decision.allowed) return true;
+  out.respond(req, decision.isUnreadable ? "policy_unreadable" : "rbac_denied");
+  out.withDetails(req, denialDetails(decision));
+  out.policy = decision.policy;
+  req.decidedBy = decision.policy?.provenance ?? filter.config.provenance;
+  return false;
+}
+
+const allowed: ConnectionDecision = {
+  allowed: true,
+  code: "",
+  details: "",
+  policy: undefined,
+  shadowPolicy: "",
+  shadowResult: "",
+};
+
+const noHeaders: RbacSubject["headers"] = {
+  length: 0,
+  nameAt: () => "",
+  valueAt: () => "",
+  get: () => undefined,
+  getAll: () => [],
+  has: () => false,
+  set: () => {},
+  append: () => {},
+  remove: () => false,
+};
+
+/** The network RBAC filters of a chain, before one byte goes to its terminal filter. */
+export function authorizeConnection(chain: BoundFilterChain, connection: ConnectionView, trace?: DecisionTrace): ConnectionDecision {
+  if (chain.networkRbac.length === 0) return allowed;
+  const subject: RbacSubject = {
+    method: "",
+    path: "",
+    authority: "",
+    scheme: "",
+    headers: noHeaders,
+    connection,
+    remoteHost: connection.remoteAddress.host,
+  };
+  let shadowPolicy = "";
+  let shadowResult: ConnectionDecision["shadowResult"] = "";
+  for (const filter of chain.networkRbac) {
+    if (filter.shadowRules !== undefined) {
+      const shadow = evaluate(filter.shadowRules, subject, "shadow ", trace);
+      shadowPolicy = shadow.policy?.name ?? "";
+      shadowResult = shadow.allowed ? "allowed" : "denied";
+    }
+    if (filter.rules === undefined) continue;
+    const decision = evaluate(filter.rules, subject, "", trace);
+    if (!decision.allowed) {
+      return {
+        allowed: false,
+        code: decision.isUnreadable ? "policy_unreadable" : "rbac_denied",
+        details: denialDetails(decision),
+        policy: decision.policy,
+        shadowPolicy,
+        shadowResult,
+      };
+    }
+  }
+  return shadowResult === "" ? allowed : { ...allowed, shadowPolicy, shadowResult };
+}

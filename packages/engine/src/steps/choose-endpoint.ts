@@ -1,0 +1,82 @@
+import type { RandomSource } from "@heddle/core";
+import type { BoundCluster, BoundEndpoint } from "../bind/types.ts";
+import type { Action } from "./action.ts";
+import { releaseAttempt } from "./accounting.ts";
+import { rewriteHost } from "./decide-request.ts";
+import type { DecisionTrace } from "./decision-trace.ts";
+import type { LiveState } from "./live-state.ts";
+import { pickEndpoint } from "./load-balancer.ts";
+import type { RequestRecord } from "./request-record.ts";
+import { setExpectedTimeout } from "./timeouts.ts";
+
+/**
+ * An endpoint of `req.cluster` for the next attempt, which is counted as active from here on. Endpoints that were tried are
+ * avoided when the policy says so, for as many draws as it says (Envoy's previous_hosts); the last draw is taken as it is.
+ * `connect`, or `respond`: no healthy endpoint, or too many requests in the cluster.
+ */
+export function chooseEndpoint(
+  live: LiveState,
+  req: RequestRecord,
+  nowMs: number,
+  random: RandomSource,
+  out: Action,
+  trace?: DecisionTrace,
+): void {
+  const { cluster } = req;
+  if (cluster === undefined) throw new Error("chooseEndpoint is called before decideRequest said forward");
+  // The attempt before has ended, or there would be no need for another.
+  releaseAttempt(req);
+  if (req.endpoint !== undefined) req.previousEndpoints.push(req.endpoint);
+  req.endpoint = undefined;
+  const endpoint = pickAvoidingPrevious(live, cluster, req, random);
+  if (endpoint === undefined) {
+    out.respond(req, "no_healthy_upstream");
+    const why = cluster.isReady ? "no endpoint can be used" : "the endpoints are not known yet";
+    trace?.add({ kind: "endpoint", name: cluster.name, matched: false, why, provenance: cluster.provenance });
+    return;
+  }
+  const state = live.cluster(cluster);
+  if (state.activeRequests >= cluster.config.limits.maxRequests) {
+    state.requestOverflows++;
+    out.respond(req, "overflow");
+    const why = `${state.activeRequests} requests are active, and the limit is ${cluster.config.limits.maxRequests}`;
+    trace?.add({ kind: "endpoint", name: cluster.name, matched: false, why, provenance: cluster.provenance });
+    return;
+  }
+  const own = live.endpoint(endpoint);
+  state.activeRequests++;
+  state.requests++;
+  own.activeRequests++;
+  own.requests++;
+  req.countedCluster = state;
+  req.countedEndpoint = own;
+  req.endpoint = endpoint;
+  req.attempt++;
+  addressAttempt(req, endpoint, nowMs);
+  out.reset("connect");
+  out.endpoint = endpoint;
+  trace?.add({ kind: "endpoint", name: endpoint.key, matched: true, why: `chosen by ${cluster.config.lb}`, provenance: cluster.provenance });
+}
+
+function pickAvoidingPrevious(live: LiveState, cluster: BoundCluster, req: RequestRecord, random: RandomSource): BoundEndpoint | undefined {
+  let endpoint = pickEndpoint(live, cluster, random);
+  const policy = req.retryPolicy?.config;
+  if (endpoint === undefined || policy?.avoidPreviousHosts !== true || req.previousEndpoints.length === 0) return endpoint;
+  for (let draw = 0; draw < policy.hostSelectionRetryMaxAttempts; draw++) {
+    const { key }: BoundEndpoint = endpoint;
+    if (!req.previousEndpoints.some((previous) => previous.key === key)) break;
+    endpoint = pickEndpoint(live, cluster, random) ?? endpoint;
+  }
+  return endpoint;
+}
+
+function addressAttempt(req: RequestRecord, endpoint: BoundEndpoint, nowMs: number): void {
+  if (req.virtualHost?.config.includeRequestAttemptCount === true) {
+    req.headers.set("x-envoy-attempt-count", String(req.attempt));
+  }
+  const action = req.route?.action;
+  if (action?.kind === "route" && action.hostRewrite?.kind === "auto" && endpoint.hostname !== "" && req.authority !== endpoint.hostname) {
+    rewriteHost(req, endpoint.hostname, action.appendForwardedHost && req.attempt === 1);
+  }
+  setExpectedTimeout(req, nowMs - req.decidedMs);
+}

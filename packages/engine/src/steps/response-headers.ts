@@ -1,0 +1,97 @@
+import { errorEntry } from "@heddle/core";
+import type { MutableHeaders } from "../bind/headers.ts";
+import type { Action } from "./action.ts";
+import { appendToList } from "./forwarded-for.ts";
+import type { RequestRecord } from "./request-record.ts";
+
+/** An upstream's headers made ready for the caller: the router's own, the route's mutations, the connection manager's. */
+export function finishResponseHead(req: RequestRecord, headers: MutableHeaders, upstreamServiceTimeMs: number): void {
+  headers.remove("x-envoy-immediate-health-check-fail");
+  if (req.hcm?.suppressEnvoyHeaders === false) {
+    headers.set("x-envoy-upstream-service-time", String(Math.max(0, Math.round(upstreamServiceTimeMs))));
+  }
+  setAttemptCount(req, headers);
+  applyRouteMutations(req, headers);
+  finishForConnectionManager(req, headers, false);
+}
+
+function setAttemptCount(req: RequestRecord, headers: MutableHeaders): void {
+  if (req.virtualHost?.config.includeAttemptCountInResponse === true && req.attempt > 0) {
+    headers.set("x-envoy-attempt-count", String(req.attempt));
+  }
+}
+
+function applyRouteMutations(req: RequestRecord, headers: MutableHeaders): void {
+  req.weighted?.responseHeaders.apply(headers, req, headers);
+  const { route } = req;
+  if (route !== undefined && !route.responseHeaders.isEmpty) route.responseHeaders.apply(headers, req, headers);
+}
+
+function finishForConnectionManager(req: RequestRecord, headers: MutableHeaders, isLocal: boolean): void {
+  const config = req.hcm?.config;
+  if (config === undefined) return;
+  if (config.serverHeader === "overwrite" || (!headers.has("server") && (isLocal || config.serverHeader === "append-if-absent"))) {
+    headers.set("server", config.serverName);
+  }
+  if (config.via !== "") appendToList(headers, "via", config.via);
+  if (config.alwaysSetRequestIdInResponse && req.requestId !== "") headers.set("x-request-id", req.requestId);
+}
+
+/** Envoy's mapping from HTTP status to gRPC status for responses that the proxy makes. */
+function grpcStatusOf(status: number): number {
+  switch (status) {
+    case 400:
+      return 13;
+    case 401:
+      return 16;
+    case 403:
+      return 7;
+    case 404:
+      return 12;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14;
+    default:
+      return 2;
+  }
+}
+
+/**
+ * The headers of a response made here (`out.kind` is `respond`). For gRPC callers the answer becomes a trailers-only
+ * response: `out.status` is then 200 and `out.body` empty. The proxy adds framing and `date`.
+ */
+export function writeLocalResponse(req: RequestRecord, out: Action, headers: MutableHeaders): void {
+  const isRouteAnswer = (out.code === "redirect" || out.code === "direct_response") && req.route !== undefined;
+  if (out.location !== "") headers.set("location", out.location);
+  if (out.code === "overflow" && req.hcm?.suppressEnvoyHeaders === false) headers.set("x-envoy-overloaded", "true");
+  if (req.isGrpc) {
+    headers.set("content-type", "application/grpc");
+    headers.set("grpc-status", String(grpcStatusFor(out)));
+    if (out.body !== "") headers.set("grpc-message", encodeGrpcMessage(out.body));
+    out.status = 200;
+    out.body = "";
+  } else if (out.body !== "") {
+    headers.set("content-type", "text/plain");
+  }
+  setAttemptCount(req, headers);
+  if (isRouteAnswer) applyRouteMutations(req, headers);
+  finishForConnectionManager(req, headers, true);
+}
+
+function grpcStatusFor(out: Action): number {
+  if (out.code === "") return grpcStatusOf(out.status);
+  const entry = errorEntry(out.code);
+  return entry.httpStatus === out.status ? entry.grpcStatus : grpcStatusOf(out.status);
+}
+
+/** Percent-encoding of grpc-message (gRPC over HTTP/2, "Responses"). */
+function encodeGrpcMessage(text: string): string {
+  let out = "";
+  for (const byte of new TextEncoder().encode(text)) {
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    out += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return out;
+}
