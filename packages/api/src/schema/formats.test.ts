@@ -50,7 +50,7 @@ const cases: readonly { format: TextFormat; right: readonly string[]; wrong: rea
   { format: formats.portText, right: ["0", "80", "65535"], wrong: ["65536", "-1", "080", "8 0", "http", "", "1e3"] },
   { format: formats.portKey, right: ["1", "65535"], wrong: ["0", "65536", "01"] },
   { format: formats.urlPath, right: ["/", "/a?b=c", "/%20"], wrong: ["", "a", "/a b", "/é", "/a\n"] },
-  { format: formats.base64, right: ["", "YQ==", "YWI=", "YWJj"], wrong: ["YQ", "Y===", "a b", "YQ==" + "x"] },
+  { format: formats.base64, right: ["", "YQ==", "YWI=", "YWJj"], wrong: ["YQ", "Y===", "a b", "YQ==x"] },
   {
     format: formats.timestamp,
     right: ["2026-08-22T09:30:00Z", "2026-08-22T09:30:00.123+02:00"],

@@ -384,12 +384,12 @@ export function isMapping(value: PlainValue | undefined): value is Readonly<Reco
 }
 
 /** Array.isArray does not narrow readonly arrays. */
-export function isList(value: PlainValue | undefined): value is readonly PlainValue[] {
+function isList(value: PlainValue | undefined): value is readonly PlainValue[] {
   return Array.isArray(value);
 }
 
 /** A text in quotes, cut when it is long. */
-export function quote(value: string): string {
+function quote(value: string): string {
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}…` : value);
 }
 

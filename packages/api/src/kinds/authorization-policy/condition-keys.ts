@@ -7,7 +7,7 @@ import type { TextFormat } from "../../schema/text-format.ts";
 import { namespacePattern, serviceAccount, trustDomain } from "./formats.ts";
 
 /** The keys of `when` and the form of their values. */
-export const conditionKeys: Readonly<Record<string, TextFormat>> = {
+const conditionKeys: Readonly<Record<string, TextFormat>> = {
   "request.headers[…]": anyText,
   "source.ip": addressOrRange,
   "remote.ip": addressOrRange,

@@ -1,7 +1,7 @@
 import type { TextFormat } from "../../schema/text-format.ts";
 
 /** Envoy's x-envoy-retry-on and x-envoy-retry-grpc-on words that Istio accepts in `retryOn`. */
-export const retryWords = [
+const retryWords = [
   "5xx",
   "gateway-error",
   "reset",
