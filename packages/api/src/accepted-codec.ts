@@ -3,7 +3,7 @@ import { kinds } from "./kinds/kinds.ts";
 import { makeResource } from "./resource.ts";
 import type { ParsedResource, ResourceParts } from "./resource.ts";
 import { Validator } from "./schema/validator.ts";
-import type { PlainValue } from "./yaml/documents.ts";
+import type { PlainValue } from "./yaml/plain-value.ts";
 
 const formatVersion = 1;
 

@@ -4,7 +4,8 @@ import type { SecurityKind } from "./resource.ts";
 import { dnsLabel, resourceName } from "./schema/formats.ts";
 import { nearestName } from "./schema/nearest-name.ts";
 import { Validator, isMapping } from "./schema/validator.ts";
-import type { PlainValue, YamlDocument } from "./yaml/documents.ts";
+import type { YamlDocument } from "./yaml/documents.ts";
+import type { PlainValue } from "./yaml/plain-value.ts";
 
 /** What a security resource with errors would have covered; wide where it cannot be told (design, "Findings"). */
 export interface BrokenSecurity {

@@ -1,4 +1,4 @@
-import type { Severity } from "./finding.ts";
+export type Severity = "error" | "warning" | "info";
 
 /** One row of the table of findings; the page `docs/reference/findings.md` is made of it. */
 export interface FindingDescription {

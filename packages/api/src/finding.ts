@@ -1,7 +1,5 @@
 import { findingCodes } from "./finding-codes.ts";
-import type { FindingCode } from "./finding-codes.ts";
-
-export type Severity = "error" | "warning" | "info";
+import type { FindingCode, Severity } from "./finding-codes.ts";
 
 /** Which resource a finding speaks of. */
 export interface ResourceIdentity {

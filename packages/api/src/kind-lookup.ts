@@ -5,7 +5,7 @@ import type { KindDescription } from "./kinds/kinds.ts";
 import { describePath } from "./schema/check.ts";
 import type { Path } from "./schema/check.ts";
 import { nearestName } from "./schema/nearest-name.ts";
-import type { PlainValue } from "./yaml/documents.ts";
+import type { PlainValue } from "./yaml/plain-value.ts";
 
 type Report = (code: FindingCode, path: Path, message: string, hint?: string) => void;
 

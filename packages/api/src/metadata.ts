@@ -6,7 +6,7 @@ import { dnsLabel, labelKey, labelValue, resourceName, timestamp } from "./schem
 import { isMapping } from "./schema/validator.ts";
 import type { SchemaProblem } from "./schema/validator.ts";
 import { anyText } from "./schema/text-format.ts";
-import type { PlainValue } from "./yaml/documents.ts";
+import type { PlainValue } from "./yaml/plain-value.ts";
 
 const bookkeeping: Field = field(text({ minLength: 0 }), "Written by Kubernetes; without meaning here.", {
   nullable: true,

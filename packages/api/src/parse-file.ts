@@ -11,7 +11,8 @@ import { identifyKind } from "./kind-lookup.ts";
 import { Validator, isMapping } from "./schema/validator.ts";
 import type { SchemaProblem } from "./schema/validator.ts";
 import { readDocuments } from "./yaml/documents.ts";
-import type { PlainValue, YamlDocument } from "./yaml/documents.ts";
+import type { YamlDocument } from "./yaml/documents.ts";
+import type { PlainValue } from "./yaml/plain-value.ts";
 
 /** A document that is not among the resources because of its errors, as far as it could be understood. */
 export interface BrokenDocument {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PlainValue } from "../yaml/documents.ts";
+import type { PlainValue } from "../yaml/plain-value.ts";
 import { boolean, decimal, field, formatted, integer, list, map, object, oneOf, text } from "./field-table.ts";
 import { duration, headerName } from "./formats.ts";
 import { Validator } from "./validator.ts";

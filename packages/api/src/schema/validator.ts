@@ -1,6 +1,6 @@
 import { findingCodes } from "../finding-codes.ts";
 import type { FindingCode } from "../finding-codes.ts";
-import type { PlainValue } from "../yaml/documents.ts";
+import type { PlainValue } from "../yaml/plain-value.ts";
 import { describePath } from "./check.ts";
 import type { Path } from "./check.ts";
 import type { Field, ListSchema, MapSchema, NumberSchema, ObjectSchema, Schema, TextSchema } from "./field-table.ts";

@@ -2,22 +2,7 @@ import { LineCounter, parseAllDocuments } from "yaml";
 import type { Document } from "yaml";
 import type { LineTree } from "../line-tree.ts";
 import { NodeReader } from "./node-reader.ts";
-
-/** A value as YAML's core schema and JSON know it. */
-export type PlainValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly PlainValue[]
-  | { readonly [key: string]: PlainValue };
-
-export interface YamlProblem {
-  readonly code: "HDL0001" | "HDL0002" | "HDL0007" | "HDL0035";
-  readonly line: number;
-  readonly message: string;
-  readonly hint?: string;
-}
+import type { PlainValue, YamlProblem } from "./plain-value.ts";
 
 /** One document of a file. With a problem that is an error the value is a best effort: whatever could still be read. */
 export interface YamlDocument {

@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, Scalar } from "yaml";
 import type { Pair, YAMLMap, YAMLSeq } from "yaml";
 import type { LineTree } from "../line-tree.ts";
-import type { PlainValue, YamlProblem } from "./documents.ts";
+import type { PlainValue, YamlProblem } from "./plain-value.ts";
 
 /** Aliases may repeat a block; unfolded to more nodes than this a document is a bomb, not a configuration. */
 const maxNodes = 100_000;

@@ -1,5 +1,6 @@
 import {
   boolean,
+  decimal,
   field,
   formatted,
   integer,
@@ -10,13 +11,11 @@ import {
   oneOf,
   text,
 } from "../../schema/field-table.ts";
-import { decimal } from "../../schema/field-table.ts";
 import {
   base64,
   dnsLabel,
   duration,
   headerName,
-  headerValue,
   hostName,
   labelKey,
   labelValue,
@@ -25,6 +24,7 @@ import {
   wildcardHost,
 } from "../../schema/formats.ts";
 import { anyText, refinedFormat } from "../../schema/text-format.ts";
+import { headerFormat } from "./header-format.ts";
 import { retryConditions } from "./retry-conditions.ts";
 import * as rules from "./rules.ts";
 import type * as spec from "./spec.ts";
@@ -95,29 +95,50 @@ const destination = object<spec.Destination>({
   },
 });
 
+const operationHint =
+  "Header names are made of letters, digits and dashes; the host of a request is changed by rewrite.authority, other pseudo-headers not at all.";
+
 const operationName = refinedFormat(headerName, {
   name: "header name",
   what: "a header name that may be changed",
-  hint: "Header names are made of letters, digits and dashes; pseudo-headers, which begin with a colon, cannot be changed.",
-  problem: () => undefined,
-  notYet: (value) =>
-    /^(?:host|:authority)$/i.test(value) ? "Use rewrite.authority to change the host of a request." : undefined,
+  hint: operationHint,
+  problem: (value) => (value.toLowerCase() === "host" ? "is the host of the request" : undefined),
 });
 
-const headerValues = map(operationName, formatted(headerValue, { minLength: 0 }), { hasLowerCaseKeys: true });
+const requestOperationName = {
+  ...headerName,
+  hint: operationHint,
+  problem: (value: string) => (/^(?:host|:authority)$/i.test(value) ? undefined : headerName.problem(value)),
+};
 
-const headerOperations = object<spec.HeaderOperations>({
+const headerValues = map(operationName, formatted(headerFormat, { minLength: 0 }), { hasLowerCaseKeys: true });
+/** Istio lets requests change their host here, too; it is the same as rewrite.authority. */
+const requestHeaderValues = map(requestOperationName, formatted(headerFormat, { minLength: 0 }), {
+  hasLowerCaseKeys: true,
+});
+
+const removedHeaders = field(list(formatted(operationName)), "Headers to remove.");
+
+const requestOperations = object<spec.HeaderOperations>({
+  fields: {
+    set: field(requestHeaderValues, "Headers to overwrite; host and :authority change the host."),
+    add: field(requestHeaderValues, "Headers to append; host and :authority change the host."),
+    remove: removedHeaders,
+  },
+});
+
+const responseOperations = object<spec.HeaderOperations>({
   fields: {
     set: field(headerValues, "Headers to overwrite."),
     add: field(headerValues, "Headers to append."),
-    remove: field(list(formatted(operationName)), "Headers to remove."),
+    remove: removedHeaders,
   },
 });
 
 const headers = object<spec.Headers>({
   fields: {
-    request: field(headerOperations, "Changes to the request before it is sent on."),
-    response: field(headerOperations, "Changes to the response before it is returned."),
+    request: field(requestOperations, "Changes to the request before it is sent on."),
+    response: field(responseOperations, "Changes to the response before it is returned."),
   },
 });
 
@@ -281,6 +302,7 @@ const httpRoute = object<spec.HttpRoute>({
     rules.prefixRewriteNeedsPrefix,
     rules.faultHidesTimeoutAndRetries,
     rules.perTryTimeoutFitsTimeout,
+    rules.hostIsChangedOnce,
   ],
 });
 

@@ -128,13 +128,56 @@ const routes: readonly [string, string, readonly string[]][] = [
   ["mirrorPercentage needs mirror", `${to}\nmirrorPercentage: { value: 5 }`, ["HDL0022:2"]],
   ["4.4: a mirror of 0 % is fine", `${to}\nmirror: { host: b }\nmirrorPercentage: { value: 0 }`, []],
   ["mirrorPercent points to its successor", `${to}\nmirrorPercent: 5`, ["HDL0012:2"]],
-  ["the host cannot be set as a header", `${to}\nheaders: { request: { set: { Host: b } } }`, ["HDL0016:2"]],
+  [
+    "the host of a request may be set as a header",
+    `${to}
+headers: { request: { set: { Host: b } } }`,
+    [],
+  ],
+  [
+    "the host of a request may be set as a pseudo-header",
+    `${to}
+headers: { request: { add: { ":authority": b } } }`,
+    [],
+  ],
+  [
+    "the host of a request may be changed once",
+    `${to}
+rewrite: { authority: a }
+headers: { request: { set: { host: b } } }`,
+    ["HDL0019:3"],
+  ],
+  [
+    "the host of a request cannot be removed",
+    `${to}
+headers: { request: { remove: [host] } }`,
+    ["HDL0017:2"],
+  ],
+  [
+    "a response has no host",
+    `${to}
+headers: { response: { set: { host: b } } }`,
+    ["HDL0017:2"],
+  ],
   ["pseudo-headers cannot be removed", `${to}\nheaders: { response: { remove: [":status"] } }`, ["HDL0017:2"]],
   ["a header value cannot end the header", `${to}\nheaders: { request: { add: { x: "a\\r\\nb: c" } } }`, ["HDL0017:2"]],
   [
-    "format operators in header values are not supported yet",
-    `${to}\nheaders: { request: { add: { x: "%REQ(a)%" } } }`,
+    "operators that the engine fills in pass in header values",
+    `${to}
+headers: { request: { add: { x: "%REQ(a?b):9% 5%% %DOWNSTREAM_REMOTE_ADDRESS% é 日" } } }`,
+    [],
+  ],
+  [
+    "an operator that is not filled in yet is refused",
+    `${to}
+headers: { request: { add: { x: "%PROTOCOL%" } } }`,
     ["HDL0016:2"],
+  ],
+  [
+    "a lone % in a header value is refused",
+    `${to}
+headers: { request: { add: { x: "5%" } } }`,
+    ["HDL0017:2"],
   ],
   ["a destination needs a host", "route: [{ destination: {} }]", ["HDL0013:1"]],
   ["a wildcard is no destination", 'route: [{ destination: { host: "*.a" } }]', ["HDL0017:1"]],

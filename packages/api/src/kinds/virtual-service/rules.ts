@@ -169,6 +169,27 @@ export const perTryTimeoutFitsTimeout: Check<spec.HttpRoute> = (route, context) 
   );
 };
 
+/** As Istio: of several new hosts only one could be meant. */
+export const hostIsChangedOnce: Check<spec.HttpRoute> = (route, context) => {
+  const { set, add } = route.headers?.request ?? {};
+  const changes = [
+    ...(route.rewrite?.authority === undefined ? [] : [["rewrite", "authority"]]),
+    ...(["set", "add"] as const).flatMap((operation) =>
+      Object.keys((operation === "set" ? set : add) ?? {})
+        .filter((name) => name === "host" || name === ":authority")
+        .map((name) => ["headers", "request", operation, name]),
+    ),
+  ];
+  const last = changes.at(-1);
+  if (last === undefined || changes.length < 2) return;
+  const names = changes.map((path) => describePath([...context.path, ...path]));
+  context.report(
+    "HDL0019",
+    last,
+    `The host of the request is changed ${changes.length} times: ${names.join(" and ")}.`,
+  );
+};
+
 /** istio.md 4.4: the first match wins, so nothing below a route without conditions is ever reached. */
 export const laterRoutesCanMatch: Check<spec.VirtualServiceSpec> = (service, context) => {
   const routes = service.http ?? [];

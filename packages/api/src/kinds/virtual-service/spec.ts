@@ -83,6 +83,7 @@ export interface Headers {
   readonly response?: HeaderOperations;
 }
 
+/** Names are lower-case. On requests `host` and `:authority` may be set or added, which rewrites the host. Values are Envoy's formats. */
 export interface HeaderOperations {
   readonly set?: Readonly<Record<string, string>>;
   readonly add?: Readonly<Record<string, string>>;
