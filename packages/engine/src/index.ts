@@ -6,6 +6,7 @@ export type { MutableHeaders } from "./bind/headers.ts";
 export { canonicalIp, formatHostPort, parseIp } from "./bind/ip-address.ts";
 export type { ConfigDelta, ResourceDelta, Snapshot } from "./bind/snapshot.ts";
 export { applyDelta, emptySnapshot, SnapshotBinder } from "./bind/snapshot.ts";
+export { matchesString } from "./bind/string-matcher.ts";
 export type * from "./bind/types.ts";
 export type { NormalizedPath, PathNormalizationOptions } from "./path-normalization.ts";
 export { normalizePath } from "./path-normalization.ts";

@@ -42,6 +42,12 @@ function plainTest(kind: "exact" | "prefix" | "suffix" | "contains", wanted: str
   }
 }
 
+/** The same for who only needs to know whether it matches; what a regex cannot read does not. */
+export function matchesString(match: StringMatch): (value: string) => boolean {
+  const test = bindStringMatch(match);
+  return (value) => test(value) === YES;
+}
+
 /** For a person: `prefix "/api"`. */
 export function describeStringMatch(match: StringMatch): string {
   if (match.kind === "regex") return `regex "${match.regex}"`;

@@ -169,6 +169,12 @@ export class LiveState {
     return true;
   }
 
+  /** As `tryAcquireConnection`, but beyond the limit: Envoy lets an endpoint without any connection have one, so that none starves. */
+  acquireFirstConnection(cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    this.cluster(cluster).connections++;
+    this.endpoint(endpoint).connections++;
+  }
+
   releaseConnection(cluster: BoundCluster, endpoint: BoundEndpoint): void {
     const state = this.cluster(cluster);
     const own = this.endpoint(endpoint);

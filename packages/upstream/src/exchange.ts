@@ -1,0 +1,70 @@
+import type { ErrorCode } from "@heddle/core";
+import type { BoundCluster, BoundEndpoint, PeerView } from "@heddle/engine";
+import type { Framing, HeaderList } from "@heddle/http";
+import type { SocketAddress } from "@heddle/net";
+
+/** Why an exchange ended without a whole response. */
+export interface ExchangeFailure {
+  readonly code: ErrorCode;
+  /** Bytes of this request that were handed to the kernel or to TLS; 0: the upstream cannot have seen any of it. */
+  readonly bytesWritten: number;
+  /** The connection had carried another request before: it may have been closed for idleness in the same moment. */
+  readonly reusedConnection: boolean;
+  /** A response head had been delivered. */
+  readonly responseStarted: boolean;
+  /** For logs: what happened and, where it can be guessed, the operator's cause; empty when this side decided. */
+  readonly transportFailure: string;
+}
+
+/**
+ * Whoever asked for an exchange. Exactly one of `onEnd` and `onFailure` comes, last, unless `cancel` was called; either may
+ * come during `open` or any other call.
+ */
+export interface ExchangeSink {
+  /** A connection was found or made; from now on bytes leave. */
+  onConnected(): void;
+  /** 1xx but 101. */
+  onInformational(status: number, headers: HeaderList): void;
+  onHead(status: number, headers: HeaderList, framing: Framing): void;
+  /** Bytes [start, end) of the body, valid during the call only. */
+  onData(bytes: Buffer, start: number, end: number): void;
+  onTrailers(trailers: HeaderList): void;
+  onEnd(): void;
+  /** `sendData` may go on. */
+  onDrain(): void;
+  onFailure(failure: ExchangeFailure): void;
+}
+
+/** The connection that carries an exchange. */
+export interface ExchangeConnection {
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+  /** Verified; undefined without mutual TLS. */
+  readonly peer: PeerView | undefined;
+  /** `TLSv1.3`; empty on plaintext. */
+  readonly tlsVersion: string;
+}
+
+/** One request to one endpoint, and its response. */
+export interface UpstreamExchange {
+  /** Once, first. What is sent before the connection is there waits for it. */
+  sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void;
+  /** @returns false: taken, but wait for `onDrain` */
+  sendData(bytes: Buffer, start: number, end: number): boolean;
+  /** Only with chunked framing, else ignored; before `end`. */
+  sendTrailers(trailers: HeaderList): void;
+  end(): void;
+  pauseReading(): void;
+  resumeReading(): void;
+  /** Nothing of the exchange is heard any more; what it was using is given back or closed. Harmless after its end. */
+  cancel(): void;
+  readonly bytesWritten: number;
+  readonly isReusedConnection: boolean;
+  /** undefined before `onConnected`; kept after the end. */
+  readonly connection: ExchangeConnection | undefined;
+}
+
+/** How requests get to endpoints: pooled connections today; carriers implement the same. */
+export interface UpstreamTransport {
+  open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange;
+}

@@ -1,0 +1,12 @@
+export type {
+  ExchangeConnection,
+  ExchangeFailure,
+  ExchangeSink,
+  UpstreamExchange,
+  UpstreamTransport,
+} from "./exchange.ts";
+export { Http1Transport } from "./http1/transport.ts";
+export type { Http1TransportOptions, UpstreamTimers } from "./http1/transport.ts";
+export { ClientTlsContexts } from "./tls/client-contexts.ts";
+export { peerPolicyOf } from "./tls/peer-policy.ts";
+export type { BuiltPolicy, SecretLookup } from "./tls/peer-policy.ts";
