@@ -103,16 +103,17 @@ function proxies(configuration: MeshConfiguration, streams: readonly ProxyStatus
   return {
     configVersion: configuration.version,
     proxies: [...configuration.instances.values()].map((instance) =>
-      proxyRow(instance.id, workloadIdentity(instance, trustDomain), newest.get(instance.id)),
+      proxyRow(instance.id, workloadIdentity(instance, trustDomain), instance.ready, newest.get(instance.id)),
     ),
   };
 }
 
-function proxyRow(id: string, identity: string, stream: ProxyStatus | undefined): ProxyRow {
-  if (stream === undefined) return { id, identity, isConnected: false, isSynced: false, connectedAtMs: 0, types: [] };
+function proxyRow(id: string, identity: string, isReady: boolean, stream: ProxyStatus | undefined): ProxyRow {
+  if (stream === undefined) return { id, identity, isReady, isConnected: false, isSynced: false, connectedAtMs: 0, types: [] };
   return {
     id,
     identity,
+    isReady,
     isConnected: true,
     isSynced: stream.targetVersion !== undefined && stream.syncedVersion === stream.targetVersion,
     connectedAtMs: stream.connectedAtMs,

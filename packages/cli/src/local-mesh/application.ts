@@ -4,7 +4,7 @@ import { httpCall } from "./admin-client.ts";
 import { signalGroup, spawnGuarded } from "./guarded-process.ts";
 import type { PlannedInstance } from "./plan.ts";
 import { serviceKey, urlVariable } from "./plan.ts";
-import { forwardLines } from "./process-output.ts";
+import { forwardOutput } from "./process-output.ts";
 import type { LineSink } from "./process-output.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
@@ -47,17 +47,17 @@ export class Application {
       start: () => spawnGuarded({ command: instance.command, cwd: this.#cwd, env: this.#environment() }),
       signal: signalGroup,
       onStarted: (child) => {
-        for (const stream of [child.stdout, child.stderr]) if (stream !== null) forwardLines(stream, instance.id, options.output);
+        forwardOutput(child, instance.id, options.output);
         this.#startedAt = performance.now();
         this.#hasWarned = false;
         this.#setReady(false);
         this.#probeIn(0);
       },
-      onCrash: (how, restartInMs) => {
+      onEnded: () => {
         this.#setReady(false);
         clearTimeout(this.#timer);
-        options.report(this.#crashReport(how, restartInMs));
       },
+      onCrash: (how, restartInMs) => options.report(this.#crashReport(how, restartInMs)),
     });
   }
 

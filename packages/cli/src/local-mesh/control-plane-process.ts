@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { controlPlaneEntry, readRunFile } from "@heddle/control-plane";
+import { runtimeEnvironment } from "../compile-cache.ts";
 import { AdminClient } from "./admin-client.ts";
-import { forwardLines } from "./process-output.ts";
+import { forwardOutput } from "./process-output.ts";
 import type { LineSink } from "./process-output.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
@@ -35,7 +36,12 @@ export class ControlPlaneProcess {
         spawn(
           process.execPath,
           [...process.execArgv, fileURLToPath(controlPlaneEntry), "--folder", options.folder, "--state-dir", options.stateDir],
-          { stdio: ["ignore", "pipe", "pipe", "ipc"] },
+          {
+            env: { ...process.env, ...runtimeEnvironment() },
+            stdio: ["ignore", "pipe", "pipe", "ipc"],
+            // Ctrl-C is for this process, which ends its children in order; its channel ends them when it cannot.
+            detached: true,
+          },
         ),
       signal: (child, signal) => child.kill(signal),
       onStarted: (child) => this.#watch(child),
@@ -87,11 +93,10 @@ export class ControlPlaneProcess {
   }
 
   #watch(child: ChildProcess): void {
-    const sink: LineSink = (source, line) => {
+    forwardOutput(child, "control-plane", (source, line, stream) => {
       this.#lastLine = line;
-      this.#options.output(source, line);
-    };
-    for (const stream of [child.stdout, child.stderr]) if (stream !== null) forwardLines(stream, "control-plane", sink);
+      this.#options.output(source, line, stream);
+    });
     child.on("message", (message: { kind?: string } & ControlPlaneAddresses) => {
       if (message.kind === "ready") this.#onReady?.(message);
     });

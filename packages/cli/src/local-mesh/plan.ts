@@ -1,5 +1,5 @@
 import type { LocalMeshResource, LocalWorkload } from "@heddle/api";
-import { localMeshDefaults, serviceHost } from "@heddle/api";
+import { edgeServiceAccount, localMeshDefaults, servicesOf, workloadLabels } from "@heddle/api";
 
 /** One replica that shall run: everything that `LocalMesh` says of it, defaults filled in. */
 export interface PlannedInstance {
@@ -50,7 +50,7 @@ export const edgeInstanceId = "edge";
 /** Turns a `LocalMesh` into the instances that shall run. Pure: names, labels and defaults only. */
 export function planMesh(mesh: LocalMeshResource): MeshPlan {
   const { spec } = mesh;
-  const services = servicesOf(spec.workloads);
+  const services = servicesOf(spec);
   const rootNamespace = spec.rootNamespace ?? localMeshDefaults.rootNamespace;
   return {
     name: mesh.metadata.name,
@@ -64,7 +64,7 @@ export function planMesh(mesh: LocalMeshResource): MeshPlan {
             address: spec.edge.address ?? localMeshDefaults.edgeAddress,
             port: spec.edge.port ?? localMeshDefaults.edgePort,
             service: { name: spec.edge.service, namespace: spec.edge.namespace ?? localMeshDefaults.namespace },
-            serviceAccount: "edge",
+            serviceAccount: edgeServiceAccount,
             namespace: rootNamespace,
           },
   };
@@ -87,15 +87,6 @@ export function fingerprint(instance: PlannedInstance): string {
   return JSON.stringify(rest);
 }
 
-function servicesOf(workloads: readonly LocalWorkload[]): ServiceRef[] {
-  const known = new Map<string, ServiceRef>();
-  for (const workload of workloads) {
-    const service = { name: workload.service, namespace: workload.namespace ?? localMeshDefaults.namespace };
-    known.set(serviceHost(service.name, service.namespace), service);
-  }
-  return [...known.values()];
-}
-
 function planWorkload(
   mesh: LocalMeshResource,
   workload: LocalWorkload,
@@ -112,7 +103,7 @@ function planWorkload(
     namespace,
     serviceAccount: workload.serviceAccount ?? workload.service,
     version,
-    labels: { app: workload.service, ...(version === "" ? {} : { version }), ...workload.labels },
+    labels: workloadLabels(workload),
     protocol: workload.protocol ?? localMeshDefaults.protocol,
     servicePort: workload.port,
     command: workload.command,
@@ -128,7 +119,11 @@ function planWorkload(
 }
 
 function callsOf(workload: LocalWorkload, namespace: string, services: readonly ServiceRef[]): ServiceRef[] {
-  if (workload.calls === undefined) return services.filter((service) => !(service.name === workload.service && service.namespace === namespace));
+  if (workload.calls === undefined) {
+    return services
+      .filter((service) => service.name !== workload.service || service.namespace !== namespace)
+      .map((service) => ({ name: service.name, namespace: service.namespace }));
+  }
   return workload.calls.map((call) => {
     const dot = call.indexOf(".");
     return dot < 0 ? { name: call, namespace } : { name: call.slice(0, dot), namespace: call.slice(dot + 1) };

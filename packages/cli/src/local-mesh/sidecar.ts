@@ -1,15 +1,18 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { runtimeEnvironment } from "../compile-cache.ts";
 import { httpCall } from "./admin-client.ts";
+import { signalGroup } from "./guarded-process.ts";
 import type { HeldPort } from "./ports.ts";
 import { inheritPorts } from "./ports.ts";
-import { forwardLines } from "./process-output.ts";
+import { forwardOutput } from "./process-output.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyFiles } from "./proxy-files.ts";
 import { readProxyState } from "./proxy-state.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
-const proxyEntry = fileURLToPath(new URL("../main.ts", import.meta.url));
+/** Built files end in .js, sources in .ts. */
+const proxyEntry = fileURLToPath(new URL(`../main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
 
 export interface SidecarOptions {
   readonly name: string;
@@ -35,14 +38,15 @@ export class Sidecar {
       start: () => {
         const { stdio, variable } = inheritPorts(options.ports);
         return spawn(process.execPath, [...process.execArgv, proxyEntry, "proxy", ...this.#arguments()], {
-          env: { ...process.env, HEDDLE_LISTEN_FDS: variable },
+          env: { ...process.env, ...runtimeEnvironment(), HEDDLE_LISTEN_FDS: variable },
           stdio: ["ignore", "pipe", "pipe", "ipc", ...stdio],
+          // Ctrl-C is for this process, which ends its children in order; its channel ends them when it cannot.
+          detached: true,
         });
       },
-      signal: (child, signal) => child.kill(signal),
-      onStarted: (child) => {
-        for (const stream of [child.stdout, child.stderr]) if (stream !== null) forwardLines(stream, options.name, options.output);
-      },
+      // SIGTERM is for the supervisor, which drains; SIGKILL for the supervisor and its generations, as nothing else is left to end them.
+      signal: (child, signal) => (signal === "SIGKILL" ? signalGroup(child, signal) : child.kill(signal)),
+      onStarted: (child) => forwardOutput(child, options.name, options.output),
       onCrash: (how, restartInMs) => options.report(`the proxy ended (${how}); started again in ${restartInMs} ms`),
     });
   }

@@ -6,6 +6,8 @@ export interface SupervisedChildOptions {
   /** Sends a signal to the child, or to its group. */
   readonly signal: (child: ChildProcess, signal: NodeJS.Signals) => void;
   readonly onStarted?: (child: ChildProcess) => void;
+  /** The child ended, for whatever reason. */
+  readonly onEnded?: () => void;
   /** The child ended without being told to; it is started again after `restartInMs`. */
   readonly onCrash: (how: string, restartInMs: number) => void;
 }
@@ -89,6 +91,7 @@ export class SupervisedChild {
   }
 
   #onEnd(how: string): void {
+    this.#options.onEnded?.();
     if (this.#isStopping || this.#isHeld) return;
     if (performance.now() - this.#startedAt >= stableMs) this.#failures = 0;
     const delayMs = Math.min(firstDelayMs * 2 ** this.#failures, longestDelayMs);

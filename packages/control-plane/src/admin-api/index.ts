@@ -57,6 +57,8 @@ export interface ProxyTypeRow {
 export interface ProxyRow {
   readonly id: string;
   readonly identity: string;
+  /** Whether the workload behind it is ready, as the registry says. */
+  readonly isReady: boolean;
   readonly isConnected: boolean;
   readonly isSynced: boolean;
   /** Epoch milliseconds; 0 when it never connected. */

@@ -1,0 +1,38 @@
+import { CommanderError } from "commander";
+import { exitCodes } from "../exit-codes.ts";
+import { paintFor } from "../output/terminal.ts";
+import { UserProblem } from "../user-problem.ts";
+import { buildProgram } from "./tree.ts";
+
+/** Runs one command line (the words after `heddle`) and returns the exit code. */
+export async function runCommandLine(words: readonly string[]): Promise<number> {
+  // `heddle completion bash | head` is fine: the reader has what it wanted.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(exitCodes.fine);
+    throw error;
+  });
+  let exitCode: number = exitCodes.fine;
+  const program = buildProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(words.length === 0 ? ["help"] : words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Help and version end the parse, too; whatever else commander stops for is a wrong command line, and it has said so.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.usage;
+    if (error instanceof UserProblem) {
+      process.stderr.write(formatProblem(error));
+      return error.exitCode;
+    }
+    throw error;
+  }
+}
+
+/** What, where, what to do. */
+export function formatProblem(problem: UserProblem): string {
+  const paint = paintFor(process.stderr);
+  const where = problem.where === "" ? "" : `${problem.where}: `;
+  const hint = problem.hint === "" ? "" : `${paint("dim", `→ ${problem.hint}`)}\n`;
+  return `${paint(["red", "bold"], "heddle:")} ${where}${problem.message}\n${hint}`;
+}

@@ -1,0 +1,50 @@
+import { Command } from "commander";
+import { heddleVersion } from "../version.ts";
+import { completionCommand } from "./completion-command.ts";
+import { controlPlaneCommand, proxyCommand } from "./daemon-commands.ts";
+import { demoCommand } from "./demo-command.ts";
+import { exampleText } from "./description.ts";
+import type { OnExitCode } from "./description.ts";
+import { explainCommand } from "./explain-command.ts";
+import { upCommand } from "./up-command.ts";
+import { validateCommand } from "./validate-command.ts";
+
+/**
+ * Every command with its options, in the order of `heddle help`. Describing a command loads nothing of it: actions import their
+ * modules when they run. Completions are made from this tree.
+ */
+export function buildProgram(onExitCode: OnExitCode): Command {
+  const program = new Command("heddle")
+    .description("A service mesh: mutual TLS, routing, retries and policies between services, from the resources of Istio.")
+    .version(heddleVersion(), "-V, --version", "print the version")
+    .helpCommand("help [command]", "print help for a command")
+    .helpOption("-h, --help", "print this help")
+    .showHelpAfterError("Run it with --help to see how it is used.")
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .exitOverride();
+  program.addHelpText("after", exampleText("heddle demo"));
+  for (const command of [
+    upCommand(onExitCode),
+    demoCommand(onExitCode),
+    validateCommand(onExitCode),
+    explainCommand(onExitCode),
+    proxyCommand(),
+    controlPlaneCommand(),
+    versionCommand(),
+    completionCommand(onExitCode),
+  ]) {
+    // Help and errors look the same everywhere.
+    command.copyInheritedSettings(program).helpOption("-h, --help", "print this help");
+    program.addCommand(command);
+  }
+  return program;
+}
+
+function versionCommand(): Command {
+  return new Command("version")
+    .description("print the version")
+    .addHelpText("after", exampleText("heddle version"))
+    .action(() => {
+      process.stdout.write(`${heddleVersion()}\n`);
+    });
+}

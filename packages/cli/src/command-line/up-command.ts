@@ -1,0 +1,23 @@
+import { Command } from "commander";
+import { exampleText } from "./description.ts";
+import type { OnExitCode } from "./description.ts";
+
+export interface UpOptions {
+  readonly verbose: boolean;
+}
+
+export function upCommand(onExitCode: OnExitCode): Command {
+  return new Command("up")
+    .description("run the services of a folder as a mesh on this machine, until Ctrl-C")
+    .argument("<folder>", "folder with one LocalMesh and any number of resources")
+    .option("-v, --verbose", "print everything that proxies and control plane write, access logs included", false)
+    .addHelpText(
+      "after",
+      exampleText("heddle up examples/bookshop") +
+        "\nState is kept in <folder>/.heddle; logs of every process stand in <folder>/.heddle/logs.\n",
+    )
+    .action(async (folder: string, options: UpOptions) => {
+      const { up } = await import("../up/up.ts");
+      onExitCode(await up(folder, options));
+    });
+}

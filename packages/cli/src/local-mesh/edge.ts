@@ -1,0 +1,79 @@
+import type { WorkloadInstance } from "@heddle/compiler";
+import type { PlannedEdge } from "./plan.ts";
+import { edgeInstanceId } from "./plan.ts";
+import type { HeldPort } from "./ports.ts";
+import { holdPort } from "./ports.ts";
+import type { LineSink } from "./process-output.ts";
+import type { ProxyIdentity } from "./proxy-files.ts";
+import { proxyFiles, spiffeId } from "./proxy-files.ts";
+import { Sidecar } from "./sidecar.ts";
+import { edgeInstance } from "./workload-instance.ts";
+
+export interface EdgeOptions {
+  readonly planned: PlannedEdge;
+  readonly trustDomain: string;
+  readonly stateDir: string;
+  readonly proxyLogLevel: string;
+  readonly xdsAddress: () => string;
+  readonly output: LineSink;
+  readonly report: (source: string, line: string) => void;
+}
+
+const proxyGraceMs = 8000;
+
+/** The proxy that takes plaintext requests from this machine into the mesh. */
+export class Edge {
+  readonly sidecar: Sidecar;
+  readonly identity: ProxyIdentity;
+  readonly #port: HeldPort;
+  #planned: PlannedEdge;
+
+  /** Binds its port; throws `PortProblem` when somebody has it. Nothing is started yet. */
+  constructor(options: EdgeOptions) {
+    const { planned, trustDomain, stateDir, report } = options;
+    this.#planned = planned;
+    this.identity = {
+      instanceId: edgeInstanceId,
+      workload: edgeInstanceId,
+      service: edgeInstanceId,
+      namespace: planned.namespace,
+      serviceAccount: planned.serviceAccount,
+      version: "",
+      labels: { app: edgeInstanceId },
+      trustDomain,
+      kind: "edge",
+    };
+    this.#port = holdPort(planned.address, planned.port);
+    this.sidecar = new Sidecar({
+      name: `${edgeInstanceId}/proxy`,
+      files: proxyFiles(stateDir, edgeInstanceId),
+      xdsAddress: options.xdsAddress,
+      identity: spiffeId(this.identity),
+      ports: [this.#port],
+      logLevel: options.proxyLogLevel,
+      output: options.output,
+      report: (line) => report(edgeInstanceId, line),
+    });
+  }
+
+  /** host:port as bound. */
+  get address(): string {
+    return `${this.#port.address}:${this.#port.port}`;
+  }
+
+  get instance(): WorkloadInstance {
+    return edgeInstance(this.#planned, this.#port.port);
+  }
+
+  /** Takes another service behind the same port. False when the port itself should be another, which only a new start can do. */
+  retarget(planned: PlannedEdge | undefined): boolean {
+    if (planned === undefined || planned.port !== this.#planned.port || planned.address !== this.#planned.address) return false;
+    this.#planned = planned;
+    return true;
+  }
+
+  async stop(): Promise<void> {
+    await this.sidecar.stop(proxyGraceMs);
+    this.#port.socket.close();
+  }
+}

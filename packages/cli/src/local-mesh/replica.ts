@@ -1,0 +1,101 @@
+import type { WorkloadInstance } from "@heddle/compiler";
+import { Application } from "./application.ts";
+import type { PlannedInstance } from "./plan.ts";
+import { serviceKey } from "./plan.ts";
+import type { ApplicationPorts, HeldPort } from "./ports.ts";
+import { holdPort } from "./ports.ts";
+import type { LineSink } from "./process-output.ts";
+import type { ProxyIdentity } from "./proxy-files.ts";
+import { proxyFiles, spiffeId } from "./proxy-files.ts";
+import { Sidecar } from "./sidecar.ts";
+import { loopback, workloadInstance } from "./workload-instance.ts";
+
+export interface ReplicaOptions {
+  readonly planned: PlannedInstance;
+  readonly trustDomain: string;
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly proxyLogLevel: string;
+  readonly xdsAddress: () => string;
+  readonly output: LineSink;
+  readonly report: (source: string, line: string) => void;
+  /** Its application became ready, or is no longer. */
+  readonly onReadiness: () => void;
+}
+
+const appGraceMs = 5000;
+const proxyGraceMs = 8000;
+
+/** One application process with its proxy, and the ports that belong to them. */
+export class Replica {
+  readonly planned: PlannedInstance;
+  readonly identity: ProxyIdentity;
+  readonly application: Application;
+  readonly sidecar: Sidecar;
+  readonly #inbound: HeldPort;
+  readonly #outbound: ReadonlyMap<string, HeldPort>;
+  readonly #applicationPort: number;
+  readonly #ports: ApplicationPorts;
+
+  private constructor(options: ReplicaOptions, ports: ApplicationPorts, applicationPort: number) {
+    const { planned, stateDir, output, report } = options;
+    this.planned = planned;
+    this.identity = { ...planned, instanceId: planned.id, trustDomain: options.trustDomain, kind: "sidecar" };
+    this.#ports = ports;
+    this.#applicationPort = applicationPort;
+    this.#inbound = holdPort(loopback, 0);
+    this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), holdPort(loopback, 0)]));
+    this.application = new Application({
+      instance: planned,
+      folder: options.folder,
+      address: loopback,
+      port: applicationPort,
+      outboundPorts: this.#outboundPorts,
+      output,
+      report: (line) => report(planned.id, line),
+      onReady: () => options.onReadiness(),
+    });
+    this.sidecar = new Sidecar({
+      name: `${planned.id}/proxy`,
+      files: proxyFiles(stateDir, planned.id),
+      xdsAddress: options.xdsAddress,
+      identity: spiffeId(this.identity),
+      ports: [this.#inbound, ...this.#outbound.values()],
+      logLevel: options.proxyLogLevel,
+      output,
+      report: (line) => report(planned.id, line),
+    });
+  }
+
+  /** Binds the replica's ports; nothing is started yet. */
+  static async prepare(options: ReplicaOptions, ports: ApplicationPorts): Promise<Replica> {
+    return new Replica(options, ports, await ports.take(loopback));
+  }
+
+  get instance(): WorkloadInstance {
+    const ports = { inbound: this.#inbound.port, outbound: this.#outboundPorts, application: this.#applicationPort };
+    return workloadInstance(this.planned, ports, this.application.isReady);
+  }
+
+  /** Lets open requests finish: the proxy drains while its application still runs. Resolves when both are gone. */
+  async stop(): Promise<void> {
+    await this.sidecar.stop(proxyGraceMs);
+    await this.application.stop(appGraceMs);
+    this.#closePorts();
+  }
+
+  /** What the loss of a machine does: both processes are killed at once, and nobody listens on the ports any more. */
+  async lose(): Promise<void> {
+    await Promise.all([this.sidecar.killAndHold(), this.application.killAndHold()]);
+    this.#closePorts();
+  }
+
+  get #outboundPorts(): Record<string, number> {
+    return Object.fromEntries([...this.#outbound].map(([key, { port }]) => [key, port]));
+  }
+
+  #closePorts(): void {
+    for (const { socket } of [this.#inbound, ...this.#outbound.values()]) socket.close();
+    this.#ports.release(this.#applicationPort);
+  }
+}

@@ -1,0 +1,56 @@
+import type { Finding, Severity } from "@heddle/api";
+import { validateSet } from "@heddle/api";
+import { exitCodes } from "../exit-codes.ts";
+import type { OutputFormat } from "../output/data.ts";
+import { formatData } from "../output/data.ts";
+import { formatFindings } from "../output/findings.ts";
+import { paintFor } from "../output/terminal.ts";
+import { readResourceFiles, settingsOf } from "../resources/resource-files.ts";
+
+const severities: readonly Severity[] = ["error", "warning", "info"];
+
+/** What `heddle validate --output json` prints. */
+export interface ValidationResult {
+  readonly files: number;
+  readonly resources: number;
+  readonly counts: Readonly<Record<Severity, number>>;
+  /** Errors first, then in the order of files and lines. */
+  readonly findings: readonly Finding[];
+}
+
+/** Checks files and folders as one set. Exit code 3 when a finding is at or above `failOn`. */
+export async function validate(paths: readonly string[], options: { output: OutputFormat; failOn: Severity }): Promise<number> {
+  const files = await readResourceFiles(paths);
+  const resources = files.flatMap((file) => file.resources);
+  const findings = [...files.flatMap((file) => file.findings), ...validateSet(resources, settingsOf(resources))].sort(byWeight);
+  const count = (severity: Severity): number => findings.filter((finding) => finding.severity === severity).length;
+  const result: ValidationResult = {
+    files: files.length,
+    resources: resources.length,
+    counts: { error: count("error"), warning: count("warning"), info: count("info") },
+    findings,
+  };
+  process.stdout.write(await formatData(options.output, result, () => describe(result)));
+  const failing = severities.slice(0, severities.indexOf(options.failOn) + 1);
+  return failing.some((severity) => result.counts[severity] > 0) ? exitCodes.findings : exitCodes.fine;
+}
+
+function byWeight(a: Finding, b: Finding): number {
+  return (
+    severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
+    (a.file ?? "").localeCompare(b.file ?? "") ||
+    (a.line ?? 0) - (b.line ?? 0)
+  );
+}
+
+function describe({ files, resources, counts, findings }: ValidationResult): string {
+  const paint = paintFor(process.stdout);
+  const valid = `${plural(resources, "resource")} in ${plural(files, "file")}`;
+  if (findings.length === 0) return `${paint("green", "√")} ${valid}, nothing to complain about\n`;
+  const parts = [plural(counts.error, "error"), plural(counts.warning, "warning"), `${counts.info} info`];
+  return `${formatFindings(findings, paint)}\n${valid} without an error of their own; ${parts.join(", ")}\n`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
