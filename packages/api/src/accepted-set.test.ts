@@ -209,6 +209,20 @@ test("a file that cannot be read keeps everything that came from it", () => {
   assert.deepEqual(codes(acceptance), ["HDL0008", "HDL0201"]);
 });
 
+test("a folder that cannot be read keeps everything that came from it", () => {
+  const before = accept([], {
+    "mesh.yaml": mesh,
+    "sub/rule.yaml": rule("v1"),
+    "subway.yaml": policy("rules: [{}]"),
+  }).accepted;
+  const acceptance = acceptResources(
+    before,
+    [parseFile(mesh, "mesh.yaml"), unreadableFile("sub", "permission denied")],
+    options,
+  );
+  assert.deepEqual(names(acceptance), ["DestinationRule/reviews", "LocalMesh/mesh"]);
+});
+
 const selecting = "selector: { matchLabels: { app: reviews } }\n";
 
 test("a broken policy at first sight denies what it selects", () => {

@@ -119,7 +119,7 @@ class Decision {
   #keepAllOf(file: string, kind: SecurityKind | undefined): boolean {
     let hasKind = false;
     for (const [key, resource] of this.#previous) {
-      if (resource.source.file !== file || this.#written.has(key)) continue;
+      if (!isWithin(resource.source.file, file) || this.#written.has(key)) continue;
       hasKind ||= resource.kind === kind;
       if (!this.#current.has(key)) this.#keep(key, resource);
     }
@@ -234,6 +234,11 @@ class Decision {
 
 function keyOf(resource: ParsedResource): string {
   return identityKey(identityOf(resource));
+}
+
+/** An unreadable path may be a folder. */
+function isWithin(file: string, path: string): boolean {
+  return file === path || file.startsWith(`${path}/`);
 }
 
 function selectorOf(resource: ParsedResource): Readonly<Record<string, string>> | undefined {

@@ -280,6 +280,12 @@ export const findingCodes = {
     text: "A policy names an identity that no workload of the mesh has. An ALLOW rule for it allows nobody, a DENY rule stops nobody.",
     hint: "Write <trust domain>/ns/<namespace>/sa/<account>, with an account of the mesh.",
   },
+  HDL0117: {
+    severity: "warning",
+    title: "Subset that some callers do not know",
+    text: "Which DestinationRules hold depends on the caller's namespace: its own come first, then the service's, then those of the root namespace; they are not merged. Requests of these callers would find no cluster.",
+    hint: "Define the subset in the DestinationRule that holds for these callers, too.",
+  },
   HDL0201: {
     severity: "warning",
     title: "Earlier version stays in force",

@@ -29,7 +29,8 @@ export function validateSet(resources: readonly ParsedResource[], options: SetOp
   if (!set.isServiceListKnown && resources.length > 0) {
     findings.push(
       makeFinding("HDL0108", {
-        message: "There is no LocalMesh among the files, so hosts, ports, selectors and identities were not judged.",
+        message:
+          "There is no valid LocalMesh among the files, so hosts, ports, selectors and identities were not judged.",
       }),
     );
   }

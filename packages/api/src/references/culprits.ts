@@ -1,6 +1,7 @@
 import { resolveHost } from "../hosts.ts";
 import type { DestinationRuleResource, ParsedResource } from "../resource.ts";
-import { coversHost, destinationsOf } from "./virtual-services.ts";
+import { coversHost, definesSubset } from "./governing-rules.ts";
+import { destinationsOf } from "./virtual-services.ts";
 
 export interface ChangedResource {
   readonly before: ParsedResource;
@@ -22,13 +23,12 @@ export function findSubsetCulprits(
   return changed.flatMap(({ before, after }) => {
     if (before.kind !== "DestinationRule" || after.kind !== "DestinationRule") return [];
     const lost = wanted.find(
-      ({ host, subset }) =>
-        subset !== undefined && definesSubset(before, host, subset) && !definesSubset(after, host, subset),
+      ({ host, subset }) => subset !== undefined && defines(before, host, subset) && !defines(after, host, subset),
     );
     return lost?.subset === undefined ? [] : [{ before, after, subset: lost.subset }];
   });
 }
 
-function definesSubset(rule: DestinationRuleResource, host: string, subset: string): boolean {
-  return coversHost(rule, host) && (rule.spec.subsets ?? []).some((each) => each.name === subset);
+function defines(rule: DestinationRuleResource, host: string, subset: string): boolean {
+  return coversHost(rule, host) && definesSubset(rule, subset);
 }

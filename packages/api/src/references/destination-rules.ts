@@ -2,7 +2,7 @@ import type { Finding } from "../finding.ts";
 import { resolveHost } from "../hosts.ts";
 import type { DestinationRuleResource } from "../resource.ts";
 import { describePath } from "../schema/check.ts";
-import { servicesCovered, suggestHost } from "./hosts.ts";
+import { suggestHost } from "./suggest-host.ts";
 import { describeResource, explainAge, findingOn } from "./resource-set.ts";
 import type { ResourceSet } from "./resource-set.ts";
 import { hasLabels } from "./services.ts";
@@ -18,13 +18,13 @@ export function checkDestinationRules(set: ResourceSet): Finding[] {
 function checkHost(rule: DestinationRuleResource, set: ResourceSet): Finding[] {
   const namespace = rule.metadata.namespace;
   const resolved = resolveHost(rule.spec.host, namespace);
-  if (servicesCovered(resolved, set).length > 0) return [];
+  if (set.servicesCovered(resolved).length > 0) return [];
   const message = `spec.host: no service has the host ${resolved}, so the rule is never used.`;
   return [findingOn(rule, "HDL0103", ["spec", "host"], message, suggestHost(rule.spec.host, resolved, namespace, set))];
 }
 
 function checkSubsets(rule: DestinationRuleResource, set: ResourceSet): Finding[] {
-  const covered = servicesCovered(resolveHost(rule.spec.host, rule.metadata.namespace), set);
+  const covered = set.servicesCovered(resolveHost(rule.spec.host, rule.metadata.namespace));
   const workloads = set.workloads.filter((workload) =>
     covered.some((service) => service.name === workload.service && service.namespace === workload.namespace),
   );

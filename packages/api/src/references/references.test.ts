@@ -111,6 +111,54 @@ test("a subset that no DestinationRule of the host defines is an error that list
   assert.match(judge(routed("v1"))[0] ?? "", /^HDL0104 .*Write a DestinationRule for reviews\.default/);
 });
 
+test("4.5: a subset that only some callers' rules define is a warning that names them and the rule", () => {
+  const routed = documentOf("VirtualService", routeTo("{ host: reviews, subset: v1 }"));
+  const inShop = documentOf(
+    "DestinationRule",
+    "host: reviews.default.svc.cluster.local\nsubsets: [{ name: v2, labels: { version: v2 } }]",
+    "{ name: ours, namespace: shop }",
+  );
+  const found = judge(subsets, inShop, routed);
+  assert.equal(found.length, 1);
+  assert.match(
+    found[0] ?? "",
+    /^HDL0117 test: .*callers in the namespace shop do not know the subset v1 of reviews\.default\.svc\.cluster\.local: for them DestinationRule shop\/ours \(2\.yaml:1\) holds/,
+  );
+});
+
+test("4.5: a rule in a namespace that is neither the caller's nor the service's is not asked", () => {
+  const elsewhere = documentOf(
+    "DestinationRule",
+    "host: reviews.default.svc.cluster.local\nsubsets: [{ name: v1, labels: { version: v1 } }]",
+    "{ name: a, namespace: other }",
+  );
+  assert.match(
+    judge(elsewhere, documentOf("VirtualService", routeTo("{ host: reviews, subset: v1 }")))[0] ?? "",
+    /^HDL0104/,
+  );
+});
+
+test("4.5: rules of the root namespace are asked last", () => {
+  const inRoot = documentOf(
+    "DestinationRule",
+    "host: reviews.default.svc.cluster.local\nsubsets: [{ name: v1, labels: { version: v1 } }]",
+    "{ name: a, namespace: istio-system }",
+  );
+  assert.deepEqual(judge(inRoot, documentOf("VirtualService", routeTo("{ host: reviews, subset: v1 }"))), []);
+});
+
+test("4.5: within a namespace the most specific host is asked, alone", () => {
+  const wildcard = documentOf(
+    "DestinationRule",
+    'host: "*.default.svc.cluster.local"\nsubsets: [{ name: all }]',
+    "{ name: all }",
+  );
+  assert.match(
+    judge(subsets, wildcard, documentOf("VirtualService", routeTo("{ host: reviews, subset: all }")))[0] ?? "",
+    /^HDL0104 .*Subsets of this host: v1, v2/,
+  );
+});
+
 test("a subset of a wildcard rule counts", () => {
   const wildcard = documentOf(
     "DestinationRule",

@@ -2,6 +2,7 @@ import { compareAge } from "../age.ts";
 import { describeIdentity, describePlace, makeFinding } from "../finding.ts";
 import type { Finding } from "../finding.ts";
 import type { FindingCode } from "../finding-codes.ts";
+import { hostCovers } from "../hosts.ts";
 import type { SetOptions } from "../options.ts";
 import { identityOf } from "../resource.ts";
 import type { Kind, ParsedResource } from "../resource.ts";
@@ -15,6 +16,9 @@ export class ResourceSet {
   readonly workloads: readonly KnownWorkload[];
   /** Without a LocalMesh nobody knows which services there are, so nothing is said about hosts and selectors. */
   readonly isServiceListKnown: boolean;
+  /** Where requests come from: the namespaces with workloads, and the root namespace when the edge is there. */
+  readonly clientNamespaces: readonly string[];
+  readonly #servicesByHost: ReadonlyMap<string, KnownService>;
   readonly #resources: readonly ParsedResource[];
 
   constructor(resources: readonly ParsedResource[], options: SetOptions) {
@@ -24,6 +28,21 @@ export class ResourceSet {
     this.isServiceListKnown = meshes.length > 0;
     this.services = meshes.flatMap((mesh) => servicesOf(mesh.spec));
     this.workloads = meshes.flatMap((mesh) => workloadsOf(mesh.spec));
+    this.#servicesByHost = new Map(this.services.map((service) => [service.host, service]));
+    const hasEdge = meshes.some((mesh) => mesh.spec.edge !== undefined);
+    const inhabited = this.workloads.map((workload) => workload.namespace);
+    this.clientNamespaces = [...new Set(hasEdge ? [...inhabited, options.rootNamespace] : inhabited)];
+  }
+
+  service(host: string): KnownService | undefined {
+    return this.#servicesByHost.get(host);
+  }
+
+  /** The services that a resolved host or wildcard covers. */
+  servicesCovered(pattern: string): readonly KnownService[] {
+    if (pattern.startsWith("*")) return this.services.filter((service) => hostCovers(pattern, service.host));
+    const service = this.service(pattern);
+    return service === undefined ? [] : [service];
   }
 
   /** All resources of a kind, oldest first. */

@@ -1,9 +1,10 @@
 import type { Finding } from "../finding.ts";
-import { hostCovers, resolveHost } from "../hosts.ts";
+import { resolveHost } from "../hosts.ts";
 import type { Destination, HttpRoute } from "../kinds/virtual-service/spec.ts";
-import type { DestinationRuleResource, VirtualServiceResource } from "../resource.ts";
+import type { VirtualServiceResource } from "../resource.ts";
 import { describePath } from "../schema/check.ts";
-import { servicesCovered, suggestHost } from "./hosts.ts";
+import { definesSubset, DestinationRuleIndex, governingRules } from "./governing-rules.ts";
+import { suggestHost } from "./suggest-host.ts";
 import { describeResource, explainAge, findingOn } from "./resource-set.ts";
 import type { ResourceSet } from "./resource-set.ts";
 
@@ -11,7 +12,8 @@ type Path = readonly (string | number)[];
 
 export function checkVirtualServices(set: ResourceSet): Finding[] {
   const services = set.all("VirtualService");
-  const findings = services.flatMap((service) => checkDestinations(service, set));
+  const rules = new DestinationRuleIndex(set.all("DestinationRule"));
+  const findings = services.flatMap((service) => checkDestinations(service, rules, set));
   if (set.isServiceListKnown)
     findings.push(...services.flatMap((service) => [...checkHosts(service, set), ...checkMatchPorts(service, set)]));
   return [...findings, ...findConflicts(services)];
@@ -20,7 +22,7 @@ export function checkVirtualServices(set: ResourceSet): Finding[] {
 function checkHosts(service: VirtualServiceResource, set: ResourceSet): Finding[] {
   return service.spec.hosts.flatMap((host, index) => {
     const resolved = resolveHost(host, service.metadata.namespace);
-    if (servicesCovered(resolved, set).length > 0) return [];
+    if (set.servicesCovered(resolved).length > 0) return [];
     const path = ["spec", "hosts", index];
     const hint = suggestHost(host, resolved, service.metadata.namespace, set);
     return [
@@ -37,7 +39,7 @@ function checkHosts(service: VirtualServiceResource, set: ResourceSet): Finding[
 
 function checkMatchPorts(service: VirtualServiceResource, set: ResourceSet): Finding[] {
   const covered = service.spec.hosts.flatMap((host) =>
-    servicesCovered(resolveHost(host, service.metadata.namespace), set),
+    set.servicesCovered(resolveHost(host, service.metadata.namespace)),
   );
   const ports = new Set(covered.flatMap((each) => each.ports));
   if (ports.size === 0) return [];
@@ -60,8 +62,7 @@ export function destinationsOf(route: HttpRoute): [Path, Destination][] {
   return found;
 }
 
-function checkDestinations(service: VirtualServiceResource, set: ResourceSet): Finding[] {
-  const rules = set.all("DestinationRule");
+function checkDestinations(service: VirtualServiceResource, rules: DestinationRuleIndex, set: ResourceSet): Finding[] {
   return (service.spec.http ?? []).flatMap((route, index) =>
     destinationsOf(route).flatMap(([path, destination]) =>
       checkDestination(service, destination, ["spec", "http", index, ...path], rules, set),
@@ -73,12 +74,12 @@ function checkDestination(
   service: VirtualServiceResource,
   destination: Destination,
   path: Path,
-  rules: readonly DestinationRuleResource[],
+  rules: DestinationRuleIndex,
   set: ResourceSet,
 ): Finding[] {
   const namespace = service.metadata.namespace;
   const resolved = resolveHost(destination.host, namespace);
-  const target = set.services.find((each) => each.host === resolved);
+  const target = set.service(resolved);
   const at = describePath(path);
   if (set.isServiceListKnown && target === undefined) {
     const hint = suggestHost(destination.host, resolved, namespace, set);
@@ -98,36 +99,46 @@ function checkDestination(
       ),
     );
   }
-  if (destination.subset === undefined || definesSubset(rules, resolved, destination.subset)) return findings;
-  const known = [
-    ...new Set(
-      rules
-        .filter((rule) => coversHost(rule, resolved))
-        .flatMap((rule) => (rule.spec.subsets ?? []).map((subset) => subset.name)),
-    ),
-  ];
-  const hint =
-    known.length === 0
-      ? `Write a DestinationRule for ${resolved} that defines the subset.`
-      : `Subsets of this host: ${known.join(", ")}.`;
-  findings.push(
-    findingOn(
-      service,
-      "HDL0104",
-      [...path, "subset"],
-      `${at}: no DestinationRule defines the subset ${destination.subset} of ${resolved}.`,
-      hint,
-    ),
-  );
+  if (destination.subset !== undefined) {
+    findings.push(...checkSubset(service, destination.subset, resolved, [...path, "subset"], rules, set));
+  }
   return findings;
 }
 
-export function coversHost(rule: DestinationRuleResource, host: string): boolean {
-  return hostCovers(resolveHost(rule.spec.host, rule.metadata.namespace), host);
-}
-
-function definesSubset(rules: readonly DestinationRuleResource[], host: string, subset: string): boolean {
-  return rules.some((rule) => coversHost(rule, host) && (rule.spec.subsets ?? []).some((each) => each.name === subset));
+/** Which rules are asked depends on where the caller lives (istio.md 4.5), so a subset may be known to some callers only. */
+function checkSubset(
+  service: VirtualServiceResource,
+  subset: string,
+  host: string,
+  path: Path,
+  rules: DestinationRuleIndex,
+  set: ResourceSet,
+): Finding[] {
+  // Without a LocalMesh only the resource itself says where callers may live.
+  const clients = set.isServiceListKnown ? set.clientNamespaces : [service.metadata.namespace];
+  const governing = clients.map((namespace) => ({ namespace, rules: governingRules(rules, host, namespace, set) }));
+  const without = governing.filter((client) => !client.rules.some((rule) => definesSubset(rule, subset)));
+  if (without.length === 0) return [];
+  const at = describePath(path.slice(0, -1));
+  if (without.length === governing.length) {
+    const known = new Set(
+      governing.flatMap((client) => client.rules.flatMap((rule) => (rule.spec.subsets ?? []).map((each) => each.name))),
+    );
+    const hint =
+      known.size === 0
+        ? `Write a DestinationRule for ${host} that defines the subset, in the namespace of the service or of its callers.`
+        : `Subsets of this host: ${[...known].join(", ")}.`;
+    return [
+      findingOn(service, "HDL0104", path, `${at}: no DestinationRule defines the subset ${subset} of ${host}.`, hint),
+    ];
+  }
+  return without.map((client) => {
+    const asked = client.rules.map((rule) => describeResource(rule)).join(", ");
+    const reason =
+      asked === "" ? "no DestinationRule holds for them" : `for them ${asked} holds, which does not define it`;
+    const message = `${at}: callers in the namespace ${client.namespace} do not know the subset ${subset} of ${host}: ${reason}.`;
+    return findingOn(service, "HDL0117", path, message);
+  });
 }
 
 /** istio.md 4.4: in the mesh there is no merging; for each host the first by age is used (4.9). */

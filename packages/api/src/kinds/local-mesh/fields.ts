@@ -40,7 +40,9 @@ const readiness = object<spec.LocalReadiness>({
 
 const workload = object<spec.LocalWorkload>({
   fields: {
-    name: field(formatted(dnsLabel), "Name of the workload; its replicas are numbered after it.", { required: true }),
+    name: field(formatted(dnsLabel), "Name of the workload, unique in the mesh; its replicas are numbered after it.", {
+      required: true,
+    }),
     service: field(formatted(dnsLabel), "Service that the workload provides.", { required: true }),
     namespace: field(formatted(dnsLabel), "Namespace of the workload and its service.", {
       default: localMeshDefaults.namespace,
@@ -87,7 +89,7 @@ export const localMeshFields = object<spec.LocalMeshSpec>({
       list(workload, {
         minItems: 1,
         maxItems: 200,
-        uniqueBy: (each: spec.LocalWorkload) => `${each.name} in ${each.namespace ?? localMeshDefaults.namespace}`,
+        uniqueBy: (each: spec.LocalWorkload) => each.name,
       }),
       "What runs in the mesh.",
       { required: true },

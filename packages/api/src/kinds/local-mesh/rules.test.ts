@@ -28,10 +28,10 @@ const cases: readonly [string, string, readonly string[], boolean][] = [
   ],
   ["two workloads of one name are refused", `workloads:\n- ${web}\n- ${web}`, ["HDL0023:3"], false],
   [
-    "one name in two namespaces is fine",
+    "one name in two namespaces is refused, since replicas are named after it",
     `workloads:\n- ${web}\n- { name: web, namespace: b, service: web, command: [a], port: 1 }`,
-    [],
-    true,
+    ["HDL0023:3"],
+    false,
   ],
   [
     "versions of a service share its port",

@@ -1,4 +1,3 @@
-import { hostCovers } from "../hosts.ts";
 import { nearestName } from "../schema/nearest-name.ts";
 import type { ResourceSet } from "./resource-set.ts";
 
@@ -32,9 +31,4 @@ export function suggestHost(
   if (nearest !== undefined) return `Did you mean ${nearest}?`;
   const known = set.services.map((service) => service.host);
   return known.length === 0 || known.length > 12 ? undefined : `Services of the mesh: ${known.join(", ")}.`;
-}
-
-/** The services that a resolved host or wildcard covers. */
-export function servicesCovered(pattern: string, set: ResourceSet) {
-  return set.services.filter((service) => hostCovers(pattern, service.host));
 }
