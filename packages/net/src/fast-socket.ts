@@ -1,0 +1,623 @@
+import type { Socket } from "node:net";
+import { connect } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { getSystemErrorName } from "node:util";
+import { canonicalHost } from "./ip-address.ts";
+import type { SocketAddress } from "./ip-address.ts";
+import type { OutputBuffer } from "./output-buffer.ts";
+import { growOutputBuffer, releaseOutputBuffer, takeOutputBuffer } from "./output-buffer.ts";
+import type { StreamHandle, WriteRequest } from "./runtime-edges.ts";
+import { handleOf, lastWriteError, readIntoSharedBuffer, runtimeEdges, sharedReadBuffer } from "./runtime-edges.ts";
+import type { SocketFailure } from "./socket-failure.ts";
+import { causeOf, connectFailure, establishedFailure } from "./socket-failure.ts";
+import type { ClientTlsContext, ServerTlsContext } from "./tls-context.ts";
+import { isTlsCause, tlsFailure } from "./tls-failure.ts";
+import type { TlsSession } from "./tls-session.ts";
+import { establishSession, wrapClient, wrapServer } from "./tls-session.ts";
+import { enterTurn, flushLater, leaveTurn } from "./turn.ts";
+
+/** Who owns a connection. `onClose` comes exactly once and last. */
+export interface SocketHandler {
+  /** The TCP connection that `FastSocket.connect` began is made, or the TLS upgrade is done and its peer verified. */
+  onReady(): void;
+  /**
+   * Bytes came. They are valid during the call only.
+   *
+   * @returns how many were consumed, counted from `start`; the rest is kept, reading pauses, and `resume()` offers it again
+   */
+  onBytes(bytes: Buffer, start: number, end: number): number;
+  /** The peer closed its sending half; everything before it has been consumed. */
+  onEnd(): void;
+  /** Output that `write` answered false to has left. */
+  onDrain(): void;
+  /** The connection is gone: undefined when both sides ended it in order or the owner destroyed it without a reason. */
+  onClose(failure: SocketFailure | undefined): void;
+}
+
+/** Output kept for a peer that reads slowly before `write` says stop; Envoy's per_connection_buffer_limit is the same kind of number. */
+const defaultHighWaterBytes = 65_536;
+
+type State = "connecting" | "idle" | "handshaking" | "open" | "closed";
+
+interface OwnedSocket extends Socket {
+  heddleSocket?: FastSocket;
+}
+
+/**
+ * A TCP connection, from accept or connect to close, that can be upgraded to TLS on the way. Reads go through one buffer shared by all sockets of
+ * the thread, writes are gathered and leave once per callback; where the runtime's private edges are missing, the public API does both.
+ */
+export class FastSocket {
+  handler: SocketHandler = idleHandler;
+  /** The established TLS session; undefined on plaintext. */
+  tls: TlsSession | undefined;
+  /** Canonical, kept after the connection is gone. `connect` fills `localAddress` when it is ready. */
+  remoteAddress: SocketAddress;
+  localAddress: SocketAddress;
+  /** Payload bytes delivered, and payload bytes handed to the kernel or to TLS. */
+  bytesRead = 0;
+  bytesWritten = 0;
+  highWaterBytes = defaultHighWaterBytes;
+  readonly isOutbound: boolean;
+
+  #socket: Socket;
+  #handle: StreamHandle | undefined;
+  #state: State;
+  #tlsContext: ServerTlsContext | ClientTlsContext | undefined;
+  #wallMs: () => number = Date.now;
+  #failure: SocketFailure | undefined;
+
+  #isPaused = false;
+  #isResumed = false;
+  #isOffering = false;
+  #held: Buffer | undefined;
+  #hasPeerEnded = false;
+  #isEndDelivered = false;
+
+  #output: OutputBuffer | undefined;
+  /** Full buffers that wait behind the one being written. */
+  #backlog: OutputBuffer[] = [];
+  #queuedBytes = 0;
+  #isWriting = false;
+  #isDirty = false;
+  #needsDrain = false;
+  #hasEnded = false;
+  #isShutDown = false;
+  /** The runtime's socket has closed in order while bytes or the end still wait for a paused owner. */
+  #isCloseDeferred = false;
+  #isClosed = false;
+
+  private constructor(socket: Socket, state: State, isOutbound: boolean, remote: SocketAddress, local: SocketAddress) {
+    this.#socket = socket;
+    this.#state = state;
+    this.isOutbound = isOutbound;
+    this.remoteAddress = remote;
+    this.localAddress = local;
+    this.#adopt(socket);
+  }
+
+  /** Around an accepted, half-open, paused socket. It does nothing until `start` or `upgrade`. */
+  static accepted(socket: Socket): FastSocket {
+    const fast = new FastSocket(socket, "idle", false, addressOf(socket, "remote"), addressOf(socket, "local"));
+    fast.#handle = runtimeEdges.directWrite ? handleOf(socket) : undefined;
+    return fast;
+  }
+
+  /** Connects to a numeric address; `handler.onReady` or `handler.onClose` tells how it went. */
+  static connect(
+    address: SocketAddress,
+    handler: SocketHandler,
+    options: { readonly keepAliveMs?: number } = {},
+  ): FastSocket {
+    const socket = connect({
+      host: address.host,
+      port: address.port,
+      noDelay: true,
+      allowHalfOpen: true,
+      ...(options.keepAliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
+      ...(runtimeEdges.sharedReadBuffer ? { onread: { buffer: sharedReadBuffer, callback: onSharedRead } } : {}),
+    });
+    const remote = { host: canonicalHost(address.host), port: address.port };
+    const fast = new FastSocket(socket, "connecting", true, remote, { host: "", port: 0 });
+    fast.handler = handler;
+    if (!runtimeEdges.sharedReadBuffer) socket.on("data", onData);
+    socket.on("connect", onConnect);
+    return fast;
+  }
+
+  /** Begins to read. */
+  start(handler: SocketHandler): void {
+    this.handler = handler;
+    if (this.#state === "open") {
+      this.resume();
+      return;
+    }
+    if (this.#state !== "idle") return;
+    this.#state = "open";
+    this.#beginReading();
+  }
+
+  /**
+   * Starts TLS on the connection, accepted or connected, with whatever bytes were read and not consumed. `handler.onReady` comes when the handshake
+   * is done and the peer passed `verifyPeer`, before any byte of its data is looked at; `handler.onClose` when either failed.
+   */
+  upgrade(context: ServerTlsContext | ClientTlsContext, wallMs: () => number, handler: SocketHandler): void {
+    this.handler = handler;
+    if (this.#state === "closed") return;
+    const raw = this.#socket;
+    this.#tlsContext = context;
+    this.#wallMs = wallMs;
+    this.#stopReading();
+    this.#disown(raw);
+    const received = this.#held;
+    this.#held = undefined;
+    this.#isPaused = false;
+    this.#state = "handshaking";
+
+    const tls = context.role === "server" ? wrapServer(raw, context) : wrapClient(raw, context);
+    this.#socket = tls;
+    this.#adopt(tls);
+    const handle = handleOf(tls);
+    this.#handle = runtimeEdges.directWrite ? handle : undefined;
+    tls.on(context.role === "server" ? "secure" : "secureConnect", onSecure);
+    if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(tls, onSharedRead);
+    else tls.on("data", onData);
+    if (received !== undefined) handle?.receive?.(received);
+    if (this.#hasPeerEnded) this.destroy(tlsFailure(context.role, "EOF"));
+  }
+
+  /** Copies the bytes into the output. @returns false when the owner should wait for `onDrain`; the bytes are taken in any case */
+  write(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#state === "closed" || this.#hasEnded) return true;
+    const length = end - start;
+    if (length === 0) return this.#queuedBytes <= this.highWaterBytes;
+    this.#queuedBytes += length;
+    let from = start;
+    while (from < end) {
+      let output = (this.#output ??= takeOutputBuffer(end - from));
+      if (output.bytes.length - output.used < end - from) output = this.#output = growOutputBuffer(output);
+      const room = output.bytes.length - output.used;
+      if (room === 0) {
+        this.#backlog.push(output);
+        this.#output = undefined;
+        if (!this.#isWriting) this.flush();
+        continue;
+      }
+      const take = Math.min(room, end - from);
+      output.bytes.set(bytes.subarray(from, from + take), output.used);
+      output.used += take;
+      from += take;
+    }
+    if (!this.#isDirty) {
+      this.#isDirty = true;
+      flushLater(this);
+    }
+    if (this.#queuedBytes <= this.highWaterBytes) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
+  /** Hands the gathered output to the kernel now. Happens by itself at the end of each callback. */
+  flush(): void {
+    this.#isDirty = false;
+    if (this.#state === "connecting" || this.#state === "handshaking") return;
+    while (!this.#isWriting && this.#state !== "closed") {
+      let next = this.#backlog.shift();
+      if (next === undefined) {
+        next = this.#output;
+        this.#output = undefined;
+      }
+      if (next === undefined) break;
+      this.#send(next);
+    }
+    if (this.#state === "closed" || this.#isWriting) return;
+    if (this.#hasEnded && !this.#isShutDown) {
+      this.#isShutDown = true;
+      this.#socket.end();
+    }
+    if (this.#needsDrain) {
+      this.#needsDrain = false;
+      this.handler.onDrain();
+    }
+  }
+
+  /** Closes the sending half once everything written has left. Later writes are dropped. */
+  end(): void {
+    if (this.#hasEnded || this.#state === "closed") return;
+    this.#hasEnded = true;
+    if (!this.#isDirty) {
+      this.#isDirty = true;
+      flushLater(this);
+    }
+  }
+
+  /** Stops `onBytes` at once; what still arrives is kept. The kernel's window then slows the peer down. */
+  pause(): void {
+    this.#isResumed = false;
+    if (this.#isPaused || this.#state !== "open") return;
+    this.#isPaused = true;
+    this.#stopReading();
+  }
+
+  /** Offers what was kept and reads on. Within `onBytes` it only notes that more is wanted. */
+  resume(): void {
+    this.#isResumed = true;
+    if (this.#isOffering || !this.#isPaused || this.#state !== "open") return;
+    enterTurn();
+    try {
+      this.#isPaused = false;
+      const held = this.#held;
+      if (held !== undefined) {
+        this.#held = undefined;
+        this.#offer(held, 0, held.length);
+      }
+      if (this.#isPaused || this.#state !== "open") return;
+      if (this.#hasPeerEnded) this.#deliverEnd();
+      else this.#startReading();
+      if (this.#isCloseDeferred) this.takeClose();
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  /** Puts bytes back in front of everything, and pauses: for an inspector that hands the connection on with `start` or `upgrade`. */
+  unread(bytes: Buffer): void {
+    if (this.#state !== "open") return;
+    if (bytes.length > 0) this.#held = this.#held === undefined ? bytes : Buffer.concat([bytes, this.#held]);
+    this.#isEndDelivered = false;
+    this.#isResumed = false;
+    this.#isPaused = true;
+    this.#stopReading();
+  }
+
+  /** Bytes written and not yet taken by the kernel. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Drops the connection and what is queued. @param failure told to `onClose` */
+  destroy(failure?: SocketFailure): void {
+    if (this.#state === "closed") return;
+    this.#failure ??= failure;
+    this.#close();
+    this.#socket.destroy();
+    if (this.#isCloseDeferred) process.nextTick(onDeferredClose, this);
+  }
+
+  /** Drops the connection with RST, so that the peer cannot take what it has for complete. */
+  reset(failure?: SocketFailure): void {
+    if (this.#state === "closed") return;
+    if (this.#isCloseDeferred) {
+      this.destroy(failure);
+      return;
+    }
+    this.#failure ??= failure;
+    this.#close();
+    const socket = this.#socket as TLSSocket & { _parent?: Socket };
+    if (this.#tlsContext === undefined) socket.resetAndDestroy();
+    else {
+      // A TLSSocket cannot reset; the TCP socket below it can, and takes the TLSSocket with it.
+      socket._parent?.resetAndDestroy();
+      socket.destroy();
+    }
+  }
+
+  // --- what the runtime's callbacks call ---
+
+  /** @internal */
+  takeBytes(bytes: Buffer, start: number, end: number): void {
+    this.bytesRead += end - start;
+    if (this.#state !== "open") {
+      // Data before the peer was verified cannot be: whatever brought it here, nobody reads it.
+      if (this.#state !== "closed")
+        this.destroy({ kind: "local", code: "internal_error", text: "data before the handshake's end", cause: "" });
+      return;
+    }
+    if (this.#isPaused) {
+      // TLS delivers what it has already decrypted although reading was stopped.
+      this.#hold(bytes, start, end);
+      return;
+    }
+    enterTurn();
+    try {
+      this.#offer(bytes, start, end);
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  /** @internal */
+  takeConnect(): void {
+    if (this.#state !== "connecting") return;
+    this.#state = "open";
+    this.localAddress = addressOf(this.#socket, "local");
+    this.#handle = runtimeEdges.directWrite ? handleOf(this.#socket) : undefined;
+    this.#becomeReady();
+  }
+
+  /** @internal */
+  takeSecure(): void {
+    if (this.#state !== "handshaking" || this.#tlsContext === undefined) return;
+    const outcome = establishSession(this.#socket as TLSSocket, this.#tlsContext, this.#wallMs());
+    if (!outcome.ok) {
+      this.destroy(outcome.failure);
+      return;
+    }
+    this.tls = outcome.session;
+    this.#state = "open";
+    this.#becomeReady();
+  }
+
+  /** @internal */
+  takeEnd(): void {
+    this.#hasPeerEnded = true;
+    if (this.#state === "handshaking" && this.#tlsContext !== undefined) {
+      this.destroy(tlsFailure(this.#tlsContext.role, "EOF"));
+      return;
+    }
+    if (this.#state !== "open" || this.#isPaused) return;
+    enterTurn();
+    try {
+      this.#deliverEnd();
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  /** @internal */
+  takeError(cause: string): void {
+    this.#failure ??= this.#failureOf(cause);
+    this.#close();
+    this.#socket.destroy();
+  }
+
+  /** @internal */
+  takeClose(): void {
+    if (this.#isClosed) return;
+    if (this.#state === "open" && this.#failure === undefined && this.#hasPeerEnded && !this.#isEndDelivered) {
+      this.#isCloseDeferred = true;
+      return;
+    }
+    this.#isClosed = true;
+    if (this.#state === "handshaking" && this.#tlsContext !== undefined) {
+      this.#failure ??= tlsFailure(this.#tlsContext.role, "EOF");
+    }
+    this.#close();
+    enterTurn();
+    try {
+      this.handler.onClose(this.#failure);
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  /** @internal */
+  takeWritten(buffer: OutputBuffer, status: number): void {
+    this.#isWriting = false;
+    const length = buffer.used;
+    releaseOutputBuffer(buffer);
+    if (this.#state === "closed") return;
+    this.#queuedBytes -= length;
+    if (status < 0) {
+      this.takeError(getSystemErrorName(status));
+      return;
+    }
+    enterTurn();
+    try {
+      this.flush();
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  #adopt(socket: Socket): void {
+    (socket as OwnedSocket).heddleSocket = this;
+    socket.on("error", onError);
+    socket.on("end", onEnd);
+    socket.on("close", onClose);
+  }
+
+  /** The TLSSocket on top reports from now on; the TCP socket below keeps an error handler, because an emitter without one throws. */
+  #disown(socket: Socket): void {
+    socket.off("end", onEnd);
+    socket.off("close", onClose);
+    socket.off("data", onData);
+  }
+
+  #becomeReady(): void {
+    enterTurn();
+    try {
+      this.handler.onReady();
+      if (this.#state === "open" && (this.#output !== undefined || this.#hasEnded)) this.flush();
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  #beginReading(): void {
+    if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(this.#socket, onSharedRead);
+    else this.#socket.on("data", onData);
+    this.#startReading();
+  }
+
+  #startReading(): void {
+    if (!runtimeEdges.sharedReadBuffer) {
+      this.#socket.resume();
+      return;
+    }
+    const handle = handleOf(this.#socket);
+    if (handle === undefined || handle.reading) return;
+    handle.reading = true;
+    const status = handle.readStart();
+    if (status < 0) this.takeError(getSystemErrorName(status));
+  }
+
+  #stopReading(): void {
+    if (!runtimeEdges.sharedReadBuffer) {
+      this.#socket.pause();
+      return;
+    }
+    const handle = handleOf(this.#socket);
+    if (handle === undefined || !handle.reading) return;
+    handle.reading = false;
+    handle.readStop();
+  }
+
+  #offer(bytes: Buffer, start: number, end: number): void {
+    let source = bytes;
+    let from = start;
+    let to = end;
+    let hasUnread = false;
+    this.#isOffering = true;
+    try {
+      for (;;) {
+        this.#isResumed = false;
+        const used = this.handler.onBytes(source, from, to);
+        from += used;
+        if (this.#state !== "open") return;
+        if (from < to) {
+          // The handler asked for more within the call (the next pipelined message): offer at once, unless it takes nothing.
+          if (this.#isResumed && used > 0) continue;
+          break;
+        }
+        // Everything was taken; what an inspector put back is for the handler that it started.
+        const unread = this.#isResumed ? this.#held : undefined;
+        if (unread === undefined) break;
+        this.#held = undefined;
+        this.#isPaused = false;
+        hasUnread = true;
+        source = unread;
+        from = 0;
+        to = unread.length;
+      }
+    } finally {
+      this.#isOffering = false;
+    }
+    if (from < to) {
+      this.#hold(source, from, to);
+      this.#isPaused = true;
+      this.#stopReading();
+    } else if (hasUnread && !this.#isPaused) {
+      this.#startReading();
+    }
+  }
+
+  #hold(bytes: Buffer, start: number, end: number): void {
+    const rest = Buffer.from(bytes.subarray(start, end));
+    this.#held = this.#held === undefined ? rest : Buffer.concat([this.#held, rest]);
+  }
+
+  #deliverEnd(): void {
+    if (this.#isEndDelivered) return;
+    this.#isEndDelivered = true;
+    this.handler.onEnd();
+  }
+
+  #send(buffer: OutputBuffer): void {
+    this.bytesWritten += buffer.used;
+    const view = buffer.bytes.subarray(0, buffer.used);
+    if (this.#handle === undefined) {
+      this.#isWriting = true;
+      // An error of this write arrives as the socket's own, too, with its name.
+      this.#socket.write(view, () => this.takeWritten(buffer, 0));
+      return;
+    }
+    const outcome = this.#handle.writeBuffer(null, view);
+    if (typeof outcome === "number") {
+      const length = buffer.used;
+      releaseOutputBuffer(buffer);
+      this.#queuedBytes -= length;
+      if (outcome < 0) this.takeError(getSystemErrorName(outcome));
+      return;
+    }
+    const status = lastWriteError();
+    if (status !== 0) {
+      releaseOutputBuffer(buffer);
+      this.takeError(getSystemErrorName(status));
+      return;
+    }
+    this.#isWriting = true;
+    outcome.buffer = buffer;
+    outcome.heddleOwner = this;
+    outcome.oncomplete = onWritten;
+    const early = outcome.writeStatus;
+    if (early !== null && early !== undefined) {
+      outcome.writeStatus = null;
+      outcome.oncomplete(early);
+    }
+  }
+
+  #failureOf(cause: string): SocketFailure {
+    if (this.#state === "connecting") return connectFailure(cause);
+    const role = this.#tlsContext?.role;
+    if (role !== undefined && (this.#state === "handshaking" || isTlsCause(cause))) return tlsFailure(role, cause);
+    return establishedFailure(cause, this.isOutbound);
+  }
+
+  /** No event but `onClose` follows. */
+  #close(): void {
+    this.#state = "closed";
+    this.#held = undefined;
+    if (this.#output !== undefined) releaseOutputBuffer(this.#output);
+    for (const buffer of this.#backlog) releaseOutputBuffer(buffer);
+    this.#output = undefined;
+    this.#backlog = [];
+    this.#queuedBytes = 0;
+  }
+}
+
+const idleHandler: SocketHandler = {
+  onReady() {},
+  onBytes: () => 0,
+  onEnd() {},
+  onDrain() {},
+  onClose() {},
+};
+
+function onSharedRead(this: Socket, length: number): boolean {
+  (this as OwnedSocket).heddleSocket?.takeBytes(sharedReadBuffer, 0, length);
+  return true;
+}
+
+function onData(this: Socket, chunk: Buffer): void {
+  (this as OwnedSocket).heddleSocket?.takeBytes(chunk, 0, chunk.length);
+}
+
+function onConnect(this: Socket): void {
+  (this as OwnedSocket).heddleSocket?.takeConnect();
+}
+
+function onSecure(this: Socket): void {
+  (this as OwnedSocket).heddleSocket?.takeSecure();
+}
+
+function onEnd(this: Socket): void {
+  (this as OwnedSocket).heddleSocket?.takeEnd();
+}
+
+function onError(this: Socket, error: unknown): void {
+  (this as OwnedSocket).heddleSocket?.takeError(causeOf(error));
+}
+
+function onClose(this: Socket): void {
+  (this as OwnedSocket).heddleSocket?.takeClose();
+}
+
+function onDeferredClose(socket: FastSocket): void {
+  socket.takeClose();
+}
+
+function onWritten(this: WriteRequest, status: number): void {
+  (this.heddleOwner as FastSocket).takeWritten(this.buffer as OutputBuffer, status);
+}
+
+/** Both ends are asked for when the connection is made: afterwards the kernel no longer knows. */
+function addressOf(socket: Socket, end: "remote" | "local"): SocketAddress {
+  const host = end === "remote" ? socket.remoteAddress : socket.localAddress;
+  const port = end === "remote" ? socket.remotePort : socket.localPort;
+  return { host: canonicalHost(host ?? ""), port: port ?? 0 };
+}

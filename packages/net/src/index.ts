@@ -1,0 +1,46 @@
+export type {
+  CertificateMaterial,
+  ClientTlsContext,
+  ClientTlsOptions,
+  ServerTlsContext,
+  ServerTlsOptions,
+} from "./tls-context.ts";
+export type { BuiltContext, TlsContextOptions } from "./tls-context.ts";
+export { buildClientContext, buildServerContext } from "./tls-context.ts";
+export type { Certificate } from "./certificate.ts";
+export { certificatePem, parseCertificate, parseCertificatesPem } from "./certificate.ts";
+export type { ClientHelloInspection } from "./client-hello.ts";
+export { inspectClientHello, maxClientHelloBytes } from "./client-hello.ts";
+export type { ConnectionInspection, InspectionHandler, Inspector } from "./connection-inspector.ts";
+export { inspectConnection } from "./connection-inspector.ts";
+export { duplicateDescriptor } from "./descriptor.ts";
+export type { SocketHandler } from "./fast-socket.ts";
+export { FastSocket } from "./fast-socket.ts";
+export type { HttpInspection } from "./http-preface.ts";
+export { inspectHttp } from "./http-preface.ts";
+export type { InheritedDescriptors } from "./inherited-descriptors.ts";
+export {
+  formatInheritedDescriptors,
+  listenDescriptorsVariable,
+  parseInheritedDescriptors,
+} from "./inherited-descriptors.ts";
+export type { SocketAddress } from "./ip-address.ts";
+export { canonicalHost, formatAddress, parseAddress } from "./ip-address.ts";
+export type { HeldPort, Listener, ListenerOptions } from "./listener.ts";
+export { holdPort, ListenError, openListener } from "./listener.ts";
+export { PeerIdentity } from "./peer-identity.ts";
+export type { PeerPolicy, PeerRefusal, PeerVerdict, SanMatcher } from "./peer-verification.ts";
+export { verifyPeer } from "./peer-verification.ts";
+export type { RevocationList } from "./revocation-list.ts";
+export { parseRevocationListsPem } from "./revocation-list.ts";
+export type { RuntimeEdge } from "./runtime-edges.ts";
+export { exactDnsName, exactUri } from "./san-matcher.ts";
+export type { EdgeReport } from "./self-test.ts";
+export { selfTestRuntime } from "./self-test.ts";
+export type { SocketFailure } from "./socket-failure.ts";
+export { causeOf } from "./socket-failure.ts";
+export type { SpiffeId } from "./spiffe-id.ts";
+export { formatSpiffeId, parseSpiffeId } from "./spiffe-id.ts";
+export type { TlsSession } from "./tls-session.ts";
+export { KnownIntermediates, TrustAnchors } from "./trust-anchors.ts";
+export { enterTurn, flushLater, leaveTurn } from "./turn.ts";

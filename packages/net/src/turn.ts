@@ -1,0 +1,45 @@
+// Writes made while the runtime is inside one of our callbacks are gathered and leave when the outermost callback returns: one system call for the
+// head, the chunks and the trailer of a message, and none of the latency that waiting for the end of the loop's turn would add.
+
+/** Something with output that waits for the end of the turn. */
+export interface Flushable {
+  flush(): void;
+}
+
+const dirty: Flushable[] = [];
+let depth = 0;
+let isScheduled = false;
+
+/** Begins a callback. Every call is paired with {@link leaveTurn}, in a `finally`. */
+export function enterTurn(): void {
+  depth += 1;
+}
+
+export function leaveTurn(): void {
+  depth -= 1;
+  if (depth === 0 && dirty.length > 0) flushDirty();
+}
+
+/** Has `target` flushed at the end of this callback, or on the next tick outside of one. The caller sees to it that it is listed once. */
+export function flushLater(target: Flushable): void {
+  dirty.push(target);
+  if (depth > 0 || isScheduled) return;
+  isScheduled = true;
+  process.nextTick(flushScheduled);
+}
+
+function flushScheduled(): void {
+  isScheduled = false;
+  flushDirty();
+}
+
+function flushDirty(): void {
+  // A flush may run handlers that write again: they append to the list that is being walked.
+  depth += 1;
+  try {
+    for (let i = 0; i < dirty.length; i += 1) dirty[i]?.flush();
+  } finally {
+    dirty.length = 0;
+    depth -= 1;
+  }
+}
