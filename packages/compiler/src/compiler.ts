@@ -1,21 +1,10 @@
-import { resolveHost } from "@heddle/api";
 import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secret } from "@heddle/xds/api";
-import { audienceFromKey, audienceOf } from "./audience.ts";
-import { contentHash } from "./content-hash.ts";
-import { compileInboundCluster, compileOutboundCluster } from "./destination/compile.ts";
-import { effectivePolicy } from "./destination/traffic-policy.ts";
-import { compileEndpoints } from "./endpoints/compile.ts";
+import { audienceOf } from "./audience.ts";
 import type { CompiledResource, MeshInputs, ProxyNode, WorkloadInstance } from "./inputs.ts";
-import { compileEdgeListener } from "./listeners/edge.ts";
-import { compileInboundListener } from "./listeners/inbound.ts";
-import { compileOutboundListener } from "./listeners/outbound.ts";
 import { hostOfServiceKey, MeshModel } from "./model/mesh-model.ts";
-import type { Service } from "./model/services.ts";
-import { edgeRouteTableName, outboundRouteTableName } from "./names.ts";
-import type { Message } from "./protobuf.ts";
+import { firstPort } from "./model/services.ts";
 import { type Query, QueryGraph } from "./query-graph.ts";
-import type { DestinationResolver } from "./routing/destination-cluster.ts";
-import { compileEdgeTable, compileServiceTable } from "./routing/compile.ts";
+import { ResourceQueries } from "./resource-queries.ts";
 
 /** Everything one proxy is told, in the order of names. The object stays the same while nothing in it changes. */
 export interface ProxyResources {
@@ -40,123 +29,20 @@ const retainedRevisions = 32;
 export class Compiler {
   readonly #graph = new QueryGraph();
   readonly #model = new MeshModel(this.#graph);
-  readonly #inboundListener: Query<[audience: string, id: string], CompiledResource<Listener>>;
-  readonly #outboundListener: Query<
-    [audience: string, id: string, host: string, localPort: string],
-    CompiledResource<Listener>
-  >;
-  readonly #edgeListener: Query<[audience: string, id: string], CompiledResource<Listener>>;
-  readonly #serviceTable: Query<
-    [audience: string, host: string, port: string, mask: string],
-    CompiledResource<RouteConfiguration>
-  >;
-  readonly #edgeTable: Query<
-    [audience: string, host: string, port: string, mask: string, edgePort: string],
-    CompiledResource<RouteConfiguration>
-  >;
-  readonly #outboundCluster: Query<
-    [audience: string, group: string, host: string, port: string, subset: string],
-    CompiledResource<Cluster>
-  >;
-  readonly #inboundCluster: Query<[id: string], CompiledResource<Cluster>>;
-  readonly #endpoints: Query<
-    [group: string, host: string, port: string, subset: string],
-    CompiledResource<ClusterLoadAssignment>
-  >;
+  readonly #resources = new ResourceQueries(this.#graph, this.#model);
   readonly #proxy: Query<[audience: string, id: string], ProxyResources>;
 
   constructor() {
-    const graph = this.#graph;
-    const model = this.#model;
-    this.#inboundListener = graph.query("inbound listener", isSameResource, (audience, id) => {
-      const { trustDomain } = model.settings;
-      const instance = this.#instance(id);
-      const message = compileInboundListener(
-        instance,
-        model.transportMode(id),
-        model.policies(id),
-        trustDomain,
-        audienceFromKey(audience),
-      );
-      return compiled(message.name, message);
-    });
-    this.#outboundListener = graph.query("outbound listener", isSameResource, (audience, id, host, localPort) => {
-      const { port, protocol } = firstPort(this.#service(host));
-      const { trustDomain } = model.settings;
-      const message = compileOutboundListener(
-        this.#instance(id),
-        { host, port, protocol },
-        Number(localPort),
-        trustDomain,
-        audienceFromKey(audience),
-      );
-      return compiled(message.name, message);
-    });
-    this.#edgeListener = graph.query("edge listener", isSameResource, (audience, id) => {
-      const instance = this.#instance(id);
-      const { trustDomain } = model.settings;
-      const message = compileEdgeListener(
-        instance,
-        instance.edgePort ?? 0,
-        model.policies(id),
-        trustDomain,
-        audienceFromKey(audience),
-      );
-      return compiled(message.name, message);
-    });
-    this.#serviceTable = graph.query("service routes", isSameResource, (audience, host, port, mask) => {
-      const { name, namespace } = this.#service(host);
-      const service = { host, name, namespace, port: Number(port) };
-      const tableName = outboundRouteTableName(host, Number(port));
-      const message = compileServiceTable(
-        tableName,
-        service,
-        model.routingRules(host, mask),
-        this.#resolver(host),
-        audienceFromKey(audience),
-      );
-      return compiled(tableName, message);
-    });
-    this.#edgeTable = graph.query("edge routes", isSameResource, (audience, host, port, mask, edgePort) => {
-      const { name, namespace } = this.#service(host);
-      const service = { host, name, namespace, port: Number(port) };
-      const tableName = edgeRouteTableName(Number(edgePort));
-      const message = compileEdgeTable(
-        tableName,
-        service,
-        model.routingRules(host, mask),
-        this.#resolver(host),
-        audienceFromKey(audience),
-      );
-      return compiled(tableName, message);
-    });
-    this.#outboundCluster = graph.query("cluster", isSameResource, (audience, group, host, port, subset) => {
-      const { name, namespace, identities, ports } = this.#service(host);
-      const protocol = ports.find((candidate) => candidate.port === Number(port))?.protocol ?? "tcp";
-      const destination = { host, name, namespace, port: Number(port), protocol, identities };
-      const policy = effectivePolicy(model.mergedRule(group), Number(port), subset);
-      const message = compileOutboundCluster(destination, subset, policy, audienceFromKey(audience));
-      return compiled(message.name, message);
-    });
-    this.#inboundCluster = graph.query("inbound cluster", isSameResource, (id) => {
-      const { service: name, namespace, servicePort: port, protocol, address, appPort } = this.#instance(id);
-      const host = hostOfServiceKey(`${name}.${namespace}`);
-      const message = compileInboundCluster({ host, name, namespace, port, protocol }, address, appPort);
-      return compiled(message.name, message);
-    });
-    this.#endpoints = graph.query("endpoints", isSameResource, (group, host, port, subset) => {
-      const labels = model.mergedRule(group)?.subsets.find((entry) => entry.subset.name === subset)?.subset.labels;
-      const message = compileEndpoints(host, Number(port), subset, labels, model.endpoints(host, Number(port)));
-      return compiled(message.clusterName, message);
-    });
-    this.#proxy = graph.query("proxy", isSameList, (audience, id) => this.#compileProxy(audience, id));
+    this.#proxy = this.#graph.query("proxy", isSameList, (audience, id) => this.#collect(audience, id));
   }
 
   /** Puts new inputs in place of the ones before. */
   update(inputs: MeshInputs): void {
     this.#graph.beginRevision();
     this.#model.update(inputs);
-    if (this.#graph.revision % retainedRevisions === 0) this.#graph.sweep(retainedRevisions);
+    if (this.#graph.revision % retainedRevisions !== 0) return;
+    this.#graph.sweep(retainedRevisions);
+    this.#resources.sweep();
   }
 
   /** What a proxy is told now; nothing at all when the mesh does not know its workload. */
@@ -170,54 +56,15 @@ export class Compiler {
     return this.#graph.computed();
   }
 
-  #compileProxy(audience: string, id: string): ProxyResources {
-    const instance = this.#instance(id);
-    const listeners: CompiledResource<Listener>[] = [];
-    const routes: CompiledResource<RouteConfiguration>[] = [];
-    const clusters: CompiledResource<Cluster>[] = [];
-    const hosts = new Set<string>();
-
-    const calls = Object.entries(instance.outboundPorts).map(([key, localPort]) => ({
-      host: hostOfServiceKey(key),
-      localPort,
-    }));
-    for (const { host, localPort } of calls) {
-      const service = this.#model.service(host);
-      if (service === undefined) continue;
-      listeners.push(this.#outboundListener.get(audience, id, host, String(localPort)));
-      const { port, protocol } = firstPort(service);
-      if (protocol === "http") {
-        routes.push(this.#serviceTable.get(audience, host, String(port), this.#model.sourceMask(host, instance)));
-      }
-      for (const reachable of this.#model.reachableHosts(host)) hosts.add(reachable);
-    }
-
+  #collect(audience: string, id: string): ProxyResources {
+    const instance = this.#model.instance(id);
+    if (instance === undefined) return nothing;
+    const { listeners, routes, hosts } =
+      instance.kind === "edge" ? this.#collectEdge(audience, instance) : this.#collectCalls(audience, instance);
+    const { clusters, endpoints } = this.#collectDestinations(audience, instance.namespace, hosts);
     if (instance.kind === "sidecar") {
-      listeners.push(this.#inboundListener.get(audience, id));
-      clusters.push(this.#inboundCluster.get(id));
-    } else {
-      const host = hostOfServiceKey(instance.edgeService ?? "");
-      const service = this.#model.service(host);
-      if (service !== undefined && instance.edgePort !== undefined) {
-        listeners.push(this.#edgeListener.get(audience, id));
-        const mask = this.#model.sourceMask(host, instance);
-        routes.push(
-          this.#edgeTable.get(audience, host, String(firstPort(service).port), mask, String(instance.edgePort)),
-        );
-        for (const reachable of this.#model.reachableHosts(host)) hosts.add(reachable);
-      }
-    }
-
-    const endpoints: CompiledResource<ClusterLoadAssignment>[] = [];
-    for (const host of hosts) {
-      const group = this.#model.ruleGroup(instance.namespace, host);
-      const subsets = ["", ...(this.#model.mergedRule(group)?.subsets ?? []).map(({ subset }) => subset.name)];
-      for (const { port } of this.#model.service(host)?.ports ?? []) {
-        for (const subset of subsets) {
-          clusters.push(this.#outboundCluster.get(audience, group, host, String(port), subset));
-          endpoints.push(this.#endpoints.get(group, host, String(port), subset));
-        }
-      }
+      listeners.push(this.#resources.inboundListener.get(audience, id));
+      clusters.push(this.#resources.inboundCluster.get(id));
     }
     return {
       listeners: byName(listeners),
@@ -228,40 +75,54 @@ export class Compiler {
     };
   }
 
-  /** Hosts in routes mean what they mean in the namespace of the VirtualService. */
-  #resolver(host: string): DestinationResolver {
-    const namespace = this.#model.routingRules(host, "")?.origin.namespace ?? "";
+  /** A listener for each service that the workload may call, and the services that its requests may end up at. */
+  #collectCalls(audience: string, instance: WorkloadInstance) {
+    const listeners: CompiledResource<Listener>[] = [];
+    const routes: CompiledResource<RouteConfiguration>[] = [];
+    const hosts = new Set<string>();
+    for (const [key, localPort] of Object.entries(instance.outboundPorts)) {
+      const host = hostOfServiceKey(key);
+      const service = this.#model.service(host);
+      if (service === undefined) continue;
+      listeners.push(this.#resources.outboundListener.get(audience, instance.id, host, String(localPort)));
+      if (firstPort(service).protocol === "http") {
+        routes.push(this.#resources.serviceTable.get(audience, host, this.#model.sourceMask(host, instance)));
+      }
+      for (const reachable of this.#model.reachableHosts(host)) hosts.add(reachable);
+    }
+    return { listeners, routes, hosts };
+  }
+
+  /** The one listener of the edge and where its requests may end up. */
+  #collectEdge(audience: string, instance: WorkloadInstance) {
+    const host = hostOfServiceKey(instance.edgeService ?? "");
+    if (this.#model.service(host) === undefined || instance.edgePort === undefined) {
+      return { listeners: [], routes: [], hosts: new Set<string>() };
+    }
+    const mask = this.#model.sourceMask(host, instance);
     return {
-      hostOf: (name) => resolveHost(name, namespace),
-      portsOf: (name) => this.#model.service(name)?.ports.map(({ port }) => port),
+      listeners: [this.#resources.edgeListener.get(audience, instance.id)],
+      routes: [this.#resources.edgeTable.get(audience, host, mask, String(instance.edgePort))],
+      hosts: new Set(this.#model.reachableHosts(host)),
     };
   }
 
-  #instance(id: string): WorkloadInstance {
-    const instance = this.#model.instance(id);
-    if (instance === undefined) throw new Error(`no workload instance ${id}`);
-    return instance;
+  /** Clusters of services and all their subsets, as clients of one namespace see them. */
+  #collectDestinations(audience: string, clientNamespace: string, hosts: ReadonlySet<string>) {
+    const clusters: CompiledResource<Cluster>[] = [];
+    const endpoints: CompiledResource<ClusterLoadAssignment>[] = [];
+    for (const host of hosts) {
+      const group = this.#model.ruleGroup(clientNamespace, host);
+      const subsets = ["", ...(this.#model.mergedRule(group)?.subsets ?? []).map(({ subset }) => subset.name)];
+      for (const { port } of this.#model.service(host)?.ports ?? []) {
+        for (const subset of subsets) {
+          clusters.push(this.#resources.outboundCluster.get(audience, group, host, String(port), subset));
+          endpoints.push(this.#resources.endpoints.get(group, host, String(port), subset));
+        }
+      }
+    }
+    return { clusters, endpoints };
   }
-
-  #service(host: string): Service {
-    const service = this.#model.service(host);
-    if (service === undefined) throw new Error(`no service ${host}`);
-    return service;
-  }
-}
-
-function firstPort({ ports, host }: Service) {
-  const [port] = ports;
-  if (port === undefined) throw new Error(`service ${host} has no port`);
-  return port;
-}
-
-function compiled<Resource extends Message>(name: string, message: Resource): CompiledResource<Resource> {
-  return { name, version: contentHash(message), message };
-}
-
-function isSameResource(a: CompiledResource, b: CompiledResource): boolean {
-  return a.version === b.version && a.name === b.name;
 }
 
 function isSameList(a: ProxyResources, b: ProxyResources): boolean {

@@ -31,6 +31,9 @@ export interface WorkloadInstance {
   readonly edgeService?: string;
 }
 
+/** An instance without what changes while it runs: whether it is ready, and whom it may call. */
+export type WorkloadProfile = Omit<WorkloadInstance, "ready" | "outboundPorts">;
+
 export interface MeshSettings {
   readonly trustDomain: string;
   readonly rootNamespace: string;

@@ -11,17 +11,20 @@ const textFormat = [
   "%ROUTE_NAME%\n",
 ].join(" ");
 
+// Like every extension without settings of its own, it is packed once and shared by all messages that hold it.
+const accessLog = [
+  extension("envoy.access_loggers.file", FileAccessLogSchema, {
+    path: "/dev/stdout",
+    accessLogFormat: {
+      case: "logFormat",
+      value: {
+        format: { case: "textFormatSource", value: { specifier: { case: "inlineString", value: textFormat } } },
+      },
+    },
+  }),
+];
+
 /** One line per request or connection to the proxy's standard output. */
 export function compileAccessLog() {
-  return [
-    extension("envoy.access_loggers.file", FileAccessLogSchema, {
-      path: "/dev/stdout",
-      accessLogFormat: {
-        case: "logFormat",
-        value: {
-          format: { case: "textFormatSource", value: { specifier: { case: "inlineString", value: textFormat } } },
-        },
-      },
-    }),
-  ];
+  return accessLog;
 }

@@ -143,6 +143,17 @@ test("4.3 PERMISSIVE on an opaque port ends TLS only for the mesh's protocols, a
   assert.equal(listener.continueOnListenerFiltersTimeout, true);
 });
 
+test("4.3 STRICT on an opaque port ends all TLS: whatever is not the mesh's fails there", () => {
+  const listener = new TestMesh("", opaque).inbound("reviews-v1-0");
+  assert.deepEqual(
+    listener.filterChains.map(({ filterChainMatch }) => [
+      filterChainMatch?.transportProtocol,
+      filterChainMatch?.applicationProtocols,
+    ]),
+    [["tls", []]],
+  );
+});
+
 test("4.3 DISABLE takes what comes as it is: no TLS chain and no look for TLS", () => {
   const listener = new TestMesh(peerAuthentication({ mode: "DISABLE" })).inbound("reviews-v1-0");
   assert.deepEqual(listener.listenerFilters, []);

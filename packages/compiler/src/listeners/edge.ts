@@ -8,7 +8,7 @@ import {
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import { compileHttpAuthorization, type WorkloadPolicies } from "../authorization/compile.ts";
-import type { WorkloadInstance } from "../inputs.ts";
+import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import { edgeRouteTableName, listenerName } from "../names.ts";
 import { create } from "../protobuf.ts";
@@ -22,7 +22,7 @@ import { httpTerminal, routesByName } from "./http-connection-manager.ts";
  * other.
  */
 export function compileEdgeListener(
-  instance: WorkloadInstance,
+  instance: WorkloadProfile,
   port: number,
   policies: WorkloadPolicies,
   trustDomain: string,

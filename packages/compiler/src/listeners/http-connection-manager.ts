@@ -12,6 +12,8 @@ import { duration, extension } from "../wire.ts";
 export type HttpConnectionManagerInit = Omit<MessageInitShape<typeof HttpConnectionManagerSchema>, "$typeName">;
 type HttpFilters = NonNullable<HttpConnectionManagerInit["httpFilters"]>;
 
+const router = extension("envoy.filters.http.router", RouterSchema, {});
+
 /** An idle client connection is closed after this long, as by Envoy's default. */
 const idleTimeoutMs = 3_600_000;
 
@@ -38,7 +40,7 @@ export function httpTerminal(statPrefix: string, filters: HttpFilters, settings:
     streamIdleTimeout: duration(0),
     accessLog: compileAccessLog(),
     ...settings,
-    httpFilters: [...filters, extension("envoy.filters.http.router", RouterSchema, {})],
+    httpFilters: [...filters, router],
   });
 }
 

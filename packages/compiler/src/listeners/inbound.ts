@@ -14,7 +14,7 @@ import {
   compileNetworkAuthorization,
   type WorkloadPolicies,
 } from "../authorization/compile.ts";
-import type { WorkloadInstance } from "../inputs.ts";
+import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import type { EffectiveMode } from "../mtls/effective-mode.ts";
 import { meshProtocols, serverTransportSocket } from "../mtls/tls-context.ts";
@@ -36,7 +36,7 @@ const detectionTimeoutMs = 15_000;
  * chain for plaintext, so that such a connection is closed; DISABLE does not look for TLS at all.
  */
 export function compileInboundListener(
-  instance: WorkloadInstance,
+  instance: WorkloadProfile,
   mode: EffectiveMode,
   policies: WorkloadPolicies,
   trustDomain: string,
@@ -66,7 +66,7 @@ export function compileInboundListener(
 }
 
 interface ChainContext {
-  readonly instance: WorkloadInstance;
+  readonly instance: WorkloadProfile;
   readonly policies: WorkloadPolicies;
   readonly trustDomain: string;
   readonly audience: Audience;

@@ -1,7 +1,7 @@
 import { type Listener, ListenerSchema, TcpProxySchema, TrafficDirection } from "@heddle/xds/api";
 import { compileAccessLog } from "../access-log/compile.ts";
 import type { Audience } from "../audience.ts";
-import type { WorkloadInstance } from "../inputs.ts";
+import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import { listenerName, outboundClusterName, outboundRouteTableName } from "../names.ts";
 import { create } from "../protobuf.ts";
@@ -14,7 +14,7 @@ const loopback = "127.0.0.1";
 
 /** Where one workload's application calls one service. */
 export function compileOutboundListener(
-  instance: WorkloadInstance,
+  instance: WorkloadProfile,
   service: { readonly host: string; readonly port: number; readonly protocol: string },
   localPort: number,
   trustDomain: string,

@@ -6,13 +6,13 @@ import {
   type Workload,
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
-import type { WorkloadInstance } from "../inputs.ts";
+import type { WorkloadProfile } from "../inputs.ts";
 import { extension } from "../wire.ts";
 
 type WorkloadMetadata = Omit<Workload, "$typeName" | "$unknown">;
 
 /** What metrics say about a workload. Canonical name and revision by the labels that Istio reads, in its order. */
-export function workloadMetadata(instance: WorkloadInstance, trustDomain: string): WorkloadMetadata {
+export function workloadMetadata(instance: WorkloadProfile, trustDomain: string): WorkloadMetadata {
   const { labels, namespace, serviceAccount, workload } = instance;
   const app = labels["app"] ?? "";
   const version = instance.version || (labels["version"] ?? "");
@@ -31,7 +31,7 @@ export function workloadMetadata(instance: WorkloadInstance, trustDomain: string
 }
 
 /** `istio.workload` of an endpoint's metadata: `name;namespace;canonical service;revision;cluster`. */
-export function workloadIdentity(instance: WorkloadInstance): string {
+export function workloadIdentity(instance: WorkloadProfile): string {
   const { workload, namespace, canonicalService, canonicalRevision, cluster } = workloadMetadata(instance, "");
   return [workload, namespace, canonicalService, canonicalRevision, cluster].join(";");
 }

@@ -3,7 +3,7 @@ import type { WorkloadPolicies } from "../authorization/compile.ts";
 import { selects } from "../authorization/select.ts";
 import { indexRules, type MergedRule, mergeRules, selectRuleGroup } from "../destination/lookup.ts";
 import type { ServiceEndpoint } from "../endpoints/compile.ts";
-import type { MeshInputs, MeshSettings, WorkloadInstance } from "../inputs.ts";
+import type { MeshInputs, MeshSettings, WorkloadInstance, WorkloadProfile } from "../inputs.ts";
 import { workloadIdentity } from "../metrics/compile.ts";
 import { type EffectiveMode, effectiveMode } from "../mtls/effective-mode.ts";
 import { originOf } from "../provenance.ts";
@@ -21,6 +21,7 @@ import { indexHosts, ownerOf } from "./virtual-hosts.ts";
  */
 export class MeshModel {
   readonly #tables: MeshTables;
+  readonly #profile: Query<[id: string], WorkloadProfile | undefined>;
   readonly #membership: Query<[id: string], Membership | undefined>;
   readonly #membersByHost: Query<[], Map<string, string[]>>;
   readonly #service: Query<[host: string], Service | undefined>;
@@ -40,9 +41,15 @@ export class MeshModel {
     const tables = new MeshTables(graph);
     this.#tables = tables;
 
-    this.#membership = graph.query("membership", isDeepEqual, (id) => {
+    this.#profile = graph.query("profile", isDeepEqual, (id) => {
       const instance = tables.instances.get(id);
-      return instance && membershipOf(instance);
+      if (instance === undefined) return undefined;
+      const { ready: _, outboundPorts: __, ...profile } = instance;
+      return profile;
+    });
+    this.#membership = graph.query("membership", isDeepEqual, (id) => {
+      const profile = this.#profile.get(id);
+      return profile && membershipOf(profile);
     });
     this.#membersByHost = graph.query("members by host", isDeepEqual, () => this.#computeMembersByHost());
     this.#service = graph.query("service", isDeepEqual, (host) => {
@@ -105,6 +112,11 @@ export class MeshModel {
     return this.#tables.instances.get(id);
   }
 
+  /** @throws when the mesh does not know the instance */
+  profile(id: string): WorkloadProfile {
+    return required(this.#profile.get(id), id);
+  }
+
   service(host: string): Service | undefined {
     return this.#service.get(host);
   }
@@ -122,7 +134,7 @@ export class MeshModel {
   }
 
   /** Which of the routing rules for a service ask about callers like this one, and which of those hold for it. */
-  sourceMask(host: string, caller: WorkloadInstance): string {
+  sourceMask(host: string, caller: WorkloadProfile): string {
     const rule = this.routingRules(host, "");
     return rule === undefined ? "" : sourceMask(rule.spec, caller);
   }
@@ -188,14 +200,14 @@ export class MeshModel {
   }
 
   #computeTransportMode(id: string): EffectiveMode {
-    const instance = required(this.#tables.instances.get(id), id);
+    const instance = this.profile(id);
     const table = this.#tables.peerAuthentications;
     const rules = table.keys().map((key) => required(table.get(key), key));
     return effectiveMode(rules, instance, instance.servicePort, this.settings.rootNamespace);
   }
 
   #computePolicies(id: string): WorkloadPolicies {
-    const instance = required(this.#tables.instances.get(id), id);
+    const instance = this.profile(id);
     const { rootNamespace } = this.settings;
     const table = this.#tables.authorizationPolicies;
     const policies = table

@@ -1,5 +1,5 @@
 import { serviceHost } from "@heddle/api";
-import type { WorkloadInstance } from "../inputs.ts";
+import type { WorkloadProfile } from "../inputs.ts";
 
 /** A service, made of the workloads that say they belong to it. */
 export interface Service {
@@ -20,11 +20,11 @@ export interface ServicePort {
 
 /** What of an instance makes its service: neither where it runs nor whether it is ready. */
 export type Membership = Pick<
-  WorkloadInstance,
+  WorkloadProfile,
   "service" | "namespace" | "serviceAccount" | "servicePort" | "protocol" | "kind"
 >;
 
-export function membershipOf(instance: WorkloadInstance): Membership {
+export function membershipOf(instance: WorkloadProfile): Membership {
   const { service, namespace, serviceAccount, servicePort, protocol, kind } = instance;
   return { service, namespace, serviceAccount, servicePort, protocol, kind };
 }
@@ -55,4 +55,11 @@ export function makeService(members: readonly Membership[], trustDomain: string)
 
 export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+}
+
+/** The port of a service that its callers' own listeners stand for: the lowest. */
+export function firstPort({ ports, host }: Service): ServicePort {
+  const [port] = ports;
+  if (port === undefined) throw new Error(`service ${host} has no port`);
+  return port;
 }

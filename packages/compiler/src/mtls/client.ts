@@ -13,6 +13,8 @@ interface TlsDestination {
   readonly identities: readonly string[];
 }
 
+const plaintextSocket = extension("envoy.transport_sockets.raw_buffer", RawBufferSchema, {});
+
 /** Value of `tlsMode` on endpoints that take mutual TLS. */
 export const mutualTlsMode = "istio";
 
@@ -27,7 +29,7 @@ export function compileClientTransport(
   audience: Audience,
 ) {
   // A tls block without a mode is DISABLE, as protobuf reads it.
-  if (tls !== undefined && tls.mode !== "ISTIO_MUTUAL") return { transportSocket: plaintextSocket() };
+  if (tls !== undefined && tls.mode !== "ISTIO_MUTUAL") return { transportSocket: plaintextSocket };
   const { host, port, protocol, identities } = destination;
   const accepted = tls?.subjectAltNames?.length ? tls.subjectAltNames : identities;
   const sni = tls?.sni || mutualTlsServerName(host, port, subset);
@@ -36,11 +38,7 @@ export function compileClientTransport(
   return {
     transportSocketMatches: [
       { name: "tlsMode-istio", match: { tlsMode: mutualTlsMode }, transportSocket: socket },
-      { name: "tlsMode-disabled", match: {}, transportSocket: plaintextSocket() },
+      { name: "tlsMode-disabled", match: {}, transportSocket: plaintextSocket },
     ],
   };
-}
-
-function plaintextSocket() {
-  return extension("envoy.transport_sockets.raw_buffer", RawBufferSchema, {});
 }

@@ -1,6 +1,11 @@
 import type { HttpRetry } from "@heddle/api";
 import { parseDuration } from "@heddle/core";
-import { IdempotentRequestSchema, PreviousHostsPredicateSchema, type RetryPolicySchema } from "@heddle/xds/api";
+import {
+  IdempotentRequestSchema,
+  packAny,
+  PreviousHostsPredicateSchema,
+  type RetryPolicySchema,
+} from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import type { MessageInitShape } from "../protobuf.ts";
 import { duration, extension } from "../wire.ts";
@@ -12,6 +17,12 @@ const defaultRetryOn = "connect-failure,refused-stream,unavailable,cancelled,ret
 const defaultAttempts = 2;
 /** Envoy's default for the first back-off; the longest is ten times as long. */
 const defaultBackOffMs = 25;
+
+const avoidPreviousHosts = extension("envoy.retry_host_predicates.previous_hosts", PreviousHostsPredicateSchema, {});
+const idempotentOnly = {
+  name: "heddle.idempotent_request",
+  typedConfig: packAny(IdempotentRequestSchema, {}),
+};
 
 /**
  * The retry policy of an outbound route; undefined: none.
@@ -33,13 +44,10 @@ export function compileRetryPolicy(retries: HttpRetry | undefined, audience: Aud
     numRetries: attempts,
     retriableStatusCodes: own?.statusCodes ?? [],
     ...(perTryTimeoutMs === undefined ? {} : { perTryTimeout: duration(perTryTimeoutMs) }),
-    retryHostPredicate:
-      retries?.retryIgnorePreviousHosts === false
-        ? []
-        : [extension("envoy.retry_host_predicates.previous_hosts", PreviousHostsPredicateSchema, {})],
+    retryHostPredicate: retries?.retryIgnorePreviousHosts === false ? [] : [avoidPreviousHosts],
     hostSelectionRetryMaxAttempts: 5n,
     retryBackOff: { baseInterval: duration(backOffMs), maxInterval: duration(10 * backOffMs) },
-    retryOptionsPredicates: isGuarded ? [typedExtension("heddle.idempotent_request", IdempotentRequestSchema)] : [],
+    retryOptionsPredicates: isGuarded ? [idempotentOnly] : [],
   };
 }
 
@@ -63,8 +71,4 @@ function splitRetryOn(retryOn: string): { conditions: string; statusCodes: numbe
   if (statusCodes.length > 0 && !conditions.includes("retriable-status-codes"))
     conditions.push("retriable-status-codes");
   return { conditions: conditions.join(","), statusCodes };
-}
-
-function typedExtension(name: string, schema: typeof IdempotentRequestSchema) {
-  return { name, typedConfig: extension(name, schema, {}).configType.value };
 }

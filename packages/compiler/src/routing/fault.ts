@@ -8,8 +8,10 @@ export const faultFilterName = "envoy.filters.http.fault";
 
 /** The filter of a listener, without a fault of its own: routes carry theirs. */
 export function compileFaultFilter() {
-  return extension(faultFilterName, HTTPFaultSchema, {});
+  return faultFilter;
 }
+
+const faultFilter = extension(faultFilterName, HTTPFaultSchema, {});
 
 /**
  * The fault filter's settings for one route. A part without `percentage` never happens, as in Istio.
