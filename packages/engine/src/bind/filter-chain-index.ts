@@ -40,16 +40,16 @@ export class FilterChainIndex<T> {
 
   #insert(match: FilterChainMatchConfig, chain: number): number | undefined {
     let conflict: number | undefined;
-    const addresses = entryOf(this.#ports, match.destinationPort ?? 0, newRanges);
-    for (const names of rangesOf(addresses, match.prefixRanges, newMap)) {
+    const addresses = entryOf(this.#ports, match.destinationPort ?? 0, (): Ranges<NameLevel> => ({ entries: [] }));
+    for (const names of rangesOf(addresses, match.prefixRanges, (): NameLevel => new Map())) {
       for (const name of orAny(match.serverNames.map((text) => text.toLowerCase()))) {
-        const transports = entryOf(names, name, newMap);
-        const protocols = entryOf(transports, match.transportProtocol, newMap);
+        const transports = entryOf(names, name, (): TransportLevel => new Map());
+        const protocols = entryOf(transports, match.transportProtocol, (): ProtocolLevel => new Map());
         for (const protocol of orAny(match.applicationProtocols)) {
-          const direct = entryOf(protocols, protocol, newRanges);
-          for (const types of rangesOf(direct, match.directSourcePrefixRanges, newMap)) {
-            const sources = entryOf(types, match.sourceType, newRanges);
-            for (const ports of rangesOf(sources, match.sourcePrefixRanges, newMap)) {
+          const direct = entryOf(protocols, protocol, (): Ranges<TypeLevel> => ({ entries: [] }));
+          for (const types of rangesOf(direct, match.directSourcePrefixRanges, (): TypeLevel => new Map())) {
+            const sources = entryOf(types, match.sourceType, (): Ranges<SourcePortLevel> => ({ entries: [] }));
+            for (const ports of rangesOf(sources, match.sourcePrefixRanges, (): SourcePortLevel => new Map())) {
               for (const port of match.sourcePorts.length === 0 ? [0] : match.sourcePorts) {
                 const present = ports.get(port);
                 if (present === undefined) ports.set(port, chain);
@@ -79,14 +79,6 @@ export class FilterChainIndex<T> {
     const chain = ports?.get(connection.remoteAddress.port) ?? ports?.get(0);
     return chain === undefined ? undefined : this.#chains[chain];
   }
-}
-
-function newMap<K, V>(): Map<K, V> {
-  return new Map();
-}
-
-function newRanges<N>(): Ranges<N> {
-  return { entries: [] };
 }
 
 function orAny(values: readonly string[]): readonly string[] {

@@ -88,8 +88,6 @@ export interface HttpConnectionManagerConfig {
   readonly maxStreamDurationMs: number;
   readonly drainTimeoutMs: number;
   readonly delayedCloseTimeoutMs: number;
-  /** Whether a malformed request ends only its stream (Envoy's `stream_error_on_invalid_http_message`). */
-  readonly streamErrorOnInvalidMessage: boolean;
   /** `proxy_100_continue`: pass 100-continue through instead of answering it here. */
   readonly proxy100Continue: boolean;
   readonly http1: {
@@ -100,5 +98,4 @@ export interface HttpConnectionManagerConfig {
   };
   readonly filters: readonly HttpFilterConfig[];
   readonly accessLogs: readonly AccessLogConfig[];
-  readonly flushAccessLogOnNewRequest: boolean;
 }

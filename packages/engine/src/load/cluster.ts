@@ -1,0 +1,261 @@
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+  type Cluster_TransportSocketMatch,
+  ClusterSchema,
+  type JsonObject,
+  type LeastRequest,
+  RoutingPriority,
+  type UpstreamHttpProtocolOptions,
+} from "@heddle/xds/api";
+import type { ClusterConfig, ClusterLimits, ServiceReference, TransportMatchConfig } from "../config/cluster.ts";
+import { acceptedFields } from "./accepted-fields.ts";
+import { loadProvenance } from "./core-types.ts";
+import { loadAssignment } from "./endpoints.ts";
+import { unsupportedFields } from "./field-walker.ts";
+import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
+import { loadUpstreamTls, requireAllTime } from "./tls.ts";
+
+const types: Readonly<Partial<Record<Cluster_DiscoveryType, ClusterConfig["type"]>>> = {
+  [Cluster_DiscoveryType.STATIC]: "static",
+  [Cluster_DiscoveryType.STRICT_DNS]: "strict_dns",
+  [Cluster_DiscoveryType.LOGICAL_DNS]: "logical_dns",
+  [Cluster_DiscoveryType.EDS]: "eds",
+};
+
+const families: Readonly<Record<Cluster_DnsLookupFamily, ClusterConfig["dns"]["family"]>> = {
+  [Cluster_DnsLookupFamily.AUTO]: "auto",
+  [Cluster_DnsLookupFamily.V4_ONLY]: "v4-only",
+  [Cluster_DnsLookupFamily.V6_ONLY]: "v6-only",
+  [Cluster_DnsLookupFamily.V4_PREFERRED]: "v4-preferred",
+  [Cluster_DnsLookupFamily.ALL]: "all",
+};
+
+/** Envoy's default, 1 MiB. */
+const defaultBufferBytes = 1024 * 1024;
+
+export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded<ClusterConfig> {
+  const loading = new Loading(options);
+  const at = new Path(options.path ?? "");
+  loading.problems.push(...unsupportedFields(ClusterSchema, message, acceptedFields, at));
+  const name = loading.required(message.name, at.field("name"));
+  const type = message.clusterDiscoveryType.case === "type" ? (types[message.clusterDiscoveryType.value] ?? "static") : "static";
+  const connectTimeoutMs = loading.duration(message.connectTimeout, at.field("connect_timeout"), 5000);
+  if (connectTimeoutMs === 0) loading.problem(at.field("connect_timeout"), "the timeout is zero", "give a duration above zero");
+  const http = loadHttpOptions(message, at.field("typed_extension_protocol_options"), loading);
+  return loading.finish({
+    name,
+    type,
+    ...loadDiscovery(message, name, type, at, loading),
+    ...loadBalancing(message, at, loading),
+    connectTimeoutMs,
+    perConnectionBufferBytes: message.perConnectionBufferLimitBytes ?? defaultBufferBytes,
+    limits: loadLimits(message, at.field("circuit_breakers").field("thresholds"), loading),
+    ...http,
+    tcpKeepalive: loadKeepalive(message),
+    transport: {
+      default: loadUpstreamTls(message.transportSocket, at.field("transport_socket"), name, loading),
+      matches: message.transportSocketMatches.map((match, index) =>
+        loadTransportMatch(match, name, at.field("transport_socket_matches").index(index), loading),
+      ),
+    },
+    dns: loadDns(message, at, loading),
+    services: loadServices(message.metadata?.filterMetadata["istio"]),
+    protocol: "http1",
+    provenance: loadProvenance(message.metadata),
+  });
+}
+
+function loadDiscovery(
+  message: Cluster,
+  name: string,
+  type: ClusterConfig["type"],
+  at: Path,
+  loading: Loading,
+): Pick<ClusterConfig, "edsServiceName" | "inlineEndpoints"> {
+  const { loadAssignment: assignment, edsClusterConfig: eds } = message;
+  if (type === "eds") {
+    const where = at.field("eds_cluster_config");
+    const source = eds?.edsConfig;
+    if (source?.configSourceSpecifier.case !== "ads") loading.problem(where.field("eds_config"), "endpoints come from ADS", "use `ads: {}`");
+    else requireAllTime(source, where.field("eds_config"), loading);
+    if (assignment !== undefined) loading.problem(at.field("load_assignment"), "the cluster's type is EDS", "remove one of them");
+    return { edsServiceName: eds === undefined || eds.serviceName === "" ? name : eds.serviceName, inlineEndpoints: undefined };
+  }
+  if (eds !== undefined) loading.problem(at.field("eds_cluster_config"), "the cluster's type is not EDS", "set `type: EDS` or remove it");
+  if (assignment === undefined) {
+    loading.problem(at.field("load_assignment"), "there are no endpoints", "give load_assignment, or `type: EDS`");
+    return { edsServiceName: name, inlineEndpoints: undefined };
+  }
+  const where = at.field("load_assignment");
+  const endpoints = loadAssignment(assignment, name, where, loading, type === "static" ? "ip-only" : "names");
+  if (type === "logical_dns" && endpoints.localities.reduce((sum, locality) => sum + locality.endpoints.length, 0) !== 1) {
+    loading.problem(where, "a LOGICAL_DNS cluster has exactly one endpoint", "use STRICT_DNS for several");
+  }
+  return { edsServiceName: name, inlineEndpoints: endpoints };
+}
+
+type Balancing = Pick<ClusterConfig, "lb" | "leastRequestChoices" | "leastRequestBias" | "healthyPanicThreshold">;
+
+const policies: Readonly<Partial<Record<Cluster_LbPolicy, ClusterConfig["lb"]>>> = {
+  [Cluster_LbPolicy.ROUND_ROBIN]: "round_robin",
+  [Cluster_LbPolicy.LEAST_REQUEST]: "least_request",
+  [Cluster_LbPolicy.RANDOM]: "random",
+};
+
+const typedPolicies: Readonly<Record<string, ClusterConfig["lb"]>> = {
+  "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin": "round_robin",
+  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": "least_request",
+  "envoy.extensions.load_balancing_policies.random.v3.Random": "random",
+};
+
+function loadBalancing(message: Cluster, at: Path, loading: Loading): Balancing {
+  const panic = at.field("common_lb_config").field("healthy_panic_threshold").field("value");
+  const healthyPanicThreshold = loading.range(message.commonLbConfig?.healthyPanicThreshold?.value ?? 50, panic, 0, 100);
+  const config = message.lbConfig.case === "leastRequestLbConfig" ? message.lbConfig.value : undefined;
+  checkLbConfig(message, at, loading);
+  let lb = policies[message.lbPolicy] ?? "round_robin";
+  let options: { choiceCount?: number | undefined; activeRequestBias?: { defaultValue: number } | undefined } | undefined = config;
+  let where = at.field("least_request_lb_config");
+  const typed = message.loadBalancingPolicy?.policies;
+  if (typed !== undefined) {
+    // Envoy takes the first policy that it knows; here all must be known, so it is the first.
+    where = at.field("load_balancing_policy").field("policies").index(0).field("typed_extension_config").field("typed_config");
+    const first = loading.unpack(typed[0]?.typedExtensionConfig?.typedConfig, where);
+    const kind = first === undefined ? undefined : typedPolicies[first.$typeName];
+    if (kind === undefined && first !== undefined) loading.misplaced(first, where, "a load balancing policy");
+    lb = kind ?? lb;
+    options = kind === "least_request" ? (first as LeastRequest) : undefined;
+  }
+  return {
+    lb,
+    leastRequestChoices: loading.range(options?.choiceCount ?? 2, where.field("choice_count"), 2, 1000),
+    leastRequestBias: loading.range(options?.activeRequestBias?.defaultValue ?? 1, where.field("active_request_bias"), 0, 1000),
+    healthyPanicThreshold,
+  };
+}
+
+/** A configuration for another policy than the cluster's own would do nothing. */
+function checkLbConfig(message: Cluster, at: Path, loading: Loading): void {
+  const { lbConfig, lbPolicy, loadBalancingPolicy } = message;
+  const fits =
+    lbConfig.case === undefined ||
+    (loadBalancingPolicy === undefined &&
+      ((lbConfig.case === "leastRequestLbConfig" && lbPolicy === Cluster_LbPolicy.LEAST_REQUEST) ||
+        (lbConfig.case === "roundRobinLbConfig" && lbPolicy === Cluster_LbPolicy.ROUND_ROBIN)));
+  if (fits) return;
+  const field = lbConfig.case === "leastRequestLbConfig" ? "least_request_lb_config" : "round_robin_lb_config";
+  loading.problem(at.field(field), "the cluster's load balancer is another one", "set lb_policy to match, or remove it");
+}
+
+/** Envoy's defaults: 1024 connections, pending requests and requests, 3 retries. */
+function loadLimits(message: Cluster, at: Path, loading: Loading): ClusterLimits {
+  const thresholds = message.circuitBreakers?.thresholds ?? [];
+  if (thresholds.length > 1) loading.problem(at, "there are several thresholds of one priority", "give one");
+  const own = thresholds.find(({ priority }) => priority === RoutingPriority.DEFAULT);
+  return {
+    maxConnections: own?.maxConnections ?? 1024,
+    maxPendingRequests: own?.maxPendingRequests ?? 1024,
+    maxRequests: own?.maxRequests ?? 1024,
+    maxRetries: own?.maxRetries ?? 3,
+  };
+}
+
+type HttpOptions = Pick<ClusterConfig, "maxRequestsPerConnection" | "idleTimeoutMs" | "maxConnectionDurationMs" | "enableTrailers">;
+
+const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOptions {
+  let options: UpstreamHttpProtocolOptions | undefined;
+  for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
+    const unpacked = loading.unpack(any, at.key(name));
+    if (unpacked?.$typeName === httpOptionsName && name === httpOptionsName) options = unpacked as UpstreamHttpProtocolOptions;
+    else if (unpacked !== undefined) loading.misplaced(unpacked, at.key(name), `${httpOptionsName} under its own name`);
+  }
+  const where = at.key(httpOptionsName);
+  const common = options?.commonHttpProtocolOptions;
+  const commonAt = where.field("common_http_protocol_options");
+  const protocol = options?.upstreamProtocolOptions;
+  const explicit = protocol?.case === "explicitHttpConfig" ? protocol.value.protocolConfig : undefined;
+  if (options !== undefined && explicit?.case !== "httpProtocolOptions") {
+    loading.problem(where.field("explicit_http_config"), "HTTP/1.1 must be said", "give explicit_http_config with http_protocol_options");
+  }
+  refuseDownstreamOnly(options, where, loading);
+  return {
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    idleTimeoutMs: loading.duration(common?.idleTimeout, commonAt.field("idle_timeout"), 3_600_000),
+    maxConnectionDurationMs: loading.duration(common?.maxConnectionDuration, commonAt.field("max_connection_duration"), 0),
+    enableTrailers: explicit?.case === "httpProtocolOptions" && explicit.value.enableTrailers,
+  };
+}
+
+/** Fields that the same messages have for listeners; on a cluster they would do nothing. */
+function refuseDownstreamOnly(options: UpstreamHttpProtocolOptions | undefined, at: Path, loading: Loading): void {
+  const common = options?.commonHttpProtocolOptions;
+  const commonAt = at.field("common_http_protocol_options");
+  const config = options?.upstreamProtocolOptions;
+  const http1 = config?.case === "explicitHttpConfig" ? config.value.protocolConfig.value : undefined;
+  const http1At = at.field("explicit_http_config").field("http_protocol_options");
+  const refuse = (isSet: boolean, where: Path): void => {
+    if (isSet) loading.problem(where, "it is not supported on a cluster", "remove it; nothing is ever ignored in silence");
+  };
+  refuse(common?.maxHeadersCount !== undefined, commonAt.field("max_headers_count"));
+  refuse(common?.maxStreamDuration !== undefined, commonAt.field("max_stream_duration"));
+  refuse((common?.headersWithUnderscoresAction ?? 0) !== 0, commonAt.field("headers_with_underscores_action"));
+  if (http1?.$typeName !== "envoy.config.core.v3.Http1ProtocolOptions") return;
+  refuse(http1.allowAbsoluteUrl !== undefined, http1At.field("allow_absolute_url"));
+  refuse(http1.acceptHttp10, http1At.field("accept_http_10"));
+  refuse(http1.defaultHostForHttp10 !== "", http1At.field("default_host_for_http_10"));
+}
+
+function loadKeepalive(message: Cluster): ClusterConfig["tcpKeepalive"] {
+  const keepalive = message.upstreamConnectionOptions?.tcpKeepalive;
+  if (keepalive === undefined) return undefined;
+  return {
+    probes: keepalive.keepaliveProbes,
+    timeSeconds: keepalive.keepaliveTime,
+    intervalSeconds: keepalive.keepaliveInterval,
+  };
+}
+
+function loadTransportMatch(match: Cluster_TransportSocketMatch, cluster: string, at: Path, loading: Loading): TransportMatchConfig {
+  const metadata: Record<string, string> = {};
+  for (const [key, value] of Object.entries(match.match ?? {})) {
+    if (typeof value !== "string") loading.problem(at.field("match").key(key), "the value is not a string", "write it as a string");
+    else metadata[key] = value;
+  }
+  return {
+    name: loading.required(match.name, at.field("name")),
+    metadata,
+    tls: loadUpstreamTls(match.transportSocket, at.field("transport_socket"), `${cluster}:${match.name}`, loading),
+  };
+}
+
+/** Envoy's defaults: every 5 s, and as often after a failure. */
+function loadDns(message: Cluster, at: Path, loading: Loading): ClusterConfig["dns"] {
+  const refreshMs = loading.duration(message.dnsRefreshRate, at.field("dns_refresh_rate"), 5000);
+  if (refreshMs === 0) loading.problem(at.field("dns_refresh_rate"), "the rate is zero", "give a duration above zero");
+  const failure = message.dnsFailureRefreshRate;
+  const where = at.field("dns_failure_refresh_rate");
+  const failureBaseMs = loading.duration(failure?.baseInterval, where.field("base_interval"), refreshMs);
+  const fallbackMax = failure === undefined ? refreshMs : failureBaseMs * 10;
+  const failureMaxMs = loading.duration(failure?.maxInterval, where.field("max_interval"), fallbackMax);
+  if (failureBaseMs === 0) loading.problem(where.field("base_interval"), "the interval is zero", "give a duration above zero");
+  if (failureMaxMs < failureBaseMs) loading.problem(where.field("max_interval"), "it is below the base interval", "raise it");
+  return { refreshMs, failureBaseMs, failureMaxMs, respectTtl: message.respectDnsTtl, family: families[message.dnsLookupFamily] ?? "auto" };
+}
+
+/** Istio's list of services behind a cluster; anything that is not of its shape is left out, since it only labels metrics. */
+function loadServices(istio: JsonObject | undefined): ServiceReference[] {
+  const services = istio?.["services"];
+  if (!Array.isArray(services)) return [];
+  const out: ServiceReference[] = [];
+  for (const service of services) {
+    if (typeof service !== "object" || service === null || Array.isArray(service)) continue;
+    const { host, name, namespace } = service;
+    if (typeof host === "string" && typeof name === "string" && typeof namespace === "string") out.push({ host, name, namespace });
+  }
+  return out;
+}

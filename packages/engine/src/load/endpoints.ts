@@ -1,0 +1,68 @@
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+  HealthStatus,
+  type LbEndpoint,
+  type LocalityLbEndpoints,
+} from "@heddle/xds/api";
+import type { EndpointConfig, EndpointsConfig, LocalityEndpointsConfig } from "../config/endpoints.ts";
+import { acceptedFields } from "./accepted-fields.ts";
+import { loadAddress, loadMetadata } from "./core-types.ts";
+import { unsupportedFields } from "./field-walker.ts";
+import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
+
+export function loadEndpoints(message: ClusterLoadAssignment, options: LoadOptions = {}): Loaded<EndpointsConfig> {
+  const loading = new Loading(options);
+  const at = new Path(options.path ?? "");
+  loading.problems.push(...unsupportedFields(ClusterLoadAssignmentSchema, message, acceptedFields, at));
+  loading.required(message.clusterName, at.field("cluster_name"));
+  return loading.finish(loadAssignment(message, message.clusterName, at, loading, "ip-only"));
+}
+
+/** Also for the assignment inside a cluster, where a DNS cluster has names. */
+export function loadAssignment(
+  assignment: ClusterLoadAssignment,
+  clusterName: string,
+  at: Path,
+  loading: Loading,
+  names: "names" | "ip-only",
+): EndpointsConfig {
+  const factor = at.field("policy").field("overprovisioning_factor");
+  return {
+    clusterName,
+    localities: assignment.endpoints.map((locality, index) => loadLocality(locality, at.field("endpoints").index(index), loading, names)),
+    overprovisioningFactor: loading.range(assignment.policy?.overprovisioningFactor ?? 140, factor, 1, 2 ** 32 - 1),
+  };
+}
+
+function loadLocality(locality: LocalityLbEndpoints, at: Path, loading: Loading, names: "names" | "ip-only"): LocalityEndpointsConfig {
+  const where = locality.locality;
+  return {
+    priority: loading.range(locality.priority, at.field("priority"), 0, 128),
+    locality: { region: where?.region ?? "", zone: where?.zone ?? "", subZone: where?.subZone ?? "" },
+    weight: locality.loadBalancingWeight ?? 0,
+    endpoints: locality.lbEndpoints.map((endpoint, index) => loadEndpoint(endpoint, at.field("lb_endpoints").index(index), loading, names)),
+  };
+}
+
+/** What Envoy takes for healthy: HEALTHY and UNKNOWN. */
+const health: Readonly<Record<HealthStatus, EndpointConfig["health"]>> = {
+  [HealthStatus.UNKNOWN]: "healthy",
+  [HealthStatus.HEALTHY]: "healthy",
+  [HealthStatus.UNHEALTHY]: "unhealthy",
+  [HealthStatus.DRAINING]: "draining",
+  [HealthStatus.TIMEOUT]: "unhealthy",
+  [HealthStatus.DEGRADED]: "degraded",
+};
+
+function loadEndpoint(endpoint: LbEndpoint, at: Path, loading: Loading, names: "names" | "ip-only"): EndpointConfig {
+  const identifier = endpoint.hostIdentifier;
+  const inner = identifier.case === "endpoint" ? identifier.value : undefined;
+  return {
+    address: loadAddress(inner?.address, at.field("endpoint").field("address"), loading, names),
+    hostname: inner?.hostname ?? "",
+    weight: loading.range(endpoint.loadBalancingWeight ?? 1, at.field("load_balancing_weight"), 1, 2 ** 32 - 1),
+    health: health[endpoint.healthStatus] ?? "healthy",
+    metadata: loadMetadata(endpoint.metadata),
+  };
+}

@@ -1,0 +1,213 @@
+import {
+  type Filter,
+  type FilterChain,
+  type FilterChainMatch,
+  FilterChainMatch_ConnectionSourceType,
+  type HttpConnectionManager,
+  type Listener,
+  type ListenerFilter,
+  ListenerSchema,
+  type NetworkRbac,
+  type TcpProxy,
+  TrafficDirection,
+} from "@heddle/xds/api";
+import { FilterChainIndex } from "../bind/filter-chain-index.ts";
+import type { SocketAddress } from "../config/address.ts";
+import type { FilterChainConfig, FilterChainMatchConfig, ListenerConfig, ListenerFilterKind, TcpProxyConfig } from "../config/listener.ts";
+import { acceptedFields } from "./accepted-fields.ts";
+import { loadAccessLogs } from "./access-log.ts";
+import { loadAddress, loadProvenance } from "./core-types.ts";
+import { unsupportedFields } from "./field-walker.ts";
+import { loadHttpConnectionManager } from "./http-connection-manager.ts";
+import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
+import { loadNetworkRbac } from "./rbac.ts";
+import { loadDownstreamTls } from "./tls.ts";
+
+const directions: Readonly<Record<TrafficDirection, ListenerConfig["direction"]>> = {
+  [TrafficDirection.UNSPECIFIED]: "unspecified",
+  [TrafficDirection.INBOUND]: "inbound",
+  [TrafficDirection.OUTBOUND]: "outbound",
+};
+
+/** Envoy's default, 1 MiB; hardening.md advises 32 KiB at the edge. */
+const defaultBufferBytes = 1024 * 1024;
+
+export function loadListener(message: Listener, options: LoadOptions = {}): Loaded<ListenerConfig> {
+  const loading = new Loading(options);
+  const at = new Path(options.path ?? "");
+  loading.problems.push(...unsupportedFields(ListenerSchema, message, acceptedFields, at));
+  const name = loading.required(message.name, at.field("name"));
+  const chains = message.filterChains.map((chain, index) => loadFilterChain(chain, `${name}#${index}`, at.field("filter_chains").index(index), loading));
+  const fallback = message.defaultFilterChain;
+  if (chains.length === 0 && fallback === undefined) loading.problem(at.field("filter_chains"), "the list is empty", "give a filter chain");
+  checkChains(chains, at.field("filter_chains"), loading);
+  return loading.finish({
+    name,
+    addresses: loadAddresses(message, at, loading),
+    direction: directions[message.trafficDirection] ?? "unspecified",
+    statPrefix: message.statPrefix,
+    bindToPort: message.bindToPort ?? true,
+    tcpBacklog: message.tcpBacklogSize,
+    perConnectionBufferBytes: message.perConnectionBufferLimitBytes ?? defaultBufferBytes,
+    listenerFilters: loadListenerFilters(message.listenerFilters, at.field("listener_filters"), loading),
+    listenerFiltersTimeoutMs: loading.duration(message.listenerFiltersTimeout, at.field("listener_filters_timeout"), 15_000),
+    continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
+    filterChains: chains,
+    defaultFilterChain: fallback === undefined ? undefined : loadFilterChain(fallback, `${name}#default`, at.field("default_filter_chain"), loading),
+    accessLogs: loadAccessLogs(message.accessLog, at.field("access_log"), loading),
+    provenance: loadProvenance(message.metadata),
+  });
+}
+
+function loadAddresses(message: Listener, at: Path, loading: Loading): SocketAddress[] {
+  const more = at.field("additional_addresses");
+  return [
+    loadAddress(message.address, at.field("address"), loading, "ip-only"),
+    ...message.additionalAddresses.map(({ address }, index) => loadAddress(address, more.index(index).field("address"), loading, "ip-only")),
+  ];
+}
+
+const listenerFilters: Readonly<Record<string, ListenerFilterKind>> = {
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": "tls_inspector",
+  "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": "http_inspector",
+  "envoy.extensions.filters.listener.original_dst.v3.OriginalDst": "original_dst",
+};
+
+function loadListenerFilters(filters: readonly ListenerFilter[], at: Path, loading: Loading): ListenerFilterKind[] {
+  const kinds: ListenerFilterKind[] = [];
+  filters.forEach((filter, index) => {
+    const where = at.index(index).field("typed_config");
+    const message = loading.unpack(filter.configType.case === "typedConfig" ? filter.configType.value : undefined, where);
+    const kind = message === undefined ? undefined : listenerFilters[message.$typeName];
+    if (kind !== undefined) kinds.push(kind);
+    else if (message !== undefined) loading.misplaced(message, where, "a listener filter");
+  });
+  return kinds;
+}
+
+function checkChains(chains: readonly FilterChainConfig[], at: Path, loading: Loading): void {
+  const names = new Set<string>();
+  chains.forEach(({ name }, index) => {
+    if (names.has(name)) loading.problem(at.index(index).field("name"), `"${name}" is used twice`, "names are unique in a listener");
+    names.add(name);
+  });
+  for (const [first, second] of new FilterChainIndex(chains.map((chain) => ({ match: chain.match, chain }))).conflicts) {
+    loading.problem(
+      at.index(second).field("filter_chain_match"),
+      `it takes the same connections as filter chain ${first}`,
+      "make the matches differ; which chain a connection gets must not be open",
+    );
+  }
+}
+
+function loadFilterChain(chain: FilterChain, fallbackName: string, at: Path, loading: Loading): FilterChainConfig {
+  const name = chain.name === "" ? fallbackName : chain.name;
+  const timeout = at.field("transport_socket_connect_timeout");
+  return {
+    name,
+    match: loadFilterChainMatch(chain.filterChainMatch, at.field("filter_chain_match"), loading),
+    tls: loadDownstreamTls(chain.transportSocket, at.field("transport_socket"), name, loading),
+    tlsHandshakeTimeoutMs: loading.duration(chain.transportSocketConnectTimeout, timeout, 0),
+    ...loadFilters(chain.filters, at.field("filters"), loading),
+    provenance: loadProvenance(chain.metadata),
+  };
+}
+
+const sourceTypes: Readonly<Record<FilterChainMatch_ConnectionSourceType, FilterChainMatchConfig["sourceType"]>> = {
+  [FilterChainMatch_ConnectionSourceType.ANY]: "any",
+  [FilterChainMatch_ConnectionSourceType.SAME_IP_OR_LOOPBACK]: "same-ip-or-loopback",
+  [FilterChainMatch_ConnectionSourceType.EXTERNAL]: "external",
+};
+
+function loadFilterChainMatch(match: FilterChainMatch | undefined, at: Path, loading: Loading): FilterChainMatchConfig {
+  const protocol = match?.transportProtocol ?? "";
+  if (protocol !== "" && protocol !== "tls" && protocol !== "raw_buffer") {
+    loading.problem(at.field("transport_protocol"), `"${protocol}" is not supported`, "use tls or raw_buffer");
+  }
+  const port = match?.destinationPort;
+  return {
+    destinationPort: port === undefined ? undefined : loading.range(port, at.field("destination_port"), 1, 65535),
+    prefixRanges: (match?.prefixRanges ?? []).map((range, i) => loading.cidr(range, at.field("prefix_ranges").index(i))),
+    serverNames: (match?.serverNames ?? []).map((server, i) => loadServerName(server, at.field("server_names").index(i), loading)),
+    transportProtocol: protocol === "tls" || protocol === "raw_buffer" ? protocol : "",
+    applicationProtocols: match?.applicationProtocols ?? [],
+    directSourcePrefixRanges: (match?.directSourcePrefixRanges ?? []).map((range, i) => loading.cidr(range, at.field("direct_source_prefix_ranges").index(i))),
+    sourceType: sourceTypes[match?.sourceType ?? 0] ?? "any",
+    sourcePrefixRanges: (match?.sourcePrefixRanges ?? []).map((range, i) => loading.cidr(range, at.field("source_prefix_ranges").index(i))),
+    sourcePorts: (match?.sourcePorts ?? []).map((source, i) => loading.range(source, at.field("source_ports").index(i), 1, 65535)),
+  };
+}
+
+function loadServerName(name: string, at: Path, loading: Loading): string {
+  const isWildcard = name.startsWith("*.") && !name.slice(1).includes("*") && name.length > 2;
+  if (!isWildcard && (name.includes("*") || name === "")) {
+    loading.problem(at, `"${name}" is not a server name`, "a wildcard covers whole labels: *.example.com");
+  }
+  return name.toLowerCase();
+}
+
+/** Network RBAC filters, then exactly one terminal filter. */
+function loadFilters(filters: readonly Filter[], at: Path, loading: Loading): Pick<FilterChainConfig, "networkRbac" | "terminal"> {
+  const networkRbac: FilterChainConfig["networkRbac"][number][] = [];
+  let terminal: FilterChainConfig["terminal"] | undefined;
+  filters.forEach((filter, index) => {
+    const where = at.index(index).field("typed_config");
+    const message = loading.unpack(filter.configType.case === "typedConfig" ? filter.configType.value : undefined, where);
+    const isLast = index === filters.length - 1;
+    switch (message?.$typeName) {
+      case undefined:
+        return;
+      case "envoy.extensions.filters.network.rbac.v3.RBAC":
+        if (isLast) loading.problem(at.index(index), "the last filter is not a terminal one", "end with a connection manager or TCP proxy");
+        networkRbac.push(loadNetworkRbac(message as NetworkRbac, filter.name, where, loading));
+        return;
+      case "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
+        terminal = { kind: "http", http: loadHttpConnectionManager(message as HttpConnectionManager, where, loading) };
+        break;
+      case "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy":
+        terminal = { kind: "tcp", tcp: loadTcpProxy(message as TcpProxy, where, loading) };
+        break;
+      default:
+        if (message !== undefined) loading.misplaced(message, where, "a network filter");
+        return;
+    }
+    if (!isLast) loading.problem(at.index(index), "a terminal filter is followed by others", "put it last");
+  });
+  if (filters.length === 0) loading.problem(at, "the list is empty", "give an HTTP connection manager or a TCP proxy");
+  return { networkRbac, terminal: terminal ?? { kind: "tcp", tcp: noTcpProxy } };
+}
+
+const hour = 3_600_000;
+
+/** Only ever part of a configuration that is refused. */
+const noTcpProxy: TcpProxyConfig = {
+  statPrefix: "",
+  clusters: [],
+  idleTimeoutMs: hour,
+  maxConnectAttempts: 1,
+  maxDownstreamConnectionDurationMs: 0,
+  accessLogs: [],
+};
+
+function loadTcpProxy(tcp: TcpProxy, at: Path, loading: Loading): TcpProxyConfig {
+  return {
+    statPrefix: loading.required(tcp.statPrefix, at.field("stat_prefix")),
+    clusters: loadTcpClusters(tcp, at, loading),
+    idleTimeoutMs: loading.duration(tcp.idleTimeout, at.field("idle_timeout"), hour),
+    maxConnectAttempts: loading.range(tcp.maxConnectAttempts ?? 1, at.field("max_connect_attempts"), 1, 1000),
+    maxDownstreamConnectionDurationMs: loading.duration(tcp.maxDownstreamConnectionDuration, at.field("max_downstream_connection_duration"), 0),
+    accessLogs: loadAccessLogs(tcp.accessLog, at.field("access_log"), loading),
+  };
+}
+
+function loadTcpClusters(tcp: TcpProxy, at: Path, loading: Loading): TcpProxyConfig["clusters"] {
+  const specifier = tcp.clusterSpecifier;
+  if (specifier.case === "cluster") return [{ name: loading.required(specifier.value, at.field("cluster")), weight: 1 }];
+  const where = at.field("weighted_clusters").field("clusters");
+  const clusters = specifier.case === "weightedClusters" ? specifier.value.clusters : [];
+  if (clusters.length === 0) loading.problem(specifier.case === undefined ? at : where, "there is no cluster", "give cluster or weighted_clusters");
+  return clusters.map(({ name, weight }, index) => ({
+    name: loading.required(name, where.index(index).field("name")),
+    weight: loading.range(weight, where.index(index).field("weight"), 1, 2 ** 32 - 1),
+  }));
+}
