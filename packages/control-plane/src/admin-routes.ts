@@ -1,7 +1,9 @@
-import type { AdsServer, ProxyStatus } from "@heddle/xds/server";
 import type { Clock } from "@heddle/core";
 import { parseSpiffeId } from "@heddle/net";
+import { formatPrometheus, prometheusContentType } from "@heddle/telemetry";
+import type { AdsServer, ProxyStatus } from "@heddle/xds/server";
 import type {
+  HealthResponse,
   JoinTokenCreateResponse,
   ProxiesResponse,
   ProxyRow,
@@ -11,10 +13,12 @@ import type {
 } from "./admin-api/index.ts";
 import type { CertificateAuthority } from "./authority/certificate-authority.ts";
 import type { JoinTokens } from "./authority/join-tokens.ts";
+import { TooManyTokens } from "./authority/join-tokens.ts";
+import type { ControlPlaneMetrics } from "./control-plane-metrics.ts";
 import type { MeshConfiguration } from "./push/mesh-configuration.ts";
 import { workloadIdentity } from "./push/node-authorization.ts";
 import type { AdminRoute } from "./server/admin-server.ts";
-import { AdminProblem, healthRoute } from "./server/admin-server.ts";
+import { AdminProblem } from "./server/admin-server.ts";
 import type { Peer } from "./server/peer.ts";
 
 export interface AdminRoutesOptions {
@@ -22,6 +26,7 @@ export interface AdminRoutesOptions {
   readonly ads: AdsServer<Peer>;
   readonly tokens: JoinTokens;
   readonly authority: CertificateAuthority;
+  readonly metrics: ControlPlaneMetrics;
   readonly clock: Clock;
 }
 
@@ -31,9 +36,14 @@ const maxTokenUses = 1000;
 
 /** Every call of the admin API, version 1. */
 export function adminRoutes(options: AdminRoutesOptions): AdminRoute[] {
-  const { configuration, ads, tokens, authority, clock } = options;
+  const { configuration, ads, tokens, authority, metrics, clock } = options;
   return [
-    healthRoute,
+    {
+      method: "GET",
+      path: "/api/v1/health",
+      isOpen: true,
+      handle: () => ({ status: 200, body: { status: "ok" } satisfies HealthResponse }),
+    },
     {
       method: "GET",
       path: "/api/v1/ready",
@@ -44,34 +54,75 @@ export function adminRoutes(options: AdminRoutesOptions): AdminRoute[] {
         return { status: body.ready ? 200 : 503, body };
       },
     },
-    { method: "GET", path: "/api/v1/proxies", handle: () => ({ status: 200, body: proxies(configuration, ads.status(), authority.trustDomain) }) },
+    {
+      method: "GET",
+      path: "/api/v1/proxies",
+      handle: () => ({ status: 200, body: proxies(configuration, ads.status(), authority.trustDomain) }),
+    },
     { method: "GET", path: "/api/v1/resources", handle: () => ({ status: 200, body: resources(configuration) }) },
     { method: "GET", path: "/api/v1/findings", handle: () => ({ status: 200, body: configuration.findings }) },
     {
       method: "GET",
       path: "/api/v1/trust-bundle",
-      handle: () => ({ status: 200, body: { trustDomain: authority.trustDomain, pem: authority.rootPem } satisfies TrustBundleResponse }),
+      handle: () => ({
+        status: 200,
+        body: { trustDomain: authority.trustDomain, pem: authority.rootPem } satisfies TrustBundleResponse,
+      }),
     },
     {
       method: "POST",
       path: "/api/v1/join-tokens",
       handle: async (body) => ({ status: 201, body: await createToken(body, tokens, authority.trustDomain, clock) }),
     },
+    {
+      method: "GET",
+      path: "/metrics",
+      // As istiod's 15014: scrapers bring no token, and nothing in it is secret.
+      isOpen: true,
+      handle: () => ({
+        status: 200,
+        contentType: prometheusContentType,
+        text: formatPrometheus(metrics.read(ads.status().length)),
+      }),
+    },
   ];
 }
 
-async function createToken(body: unknown, tokens: JoinTokens, trustDomain: string, clock: Clock): Promise<JoinTokenCreateResponse> {
-  const { identity, uses = 1, lifeMs = defaultTokenLifeMs } = (body ?? {}) as { identity?: unknown; uses?: unknown; lifeMs?: unknown };
+async function createToken(
+  body: unknown,
+  tokens: JoinTokens,
+  trustDomain: string,
+  clock: Clock,
+): Promise<JoinTokenCreateResponse> {
+  const {
+    identity,
+    uses = 1,
+    lifeMs = defaultTokenLifeMs,
+  } = (body ?? {}) as { identity?: unknown; uses?: unknown; lifeMs?: unknown };
   const id = typeof identity === "string" ? parseSpiffeId(identity) : undefined;
   if (typeof identity !== "string" || id?.trustDomain !== trustDomain || id.serviceAccount === "") {
-    throw new AdminProblem(400, `identity must be spiffe://${trustDomain}/ns/<namespace>/sa/<service account>`, "name the workload that joins");
+    throw new AdminProblem(
+      400,
+      `identity must be spiffe://${trustDomain}/ns/<namespace>/sa/<service account>`,
+      "name the workload that joins",
+    );
   }
-  if (!isWhole(uses) || uses < 1 || uses > maxTokenUses) throw new AdminProblem(400, `uses must be a whole number from 1 to ${maxTokenUses}`, "leave it out for 1");
+  if (!isWhole(uses) || uses < 1 || uses > maxTokenUses)
+    throw new AdminProblem(400, `uses must be a whole number from 1 to ${maxTokenUses}`, "leave it out for 1");
   if (!isWhole(lifeMs) || lifeMs < 1000 || lifeMs > maxTokenLifeMs) {
-    throw new AdminProblem(400, `lifeMs must be a whole number from 1000 to ${maxTokenLifeMs}`, "leave it out for ten minutes");
+    throw new AdminProblem(
+      400,
+      `lifeMs must be a whole number from 1000 to ${maxTokenLifeMs}`,
+      "leave it out for ten minutes",
+    );
   }
-  const token = await tokens.create({ identity, uses, lifeMs });
-  return { token, identity, expiresAtMs: clock.wallMs() + lifeMs };
+  const expiresAtMs = clock.wallMs() + lifeMs;
+  try {
+    return { token: await tokens.create({ identity, uses, lifeMs }), identity, expiresAtMs };
+  } catch (error) {
+    if (!(error instanceof TooManyTokens)) throw error;
+    throw new AdminProblem(409, error.message, "wait until some expire, or give one token more uses");
+  }
 }
 
 function isWhole(value: unknown): value is number {
@@ -94,7 +145,11 @@ function resources(configuration: MeshConfiguration): ResourcesResponse {
 }
 
 /** Every registered instance, connected or not. Of a proxy with two streams (it is handing over) the newer one counts. */
-function proxies(configuration: MeshConfiguration, streams: readonly ProxyStatus[], trustDomain: string): ProxiesResponse {
+function proxies(
+  configuration: MeshConfiguration,
+  streams: readonly ProxyStatus[],
+  trustDomain: string,
+): ProxiesResponse {
   const newest = new Map<string, ProxyStatus>();
   for (const stream of streams) {
     const known = newest.get(stream.proxyId);
@@ -109,7 +164,8 @@ function proxies(configuration: MeshConfiguration, streams: readonly ProxyStatus
 }
 
 function proxyRow(id: string, identity: string, isReady: boolean, stream: ProxyStatus | undefined): ProxyRow {
-  if (stream === undefined) return { id, identity, isReady, isConnected: false, isSynced: false, connectedAtMs: 0, types: [] };
+  if (stream === undefined)
+    return { id, identity, isReady, isConnected: false, isSynced: false, connectedAtMs: 0, types: [] };
   return {
     id,
     identity,

@@ -1,46 +1,41 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { stat } from "node:fs/promises";
+import { isIP } from "node:net";
 import { join } from "node:path";
-import type { ContextValues } from "@connectrpc/connect";
 import { parseFile } from "@heddle/api";
-import type { Dialect, ProxyNode } from "@heddle/compiler";
 import type { Clock, Logger } from "@heddle/core";
 import { Lifecycle } from "@heddle/core";
-import { prepareStateDirectory, replaceFile } from "@heddle/state";
-import type { Node } from "@heddle/xds/api";
+import type { SocketAddress } from "@heddle/net";
+import { prepareStateDirectory } from "@heddle/state";
 import { IstioCertificateService } from "@heddle/xds/api/istio-ca";
-import { AdsServer } from "@heddle/xds/server";
 import { adminRoutes } from "./admin-routes.ts";
 import { CertificateAuthority } from "./authority/certificate-authority.ts";
-import { callerIdentity, certificateService } from "./authority/certificate-service.ts";
+import type { ServerCredentials } from "./authority/certificate-authority.ts";
+import { certificateService, maxCertificateRequestBytes } from "./authority/certificate-service.ts";
 import { JoinTokens } from "./authority/join-tokens.ts";
+import { ControlPlaneMetrics } from "./control-plane-metrics.ts";
+import { readPort, writePort } from "./port-file.ts";
 import { AcceptedStore } from "./push/accepted-store.ts";
 import { MeshConfiguration, settingsOf } from "./push/mesh-configuration.ts";
-import { authorizeNode } from "./push/node-authorization.ts";
-import { proxySnapshot, trustBundleSecret } from "./push/proxy-snapshot.ts";
-import { removeRunFile, writeRunFile } from "./run-file.ts";
+import { trustBundleSecret } from "./push/proxy-snapshot.ts";
+import { Publisher } from "./push/publisher.ts";
+import { isAnswering, readRunFile, removeRunFile, writeRunFile } from "./run-file.ts";
 import { startAdminServer } from "./server/admin-server.ts";
-import type { Peer } from "./server/peer.ts";
-import { peerOf } from "./server/peer.ts";
+import { PeerVerifier } from "./server/peer.ts";
+import type { SecureServer, SecureServerOptions } from "./server/secure-server.ts";
 import { startSecureServer } from "./server/secure-server.ts";
-import type { SecureServer } from "./server/secure-server.ts";
-import { FolderSource, scanFolder } from "./sources/folder-source.ts";
+import { scanFolder } from "./sources/folder-scan.ts";
+import { FolderSource } from "./sources/folder-source.ts";
 import { InstancesSource } from "./sources/instances-source.ts";
-
-export interface Address {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-}
 
 export interface ControlPlaneOptions {
   /** Folder with the resources. */
   readonly folder: string;
   /** Folder for authority, accepted resources, tokens and the run file; usually `<folder>/.heddle`. */
   readonly stateDir: string;
-  readonly xdsAddress: Address;
-  readonly adminAddress: Address;
+  /** Port 0: the one of the run before when it is free, else any. */
+  readonly xdsAddress: SocketAddress;
+  readonly adminAddress: SocketAddress;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -55,18 +50,20 @@ export interface RunningControlPlane {
 
 /** Quiet time after a change before it is taken, in milliseconds (design, issue 1). */
 const debounceMs = 10;
-const instancesName = "instances.json";
+const stopDeadlineMs = 2000;
+/** How often the age of the own certificate is looked at; a timer of hours would stand still while the machine sleeps. */
+const renewalCheckMs = 60_000;
 
 /**
  * Starts the control plane of one folder. Resolves when resources and instances have been read once and both doors are
- * open. Rejects, with everything closed again, when the state or a port cannot be used; the message says what to do.
+ * open. Rejects, with everything closed again, when the folder, the state or a port cannot be used; the message says what to do.
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
   const lifecycle = new Lifecycle();
   try {
     return await new ControlPlane(options, lifecycle).start();
   } catch (error) {
-    await lifecycle.drain(AbortSignal.timeout(1000));
+    await lifecycle.drain(AbortSignal.timeout(stopDeadlineMs));
     throw error;
   }
 }
@@ -74,7 +71,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #lifecycle: Lifecycle;
-  readonly #nodes = new Map<string, ProxyNode>();
+  readonly #metrics = new ControlPlaneMetrics();
 
   constructor(options: ControlPlaneOptions, lifecycle: Lifecycle) {
     this.#options = options;
@@ -83,52 +80,30 @@ class ControlPlane {
 
   async start(): Promise<RunningControlPlane> {
     const { folder, stateDir, clock, logger } = this.#options;
+    await requireFolder(folder);
+    await requireAlone(stateDir);
     prepareStateDirectory(stateDir);
-    const store = new AcceptedStore(join(stateDir, "accepted"), clock);
-    const { resources: restored, problem } = await store.read();
-    if (problem !== undefined) logger.warn(problem);
-    const files = (await scanFolder(folder)).files.map(({ path, text }) => parseFile(text, path));
-    const { trustDomain, rootNamespace } = settingsOf(files, restored);
-
+    const { configuration, trustDomain, rootNamespace, onChange } = await this.#openConfiguration();
     const authority = await CertificateAuthority.open(join(stateDir, "ca"), trustDomain, clock);
-    const { tokens, problem: tokenProblem } = await JoinTokens.open(join(stateDir, "tokens"), clock);
-    if (tokenProblem !== undefined) logger.warn(tokenProblem);
+    const { tokens, problem } = await JoinTokens.open(join(stateDir, "tokens"), clock);
+    if (problem !== undefined) logger.warn(problem);
 
     const secrets = [trustBundleSecret(authority.rootPem)];
-    const configuration: MeshConfiguration = new MeshConfiguration({ store, restored, logger, onChange: () => push() });
-    const ads = new AdsServer<Peer>({
-      clock,
-      logger,
-      identifier: `heddle-control-plane ${trustDomain}`,
-      authorize: (peer, node) => authorizeNode(peer, node, configuration.instances, trustDomain),
-      onNode: (proxyId, node) => {
-        this.#nodes.set(proxyId, proxyNode(proxyId, node));
-        pushTo(proxyId);
-      },
-      onGone: (proxyId) => this.#nodes.delete(proxyId),
-    });
-    const pushTo = (proxyId: string): void => {
-      const node = this.#nodes.get(proxyId);
-      if (node === undefined || configuration.waitingFor.length > 0) return;
-      ads.setSnapshot(proxyId, proxySnapshot(String(configuration.version), configuration.resourcesFor(node), secrets));
-    };
-    const push = (): void => {
-      for (const proxyId of this.#nodes.keys()) pushTo(proxyId);
-    };
+    const publisher = new Publisher({ configuration, secrets, trustDomain, clock, logger });
+    onChange(() => publisher.publish());
+    await this.#watchSources(configuration);
 
-    await this.#watchFolder(configuration);
-    await this.#watchInstances(configuration);
     const identity = `spiffe://${trustDomain}/ns/${rootNamespace}/sa/heddle-control-plane`;
-    const server = await this.#openSecureDoor(authority, tokens, ads, identity);
+    const server = await this.#openSecureDoor(authority, tokens, publisher, identity);
     const token = randomBytes(32).toString("base64url");
     const admin = await startAdminServer({
       ...this.#options.adminAddress,
       token,
       logger,
-      routes: adminRoutes({ configuration, ads, tokens, authority, clock }),
+      routes: adminRoutes({ configuration, ads: publisher.ads, tokens, authority, metrics: this.#metrics, clock }),
     });
     this.#lifecycle.register("admin API", admin);
-    this.#lifecycle.register("run file", { close: () => removeRunFile(stateDir) });
+    this.#lifecycle.register("run file", { close: () => removeRunFile(stateDir, process.pid) });
     await writeRunFile(stateDir, {
       formatVersion: 1,
       pid: process.pid,
@@ -138,109 +113,167 @@ class ControlPlane {
       token,
     });
     logger.info("control plane ready", { xds: server.address, admin: admin.address, trustDomain });
-    return {
-      xdsAddress: server.address,
-      adminAddress: admin.address,
-      stop: async () => {
-        await this.#lifecycle.drain(AbortSignal.timeout(2000));
-      },
-    };
+    return { xdsAddress: server.address, adminAddress: admin.address, stop: () => this.#stop() };
   }
 
-  async #openSecureDoor(authority: CertificateAuthority, tokens: JoinTokens, ads: AdsServer<Peer>, identity: string): Promise<SecureServer> {
-    const { clock, logger, stateDir } = this.#options;
-    const { host } = this.#options.xdsAddress;
-    const certificates = certificateService({ authority, tokens, logger });
-    const issue = () => authority.issueServer(identity, ["localhost"], [host]);
-    const credentials = await issue();
-    const server = await startSecureServer({
-      host,
-      port: await this.#preferredPort(),
-      credentials,
-      rootPem: authority.rootPem,
-      routes: (router) => {
-        ads.routes(router);
-        router.service(IstioCertificateService, certificates);
-      },
-      identify: (request, values: ContextValues) => {
-        const result = peerOf(request, authority.rootPem, authority.trustDomain, clock);
-        if (result.kind === "refused") logger.warn("a client certificate was refused", { reason: result.reason });
-        if (result.kind !== "verified") return;
-        values.set(ads.peerKey, result.peer);
-        values.set(callerIdentity, result.peer.identity);
-      },
+  async #stop(): Promise<void> {
+    const { late, failures } = await this.#lifecycle.drain(AbortSignal.timeout(stopDeadlineMs));
+    for (const name of late) this.#options.logger.warn("closed before it had drained", { name });
+    for (const { name, error } of failures) {
+      this.#options.logger.error("could not be closed", {
+        name,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  /** What was in force before this start, and the settings that hold for all of it. */
+  async #openConfiguration(): Promise<{
+    configuration: MeshConfiguration;
+    trustDomain: string;
+    rootNamespace: string;
+    onChange: (listener: () => void) => void;
+  }> {
+    const { folder, stateDir, clock, logger } = this.#options;
+    const store = new AcceptedStore(join(stateDir, "accepted"), clock);
+    const { resources: restored, problem } = await store.read();
+    if (problem !== undefined) logger.warn(problem);
+    this.#lifecycle.register("accepted resources", { close: () => store.flush() });
+    const files = (await scanFolder(folder)).files.map(({ path, text }) => parseFile(text, path));
+    const settings = settingsOf(files, restored);
+    let listener = (): void => {};
+    const configuration = new MeshConfiguration({
+      store,
+      restored,
+      settings,
       logger,
+      onChange: () => listener(),
+      onJudged: this.#metrics.countValidation,
     });
+    const onChange = (wanted: () => void): void => {
+      listener = wanted;
+    };
+    return { configuration, ...settings, onChange };
+  }
+
+  async #watchSources(configuration: MeshConfiguration): Promise<void> {
+    const { folder, stateDir, clock, logger } = this.#options;
+    const files = new FolderSource({
+      folder,
+      debounceMs,
+      clock,
+      logger,
+      onSnapshot: (snapshot, unreadable) => configuration.setFiles(snapshot.files, unreadable),
+    });
+    this.#lifecycle.register("folder source", files);
+    await files.start();
+    const instances = new InstancesSource({
+      path: join(stateDir, "instances.json"),
+      debounceMs,
+      clock,
+      logger,
+      onInstances: (list) => configuration.setInstances(list),
+    });
+    this.#lifecycle.register("instances", instances);
+    await instances.start();
+  }
+
+  async #openSecureDoor(
+    authority: CertificateAuthority,
+    tokens: JoinTokens,
+    publisher: Publisher,
+    identity: string,
+  ): Promise<SecureServer> {
+    const { clock, logger, stateDir, xdsAddress } = this.#options;
+    const { host } = xdsAddress;
+    const { ads } = publisher;
+    const verifier = new PeerVerifier(authority.rootPem, authority.trustDomain, clock);
+    const certificates = certificateService({ authority, tokens, peerKey: ads.peerKey, logger });
+    const issue = (): Promise<ServerCredentials> =>
+      isIP(host) === 0
+        ? authority.issueServer(identity, [...new Set(["localhost", host])], [])
+        : authority.issueServer(identity, ["localhost"], [host]);
+    const credentials = await issue();
+    const server = await listenWherePossible(
+      {
+        ...xdsAddress,
+        credentials,
+        rootPem: authority.rootPem,
+        routes: (router) => {
+          ads.routes(router);
+          router.service(IstioCertificateService, certificates, { readMaxBytes: maxCertificateRequestBytes });
+        },
+        interceptors: [this.#metrics.interceptor],
+        identify: (request, values) => values.set(ads.peerKey, verifier.peerOf(request)),
+        logger,
+      },
+      xdsAddress.port === 0 ? await readPort(stateDir, clock) : 0,
+    );
     this.#lifecycle.register("xDS server", {
       drain: () => ads.drain(),
       close: () => server.close(),
     });
-    await replaceFile(join(stateDir, "ports.json"), `${JSON.stringify({ xds: Number(server.address.split(":").at(-1)) })}\n`);
-    // Half of the life, as for every other certificate.
-    const halfLifeMs = (credentials.certificate.notAfterMs - clock.wallMs()) / 2;
-    const timer = setInterval(() => {
-      issue().then(
-        (renewed) => server.renew(renewed),
-        (error: unknown) => logger.error("the control plane's own certificate could not be renewed", { error: String(error) }),
-      );
-    }, halfLifeMs);
-    timer.unref();
-    this.#lifecycle.register("certificate renewal", { close: () => clearInterval(timer) });
+    this.#lifecycle.register("certificate expiry", publisher);
+    await writePort(stateDir, server.port);
+    this.#keepRenewed(server, credentials, issue);
     return server;
   }
 
-  /** After a restart the same port as before, so that proxies find the control plane where they look for it. */
-  async #preferredPort(): Promise<number> {
-    const { port } = this.#options.xdsAddress;
-    if (port !== 0) return port;
-    try {
-      const { xds } = JSON.parse(await readFile(join(this.#options.stateDir, "ports.json"), "utf8")) as { xds?: unknown };
-      if (typeof xds === "number" && (await isPortFree(this.#options.xdsAddress.host, xds))) return xds;
-    } catch {
-      // The first start, or a file that says nothing useful: any port will do.
-    }
-    return 0;
-  }
-
-  async #watchFolder(configuration: MeshConfiguration): Promise<void> {
-    const { folder, logger } = this.#options;
-    const source = new FolderSource({
-      folder,
-      debounceMs,
-      logger,
-      onSnapshot: (snapshot, unreadable) => configuration.setFiles(snapshot, unreadable),
-    });
-    this.#lifecycle.register("folder source", source);
-    await source.start();
-  }
-
-  /** The registry changes when replicas come, go, or change their readiness. */
-  async #watchInstances(configuration: MeshConfiguration): Promise<void> {
-    const { stateDir, clock, logger } = this.#options;
-    const source = new InstancesSource({
-      path: join(stateDir, instancesName),
-      debounceMs,
-      clock,
-      logger,
-      onInstances: (instances) => configuration.setInstances(instances),
-    });
-    this.#lifecycle.register("instances", source);
-    await source.start();
+  /** The own certificate is renewed at half of its life, as every other; what fails is tried again at the next look. */
+  #keepRenewed(server: SecureServer, first: ServerCredentials, issue: () => Promise<ServerCredentials>): void {
+    const { clock, logger } = this.#options;
+    let { certificate } = first;
+    const timer = setInterval(() => {
+      const now = clock.wallMs();
+      if (now < (certificate.notBeforeMs + certificate.notAfterMs) / 2) return;
+      issue().then(
+        (renewed) => {
+          server.renew(renewed);
+          certificate = renewed.certificate;
+          logger.info("own certificate renewed", { notAfter: new Date(certificate.notAfterMs).toISOString() });
+        },
+        (error: unknown) => {
+          logger.error("the own certificate could not be renewed", { error: String(error) });
+        },
+      );
+    }, renewalCheckMs);
+    timer.unref();
+    this.#lifecycle.register("certificate renewal", { close: () => clearInterval(timer) });
   }
 }
 
-function proxyNode(proxyId: string, node: Node): ProxyNode {
-  const dialect: Dialect = node.userAgentName === "heddle" ? "heddle" : "envoy";
-  const capabilities = node.metadata?.["HEDDLE_CAPABILITIES"];
-  return Array.isArray(capabilities)
-    ? { instanceId: proxyId, dialect, capabilities: capabilities.filter((entry) => typeof entry === "string") }
-    : { instanceId: proxyId, dialect };
+/** Opens the door at the port of the run before, where proxies look for it, unless somebody else has taken that. */
+async function listenWherePossible(options: SecureServerOptions, lastPort: number): Promise<SecureServer> {
+  if (lastPort === 0) return startSecureServer(options);
+  try {
+    return await startSecureServer({ ...options, port: lastPort });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    options.logger.warn(
+      "the port of the run before is taken: proxies that look for it there must be told the new one",
+      {
+        port: lastPort,
+      },
+    );
+    return startSecureServer(options);
+  }
 }
 
-function isPortFree(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, host, () => server.close(() => resolve(true)));
+async function requireFolder(folder: string): Promise<void> {
+  const entry = await stat(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" && error.code !== "ENOTDIR") throw error;
+    return undefined;
   });
+  if (entry === undefined) throw new Error(`there is no folder ${folder}: make it and put resource files into it`);
+  if (!entry.isDirectory())
+    throw new Error(`${folder} is not a folder: name the folder that the resource files are in`);
+}
+
+/** Two control planes over one state folder would write over each other's tokens, and at first sight make two roots. */
+async function requireAlone(stateDir: string): Promise<void> {
+  const found = await readRunFile(stateDir);
+  if (found.kind !== "found" || !(await isAnswering(found.run))) return;
+  throw new Error(
+    `another control plane (process ${found.run.pid}) runs with the state folder ${stateDir}: end it first, or use another --state-dir`,
+  );
 }

@@ -1,79 +1,112 @@
 /** The control plane as a process: `heddle control-plane`, and the child of `heddle up`. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { Address } from "./control-plane.ts";
+import type { LogLevel } from "@heddle/core";
+import { errorCodes, parseLogLevel } from "@heddle/core";
+import type { SocketAddress } from "@heddle/net";
+import type { RunningControlPlane } from "./control-plane.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { JsonLogger } from "./json-logger.ts";
 import { stateFolderName } from "./run-file.ts";
 import { systemClock } from "./system-clock.ts";
-import { parseLogLevel } from "@heddle/core";
 
 const usage = `usage: control-plane --folder DIR [--state-dir DIR] [--xds-address HOST:PORT] [--admin-address HOST:PORT] [--log-level LEVEL]`;
 
 const exitFailed = 1;
 const exitUsage = 2;
 
+class UsageError extends Error {}
+
+interface Options {
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly xdsAddress: SocketAddress;
+  readonly adminAddress: SocketAddress;
+  readonly level: LogLevel;
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      folder: { type: "string" },
+      "state-dir": { type: "string" },
+      "xds-address": { type: "string", default: "127.0.0.1:0" },
+      "admin-address": { type: "string", default: "127.0.0.1:0" },
+      "log-level": { type: "string", default: "info" },
+    },
+  });
+  if (values.folder === undefined) throw new UsageError("--folder is missing");
+  const folder = resolve(values.folder);
+  const level = parseLogLevel(values["log-level"]);
+  if (level === undefined) throw new UsageError("--log-level takes debug, info, warn, error or off");
+  return {
+    folder,
+    stateDir: resolve(values["state-dir"] ?? resolve(folder, stateFolderName)),
+    xdsAddress: readAddress(values["xds-address"], "xds-address"),
+    adminAddress: readAddress(values["admin-address"], "admin-address"),
+    level,
+  };
+}
+
+/** A host may be a name here, `localhost` above all; which address it has is asked when the port is opened. */
+function readAddress(text: string, option: string): SocketAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65_535) throw new UsageError(`--${option} takes host:port, not "${text}"`);
+  return { host, port };
+}
+
 function fail(message: string, code: number): never {
   process.stderr.write(`${message}\n`);
   process.exit(code);
 }
 
-function readAddress(text: string, option: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined || Number(match?.[3]) > 65_535) fail(`--${option} takes host:port, not "${text}"\n${usage}`, exitUsage);
-  return { host, port: Number(match?.[3]) };
-}
-
-function readOptions(): { folder: string; stateDir: string; xds: Address; admin: Address; level: ReturnType<typeof parseLogLevel> } {
+async function main(): Promise<void> {
+  let options: Options;
   try {
-    const { values } = parseArgs({
-      options: {
-        folder: { type: "string" },
-        "state-dir": { type: "string" },
-        "xds-address": { type: "string", default: "127.0.0.1:0" },
-        "admin-address": { type: "string", default: "127.0.0.1:0" },
-        "log-level": { type: "string", default: "info" },
-      },
-    });
-    if (values.folder === undefined) return fail(`--folder is missing\n${usage}`, exitUsage);
-    const folder = resolve(values.folder);
-    return {
-      folder,
-      stateDir: resolve(values["state-dir"] ?? resolve(folder, stateFolderName)),
-      xds: readAddress(values["xds-address"], "xds-address"),
-      admin: readAddress(values["admin-address"], "admin-address"),
-      level: parseLogLevel(values["log-level"]),
-    };
+    options = readOptions();
   } catch (error) {
     return fail(`${error instanceof Error ? error.message : String(error)}\n${usage}`, exitUsage);
   }
+  const { level, ...where } = options;
+  const logger = new JsonLogger(level);
+  const stopping = Promise.withResolvers<string>();
+  let isStopping = false;
+  const stop = (reason: string): void => {
+    // Asked twice, or before it runs: there is nothing worth waiting for.
+    if (isStopping) process.exit(0);
+    isStopping = true;
+    stopping.resolve(reason);
+  };
+  // The parent is gone: what it started must not outlive it. It may have gone before anybody listened.
+  process.on("disconnect", () => stop("the parent is gone"));
+  if (process.connected === false) return;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+
+  let running: RunningControlPlane;
+  try {
+    running = await startControlPlane({ ...where, clock: systemClock, logger });
+  } catch (error) {
+    return fail(`the control plane cannot start: ${describe(error)}`, exitFailed);
+  }
+  announce(running);
+  logger.info("control plane stopping", { reason: await stopping.promise });
+  await running.stop();
+  process.exit(0);
 }
 
-async function main(): Promise<void> {
-  const { folder, stateDir, xds, admin, level } = readOptions();
-  if (level === undefined) fail(`--log-level takes debug, info, warn, error or off\n${usage}`, exitUsage);
-  const logger = new JsonLogger(level);
-  let stop = (): void => process.exit(0);
-  // The parent is gone: what it started must not outlive it.
-  process.on("disconnect", () => stop());
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop());
-  try {
-    const running = await startControlPlane({ folder, stateDir, xdsAddress: xds, adminAddress: admin, clock: systemClock, logger });
-    stop = () => {
-      stop = () => process.exit(0);
-      void running.stop().then(() => process.exit(0));
-    };
-    process.send?.({ kind: "ready", adminAddress: running.adminAddress, xdsAddress: running.xdsAddress });
-  } catch (error) {
-    fail(`the control plane cannot start: ${describe(error)}`, exitFailed);
-  }
+function announce({ adminAddress, xdsAddress }: RunningControlPlane): void {
+  if (process.send === undefined || !process.connected) return;
+  process.send({ kind: "ready", adminAddress, xdsAddress }, undefined, undefined, () => {
+    // The parent went away in between; "disconnect" says so, too.
+  });
 }
 
 function describe(error: unknown): string {
   const { code, message, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
-  if (code === "EADDRINUSE") return `port ${port} on ${address} is in use: end the program that listens there, or choose another address`;
-  return message ?? String(error);
+  if (code !== "EADDRINUSE") return error instanceof Error ? message : String(error);
+  return `${errorCodes.port_in_use.text}: ${address}:${port}. ${errorCodes.port_in_use.hint}`;
 }
 
 await main();

@@ -1,5 +1,7 @@
-export { scanFolder } from "./sources/folder-source.ts";
-export type { SourceFile, UnreadablePath } from "./sources/folder-source.ts";
+export { scanFolder } from "./sources/folder-scan.ts";
+export type { FolderScan, SourceFile, UnreadablePath } from "./sources/folder-scan.ts";
+export { FolderSource } from "./sources/folder-source.ts";
+export type { FolderSnapshot, FolderSourceOptions } from "./sources/folder-source.ts";
 export { readInstances, writeInstances } from "./sources/instances-file.ts";
 export type { InstancesContent } from "./sources/instances-file.ts";
 export { findRun, readRunFile, stateFolderName } from "./run-file.ts";
@@ -7,4 +9,7 @@ export type { FoundRun, RunFile } from "./run-file.ts";
 export { systemClock } from "./system-clock.ts";
 
 /** The module that runs the control plane as a process of its own. */
-export const controlPlaneEntry = new URL(import.meta.url.endsWith(".ts") ? "./entry.ts" : "./entry.js", import.meta.url);
+export const controlPlaneEntry = new URL(
+  import.meta.url.endsWith(".ts") ? "./entry.ts" : "./entry.js",
+  import.meta.url,
+);

@@ -1,4 +1,5 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
+import { request } from "node:http";
 import { dirname, join, resolve } from "node:path";
 import { replaceFile } from "@heddle/state";
 
@@ -27,8 +28,10 @@ export async function writeRunFile(stateDir: string, run: RunFile): Promise<void
   await replaceFile(runFilePath(stateDir), `${JSON.stringify(run, undefined, 2)}\n`);
 }
 
-export async function removeRunFile(stateDir: string): Promise<void> {
-  await rm(runFilePath(stateDir), { force: true });
+/** Removes the run file unless another process has written its own since. */
+export async function removeRunFile(stateDir: string, pid: number): Promise<void> {
+  const found = await readRunFile(stateDir);
+  if (found.kind === "found" && found.run.pid === pid) await rm(runFilePath(stateDir), { force: true });
 }
 
 export type FoundRun =
@@ -49,7 +52,11 @@ export async function readRunFile(stateDir: string): Promise<FoundRun> {
   try {
     const run = JSON.parse(text) as Partial<RunFile>;
     if (run.formatVersion !== 1) {
-      return { kind: "unreadable", path, reason: `format version ${String(run.formatVersion)} is not known to this Heddle` };
+      return {
+        kind: "unreadable",
+        path,
+        reason: `format version ${String(run.formatVersion)} is not known to this Heddle`,
+      };
     }
     if (typeof run.adminAddress !== "string" || typeof run.token !== "string" || typeof run.pid !== "number") {
       return { kind: "unreadable", path, reason: "adminAddress, token or pid is missing" };
@@ -58,6 +65,29 @@ export async function readRunFile(stateDir: string): Promise<FoundRun> {
   } catch {
     return { kind: "unreadable", path, reason: "it is not JSON" };
   }
+}
+
+/** Long for a process on this machine, short for one who waits for a start. */
+const answerTimeoutMs = 1000;
+
+/**
+ * Whether the process that wrote a run file still serves. Asked over its admin API, which knows the token: a process id or a port
+ * may belong to somebody else by now.
+ */
+export function isAnswering({ adminAddress, token }: RunFile): Promise<boolean> {
+  return new Promise((resolve) => {
+    const call = request(
+      `http://${adminAddress}/api/v1/findings`,
+      { agent: false, timeout: answerTimeoutMs, headers: { authorization: `Bearer ${token}` } },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      },
+    );
+    call.on("timeout", () => call.destroy(new Error("no answer in time")));
+    call.on("error", () => resolve(false));
+    call.end();
+  });
 }
 
 /** Looks for a running mesh from `folder` upward. */

@@ -38,7 +38,12 @@ async function request(uris: readonly string[], namedCurve = "P-256"): Promise<s
     name: "",
     keys,
     signingAlgorithm: algorithm,
-    extensions: [new SubjectAlternativeNameExtension(uris.map((value) => ({ type: "url" as const, value })), true)],
+    extensions: [
+      new SubjectAlternativeNameExtension(
+        uris.map((value) => ({ type: "url" as const, value })),
+        true,
+      ),
+    ],
   });
   return made.toString("pem");
 }
@@ -75,7 +80,10 @@ test("a wished life is granted up to 24 hours", async (t) => {
   const read = await readCertificateRequest(await request([identity]));
   assert.ok(read.ok);
   assert.equal((await authority.sign(read.request, identity, 60_000)).notAfterMs, clock.now + 60_000);
-  assert.equal((await authority.sign(read.request, identity, 365 * defaultLifeMs)).notAfterMs, clock.now + defaultLifeMs);
+  assert.equal(
+    (await authority.sign(read.request, identity, 365 * defaultLifeMs)).notAfterMs,
+    clock.now + defaultLifeMs,
+  );
 });
 
 test("the control plane's own certificate carries its key as a secret", async (t) => {
@@ -143,7 +151,10 @@ test("a join token is good for its uses, also after a restart, and only its hash
   const redeemed = reopened.redeem(token, identity);
   assert.ok(redeemed.ok);
   await redeemed.commit();
-  assert.deepEqual((await JoinTokens.open(directory, clock)).tokens.redeem(token, identity), { ok: false, code: "join_token_used" });
+  assert.deepEqual((await JoinTokens.open(directory, clock)).tokens.redeem(token, identity), {
+    ok: false,
+    code: "join_token_used",
+  });
 });
 
 test("an expired and an unknown join token are told apart", async (t) => {

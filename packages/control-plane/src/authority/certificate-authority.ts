@@ -1,5 +1,6 @@
 import { randomBytes, webcrypto } from "node:crypto";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { Clock } from "@heddle/core";
 import { Secret } from "@heddle/core";
 import { prepareStateDirectory, readStateFile, writeStateFile } from "@heddle/state";
@@ -76,8 +77,9 @@ export class CertificateAuthority {
   /**
    * Opens the authority of a state directory, or makes one there.
    *
-   * A file that cannot be read is an `AuthorityStateError` and never replaced: a new root would cut off every
-   * workload that trusts the old one.
+   * A file that cannot be read is an `AuthorityStateError`, at this start and at every later one, until somebody has put a
+   * backup in its place or removed the copy that was moved aside: a new root cuts off every workload that trusts the old one,
+   * and a supervisor that starts the process again must not be the one who decides that.
    */
   static async open(directory: string, trustDomain: string, clock: Clock): Promise<CertificateAuthority> {
     prepareStateDirectory(directory);
@@ -87,6 +89,7 @@ export class CertificateAuthority {
       case "read":
         return CertificateAuthority.#restore(content.payload, path, trustDomain, clock);
       case "absent":
+        await refuseAfterDamage(path);
         return CertificateAuthority.#create(path, trustDomain, clock);
       case "newer":
         throw new AuthorityStateError(
@@ -94,21 +97,30 @@ export class CertificateAuthority {
         );
       case "corrupt":
         throw new AuthorityStateError(
-          `${path} cannot be trusted: ${content.reason}. It was moved to ${content.movedTo}. Put a backup in its place; or start again to make a new root, and every workload joins anew`,
+          `${path} cannot be trusted: ${content.reason}. It was moved to ${content.movedTo}. ${wayOut}`,
         );
     }
   }
 
-  static async #restore(payload: Buffer, path: string, trustDomain: string, clock: Clock): Promise<CertificateAuthority> {
-    const stored = JSON.parse(payload.toString("utf8")) as StoredAuthority;
-    const key = await webcrypto.subtle.importKey("pkcs8", Buffer.from(stored.keyPkcs8, "base64"), ecdsa, false, ["sign"]);
-    const names = uriNames(new X509Certificate(stored.rootPem));
+  static async #restore(
+    payload: Buffer,
+    path: string,
+    trustDomain: string,
+    clock: Clock,
+  ): Promise<CertificateAuthority> {
+    const { key, root, rootPem } = await readStored(payload, path);
+    const names = uriNames(root);
     if (!names.includes(`spiffe://${trustDomain}`)) {
       throw new AuthorityStateError(
         `${path} is the authority of ${names.join(", ")}, not of the trust domain ${trustDomain}: set trustDomain back, or use another state folder`,
       );
     }
-    return new CertificateAuthority(key, stored.rootPem, trustDomain, clock);
+    if (root.notAfter.getTime() <= clock.wallMs()) {
+      throw new AuthorityStateError(
+        `the root in ${path} expired at ${root.notAfter.toISOString()}: compare the host's clock, or remove the file to make a new root, and every workload joins anew`,
+      );
+    }
+    return new CertificateAuthority(key, rootPem, trustDomain, clock);
   }
 
   static async #create(path: string, trustDomain: string, clock: Clock): Promise<CertificateAuthority> {
@@ -146,7 +158,11 @@ export class CertificateAuthority {
   }
 
   /** Makes a key and a certificate for this process itself, with DNS and IP names beside its SPIFFE id. */
-  async issueServer(identity: string, dnsNames: readonly string[], addresses: readonly string[]): Promise<ServerCredentials> {
+  async issueServer(
+    identity: string,
+    dnsNames: readonly string[],
+    addresses: readonly string[],
+  ): Promise<ServerCredentials> {
     const keys = await webcrypto.subtle.generateKey(ecdsa, true, ["sign", "verify"]);
     const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
     const certificate = await this.#issue(keys.publicKey, identity, defaultLifeMs, [
@@ -168,14 +184,16 @@ export class CertificateAuthority {
   ): Promise<IssuedCertificate> {
     const now = this.#clock.wallMs();
     const granted = lifeMs > 0 ? Math.min(lifeMs, defaultLifeMs) : defaultLifeMs;
-    const notAfterMs = Math.min(now + granted, this.#root.notAfter.getTime());
+    // A certificate knows whole seconds (RFC 5280 §4.1.2.5): what is reported is what stands in it.
+    const notBeforeMs = wholeSecond(now - backdateMs);
+    const notAfterMs = wholeSecond(Math.min(now + granted, this.#root.notAfter.getTime()));
     const serial = newSerial();
     const certificate = await X509CertificateGenerator.create({
       serialNumber: serial,
       // The subject says nothing (the SAN says all), so the SAN is critical: RFC 5280 §4.2.1.6.
       subject: "",
       issuer: this.#root.subject,
-      notBefore: new Date(now - backdateMs),
+      notBefore: new Date(notBeforeMs),
       notAfter: new Date(notAfterMs),
       signingAlgorithm: ecdsa,
       publicKey,
@@ -193,10 +211,41 @@ export class CertificateAuthority {
       chainPem: [certificate.toString("pem")],
       identity,
       serial,
-      notBeforeMs: now - backdateMs,
+      notBeforeMs,
       notAfterMs,
     };
   }
+}
+
+/** Reads what `#create` stored. */
+async function readStored(
+  payload: Buffer,
+  path: string,
+): Promise<{ key: webcrypto.CryptoKey; root: X509Certificate; rootPem: string }> {
+  try {
+    const { keyPkcs8, rootPem } = JSON.parse(payload.toString("utf8")) as StoredAuthority;
+    const key = await webcrypto.subtle.importKey("pkcs8", Buffer.from(keyPkcs8, "base64"), ecdsa, false, ["sign"]);
+    return { key, root: new X509Certificate(rootPem), rootPem };
+  } catch {
+    // The parser's own words might quote the key.
+    throw new AuthorityStateError(`${path} holds no key and root that can be read. ${wayOut}`);
+  }
+}
+
+/** What to do about an authority that is lost. */
+const wayOut =
+  "Put a backup in its place; or remove that file, and the next start makes a new root and every workload joins anew";
+
+async function refuseAfterDamage(path: string): Promise<void> {
+  const damaged = (await readdir(dirname(path))).filter((name) => name.startsWith(`${basename(path)}.corrupt-`)).sort();
+  if (damaged.length === 0) return;
+  throw new AuthorityStateError(
+    `${path} was damaged and moved to ${damaged.map((name) => join(dirname(path), name)).join(", ")}. ${wayOut}`,
+  );
+}
+
+function wholeSecond(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
 }
 
 /** The URI names of a certificate, as they stand in its subject alternative name. */

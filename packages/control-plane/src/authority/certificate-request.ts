@@ -17,7 +17,9 @@ export async function readCertificateRequest(pem: string): Promise<ReadRequest> 
   let names: readonly { readonly type: string; readonly value: string }[];
   try {
     request = new Pkcs10CertificateRequest(pem);
-    names = request.getExtensions("2.5.29.17").flatMap((extension) => new SubjectAlternativeNameExtension(extension.rawData).names.items);
+    names = request
+      .getExtensions("2.5.29.17")
+      .flatMap((extension) => new SubjectAlternativeNameExtension(extension.rawData).names.items);
   } catch {
     // The library's messages speak of ASN.1 offsets; the sender needs to know what was expected.
     return refuse("it is not a PKCS #10 request in PEM");

@@ -1,11 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "@heddle/core";
 import { prepareStateDirectory, readStateFile, writeStateFile } from "@heddle/state";
 
 const stateName = "join-tokens";
 const stateVersion = 1;
-/** Enough for every replica of a large mesh to join at once; past it the oldest expired leave, then `create` refuses. */
+/** Enough for every replica of a large mesh to join at once; past it `create` refuses until some expire. */
 const maxTokens = 10_000;
 
 interface StoredToken {
@@ -24,10 +24,19 @@ export interface JoinTokenRequest {
 }
 
 export type Redemption =
-  | { readonly ok: true; readonly commit: () => Promise<void> }
+  | {
+      readonly ok: true;
+      /** Writes down that the use was taken. */
+      readonly commit: () => Promise<void>;
+      /** Gives the use back: nothing was had for it. */
+      readonly giveBack: () => void;
+    }
   | { readonly ok: false; readonly code: "join_token_unknown" | "join_token_used" | "join_token_expired" }
   /** The token is good, but for another identity; no use was taken. */
   | { readonly ok: false; readonly code: "other_identity"; readonly identity: string };
+
+/** There are as many tokens as there may be. */
+export class TooManyTokens extends Error {}
 
 /**
  * Join tokens: the proof with which a workload gets its first certificate. Kept as SHA-256 hashes only, so that the
@@ -51,18 +60,24 @@ export class JoinTokens {
     const path = join(directory, "join-tokens.state");
     const content = await readStateFile(path, stateName, stateVersion, clock.wallMs());
     if (content.kind === "newer") {
-      throw new Error(`${path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it`);
+      throw new Error(
+        `${path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it`,
+      );
     }
-    const stored = content.kind === "read" ? (JSON.parse(content.payload.toString("utf8")) as StoredToken[]) : [];
-    const problem =
-      content.kind === "corrupt" ? `${path}: ${content.reason}; moved to ${content.movedTo}, tokens given out before are void` : undefined;
-    return { tokens: new JoinTokens(path, clock, new Map(stored.map((token) => [token.hash, token]))), problem };
+    const stored = content.kind === "read" ? parseTokens(content.payload) : [];
+    let problem: string | undefined;
+    if (content.kind === "corrupt") problem = `${content.reason}; moved to ${content.movedTo}`;
+    if (stored === undefined) problem = "it is not a list of tokens";
+    return {
+      tokens: new JoinTokens(path, clock, new Map((stored ?? []).map((token) => [token.hash, token]))),
+      problem: problem === undefined ? undefined : `${path}: ${problem}; tokens given out before are void`,
+    };
   }
 
-  /** Makes a token and returns its text, the only time that it can be read. Throws a `RangeError` at the limit of tokens. */
+  /** Makes a token and returns its text, the only time that it can be read. Rejects with `TooManyTokens` at the limit. */
   async create(request: JoinTokenRequest): Promise<string> {
     this.#dropExpired();
-    if (this.#tokens.size >= maxTokens) throw new RangeError(`there are ${maxTokens} join tokens already: wait until some expire`);
+    if (this.#tokens.size >= maxTokens) throw new TooManyTokens(`there are ${maxTokens} join tokens already`);
     const token = `heddle-join-${randomBytes(32).toString("base64url")}`;
     const hash = hashOf(token);
     this.#tokens.set(hash, {
@@ -71,7 +86,12 @@ export class JoinTokens {
       expiresAtMs: this.#clock.wallMs() + request.lifeMs,
       usesLeft: request.uses,
     });
-    await this.#save();
+    try {
+      await this.#save();
+    } catch (error) {
+      this.#tokens.delete(hash);
+      throw error;
+    }
     return token;
   }
 
@@ -80,16 +100,20 @@ export class JoinTokens {
    * writes that down when the certificate was signed.
    */
   redeem(token: string, identity: string): Redemption {
-    const hash = hashOf(token);
-    const found = this.#tokens.get(hash);
-    if (found === undefined || !timingSafeEqual(Buffer.from(found.hash), Buffer.from(hash))) {
-      return { ok: false, code: "join_token_unknown" };
-    }
+    // Looked up by its hash: how far a wrong token matches shows nowhere in the time.
+    const found = this.#tokens.get(hashOf(token));
+    if (found === undefined) return { ok: false, code: "join_token_unknown" };
     if (found.expiresAtMs <= this.#clock.wallMs()) return { ok: false, code: "join_token_expired" };
     if (found.usesLeft <= 0) return { ok: false, code: "join_token_used" };
     if (found.identity !== identity) return { ok: false, code: "other_identity", identity: found.identity };
     found.usesLeft -= 1;
-    return { ok: true, commit: () => this.#save() };
+    return {
+      ok: true,
+      commit: () => this.#save(),
+      giveBack: () => {
+        found.usesLeft += 1;
+      },
+    };
   }
 
   /** Used tokens are kept until they expire: whoever presents one learns that it was used, not that it never was. */
@@ -104,6 +128,16 @@ export class JoinTokens {
     // One write after the other, also when one fails: each holds the newest state, so the last one wins.
     this.#writing = this.#writing.then(write, write);
     return this.#writing;
+  }
+}
+
+function parseTokens(payload: Buffer): StoredToken[] | undefined {
+  try {
+    const value = JSON.parse(payload.toString("utf8")) as unknown;
+    return Array.isArray(value) ? (value as StoredToken[]) : undefined;
+  } catch {
+    // Not JSON under a good checksum: the caller says so.
+    return undefined;
   }
 }
 

@@ -40,15 +40,24 @@ export class AcceptedStore {
           `${this.#path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it, or move the file away`,
         );
       case "corrupt":
-        return { resources: [], problem: `${this.#path}: ${content.reason}; moved to ${content.movedTo}, resources are read afresh` };
+        return {
+          resources: [],
+          problem: `${this.#path}: ${content.reason}; moved to ${content.movedTo}, resources are read afresh`,
+        };
       case "read": {
         const restored = parseAccepted(content.payload.toString("utf8"));
         if (restored === undefined) {
           await moveAside(this.#path, "its content is not understood", now);
-          return { resources: [], problem: `${this.#path}: its content is not understood; moved aside, resources are read afresh` };
+          return {
+            resources: [],
+            problem: `${this.#path}: its content is not understood; moved aside, resources are read afresh`,
+          };
         }
         const dropped = restored.dropped.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`);
-        const problem = dropped.length === 0 ? undefined : `this Heddle does not accept what another version accepted: ${dropped.join(", ")}`;
+        const problem =
+          dropped.length === 0
+            ? undefined
+            : `this Heddle does not accept what another version accepted: ${dropped.join(", ")}`;
         return { resources: restored.resources, problem };
       }
     }
@@ -60,5 +69,10 @@ export class AcceptedStore {
     const write = (): Promise<void> => writeStateFile(this.#path, stateName, stateVersion, payload);
     this.#writing = this.#writing.then(write, write);
     return this.#writing;
+  }
+
+  /** Resolves when nothing is being written any more; whoever called `write` has heard of failures. */
+  async flush(): Promise<void> {
+    await this.#writing.catch(() => undefined);
   }
 }

@@ -1,18 +1,30 @@
 import type { Finding, ParsedFile, ParsedResource } from "@heddle/api";
-import { acceptResources, describeIdentity, describePlace, identityOf, localMeshDefaults, parseFile, unreadableFile } from "@heddle/api";
+import {
+  acceptResources,
+  describeIdentity,
+  describePlace,
+  identityOf,
+  localMeshDefaults,
+  parseFile,
+  unreadableFile,
+} from "@heddle/api";
 import type { MeshSettings, ProxyNode, ProxyResources, WorkloadInstance } from "@heddle/compiler";
 import { Compiler } from "@heddle/compiler";
 import type { Logger } from "@heddle/core";
-import type { FolderSnapshot, UnreadablePath } from "../sources/folder-source.ts";
+import type { SourceFile, UnreadablePath } from "../sources/folder-scan.ts";
 import type { AcceptedStore } from "./accepted-store.ts";
 
 export interface MeshConfigurationOptions {
   readonly store: AcceptedStore;
   /** In force since before this start. */
   readonly restored: readonly ParsedResource[];
+  /** Trust domain and root namespace hold for the life of the process: certificates and policies hang on them. */
+  readonly settings: MeshSettings;
   readonly logger: Logger;
   /** Something that proxies are told may have changed. */
   readonly onChange: () => void;
+  /** A change of the files was judged: how many resources were taken, and what was refused that was not refused before. */
+  readonly onJudged?: (passed: number, failed: readonly Finding[]) => void;
 }
 
 /**
@@ -23,13 +35,13 @@ export class MeshConfiguration {
   readonly #options: MeshConfigurationOptions;
   readonly #compiler = new Compiler();
   /** Files that did not change are not parsed again. */
-  #parsed = new Map<string, { readonly text: string; readonly file: ParsedFile }>();
-  #files: readonly ParsedFile[] | undefined;
+  #parsed: ReadonlyMap<string, { readonly text: string; readonly file: ParsedFile }> = new Map();
+  #hasFiles = false;
   #accepted: readonly ParsedResource[];
   #findings: readonly Finding[] = [];
   #broken: ReturnType<typeof acceptResources>["broken"] = [];
   #instances: ReadonlyMap<string, WorkloadInstance> | undefined;
-  #settings: MeshSettings | undefined;
+  #otherSettings = "";
   #version = 0;
 
   constructor(options: MeshConfigurationOptions) {
@@ -56,7 +68,10 @@ export class MeshConfiguration {
 
   /** What is still to be read before the first configuration can be given out. */
   get waitingFor(): string[] {
-    return [...(this.#files === undefined ? ["the resource files"] : []), ...(this.#instances === undefined ? ["the list of instances"] : [])];
+    return [
+      ...(this.#hasFiles ? [] : ["the resource files"]),
+      ...(this.#instances === undefined ? ["the list of instances"] : []),
+    ];
   }
 
   resourcesFor(node: ProxyNode): ProxyResources {
@@ -64,15 +79,18 @@ export class MeshConfiguration {
   }
 
   /** Takes the folder as it is now. */
-  setFiles(snapshot: FolderSnapshot, unreadable: readonly UnreadablePath[]): void {
+  setFiles(files: readonly SourceFile[], unreadable: readonly UnreadablePath[]): void {
     const parsed = new Map<string, { readonly text: string; readonly file: ParsedFile }>();
-    for (const { path, text } of snapshot.files) {
+    for (const { path, text } of files) {
       const before = this.#parsed.get(path);
       parsed.set(path, before?.text === text ? before : { text, file: parseFile(text, path) });
     }
     this.#parsed = parsed;
-    this.#files = [...[...parsed.values()].map(({ file }) => file), ...unreadable.map(({ path, reason }) => unreadableFile(path, reason))];
-    this.#accept(this.#files);
+    this.#hasFiles = true;
+    this.#accept([
+      ...[...parsed.values()].map(({ file }) => file),
+      ...unreadable.flatMap((path) => this.#standInsFor(path)),
+    ]);
     this.#compile();
   }
 
@@ -81,46 +99,77 @@ export class MeshConfiguration {
     this.#compile();
   }
 
+  /** A folder that cannot be read stands for every file in it that something is in force from: unreadable is not deleted. */
+  #standInsFor({ path, reason }: UnreadablePath): ParsedFile[] {
+    const inForce = new Set(
+      this.#accepted.map(({ source }) => source.file).filter((file) => file.startsWith(`${path}/`)),
+    );
+    return [path, ...inForce].map((file) => unreadableFile(file, reason));
+  }
+
   #accept(files: readonly ParsedFile[]): void {
-    const { logger, store } = this.#options;
-    // Trust domain and root namespace hold for the life of the process: certificates and policies hang on them.
-    this.#settings ??= settingsOf(files, this.#accepted);
+    const { logger, store, settings } = this.#options;
+    this.#warnOfOtherSettings(files);
     const before = this.#accepted;
-    const { accepted, findings, broken } = acceptResources(before, files, this.#settings);
+    const { accepted, findings, broken } = acceptResources(before, files, settings);
+    const changes = describeChanges(before, accepted);
     this.#accepted = accepted;
     this.#broken = broken;
-    this.#reportNew(findings);
+    this.#report(findings, changes.filter((change) => !change.startsWith("-")).length);
     this.#findings = findings;
-    if (accepted.length === before.length && accepted.every((resource, index) => resource === before[index])) return;
-    logger.info("configuration accepted", { resources: accepted.length, changed: describeChanges(before, accepted) });
+    if (changes.length === 0) return;
+    logger.info("configuration accepted", { resources: accepted.length, changed: changes });
     void store.write(accepted).catch((error: unknown) => {
-      logger.error("the accepted resources could not be written; after a restart broken files have no earlier version", {
-        error: error instanceof Error ? error.message : String(error),
-      });
+      logger.error(
+        "the accepted resources could not be written; after a restart broken files have no earlier version",
+        {
+          error: error instanceof Error ? error.message : String(error),
+        },
+      );
     });
   }
 
   #compile(): void {
-    if (this.#files === undefined || this.#instances === undefined || this.#settings === undefined) return;
+    if (!this.#hasFiles || this.#instances === undefined) return;
     this.#compiler.update({
       resources: this.#accepted,
       broken: this.#broken,
       instances: [...this.#instances.values()],
-      settings: this.#settings,
+      settings: this.#options.settings,
     });
     this.#version += 1;
     this.#options.onChange();
   }
 
-  /** Each finding is logged once, when it appears. */
-  #reportNew(findings: readonly Finding[]): void {
+  /** Each finding is reported once, when it appears. */
+  #report(findings: readonly Finding[], passed: number): void {
+    const { logger, onJudged } = this.#options;
     const known = new Set(this.#findings.map(textOf));
-    for (const finding of findings) {
-      if (known.has(textOf(finding))) continue;
-      const fields = { code: finding.code, place: describePlace(finding), message: finding.message, hint: finding.hint };
-      if (finding.severity === "error") this.#options.logger.error("resource rejected", fields);
-      else this.#options.logger.warn("resource finding", fields);
+    const fresh = findings.filter((finding) => !known.has(textOf(finding)));
+    for (const finding of fresh) {
+      const { severity, code, message, hint, resource } = finding;
+      const name = resource === undefined ? undefined : describeIdentity(resource);
+      const fields = { code, place: describePlace(finding), resource: name, message, hint };
+      if (severity === "error") logger.error("resource rejected", fields);
+      else logger.warn("resource finding", fields);
     }
+    onJudged?.(
+      passed,
+      fresh.filter(({ severity }) => severity === "error"),
+    );
+  }
+
+  #warnOfOtherSettings(files: readonly ParsedFile[]): void {
+    const { settings, logger } = this.#options;
+    const wanted = settingsOf(files, this.#accepted);
+    const text = JSON.stringify(wanted);
+    if (text === this.#otherSettings) return;
+    this.#otherSettings = text;
+    if (wanted.trustDomain === settings.trustDomain && wanted.rootNamespace === settings.rootNamespace) return;
+    logger.warn("trust domain and root namespace are read at the start: restart the control plane to change them", {
+      inForce: settings,
+      wanted,
+    });
   }
 }
 
@@ -138,6 +187,7 @@ export function settingsOf(files: readonly ParsedFile[], accepted: readonly Pars
   };
 }
 
+/** One line for each resource that came (+), changed (~) or went (-). */
 function describeChanges(before: readonly ParsedResource[], after: readonly ParsedResource[]): string[] {
   const name = (resource: ParsedResource): string => describeIdentity(identityOf(resource));
   const old = new Map(before.map((resource) => [name(resource), resource]));

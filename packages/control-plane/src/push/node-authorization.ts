@@ -1,19 +1,25 @@
 import type { WorkloadInstance } from "@heddle/compiler";
+import { formatSpiffeId } from "@heddle/net";
 import type { Node } from "@heddle/xds/api";
-import type { Authorization } from "@heddle/xds/server";
 import type { Peer } from "../server/peer.ts";
 
 /** `sidecar~127.0.0.1~reviews-v1-0.default~default.svc.cluster.local`, Istio's form of a node id. */
 const nodeIdPattern = /^(sidecar|router)~[^~]+~([^~]+)\.([^.~]+)~[^~]+$/;
 
-/** The instance that a node id names; undefined when it has not Istio's form. */
-export function instanceIdOf(nodeId: string): string | undefined {
-  return nodeIdPattern.exec(nodeId)?.[2];
-}
+export type NodeVerdict =
+  | {
+      readonly ok: true;
+      readonly proxyId: string;
+      /** SPIFFE id that was proven. */
+      readonly identity: string;
+      /** How long the proof holds, epoch milliseconds. */
+      readonly notAfterMs: number;
+    }
+  | { readonly ok: false; readonly reason: string };
 
 /** SPIFFE id of a workload instance. */
 export function workloadIdentity(instance: WorkloadInstance, trustDomain: string): string {
-  return `spiffe://${trustDomain}/ns/${instance.namespace}/sa/${instance.serviceAccount}`;
+  return formatSpiffeId(trustDomain, instance.namespace, instance.serviceAccount);
 }
 
 /**
@@ -25,11 +31,10 @@ export function authorizeNode(
   node: Node,
   instances: ReadonlyMap<string, WorkloadInstance>,
   trustDomain: string,
-): Authorization {
-  if (peer === undefined) {
-    return refuse(node, "it brought no certificate that this mesh's authority signed; get one with a join token first");
-  }
-  const id = instanceIdOf(node.id);
+): NodeVerdict {
+  if (peer === undefined) return refuse(node, "it brought no certificate; get one with a join token first");
+  if (peer.kind === "refused") return refuse(node, `its certificate is refused: ${peer.reason}`);
+  const id = nodeIdPattern.exec(node.id)?.[2];
   if (id === undefined) {
     return refuse(node, "its id has not the form sidecar~<address>~<instance>.<namespace>~<domain>");
   }
@@ -39,9 +44,9 @@ export function authorizeNode(
   if (peer.identity !== expected) {
     return refuse(node, `it is the configuration of ${expected}, and the certificate says ${peer.identity}`);
   }
-  return { ok: true, proxyId: id };
+  return { ok: true, proxyId: id, identity: peer.identity, notAfterMs: peer.notAfterMs };
 }
 
-function refuse(node: Node, reason: string): Authorization {
+function refuse(node: Node, reason: string): NodeVerdict {
   return { ok: false, reason: `node "${node.id}" may not have this configuration: ${reason}` };
 }

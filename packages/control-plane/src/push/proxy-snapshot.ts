@@ -1,8 +1,15 @@
-import { create } from "@bufbuild/protobuf";
 import type { CompiledResource, ProxyResources } from "@heddle/compiler";
 import { contentHash } from "@heddle/compiler";
 import type { Secret } from "@heddle/xds/api";
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE, SecretSchema } from "@heddle/xds/api";
+import {
+  CLUSTER_TYPE,
+  create,
+  ENDPOINT_TYPE,
+  LISTENER_TYPE,
+  ROUTE_TYPE,
+  SECRET_TYPE,
+  SecretSchema,
+} from "@heddle/xds/api";
 import type { ResourceSnapshot, VersionedResource } from "@heddle/xds/server";
 
 /** Name under which every proxy asks for the trust anchors, as in Istio. */
@@ -30,7 +37,11 @@ function byName(resources: readonly CompiledResource[]): ReadonlyMap<string, Ver
 }
 
 /** What one proxy shall have, as the ADS server takes it. */
-export function proxySnapshot(version: string, compiled: ProxyResources, secrets: readonly CompiledResource[]): ResourceSnapshot {
+export function proxySnapshot(
+  version: string,
+  compiled: ProxyResources,
+  secrets: readonly CompiledResource[],
+): ResourceSnapshot {
   return {
     version,
     resources: new Map([

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { silentLogger } from "@heddle/core";
-import { AdminProblem, healthRoute, startAdminServer } from "./admin-server.ts";
+import { AdminProblem, startAdminServer } from "./admin-server.ts";
 
 async function start(t: TestContext): Promise<string> {
   const server = await startAdminServer({
@@ -12,7 +12,13 @@ async function start(t: TestContext): Promise<string> {
     token: "right",
     logger: silentLogger,
     routes: [
-      healthRoute,
+      { method: "GET", path: "/api/v1/health", isOpen: true, handle: () => ({ status: 200, body: { status: "ok" } }) },
+      {
+        method: "GET",
+        path: "/text",
+        isOpen: true,
+        handle: () => ({ status: 200, contentType: "text/plain", text: "a 1" }),
+      },
       { method: "GET", path: "/api/v1/things", handle: () => ({ status: 200, body: [1] }) },
       { method: "POST", path: "/api/v1/echo", handle: (body) => ({ status: 201, body }) },
       {
@@ -40,7 +46,13 @@ interface Reply {
   body: string;
 }
 
-function call(address: string, method: string, path: string, headers: Record<string, string> = {}, body?: string): Promise<Reply> {
+function call(
+  address: string,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body?: string,
+): Promise<Reply> {
   const [host, port] = address.split(":");
   return new Promise((resolve, reject) => {
     const outgoing = request({ host, port, method, path, headers }, (response) => {
@@ -54,12 +66,36 @@ function call(address: string, method: string, path: string, headers: Record<str
 }
 
 const bearer = { authorization: "Bearer right" };
-const cases: readonly [title: string, method: string, path: string, headers: Record<string, string>, body: string | undefined, status: number, answer: RegExp][] = [
+const cases: readonly [
+  title: string,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body: string | undefined,
+  status: number,
+  answer: RegExp,
+][] = [
   ["health needs no token", "GET", "/api/v1/health", {}, undefined, 200, /"ok"/],
   ["a call without a token is refused", "GET", "/api/v1/things", {}, undefined, 401, /run\.json holds it/],
-  ["a call with a wrong token is refused", "GET", "/api/v1/things", { authorization: "Bearer wrong" }, undefined, 401, /missing or wrong/],
+  [
+    "a call with a wrong token is refused",
+    "GET",
+    "/api/v1/things",
+    { authorization: "Bearer wrong" },
+    undefined,
+    401,
+    /missing or wrong/,
+  ],
   ["the token opens the API", "GET", "/api/v1/things?x=1", bearer, undefined, 200, /\[1\]/],
-  ["a foreign Host header is refused", "GET", "/api/v1/things", { ...bearer, host: "evil.example" }, undefined, 403, /Host header/],
+  [
+    "a foreign Host header is refused",
+    "GET",
+    "/api/v1/things",
+    { ...bearer, host: "evil.example" },
+    undefined,
+    403,
+    /Host header/,
+  ],
   ["an unknown path names the known ones", "GET", "/api/v1/nothing", bearer, undefined, 404, /\/api\/v1\/things/],
   ["an unknown path does not tell strangers that it is unknown", "GET", "/api/v1/nothing", {}, undefined, 401, /token/],
   ["the wrong method is told the right one", "POST", "/api/v1/things", bearer, undefined, 405, /use GET/],

@@ -1,45 +1,64 @@
 import type { Http2ServerRequest } from "node:http2";
-import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { Clock } from "@heddle/core";
-import { verifyPeer } from "@heddle/net";
+import { TrustAnchors, verifyPeer } from "@heddle/net";
 
-/** The verified owner of a client certificate. */
-export interface Peer {
-  /** SPIFFE id. */
-  readonly identity: string;
-}
-
-export type PeerResult =
-  /** The client brought no certificate: it may only ask for one, with a join token. */
-  | { readonly kind: "none" }
-  | { readonly kind: "verified"; readonly peer: Peer }
+/** What the client certificate of a connection says. A connection without one has no `Peer`. */
+export type Peer =
+  | {
+      readonly kind: "verified";
+      /** SPIFFE id. */
+      readonly identity: string;
+      /** End of the certificate, epoch milliseconds. */
+      readonly notAfterMs: number;
+    }
   | { readonly kind: "refused"; readonly reason: string };
 
+/** More than `verifyPeer` accepts, so that it sees when there were too many. */
+const maxChainRead = 12;
+
 /**
- * Who is on the other end of a request's connection, by the one verification function of `@heddle/net`. Asked for each
+ * Says who is on the other end of a request's connection, by the one verification function of `@heddle/net`. Asked for each
  * request and not once per connection: a certificate that expires in the middle of a connection stops counting.
  */
-export function peerOf(request: Http2ServerRequest, anchorsPem: string, trustDomain: string, clock: Clock): PeerResult {
-  const socket = request.stream.session?.socket as TLSSocket | undefined;
-  const chain = socket === undefined ? [] : certificateChain(socket);
-  if (chain.length === 0) return { kind: "none" };
-  const verified = verifyPeer(
-    chain,
-    { anchorsPem, usage: "client", trustDomains: [trustDomain], sanMatchers: [] },
-    clock.wallMs(),
-  );
-  return verified.ok
-    ? { kind: "verified", peer: { identity: verified.identity.uri } }
-    : { kind: "refused", reason: verified.reason };
+export class PeerVerifier {
+  readonly #anchors: TrustAnchors;
+  readonly #trustDomain: string;
+  readonly #clock: Clock;
+
+  constructor(rootPem: string, trustDomain: string, clock: Clock) {
+    const anchors = TrustAnchors.fromPem(rootPem);
+    if (anchors === undefined) throw new Error("the authority's root is not a certificate that can be read");
+    this.#anchors = anchors;
+    this.#trustDomain = trustDomain;
+    this.#clock = clock;
+  }
+
+  /** undefined when the client brought no certificate: it may only ask for one, with a join token. */
+  peerOf(request: Http2ServerRequest): Peer | undefined {
+    const chain = certificateChain(request.stream.session?.socket as TLSSocket | undefined);
+    if (chain.length === 0) return undefined;
+    const verdict = verifyPeer(
+      chain,
+      {
+        anchors: this.#anchors,
+        usage: "client",
+        sanMatchers: [],
+        trustDomains: [this.#trustDomain],
+        requireSpiffeId: true,
+      },
+      this.#clock.wallMs(),
+    );
+    if (!verdict.ok) return { kind: "refused", reason: verdict.reason };
+    return { kind: "verified", identity: verdict.identity.principal, notAfterMs: verdict.identity.notAfterMs };
+  }
 }
 
-/** DER of what the peer sent, leaf first. Node links the chain by `issuerCertificate`; a root points at itself. */
-function certificateChain(socket: TLSSocket): Buffer[] {
+/** DER of what the peer sent, leaf first. */
+function certificateChain(socket: TLSSocket | undefined): Buffer[] {
   const chain: Buffer[] = [];
-  const seen = new Set<string>();
-  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  while (certificate?.raw !== undefined && !seen.has(certificate.fingerprint256)) {
-    seen.add(certificate.fingerprint256);
+  let certificate = socket?.getPeerX509Certificate();
+  while (certificate !== undefined && chain.length < maxChainRead) {
     chain.push(certificate.raw);
     certificate = certificate.issuerCertificate;
   }

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { silentLogger } from "@heddle/core";
-import { FolderSource, scanFolder } from "./folder-source.ts";
+import { scanFolder } from "./folder-scan.ts";
+import { FolderSource } from "./folder-source.ts";
 import type { FolderSnapshot } from "./folder-source.ts";
 
 async function makeFolder(t: TestContext): Promise<string> {
@@ -15,7 +16,11 @@ async function makeFolder(t: TestContext): Promise<string> {
 }
 
 /** Collects snapshots; `next` waits for the first one that satisfies the condition. */
-function collector(): { onSnapshot: (s: FolderSnapshot) => void; next: (f: (s: FolderSnapshot) => boolean) => Promise<FolderSnapshot>; seen: FolderSnapshot[] } {
+function collector(): {
+  onSnapshot: (s: FolderSnapshot) => void;
+  next: (f: (s: FolderSnapshot) => boolean) => Promise<FolderSnapshot>;
+  seen: FolderSnapshot[];
+} {
   const seen: FolderSnapshot[] = [];
   const waiting: { fits: (s: FolderSnapshot) => boolean; resolve: (s: FolderSnapshot) => void }[] = [];
   return {
@@ -47,7 +52,15 @@ test("resource files are found by their ending, in order, and hidden folders are
   await mkdir(join(folder, "b", "deep"), { recursive: true });
   await mkdir(join(folder, ".heddle"));
   await mkdir(join(folder, "node_modules"));
-  for (const path of ["z.yaml", "b/deep/a.yml", "b/c.json", "notes.txt", ".heddle/x.yaml", "node_modules/y.yaml", ".hidden.yaml"]) {
+  for (const path of [
+    "z.yaml",
+    "b/deep/a.yml",
+    "b/c.json",
+    "notes.txt",
+    ".heddle/x.yaml",
+    "node_modules/y.yaml",
+    ".hidden.yaml",
+  ]) {
     await writeFile(join(folder, path), path);
   }
   const { files, unreadable } = await scanFolder(folder);
@@ -127,6 +140,11 @@ test("a file too large to be a resource is named and the others are read", async
 
 test("a folder that does not exist is refused at the start", async (t) => {
   const folder = join(await makeFolder(t), "missing");
-  const source = new FolderSource({ folder, debounceMs: 10, logger: silentLogger, onSnapshot: () => assert.fail("no snapshot") });
+  const source = new FolderSource({
+    folder,
+    debounceMs: 10,
+    logger: silentLogger,
+    onSnapshot: () => assert.fail("no snapshot"),
+  });
   await assert.rejects(source.start(), /ENOENT/);
 });

@@ -1,167 +1,152 @@
-import { createHash } from "node:crypto";
 import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
-import { join, relative } from "node:path";
-import type { Logger } from "@heddle/core";
-
-/** One resource file as it was read. `path` is relative to the folder. */
-export interface SourceFile {
-  readonly path: string;
-  readonly text: string;
-}
+import { basename } from "node:path";
+import type { Clock, Logger } from "@heddle/core";
+import { DebouncedTask } from "./debounced-task.ts";
+import type { SourceFile, UnreadablePath } from "./folder-scan.ts";
+import { hashOf, scanFolder } from "./folder-scan.ts";
+import { systemClock } from "../system-clock.ts";
 
 /** All resource files of a folder at one moment, ordered by path. */
 export interface FolderSnapshot {
   readonly files: readonly SourceFile[];
-  /** SHA-256 of paths and contents, in hexadecimal: equal folders have equal hashes. */
+  /** Equal for equal contents. */
   readonly hash: string;
-}
-
-/** A file or folder that could not be read; the rest of the snapshot stands. */
-export interface UnreadablePath {
-  readonly path: string;
-  readonly reason: string;
 }
 
 export interface FolderSourceOptions {
   readonly folder: string;
   /** Quiet time after a change before the folder is read again, in milliseconds (design: 10). */
   readonly debounceMs: number;
+  readonly clock?: Clock;
   readonly logger: Logger;
+  /** Called with what was found first, and with everything that differs from what was found before. */
   readonly onSnapshot: (snapshot: FolderSnapshot, unreadable: readonly UnreadablePath[]) => void;
 }
 
-/** Past this the folder holds something else than resources; what is left out is reported. */
-const maxFileBytes = 4 * 1024 * 1024;
-const maxDepth = 16;
-const extensions = [".yaml", ".yml", ".json"];
+/** A folder in which something changes all the time is still read this often. */
+const longestWaitMs = 1000;
+/** How often a folder that cannot be read or watched is looked at again. */
+const retryMs = 1000;
+/** So many scans in a row may be thrown away because the folder changed under them. */
+const maxDiscardedScans = 10;
 
 /**
- * Reads the resource files of a folder and reads them again when something changes. Files are found by ending, hidden
- * folders and `node_modules` are passed over, links are followed: a swapped link (`..data`, as Kubernetes mounts
- * ConfigMaps) is a change like any other. A change that leaves all contents equal gives no snapshot.
+ * Reads the resource files of a folder and reads them again when something changes. A swapped link (`..data`, as Kubernetes
+ * mounts ConfigMaps) is a change like any other; one that leaves all contents equal is none. A folder that vanishes changes
+ * nothing: it is looked for until it is back.
  */
 export class FolderSource {
   readonly #options: FolderSourceOptions;
+  readonly #task: DebouncedTask;
   readonly #watchers = new Map<string, FSWatcher>();
-  #timer: NodeJS.Timeout | undefined;
-  #reading: Promise<void> = Promise.resolve();
+  readonly #unwatched = new Set<string>();
+  #retry: NodeJS.Timeout | undefined;
   #lastHash = "";
+  #discarded = 0;
+  #isFailing = false;
   #isClosed = false;
 
   constructor(options: FolderSourceOptions) {
     this.#options = options;
+    const { clock = systemClock, debounceMs } = options;
+    this.#task = new DebouncedTask({
+      quietMs: debounceMs,
+      longestWaitMs,
+      clock,
+      run: () => this.#read(),
+      onError: (error) => this.#onError(error),
+    });
   }
 
-  /** Reads the folder once, reports it, and begins to watch. Rejects when the folder itself cannot be read. */
-  async start(): Promise<void> {
-    await readdir(this.#options.folder);
-    await this.#read();
+  /** Reads the folder once, reports it, and begins to watch. Rejects when the folder cannot be read. */
+  start(): Promise<void> {
+    return this.#task.runNow();
   }
 
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#task.close();
+    clearTimeout(this.#retry);
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
 
-  /** Asks for a fresh read after the quiet time, as a change in the folder does. */
-  touch(): void {
-    if (this.#isClosed) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      // Reads follow each other: a snapshot never overtakes a newer one.
-      this.#reading = this.#reading.then(() => this.#read());
-    }, this.#options.debounceMs);
-  }
-
   async #read(): Promise<void> {
+    const scan = await scanFolder(this.#options.folder);
     if (this.#isClosed) return;
-    const folders = new Set<string>();
-    const scan = await scanFolder(this.#options.folder, folders);
-    // Watch before the contents are believed: a change after the scan then leads to another.
-    if (this.#watch(folders)) this.touch();
-    if (this.#isClosed) return;
-    const hash = hashOf(scan.files);
+    // A change in the middle: what was read may be half of an old state and half of a new one. The next read is under way.
+    const isTorn = this.#task.isPending && this.#discarded < maxDiscardedScans;
+    this.#discarded = isTorn ? this.#discarded + 1 : 0;
+    // What happened in a folder before it was watched is seen by one more read.
+    if (this.#watch(scan.folders)) this.#task.touch();
+    this.#lookAgainLater(this.#unwatched.size > 0);
+    if (isTorn) return;
+    if (this.#isFailing) this.#options.logger.info("the folder can be read again", { folder: this.#options.folder });
+    this.#isFailing = false;
+    const hash = hashOf(scan);
     if (hash === this.#lastHash) return;
-    this.#lastHash = hash;
     this.#options.onSnapshot({ files: scan.files, hash }, scan.unreadable);
+    this.#lastHash = hash;
   }
 
-  /** Watches exactly these folders. Tells whether one is watched for the first time: it may have changed in between. */
+  #onError(error: unknown): void {
+    this.#lookAgainLater(true);
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#options.logger.error("the folder cannot be read; the configuration in force stays", {
+      folder: this.#options.folder,
+      error: reasonOf(error),
+    });
+  }
+
+  #lookAgainLater(isNeeded: boolean): void {
+    clearTimeout(this.#retry);
+    if (isNeeded && !this.#isClosed) this.#retry = setTimeout(() => this.#task.touch(), retryMs);
+  }
+
+  /** Watches exactly these folders. Tells whether one is watched for the first time. */
   #watch(folders: ReadonlySet<string>): boolean {
     let isNew = false;
     for (const folder of folders) {
-      if (this.#isClosed || this.#watchers.has(folder)) continue;
+      if (this.#watchers.has(folder)) continue;
       try {
-        const watcher = watch(folder, () => this.touch());
-        watcher.on("error", () => {
-          // The folder went away: its parent's watcher says so too.
-          this.#watchers.delete(folder);
-          watcher.close();
-          this.touch();
-        });
-        this.#watchers.set(folder, watcher);
+        this.#watchers.set(folder, this.#newWatcher(folder));
+        this.#unwatched.delete(folder);
         isNew = true;
       } catch (error) {
-        this.#options.logger.warn("a folder cannot be watched; changes in it are seen at the next change elsewhere", {
+        if (this.#unwatched.has(folder)) continue;
+        this.#unwatched.add(folder);
+        this.#options.logger.warn(`a folder cannot be watched; it is read every ${retryMs} ms`, {
           folder,
           error: reasonOf(error),
         });
       }
     }
-    for (const [folder, watcher] of this.#watchers) {
-      if (folders.has(folder)) continue;
-      watcher.close();
-      this.#watchers.delete(folder);
-    }
+    for (const folder of this.#watchers.keys()) if (!folders.has(folder)) this.#unwatch(folder);
+    for (const folder of this.#unwatched) if (!folders.has(folder)) this.#unwatched.delete(folder);
     return isNew;
   }
-}
 
-/** Reads all resource files below a folder; `folders` gets every folder that has a say in the result. */
-export async function scanFolder(
-  root: string,
-  folders: Set<string> = new Set(),
-): Promise<{ files: SourceFile[]; unreadable: UnreadablePath[] }> {
-  const files: SourceFile[] = [];
-  const unreadable: UnreadablePath[] = [];
-  const seen = new Set<string>();
+  #newWatcher(folder: string): FSWatcher {
+    const watcher = watch(folder, (event, name) => {
+      // inotify names the folder itself when it is removed or moved: the watcher is then blind, also for a new folder of that
+      // name. (A member that happens to have the same name costs a fresh watcher.)
+      if (event === "rename" && name === basename(folder)) this.#unwatch(folder);
+      this.#task.touch();
+    });
+    watcher.on("error", () => {
+      // The folder went away; the next read finds out what is there now.
+      this.#unwatch(folder);
+      this.#task.touch();
+    });
+    return watcher;
+  }
 
-  const visit = async (folder: string, depth: number): Promise<void> => {
-    const real = await realpath(folder);
-    // A link back to a parent would go round for ever.
-    if (seen.has(real) || depth > maxDepth) return;
-    seen.add(real);
-    folders.add(folder);
-    const names = (await readdir(folder)).sort();
-    for (const name of names) {
-      const path = join(folder, name);
-      try {
-        const entry = await stat(path);
-        if (entry.isDirectory()) {
-          if (!name.startsWith(".") && name !== "node_modules") await visit(path, depth + 1);
-        } else if (entry.isFile() && !name.startsWith(".") && extensions.some((extension) => name.endsWith(extension))) {
-          if (entry.size > maxFileBytes) throw new Error(`it has ${entry.size} bytes; at most ${maxFileBytes} are read`);
-          files.push({ path: relative(root, path), text: await readFile(path, "utf8") });
-        }
-      } catch (error) {
-        // Gone between the listing and the look: as if it had never been listed.
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
-        unreadable.push({ path: relative(root, path), reason: reasonOf(error) });
-      }
-    }
-  };
-  await visit(root, 0);
-  return { files, unreadable };
-}
-
-function hashOf(files: readonly SourceFile[]): string {
-  const hash = createHash("sha256");
-  for (const { path, text } of files) hash.update(`${path.length}:${path}${text.length}:`).update(text);
-  return hash.digest("hex");
+  #unwatch(folder: string): void {
+    this.#watchers.get(folder)?.close();
+    this.#watchers.delete(folder);
+  }
 }
 
 function reasonOf(error: unknown): string {

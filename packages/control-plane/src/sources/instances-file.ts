@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { WorkloadInstance } from "@heddle/compiler";
-import { readStateFile, writeStateFile } from "@heddle/state";
+import { moveAside, readStateFile, writeStateFile } from "@heddle/state";
 import type { StateFileContent } from "@heddle/state";
 
 const stateName = "instances";
@@ -24,5 +24,26 @@ export async function writeInstances(path: string, instances: readonly WorkloadI
 export async function readInstances(path: string, wallMs: number): Promise<InstancesContent> {
   const content = await readStateFile(path, stateName, stateVersion, wallMs);
   if (content.kind !== "read") return content;
-  return { kind: "read", instances: JSON.parse(content.payload.toString("utf8")) as WorkloadInstance[] };
+  const instances = parseInstances(content.payload.toString("utf8"));
+  if (instances !== undefined) return { kind: "read", instances };
+  const moved = await moveAside(path, "it is not a list of instances", wallMs);
+  return moved.kind === "read" ? { kind: "absent" } : moved;
+}
+
+/** The checksum says that the list is as it was written; this says that it is a list. */
+function parseInstances(json: string): readonly WorkloadInstance[] | undefined {
+  try {
+    const value = JSON.parse(json) as unknown;
+    return Array.isArray(value) && value.every(isInstance) ? value : undefined;
+  } catch {
+    // Not JSON: the caller moves it aside.
+    return undefined;
+  }
+}
+
+function isInstance(value: unknown): value is WorkloadInstance {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = value as Readonly<Record<string, unknown>>;
+  const names = ["id", "workload", "service", "namespace", "serviceAccount", "address"];
+  return names.every((name) => typeof fields[name] === "string") && typeof fields["outboundPorts"] === "object";
 }
