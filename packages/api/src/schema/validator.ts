@@ -208,16 +208,6 @@ export class Validator {
   }
 
   #mapKey(format: TextFormat, key: string, path: Path): boolean {
-    const instead = format.notYet?.(key);
-    if (instead !== undefined) {
-      this.#fail(
-        "HDL0016",
-        path,
-        `${describePath(path)}: the name ${quote(key)} is not supported yet.`,
-        instead === "" ? undefined : instead,
-      );
-      return false;
-    }
     const problem = key === "" ? "is empty" : format.problem(key);
     if (problem === undefined) return true;
     const detail = problem === "" ? "" : ` (it ${problem})`;

@@ -74,17 +74,33 @@ test("aliases inside themselves, alias bombs and endless nesting end in a findin
       `${now}: &${now} [*${before}, *${before}, *${before}, *${before}, *${before}, *${before}, *${before}, *${before}]`,
     );
   }
-  for (const text of [
-    "a: &x [*x]\n",
-    "a: &x { <<: *x }\n",
-    `${bomb.join("\n")}\n`,
-    "[".repeat(30_000),
-    "a: {".repeat(3_000),
-  ]) {
+  const endless = ["a: &x [*x]\n", "a: &x { <<: *x }\n", "a: &x [*x, *x]\nb: { <<: *x }\n", "a: &x { <<: [*x, *x] }\n"];
+  for (const text of [...endless, `${bomb.join("\n")}\n`, "[".repeat(30_000), "a: {".repeat(3_000)]) {
     const codes = problemsOf(text);
     assert.ok(
       codes.length > 0 && codes.every((code) => code.startsWith("HDL0007") || code.startsWith("HDL0001")),
       text.slice(0, 40),
     );
   }
+});
+
+test("nesting that ends the parser's stack is said to be too deep", () => {
+  const [document] = readDocuments("[".repeat(30_000));
+  assert.deepEqual(document?.problems[0], {
+    code: "HDL0007",
+    line: 1,
+    message: "The document is nested too deeply to be read.",
+  });
+});
+
+test("whatever the library throws becomes a problem", () => {
+  assert.deepEqual(
+    readDocuments({ length: 1 } as unknown as string)[0]?.problems.map((problem) => problem.code),
+    ["HDL0007"],
+  );
+});
+
+test("several merged blocks: the first wins, and the keys beside them win over all", () => {
+  const [document] = readDocuments("a: &a { k: 1, l: 1 }\nb: &b { k: 2, m: 2 }\nc: { <<: [*a, *b], l: 3 }\n");
+  assert.deepEqual(document?.value, { a: { k: 1, l: 1 }, b: { k: 2, m: 2 }, c: { k: 1, l: 3, m: 2 } });
 });

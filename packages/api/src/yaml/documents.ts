@@ -28,8 +28,8 @@ export function readDocuments(text: string): YamlDocument[] {
     });
     documents = Array.isArray(parsed) ? parsed : [];
   } catch {
-    // The library descends by recursion: thousands of nested brackets end its stack. That is the user's input, not our failure.
-    return [unreadable(text)];
+    // The library tells of wrong input in its documents. Should it throw all the same, input must not end the process.
+    return [{ line: 1, value: null, lines: { l: 1 }, problems: [notTakenApart(1)], text }];
   }
   return documents
     .map((document, index) =>
@@ -48,31 +48,23 @@ function readDocument(document: Document.Parsed, ownText: string, counter: LineC
   const start = contents?.range[0] ?? document.range[0];
   const line = lineOf(start);
   if (contents === null) return { line, value: null, lines: { l: line }, problems, text: ownText };
-  try {
-    const reader = new NodeReader(lineOf);
-    const { value, lines } = reader.read(contents, line);
-    return { line, value, lines, problems: [...problems, ...reader.problems], text: ownText };
-  } catch (error) {
-    // The same recursion limit, met while walking the nodes.
-    if (!(error instanceof RangeError)) throw error;
-    return { line, value: null, lines: { l: line }, problems: [...problems, tooDeep(line)], text: ownText };
-  }
+  const reader = new NodeReader(lineOf);
+  const { value, lines } = reader.read(contents, line);
+  return { line, value, lines, problems: [...problems, ...reader.problems], text: ownText };
 }
 
 function isEmpty(document: YamlDocument): boolean {
   return document.value === null && document.problems.length === 0;
 }
 
-function unreadable(text: string): YamlDocument {
-  return { line: 1, value: null, lines: { l: 1 }, problems: [tooDeep(1)], text };
-}
-
-function tooDeep(line: number): YamlProblem {
+function notTakenApart(line: number): YamlProblem {
   return { code: "HDL0007", line, message: "The document is nested too deeply to be read." };
 }
 
 /** The library's error codes in our own words; the library's message stays where it says more. */
 function describeYamlError(code: string, message: string, line: number): YamlProblem {
+  // The library descends by recursion: thousands of nested brackets end its stack.
+  if (code === "RESOURCE_EXHAUSTION") return notTakenApart(line);
   const known = yamlErrors[code];
   if (known === undefined)
     return { code: "HDL0001", line, message: `The YAML cannot be read: ${firstSentence(message)}` };

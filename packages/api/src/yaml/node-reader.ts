@@ -150,7 +150,9 @@ export class NodeReader {
       return;
     }
     if (isSeq(target)) {
+      this.#depth += 1;
       for (const item of target.items) this.#merge(item, line, into);
+      this.#depth -= 1;
       return;
     }
     if (!isMap(target)) {
