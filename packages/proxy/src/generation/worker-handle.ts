@@ -44,8 +44,8 @@ export class WorkerHandle {
     const setup: WorkerSetup = { index, logLevel, heartbeat };
     this.#worker = new Worker(workerEntry, { workerData: setup, name: `traffic-${index}` });
     this.#worker.on("message", (report: WorkerReport) => this.#onReport(report));
-    this.#worker.on("error", (error) => {
-      logger.error("a traffic worker crashed", { worker: index, error: error.stack ?? error.message });
+    this.#worker.on("error", (error: unknown) => {
+      logger.error("a traffic worker crashed", { worker: index, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     });
     this.#worker.on("exit", (code) => this.#onExit(`it ended with code ${code}`));
     this.#watchdog = setInterval(() => this.#check(), heartbeatCheckMs);

@@ -9,6 +9,8 @@ export type GenerationMessage =
   | { readonly type: "release"; readonly key: string; readonly host: string; readonly port: number }
   /** Initial listeners are bound and certificates are there. */
   | { readonly type: "ready" }
+  /** `/quitquitquit` was asked for. */
+  | { readonly type: "quit" }
   /** Starting again would not help: the bootstrap is refused, a port is taken. */
   | { readonly type: "fatal"; readonly exitCode: number };
 

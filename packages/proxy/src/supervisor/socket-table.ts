@@ -1,55 +1,63 @@
-import { adoptSocket, type BindResult, bindSocket, type BoundSocket, formatAddress } from "./bound-socket.ts";
+import { BoundSocket } from "node:net";
+
+export type BindResult =
+  | { readonly socket: BoundSocket; readonly host: string; readonly port: number }
+  | { readonly socket: undefined; readonly code: string; readonly message: string };
 
 /**
- * The listening sockets of one proxy, kept across its generations: the kernel goes on queueing connections while no
- * generation is there to accept them.
+ * The listening sockets of one proxy, bound here and kept across its generations: the kernel goes on queueing connections
+ * while no generation is there to accept them. This process never accepts on one.
  */
 export class SocketTable {
   /** By user and address: two listeners on port 0 get two sockets, and keep them when the proxy restarts. */
   readonly #sockets = new Map<string, BoundSocket>();
-  /** Handed down by the parent process, by address; used before anything is bound. */
-  readonly #inherited = new Map<string, BoundSocket>();
 
   /**
-   * @param listenFds `127.0.0.1:41000=4,[::1]:41001=5`: bound descriptors of this process
-   * @returns what is wrong with the entries that could not be taken over
+   * The socket of this user and address: the one that it had before, or a new one.
+   *
+   * @param key who will listen there
+   * @param host an IP literal
+   * @param port 0: the kernel chooses
    */
-  adopt(listenFds: string): string[] {
-    const problems: string[] = [];
-    for (const entry of listenFds.split(",").filter((text) => text !== "")) {
-      const match = /^(.+:\d+)=(\d+)$/.exec(entry.trim());
-      if (match === null) {
-        problems.push(`HEDDLE_LISTEN_FDS: "${entry}" is not <address>:<port>=<descriptor>`);
-        continue;
-      }
-      const adopted = adoptSocket(Number(match[2]));
-      if (adopted.socket === undefined) problems.push(`HEDDLE_LISTEN_FDS: ${adopted.message}`);
-      else this.#inherited.set(match[1] ?? "", adopted.socket);
-    }
-    return problems;
-  }
-
-  /** The socket of this user and address: the one that it had before, an inherited one, or a new one. */
   take(key: string, host: string, port: number): BindResult {
-    const id = `${key} ${formatAddress(host, port)}`;
-    const known = this.#sockets.get(id) ?? this.#inherited.get(formatAddress(host, port));
-    const result: BindResult = known === undefined ? bindSocket(host, port) : { socket: known };
-    if (result.socket !== undefined) this.#sockets.set(id, result.socket);
-    return result;
+    const id = idOf(key, host, port);
+    let socket = this.#sockets.get(id);
+    try {
+      socket ??= new BoundSocket({ host, port });
+    } catch (error) {
+      return { socket: undefined, ...describe(error as NodeJS.ErrnoException, host, port) };
+    }
+    this.#sockets.set(id, socket);
+    const bound = socket.address() as { address: string; port: number };
+    return { socket, host: bound.address, port: bound.port };
   }
 
-  /** Closes a socket that nobody uses any more. An inherited one stays: the parent gave it for the life of the proxy. */
+  /** Closes a socket that nobody uses any more. */
   release(key: string, host: string, port: number): void {
-    const id = `${key} ${formatAddress(host, port)}`;
-    const socket = this.#sockets.get(id);
+    const id = idOf(key, host, port);
+    this.#sockets.get(id)?.close();
     this.#sockets.delete(id);
-    if (socket === undefined || [...this.#inherited.values()].includes(socket)) return;
-    if (![...this.#sockets.values()].includes(socket)) socket.close();
   }
 
   close(): void {
-    for (const socket of new Set([...this.#sockets.values(), ...this.#inherited.values()])) socket.close();
+    for (const socket of this.#sockets.values()) socket.close();
     this.#sockets.clear();
-    this.#inherited.clear();
   }
+}
+
+function idOf(key: string, host: string, port: number): string {
+  return `${key} ${host} ${port}`;
+}
+
+const texts: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is already in use: stop the process that listens there, or choose another port",
+  EADDRNOTAVAIL: "the address does not belong to this host",
+  EACCES: "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)",
+  EAFNOSUPPORT: "this host has no IPv6",
+};
+
+function describe(error: NodeJS.ErrnoException, host: string, port: number): { code: string; message: string } {
+  const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const cause = error.code ?? error.message;
+  return { code: cause === "EADDRINUSE" ? "port_in_use" : "config_invalid", message: `cannot listen on ${where}: ${texts[cause] ?? cause}` };
 }

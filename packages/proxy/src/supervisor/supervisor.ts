@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SendHandle, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "@heddle/core";
+import { formatInheritedDescriptors, type InheritedDescriptors, listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/net";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { RestartBackOff } from "./back-off.ts";
@@ -42,6 +43,8 @@ class Supervisor {
   readonly #options: ProxyOptions;
   readonly #logger: Logger;
   readonly #sockets = new SocketTable();
+  /** Sockets that the parent process holds; each generation gets them as they are. */
+  #inherited: InheritedDescriptors = new Map();
   readonly #backOff = new RestartBackOff(Math.random);
   readonly #live = new Set<Generation>();
   #count = 0;
@@ -56,12 +59,12 @@ class Supervisor {
   }
 
   async run(): Promise<number> {
-    const problems = this.#sockets.adopt(process.env["HEDDLE_LISTEN_FDS"] ?? "");
-    for (const problem of problems) this.#logger.error(problem);
-    if (problems.length > 0) {
-      this.#sockets.close();
+    const inherited = parseInheritedDescriptors(process.env[listenDescriptorsVariable]);
+    if (inherited === undefined) {
+      this.#logger.error(`${listenDescriptorsVariable} is not a list of <address>:<port>=<descriptor>`, { value: process.env[listenDescriptorsVariable] });
       return exitCodes.usage;
     }
+    this.#inherited = inherited;
     const stop = (): void => this.#stop();
     const renew = (): void => this.#renew();
     const orphaned = (): void => this.#endAtOnce();
@@ -79,11 +82,11 @@ class Supervisor {
   }
 
   #start(): void {
-    // The parent's descriptors are held here; their numbers mean nothing in the child.
-    const { HEDDLE_LISTEN_FDS: _inherited, ...environment } = process.env;
+    // A descriptor's number in the child is its place in `stdio`.
+    const renumbered = new Map([...this.#inherited.keys()].map((address, index) => [address, firstInherited + index]));
     const child = spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(this.#options)], {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-      env: environment,
+      stdio: ["ignore", "inherit", "inherit", "ipc", ...this.#inherited.values()],
+      env: { ...process.env, [listenDescriptorsVariable]: formatInheritedDescriptors(renumbered) },
     });
     const generation: Generation = {
       number: ++this.#count,
@@ -116,6 +119,8 @@ class Supervisor {
         this.#wasEverReady = true;
         for (const other of this.#live) if (other.number < generation.number) this.#retire(other);
         return;
+      case "quit":
+        return this.#stop();
       case "fatal":
         generation.fatalExitCode = message.exitCode;
         return;
@@ -129,11 +134,11 @@ class Supervisor {
       this.#send(generation, { type: "bind-failed", requestId, code: result.code, message: result.message });
       return;
     }
-    const { host, port } = result.socket;
-    result.socket.sendTo(
-      (answer, handle) => generation.process.send(answer, handle, (error) => this.#onSendFailure(generation, error)),
-      { type: "bound", requestId, host, port } satisfies SupervisorMessage,
-    );
+    const { socket, host, port } = result;
+    if (!generation.process.connected) return;
+    // The channel takes a BoundSocket and the child gets one; the types do not know it yet.
+    const handle = socket as unknown as SendHandle;
+    generation.process.send({ type: "bound", requestId, host, port } satisfies SupervisorMessage, handle, (error) => this.#onSendFailure(generation, error));
   }
 
   #send(generation: Generation, message: SupervisorMessage): void {
@@ -199,6 +204,9 @@ class Supervisor {
     if (this.#live.size === 0) this.#finish(exitCodes.failed);
   }
 }
+
+/** After the standard streams and the IPC channel. */
+const firstInherited = 4;
 
 /** Without the notice that `node:ffi`, which duplicates descriptors, is young: what it does is tested at start. */
 const runtimeFlags = ["--disable-warning=ExperimentalWarning"];

@@ -21,14 +21,16 @@ export const deadline = {
   fault: 7,
   /** The pause before a retry. */
   backOff: 8,
+  /** The route's `max_stream_duration`. */
+  streamDuration: 9,
   /** `max_connection_duration`. */
-  connectionDuration: 9,
+  connectionDuration: 10,
   /** What the client still gets to read our last answer: `delayed_close_timeout`. */
-  delayedClose: 10,
+  delayedClose: 11,
 } as const;
 export type Deadline = (typeof deadline)[keyof typeof deadline];
 
-const count = 11;
+const count = 12;
 const never = Number.POSITIVE_INFINITY;
 
 export interface DeadlineOwner {
@@ -68,7 +70,7 @@ export class Deadlines implements TimerTarget {
 
   /** Ends the requests' deadlines; those of the connection stay. */
   clearRequest(): void {
-    for (let which = deadline.requestHead as number; which <= deadline.backOff; which++) this.#at[which] = never;
+    for (let which = deadline.requestHead as number; which <= deadline.streamDuration; which++) this.#at[which] = never;
   }
 
   isSet(which: Deadline): boolean {

@@ -1,0 +1,34 @@
+import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { ClusterConfig, SocketAddress } from "@heddle/engine";
+import type { Node, ResourceType } from "@heddle/xds/api";
+
+/** A bootstrap that this proxy can serve: checked whole, its resources still messages. */
+export interface BootstrapConfig {
+  readonly node: Node;
+  readonly nodeMetadata: JsonObject;
+  /** undefined: no admin port. */
+  readonly admin: SocketAddress | undefined;
+  /** In the order in which they refer to each other: secrets, clusters, listeners. */
+  readonly resources: readonly { readonly type: ResourceType; readonly name: string; readonly message: Message }[];
+  readonly ads: AdsConfig | undefined;
+}
+
+export interface AdsConfig {
+  /** The static cluster that holds the control plane's addresses and TLS context. */
+  readonly cluster: ClusterConfig;
+  readonly delta: boolean;
+  readonly wantsListeners: boolean;
+  readonly wantsClusters: boolean;
+}
+
+/** Something in the file that cannot be served. Line 0: not from a file. */
+export interface BootstrapProblem {
+  readonly path: string;
+  readonly line: number;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export type ParsedBootstrap =
+  | { readonly config: BootstrapConfig; readonly problems: readonly [] }
+  | { readonly config: undefined; readonly problems: readonly BootstrapProblem[] };

@@ -1,0 +1,32 @@
+import { readFile } from "node:fs/promises";
+import type { ProxyOptions } from "../options/options.ts";
+import { exitCodes } from "../supervisor/messages.ts";
+import type { BootstrapConfig, BootstrapProblem } from "./bootstrap.ts";
+import { parseBootstrap } from "./parse.ts";
+
+export type LoadedBootstrap =
+  | { readonly bootstrap: BootstrapConfig }
+  | { readonly bootstrap: undefined; readonly report: readonly string[]; readonly exitCode: number };
+
+/** Reads the bootstrap that the options name; the report says what is wrong, where, and what to do. */
+export async function loadBootstrap(options: Pick<ProxyOptions, "configPath" | "configYaml">): Promise<LoadedBootstrap> {
+  const file = options.configPath ?? "--config-yaml";
+  let text = options.configYaml ?? "";
+  if (options.configPath !== undefined) {
+    try {
+      text = await readFile(options.configPath, "utf8");
+    } catch (error) {
+      const report = [`the bootstrap ${file} cannot be read: ${(error as Error).message}`];
+      return { bootstrap: undefined, report, exitCode: exitCodes.usage };
+    }
+  }
+  const parsed = parseBootstrap(text);
+  if (parsed.config !== undefined) return { bootstrap: parsed.config };
+  return { bootstrap: undefined, report: parsed.problems.map((problem) => formatProblem(file, problem)), exitCode: exitCodes.findings };
+}
+
+/** `envoy.yaml:12: static_resources.listeners[0].foo: … Hint.` */
+export function formatProblem(file: string, { line, path, message, hint }: BootstrapProblem): string {
+  const where = line > 0 ? `${file}:${line}` : file;
+  return `${where}: ${path === "" ? "" : `${path}: `}${message}${hint === "" ? "" : `. ${hint}`}`;
+}

@@ -1,0 +1,154 @@
+import { create, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
+import { errorEntry } from "@heddle/core";
+import type { ClusterConfig, SocketAddress } from "@heddle/engine";
+import {
+  type Address,
+  ApiConfigSource_ApiType,
+  ApiVersion,
+  CLUSTER_TYPE,
+  type Cluster,
+  LISTENER_TYPE,
+  NodeSchema,
+  type ResourceType,
+  SECRET_TYPE,
+  typeRegistry,
+} from "@heddle/xds/api";
+import { type Bootstrap, BootstrapSchema } from "@heddle/xds/api/bootstrap";
+import { loadResource } from "../generation/resource-loader.ts";
+import { findUnsupportedFields } from "./accepted-fields.ts";
+import type { AdsConfig, BootstrapConfig, BootstrapProblem, ParsedBootstrap } from "./bootstrap.ts";
+import { findJsonProblems } from "./json-problems.ts";
+import { type BootstrapSource, type DocumentPath, formatPath, parsePath, readSource } from "./source.ts";
+
+type Resources = BootstrapConfig["resources"][number][];
+type Report = (path: DocumentPath, message: string, hint: string) => void;
+
+/**
+ * Reads an Envoy bootstrap, YAML or JSON, and everything in it. Either all of it can be served, or every reason why not is
+ * returned with path and line. Nothing is ignored.
+ */
+export function parseBootstrap(text: string): ParsedBootstrap {
+  const read = readSource(text);
+  if (read.source === undefined) {
+    const problems = read.problems.map(({ line, message }) => ({ path: "", line, message, hint: "Correct the YAML." }));
+    return { config: undefined, problems };
+  }
+  const { source } = read;
+  const problems: BootstrapProblem[] = [];
+  const report: Report = (path, message, hint) => {
+    problems.push({ path: formatPath(path), line: source.lineOf(path), message, hint });
+  };
+  const message = decode(source, report);
+  const config = message === undefined ? undefined : readBootstrap(message, report);
+  return config === undefined || problems.length > 0 ? { config: undefined, problems } : { config, problems: [] };
+}
+
+function decode(source: BootstrapSource, report: Report): Bootstrap | undefined {
+  const json = source.value ?? {};
+  try {
+    return fromJson(BootstrapSchema, json as JsonValue, { registry: typeRegistry, ignoreUnknownFields: false });
+  } catch (error) {
+    const found = findJsonProblems(BootstrapSchema, json, typeRegistry);
+    const { hint } = errorEntry("config_invalid");
+    for (const { path, message } of found) report(path, message, hint);
+    if (found.length === 0) report([], (error as Error).message, hint);
+    return undefined;
+  }
+}
+
+function readBootstrap(message: Bootstrap, report: Report): BootstrapConfig | undefined {
+  const { hint } = errorEntry("config_unsupported_field");
+  for (const path of findUnsupportedFields(BootstrapSchema, message)) report(path, errorEntry("config_unsupported_field").text, hint);
+  const ads = readAds(message, report);
+  const resources: Resources = [];
+  const statics = message.staticResources;
+  read("secrets", SECRET_TYPE, statics?.secrets ?? []);
+  read("clusters", CLUSTER_TYPE, statics?.clusters ?? []);
+  read("listeners", LISTENER_TYPE, statics?.listeners ?? []);
+  const node = message.node ?? create(NodeSchema);
+  return {
+    node,
+    nodeMetadata: node.metadata ?? {},
+    admin: readAddress(message.admin?.address, ["admin", "address"], report),
+    resources,
+    ads,
+  };
+
+  function read(field: string, type: ResourceType, messages: readonly (Message & { name: string })[]): void {
+    const seen = new Set<string>();
+    messages.forEach((resource, index) => {
+      const path = ["static_resources", field, index];
+      if (seen.has(resource.name)) report([...path, "name"], `the name "${resource.name}" is used twice`, "Give each its own name.");
+      seen.add(resource.name);
+      // The control plane is reached by gRPC and so by HTTP/2, which no other cluster may ask for yet.
+      if (type === CLUSTER_TYPE && resource.name === ads?.cluster.name) return;
+      const loaded = loadResource(type, resource, "static");
+      for (const problem of loaded.problems) report([...path, ...parsePath(problem.path)], problem.message, problem.hint);
+      resources.push({ type, name: resource.name, message: resource });
+    });
+  }
+}
+
+function readAds(message: Bootstrap, report: Report): AdsConfig | undefined {
+  const dynamic = message.dynamicResources;
+  if (dynamic === undefined) return undefined;
+  const path = ["dynamic_resources"];
+  for (const [field, source] of [["lds_config", dynamic.ldsConfig], ["cds_config", dynamic.cdsConfig]] as const) {
+    if (source !== undefined && source.configSourceSpecifier.case !== "ads") {
+      report([...path, field], "only ads is supported here", "Write `ads: {}` and configure ads_config.");
+    }
+  }
+  const api = dynamic.adsConfig;
+  if (api === undefined) {
+    if (dynamic.ldsConfig !== undefined || dynamic.cdsConfig !== undefined) report(path, "ads_config is missing", "Say where the control plane is.");
+    return undefined;
+  }
+  const adsPath = [...path, "ads_config"];
+  const isDelta = api.apiType === ApiConfigSource_ApiType.DELTA_GRPC;
+  if (!isDelta && api.apiType !== ApiConfigSource_ApiType.GRPC) report([...adsPath, "api_type"], "must be GRPC or DELTA_GRPC", "REST is not supported.");
+  if (api.transportApiVersion !== ApiVersion.V3) report([...adsPath, "transport_api_version"], "must be V3", "Older versions of the API are not spoken.");
+  const [service, ...others] = api.grpcServices;
+  if (service?.targetSpecifier.case !== "envoyGrpc" || others.length > 0) {
+    report([...adsPath, "grpc_services"], "must be one envoy_grpc", "Name the static cluster of the control plane.");
+    return undefined;
+  }
+  const name = service.targetSpecifier.value.clusterName;
+  const index = message.staticResources?.clusters.findIndex((cluster) => cluster.name === name) ?? -1;
+  const cluster = message.staticResources?.clusters[index];
+  if (cluster === undefined) {
+    report([...adsPath, "grpc_services", 0, "envoy_grpc", "cluster_name"], `there is no static cluster "${name}"`, "Add it to static_resources.clusters.");
+    return undefined;
+  }
+  const config = loadControlPlane(cluster, ["static_resources", "clusters", index], report);
+  if (config === undefined) return undefined;
+  return { cluster: config, delta: isDelta, wantsListeners: dynamic.ldsConfig !== undefined, wantsClusters: dynamic.cdsConfig !== undefined };
+}
+
+/** The control plane's cluster, read without its HTTP/2 settings: its connection is the runtime's. */
+function loadControlPlane(cluster: Cluster, path: DocumentPath, report: Report): ClusterConfig | undefined {
+  const { typedExtensionProtocolOptions: _typed, http2ProtocolOptions: _old, ...rest } = cluster;
+  const plain = { ...rest, typedExtensionProtocolOptions: {} } as Cluster;
+  const loaded = loadResource(CLUSTER_TYPE, plain, "static");
+  for (const problem of loaded.problems) report([...path, ...parsePath(problem.path)], problem.message, problem.hint);
+  const config = loaded.change?.clusters?.set[0];
+  if (config === undefined) return undefined;
+  if (config.inlineEndpoints === undefined) {
+    report(path, "the control plane's cluster needs its endpoints in load_assignment", "EDS cannot say where EDS comes from.");
+    return undefined;
+  }
+  return config;
+}
+
+function readAddress(address: Address | undefined, path: DocumentPath, report: Report): SocketAddress | undefined {
+  if (address === undefined) return undefined;
+  if (address.address.case !== "socketAddress") {
+    report(path, "must be a socket_address", "Pipes are not supported.");
+    return undefined;
+  }
+  const { address: host, portSpecifier } = address.address.value;
+  if (portSpecifier.case !== "portValue") {
+    report([...path, "socket_address"], "port_value is missing", "Named ports are not supported.");
+    return undefined;
+  }
+  return { host, port: portSpecifier.value };
+}

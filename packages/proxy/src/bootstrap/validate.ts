@@ -1,0 +1,14 @@
+import { exitCodes } from "../supervisor/messages.ts";
+import type { ProxyOptions } from "../options/options.ts";
+import { loadBootstrap } from "./load.ts";
+
+/** `--mode validate`: says what is wrong with a bootstrap, or that nothing is, and starts nothing. */
+export async function validateBootstrap(options: Pick<ProxyOptions, "configPath" | "configYaml">): Promise<number> {
+  const loaded = await loadBootstrap(options);
+  if (loaded.bootstrap !== undefined) {
+    console.log(`configuration '${options.configPath ?? "--config-yaml"}' OK`);
+    return exitCodes.fine;
+  }
+  for (const line of loaded.report) console.error(line);
+  return loaded.exitCode;
+}

@@ -1,0 +1,73 @@
+import { type PeerCertificate } from "node:tls";
+import type { ClusterConfig, SanMatcher, SecretConfig, SecretRef } from "@heddle/engine";
+import type { AdsConnection } from "@heddle/xds/client";
+
+/** Looks up a certificate or trust anchors as they are now. */
+export type FindSecret = (ref: Pick<SecretRef, "source" | "name">) => SecretConfig | undefined;
+
+/**
+ * Dials the control plane as its cluster says: plaintext, or TLS with the certificate and anchors of this moment. The
+ * endpoints are tried in turn, one for each call.
+ */
+export function adsDialer(cluster: ClusterConfig, findSecret: FindSecret, anchorsPem: () => string | undefined): (signal: AbortSignal) => Promise<AdsConnection> {
+  const endpoints = (cluster.inlineEndpoints?.localities ?? []).flatMap((locality) => locality.endpoints);
+  let turn = 0;
+  return async (signal) => {
+    const endpoint = endpoints[turn++ % Math.max(1, endpoints.length)];
+    if (endpoint === undefined) throw new Error(`the cluster ${cluster.name} has no endpoint`);
+    const { dialHttp2 } = await import("@heddle/xds/client");
+    const { host, port } = endpoint.address;
+    const authority = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    const options = { connectTimeoutMs: cluster.connectTimeoutMs, timers: { setTimeout, clearTimeout } as never };
+    const tls = cluster.transport.default;
+    if (tls === undefined) return dialHttp2({ ...options, url: `http://${authority}` }, signal);
+    const { certificate, validation, minVersion, maxVersion } = tls.common;
+    const own = certificate === undefined ? undefined : findSecret(certificate);
+    if (certificate !== undefined && own?.kind !== "certificate") throw new Error("this proxy has no certificate yet");
+    const anchors = validation?.trustedCa;
+    const ca = anchors === undefined ? undefined : "pem" in anchors ? anchors.pem : (anchorsOf(findSecret(anchors)) ?? anchorsPem());
+    if (ca === undefined) throw new Error(`the cluster ${cluster.name} has no trust anchors: without them anybody could pose as the control plane`);
+    const matchers = validation?.matchSubjectAltNames ?? [];
+    const session = {
+      ca,
+      minVersion: `TLSv${minVersion}` as const,
+      maxVersion: `TLSv${maxVersion}` as const,
+      ...(tls.sni === "" ? {} : { servername: tls.sni }),
+      ...(own?.kind === "certificate" ? { cert: own.certificateChainPem, key: own.privateKey.reveal() } : {}),
+      // Without matchers the runtime compares the dialled name: workloads of the mesh have none, so none can pose as the control plane.
+      ...(matchers.length === 0 ? {} : { checkServerIdentity: (_host: string, peer: PeerCertificate) => judge(peer, matchers) }),
+    };
+    return dialHttp2({ ...options, url: `https://${authority}`, session }, signal);
+  };
+}
+
+function anchorsOf(secret: SecretConfig | undefined): string | undefined {
+  if (secret?.kind !== "validation") return undefined;
+  const { trustedCa } = secret.validation;
+  return trustedCa !== undefined && "pem" in trustedCa ? trustedCa.pem : undefined;
+}
+
+function judge(peer: PeerCertificate, matchers: readonly SanMatcher[]): Error | undefined {
+  const names = (peer.subjectaltname ?? "").split(", ").map((entry) => {
+    const colon = entry.indexOf(":");
+    return { type: entry.slice(0, colon).toLowerCase().replace("ip address", "ip"), value: entry.slice(colon + 1) };
+  });
+  const isMatched = matchers.some(({ type, match }) => names.some((name) => name.type === type && matches(match, name.value)));
+  return isMatched ? undefined : new Error(`the control plane's certificate is for ${peer.subjectaltname ?? "nobody"}, which is not accepted`);
+}
+
+function matches(match: SanMatcher["match"], value: string): boolean {
+  if (match.kind === "regex") return new RegExp(`^(?:${match.regex})$`, "u").test(value);
+  const wanted = match.ignoreCase ? match.value.toLowerCase() : match.value;
+  const given = match.ignoreCase ? value.toLowerCase() : value;
+  switch (match.kind) {
+    case "exact":
+      return given === wanted;
+    case "prefix":
+      return given.startsWith(wanted);
+    case "suffix":
+      return given.endsWith(wanted);
+    case "contains":
+      return given.includes(wanted);
+  }
+}

@@ -1,0 +1,305 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import type { Logger } from "@heddle/core";
+import { applyDelta, emptySnapshot, type ListenerConfig, type Snapshot } from "@heddle/engine";
+import { LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
+import type { ReceivedResource, Rejection, ResourceUpdate } from "@heddle/xds/client";
+import type { ListenerSocket } from "../worker/messages.ts";
+import { ActiveConfiguration, type ActiveChange, type ResourceChange, type SourcedSecret } from "./active-configuration.ts";
+import type { LastGood, StoredResource } from "./last-good.ts";
+import { loadResource, mergeChanges, removal } from "./resource-loader.ts";
+import type { ListeningSocket, SocketBroker } from "./socket-broker.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+
+/** A resource in force, for `/config_dump` and for the last good state. */
+export interface HeldResource {
+  readonly type: ResourceType;
+  readonly name: string;
+  readonly version: string;
+  readonly message: Message;
+  /** Undefined for static ones. */
+  readonly any: Any | undefined;
+  readonly updatedAtMs: number;
+  readonly inlineSecrets: readonly SourcedSecret[];
+}
+
+type NewResource = Omit<HeldResource, "updatedAtMs" | "inlineSecrets">;
+
+/** The last version of a resource that was refused. */
+export interface RefusedResource {
+  readonly version: string;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+/** How often it is looked whether something has warmed for too long. */
+const warmingCheckMs = 1_000;
+
+/**
+ * Everything that this proxy is configured with. Static resources, those of the control plane and those of an earlier run
+ * take one way: loaded, bound once here so that nothing unusable reaches a worker, then put in force at every worker.
+ * Changes are made one after the other.
+ */
+export class Configuration {
+  readonly #logger: Logger;
+  readonly #broker: SocketBroker;
+  readonly #lastGood: LastGood | undefined;
+  readonly #active = new ActiveConfiguration();
+  readonly #static = new Map<string, HeldResource>();
+  readonly #dynamic = new Map<string, HeldResource>();
+  readonly #refused = new Map<string, RefusedResource>();
+  /** Bound sockets by listener. */
+  readonly #sockets = new Map<string, readonly ListeningSocket[]>();
+  #snapshot: Snapshot = emptySnapshot;
+  #pool: WorkerPool | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #timer: NodeJS.Timeout;
+  #onChange: () => void = () => {};
+
+  constructor(broker: SocketBroker, lastGood: LastGood | undefined, logger: Logger) {
+    this.#broker = broker;
+    this.#lastGood = lastGood;
+    this.#logger = logger;
+    this.#timer = setInterval(() => {
+      const { listeners, clusters } = this.#active.warming;
+      if (listeners.length + clusters.length > 0) void this.#inTurn(() => this.#putInForce({}));
+    }, warmingCheckMs);
+  }
+
+  get active(): ActiveConfiguration {
+    return this.#active;
+  }
+
+  /** Static resources first. */
+  *held(): Iterable<HeldResource & { readonly isStatic: boolean }> {
+    for (const resource of this.#static.values()) yield { ...resource, isStatic: true };
+    for (const resource of this.#dynamic.values()) yield { ...resource, isStatic: false };
+  }
+
+  refused(type: ResourceType, name: string): RefusedResource | undefined {
+    return this.#refused.get(keyOf(type, name));
+  }
+
+  /** Where the listeners in force are bound. */
+  listeners(): { name: string; sockets: readonly ListeningSocket[] }[] {
+    return [...this.#active.listeners.keys()].map((name) => ({ name, sockets: this.#sockets.get(name) ?? [] }));
+  }
+
+  /** Called after each change that was put in force. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  /** What a worker needs that starts now. */
+  everything(): { change: ActiveChange; sockets: ListenerSocket[] } {
+    return { change: this.#active.everything(), sockets: this.#socketsOf(this.#active.listeners.values()) };
+  }
+
+  /** From now on changes go to these workers. */
+  connect(pool: WorkerPool): void {
+    this.#pool = pool;
+  }
+
+  /** Puts the bootstrap's resources in force. They were loaded once already, so what fails here is a port. */
+  applyStatic(resources: readonly { type: ResourceType; name: string; message: Message }[]): Promise<Rejection[]> {
+    return this.#inTurn(() =>
+      this.#apply(
+        resources.map((resource) => ({ ...resource, version: "", any: undefined })),
+        "static",
+      ),
+    );
+  }
+
+  /** Puts an update of the control plane in force as far as it is usable, and names what is not. */
+  applyUpdate(update: ResourceUpdate): Promise<{ rejected: Rejection[] }> {
+    return this.#inTurn(async () => {
+      const type = update.type as ResourceType;
+      const added = update.added.map(({ name, version, message, resource: any }): NewResource => ({ type, name, version, message, any }));
+      const rejected = await this.#apply(added, "ads", { type, names: this.#removedBy(update, type) });
+      this.#save();
+      return { rejected };
+    });
+  }
+
+  /** Puts in force what an earlier run had accepted; returns it for the client to tell the control plane. */
+  restore(resources: readonly (ReceivedResource & { type: ResourceType })[]): Promise<Rejection[]> {
+    return this.#inTurn(() =>
+      this.#apply(
+        resources.map(({ type, name, version, message, resource }) => ({ type, name, version, message, any: resource })),
+        "ads",
+      ),
+    );
+  }
+
+  /** Sets a secret of this proxy's own. Resolves when every worker uses it. */
+  setSecret(secret: SourcedSecret): Promise<void> {
+    return this.#inTurn(() => this.#putInForce({ secrets: { set: [secret], remove: [] } }));
+  }
+
+  /** Stops accepting: sockets stay bound at the supervisor, for the next generation. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(action);
+    // The caller sees the failure; the next one in turn must not.
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  /** In the state of the world, what is not named is gone; what was refused keeps its old version. */
+  #removedBy(update: ResourceUpdate, type: ResourceType): string[] {
+    const removed = new Set(update.removed);
+    if (update.isFull) {
+      const named = new Set(update.added.map(({ name }) => name));
+      for (const held of this.#dynamic.values()) if (held.type === type && !named.has(held.name)) removed.add(held.name);
+    }
+    return [...removed].filter((name) => this.#dynamic.has(keyOf(type, name)));
+  }
+
+  async #apply(
+    added: readonly NewResource[],
+    source: "ads" | "static",
+    removed?: { readonly type: ResourceType; readonly names: readonly string[] },
+  ): Promise<Rejection[]> {
+    const rejected: Rejection[] = [];
+    const changes: ResourceChange[] = [];
+    const accepted: HeldResource[] = [];
+    const replacedSockets: ListeningSocket[] = [];
+    for (const resource of added) {
+      const reason = await this.#accept(resource, source, changes, accepted, replacedSockets);
+      if (reason === undefined) continue;
+      rejected.push({ name: resource.name, error: reason });
+      this.#refused.set(keyOf(resource.type, resource.name), { version: resource.version, reason, atMs: Date.now() });
+    }
+    if (removed !== undefined) {
+      for (const name of removed.names) {
+        replacedSockets.push(...this.#release(removed.type, name));
+        changes.push(...this.#forget(removed.type, name, source));
+      }
+    }
+    const held = source === "static" ? this.#static : this.#dynamic;
+    for (const resource of accepted) {
+      const key = keyOf(resource.type, resource.name);
+      changes.push(inlineChange(held.get(key)?.inlineSecrets ?? [], resource.inlineSecrets));
+      held.set(key, resource);
+      this.#refused.delete(key);
+    }
+    await this.#putInForce(mergeChanges(changes));
+    // Only now that no worker listens on them.
+    for (const socket of replacedSockets) socket.close();
+    return rejected;
+  }
+
+  /** Why the resource cannot be used; undefined: it is among the accepted. */
+  async #accept(
+    resource: NewResource,
+    source: "ads" | "static",
+    changes: ResourceChange[],
+    accepted: HeldResource[],
+    replacedSockets: ListeningSocket[],
+  ): Promise<string | undefined> {
+    const { type, name, message } = resource;
+    if (source === "ads" && this.#static.has(keyOf(type, name))) return "a static resource has this name, and static ones win";
+    const loaded = loadResource(type, message, source);
+    if (loaded.change === undefined) return loaded.problems.map(({ path, message: text }) => `${path}: ${text}`).join("; ");
+    const problem = this.#tryToBind(loaded.change);
+    if (problem !== undefined) return problem;
+    const listener = loaded.change.listeners?.set[0];
+    if (listener !== undefined) {
+      const bound = await this.#bindSockets(listener);
+      if (typeof bound === "string") return bound;
+      replacedSockets.push(...(this.#sockets.get(name) ?? []).filter((socket) => !bound.includes(socket)));
+      this.#sockets.set(name, bound);
+    }
+    changes.push(loaded.change);
+    accepted.push({ ...resource, updatedAtMs: Date.now(), inlineSecrets: loaded.inlineSecrets });
+    return undefined;
+  }
+
+  /** Binds the resource as a worker will; what throws here would have stopped one. */
+  #tryToBind(change: ResourceChange): string | undefined {
+    const { secrets: _secrets, ...delta } = change;
+    try {
+      this.#snapshot = applyDelta(this.#snapshot, delta);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  /** The sockets of a listener: those that it has already, and new ones. A reason when one cannot be had. */
+  async #bindSockets(listener: ListenerConfig): Promise<readonly ListeningSocket[] | string> {
+    if (!listener.bindToPort) return [];
+    const present = this.#sockets.get(listener.name) ?? [];
+    const bound: ListeningSocket[] = [];
+    for (const { host, port } of listener.addresses) {
+      const known = present.find(({ wanted }) => wanted.host === host && wanted.port === port);
+      if (known !== undefined) {
+        bound.push(known);
+        continue;
+      }
+      const result = await this.#broker.bind(listener.name, host, port);
+      if (result.socket === undefined) {
+        for (const socket of bound) if (!present.includes(socket)) socket.close();
+        return result.message;
+      }
+      bound.push(result.socket);
+    }
+    return bound;
+  }
+
+  #release(type: ResourceType, name: string): readonly ListeningSocket[] {
+    if (type !== LISTENER_TYPE) return [];
+    const sockets = this.#sockets.get(name) ?? [];
+    this.#sockets.delete(name);
+    return sockets;
+  }
+
+  #forget(type: ResourceType, name: string, source: "ads" | "static"): ResourceChange[] {
+    const key = keyOf(type, name);
+    const held = this.#dynamic.get(key);
+    this.#dynamic.delete(key);
+    this.#refused.delete(key);
+    const change = removal(type, name, source);
+    const { secrets: _secrets, ...delta } = change;
+    this.#snapshot = applyDelta(this.#snapshot, delta);
+    return held === undefined ? [change] : [change, inlineChange(held.inlineSecrets, [])];
+  }
+
+  async #putInForce(change: ResourceChange): Promise<void> {
+    const active = this.#active.apply(change, performance.now());
+    const hasSecrets = active.secrets.set.length + active.secrets.remove.length > 0;
+    if (Object.keys(active.delta).length > 0 || hasSecrets) {
+      const problem = await this.#pool?.configure(active, this.#socketsOf(active.delta.listeners?.set ?? []));
+      if (problem !== undefined) this.#logger.error("a worker could not take a configuration", { problem });
+    }
+    this.#onChange();
+  }
+
+  #socketsOf(listeners: Iterable<ListenerConfig>): ListenerSocket[] {
+    return [...listeners].flatMap(({ name }) =>
+      (this.#sockets.get(name) ?? []).map(({ fd, host, port }) => ({ listener: name, host, port, fd })),
+    );
+  }
+
+  #save(): void {
+    this.#lastGood?.save(() =>
+      [...this.#dynamic.values()].flatMap(({ type, name, version, any }): StoredResource[] =>
+        any === undefined ? [] : [{ typeUrl: type, name, version, value: any.value }],
+      ),
+    );
+  }
+}
+
+function keyOf(type: ResourceType, name: string): string {
+  return `${type} ${name}`;
+}
+
+/** Secrets written inside a resource come and go with it. */
+function inlineChange(before: readonly SourcedSecret[], after: readonly SourcedSecret[]): ResourceChange {
+  const kept = new Set(after.map(({ secret }) => secret.name));
+  const remove = before.filter(({ secret }) => !kept.has(secret.name)).map(({ source, secret }) => ({ source, name: secret.name }));
+  return after.length + remove.length === 0 ? {} : { secrets: { set: after, remove } };
+}

@@ -1,0 +1,130 @@
+import { readFileSync } from "node:fs";
+import type { Message } from "@bufbuild/protobuf";
+import type { AccessLogConfig, ListenerConfig } from "@heddle/engine";
+import { loadCluster, loadEndpoints, loadListener, loadRouteConfiguration, loadSecret, type LoadOptions, type LoadProblem } from "@heddle/engine/load";
+import {
+  CLUSTER_TYPE,
+  type Cluster,
+  type ClusterLoadAssignment,
+  ENDPOINT_TYPE,
+  LISTENER_TYPE,
+  type Listener,
+  ROUTE_TYPE,
+  type ResourceType,
+  type RouteConfiguration,
+  SECRET_TYPE,
+  type Secret,
+} from "@heddle/xds/api";
+import { compileFormat } from "../worker/access-logs.ts";
+import type { ResourceChange, SourcedSecret } from "./active-configuration.ts";
+
+/** One resource as the engine's loader gave it, in the form in which it is merged with others. */
+export type LoadedResource =
+  | { readonly change: ResourceChange; readonly inlineSecrets: readonly SourcedSecret[]; readonly problems: readonly [] }
+  | { readonly change: undefined; readonly problems: readonly LoadProblem[] };
+
+/**
+ * Turns a message into configuration. Static resources and those of a control plane take this way alike; whatever is not
+ * supported is a problem with its path.
+ *
+ * @param source where a secret of this kind comes from
+ */
+export function loadResource(type: ResourceType, message: Message, source: "ads" | "static"): LoadedResource {
+  const options = source === "static" ? localOptions : remoteOptions;
+  switch (type) {
+    case LISTENER_TYPE: {
+      const loaded = loadListener(message as Listener, options);
+      if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
+      const problems = accessLogProblems(loaded.config);
+      if (problems.length > 0) return { change: undefined, problems };
+      return accepted({ listeners: setOne(loaded.config) }, loaded.secrets);
+    }
+    case CLUSTER_TYPE: {
+      const loaded = loadCluster(message as Cluster, options);
+      if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
+      return accepted({ clusters: setOne(loaded.config) }, loaded.secrets);
+    }
+    case ROUTE_TYPE: {
+      const loaded = loadRouteConfiguration(message as RouteConfiguration, options);
+      if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
+      return accepted({ routeTables: setOne(loaded.config) }, []);
+    }
+    case ENDPOINT_TYPE: {
+      const loaded = loadEndpoints(message as ClusterLoadAssignment, options);
+      if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
+      return accepted({ endpoints: setOne(loaded.config) }, []);
+    }
+    case SECRET_TYPE: {
+      const loaded = loadSecret(message as Secret, options);
+      if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
+      return accepted({ secrets: { set: [{ source, secret: loaded.config }], remove: [] } }, []);
+    }
+  }
+}
+
+/** Whoever writes the bootstrap owns this host's files; a control plane does not. */
+const localOptions: LoadOptions = { readFile, environment: process.env };
+const remoteOptions: LoadOptions = {};
+
+function readFile(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    // The loader reports the path and that there is no such file.
+    return undefined;
+  }
+}
+
+/** The change that removes a resource. */
+export function removal(type: ResourceType, name: string, source: "ads" | "static"): ResourceChange {
+  switch (type) {
+    case LISTENER_TYPE:
+      return { listeners: removeOne(name) };
+    case CLUSTER_TYPE:
+      return { clusters: removeOne(name) };
+    case ROUTE_TYPE:
+      return { routeTables: removeOne(name) };
+    case ENDPOINT_TYPE:
+      return { endpoints: removeOne(name) };
+    case SECRET_TYPE:
+      return { secrets: { set: [], remove: [{ source, name }] } };
+  }
+}
+
+/** All changes as one. */
+export function mergeChanges(changes: readonly ResourceChange[]): ResourceChange {
+  const merged: Record<string, { set: unknown[]; remove: unknown[] }> = {};
+  for (const change of changes) {
+    for (const [kind, delta] of Object.entries(change) as [string, { set: readonly unknown[]; remove: readonly unknown[] }][]) {
+      const target = (merged[kind] ??= { set: [], remove: [] });
+      target.set.push(...delta.set);
+      target.remove.push(...delta.remove);
+    }
+  }
+  return merged as ResourceChange;
+}
+
+function accepted(change: ResourceChange, secrets: readonly SourcedSecret["secret"][]): LoadedResource {
+  return { change, inlineSecrets: secrets.map((secret) => ({ source: "inline", secret })), problems: [] };
+}
+
+function setOne<T>(config: T): { set: T[]; remove: string[] } {
+  return { set: [config], remove: [] };
+}
+
+function removeOne(name: string): { set: never[]; remove: string[] } {
+  return { set: [], remove: [name] };
+}
+
+/** Formats are telemetry's, so the engine's loader cannot judge them. */
+function accessLogProblems(listener: ListenerConfig): LoadProblem[] {
+  const chains = [...listener.filterChains, ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain])];
+  const logs: [path: string, log: AccessLogConfig][] = listener.accessLogs.map((log, index) => [`access_log[${index}]`, log]);
+  for (const chain of chains) {
+    const own = chain.terminal.kind === "http" ? chain.terminal.http.accessLogs : chain.terminal.tcp.accessLogs;
+    own.forEach((log, index) => logs.push([`filter chain ${chain.name}: access_log[${index}]`, log]));
+  }
+  return logs.flatMap(([path, log]) =>
+    compileFormat(log).problems.map((message) => ({ path, message, hint: "Use the command operators that docs/reference lists." })),
+  );
+}

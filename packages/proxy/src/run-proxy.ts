@@ -1,0 +1,26 @@
+import { parseCommandLine, proxyUsage } from "./options/command-line.ts";
+import { exitCodes } from "./supervisor/messages.ts";
+
+/**
+ * `heddle proxy`: reads the words after it and runs the proxy until it ends. Everything beyond the supervisor is loaded in
+ * the child process that it starts.
+ *
+ * @returns the exit code: 0 ended as told; 1 could not start; 2 wrong usage; 3 the bootstrap is refused
+ */
+export async function runProxy(argv: readonly string[]): Promise<number> {
+  if (argv.includes("--help") || argv.includes("-h")) {
+    console.log(proxyUsage);
+    return exitCodes.fine;
+  }
+  const { options, problem } = parseCommandLine(argv);
+  if (options === undefined) {
+    console.error(`heddle proxy: ${problem}\n\n${proxyUsage}`);
+    return exitCodes.usage;
+  }
+  if (options.mode === "validate") {
+    const { validateBootstrap } = await import("./bootstrap/validate.ts");
+    return validateBootstrap(options);
+  }
+  const { runSupervisor } = await import("./supervisor/supervisor.ts");
+  return runSupervisor(options);
+}

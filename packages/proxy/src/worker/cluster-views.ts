@@ -1,0 +1,40 @@
+import type { BoundCluster, BoundEndpoint, LiveState, Snapshot } from "@heddle/engine";
+import type { ClusterView, EndpointView } from "../admin/source.ts";
+
+/** Clusters and endpoints with their live numbers, for `/clusters`. */
+export function describeClusters(snapshot: Snapshot, live: LiveState): ClusterView[] {
+  return [...snapshot.clusters.values()].map((cluster) => describeCluster(cluster, live));
+}
+
+function describeCluster(cluster: BoundCluster, live: LiveState): ClusterView {
+  const { maxConnections, maxPendingRequests, maxRequests, maxRetries } = cluster.config.limits;
+  return {
+    name: cluster.name,
+    addedViaApi: false,
+    limits: { max_connections: maxConnections, max_pending_requests: maxPendingRequests, max_requests: maxRequests, max_retries: maxRetries },
+    endpoints: cluster.endpoints.map((endpoint) => describeEndpoint(endpoint, live)),
+  };
+}
+
+function describeEndpoint(endpoint: BoundEndpoint, live: LiveState): EndpointView {
+  const state = live.endpoint(endpoint);
+  return {
+    address: endpoint.key,
+    hostname: endpoint.hostname,
+    weight: endpoint.weight,
+    priority: endpoint.priority,
+    health: endpoint.health,
+    region: endpoint.locality.region,
+    zone: endpoint.locality.zone,
+    subZone: endpoint.locality.subZone,
+    stats: {
+      cx_active: state.connections,
+      cx_connect_fail: state.connectFailures,
+      rq_active: state.activeRequests,
+      rq_error: state.errors,
+      rq_success: state.successes,
+      rq_timeout: state.timeouts,
+      rq_total: state.requests,
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import type { ErrorCode } from "@heddle/core";
+import { type BoundMirror, type ConnectionView, RequestRecord } from "@heddle/engine";
+import { type Framing, HeaderList, type RequestHead } from "@heddle/http";
+import type { ExchangeConnection, ExchangeFailure, ExchangeSink, UpstreamExchange } from "@heddle/upstream";
+import type { WorkloadLabels } from "@heddle/telemetry";
+import type { WorkerContext } from "./context.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { HttpChain } from "./http-chain.ts";
+import { RequestBody } from "./request-body.ts";
+import * as path from "./request-path.ts";
+
+/** Longest body that is kept so that it can be sent again (design, issue 1). */
+const maxReplayBytes = 65_536;
+
+/** The client's side of one request: what the request path needs of a downstream connection, whatever it speaks. */
+export interface Downstream {
+  readonly view: ConnectionView;
+  readonly deadlines: Deadlines;
+  /** Position of this connection among all of the worker, for the log. */
+  readonly connectionId: number;
+  /** `TLSv1.3`, `TLS_AES_128_GCM_SHA256`; empty without TLS. */
+  readonly tlsVersion: string;
+  readonly tlsCipher: string;
+  sendInformational(status: number, headers: HeaderList): void;
+  sendHead(status: number, headers: HeaderList, framing: Framing): void;
+  /** False: wait for `onDownstreamDrain`. */
+  sendData(bytes: Buffer, start: number, end: number): boolean;
+  sendTrailers(trailers: HeaderList): void;
+  endResponse(): void;
+  /** Breaks the connection off, so that the client sees that what it has got is not the whole response. */
+  abortResponse(): void;
+  /** After the response, if there is one, the connection closes: `connection: close` is said when it still can be. */
+  closeAfterResponse(): void;
+  pauseRequest(): void;
+  resumeRequest(): void;
+  /** The request is over and counted; the next one may begin. */
+  onExchangeFinished(): void;
+}
+
+/** How far the response has got. */
+export type ResponsePhase = "none" | "head-sent" | "ended";
+
+/**
+ * One request and its response: the state that the request path (`request-path.ts`) works on. It decides nothing itself and
+ * belongs to one connection, which uses it for one request after the other.
+ */
+export class Exchange implements ExchangeSink {
+  readonly worker: WorkerContext;
+  readonly downstream: Downstream;
+  /** The version of the filter chain that serves this request; changes between requests. */
+  chain: HttpChain;
+  readonly req = new RequestRecord();
+  readonly body = new RequestBody(maxReplayBytes);
+  /** Clusters to copy the request to, once its body is complete. */
+  readonly mirrors: BoundMirror[] = [];
+  responseHeaders = new HeaderList();
+  responseTrailers: HeaderList | undefined;
+  head: RequestHead | undefined;
+
+  /** Next stage of the request path. */
+  stage = 0;
+  isActive = false;
+  isRequestComplete = false;
+  /** What is still to come of the request is read and thrown away. */
+  isDiscarding = false;
+  isRequestPaused = false;
+  wasDelayed = false;
+  responsePhase: ResponsePhase = "none";
+  upstream: UpstreamExchange | undefined;
+  /** Counts attempts begun, so that a failure inside `open` is told from the attempt that follows it. */
+  attempts = 0;
+  hasAttemptFailed = false;
+  /** A byte of the request may have reached an application. */
+  mayHaveReachedApplication = false;
+  wasAnsweredByUpstream = false;
+  status = 0;
+  code: ErrorCode | "" = "";
+  transportFailure = "";
+  /** Labels that the peer gave of itself, when it is one of ours. */
+  peerLabels: WorkloadLabels | undefined;
+  responseBytes = 0;
+  startedAtMs = 0;
+  startedAtWallMs = 0;
+  requestEndedAtMs = -1;
+  attemptAtMs = 0;
+  responseAtMs = -1;
+  /** The connection of the last attempt that had one. */
+  upstreamConnection: ExchangeConnection | undefined;
+
+  constructor(worker: WorkerContext, downstream: Downstream, chain: HttpChain) {
+    this.worker = worker;
+    this.downstream = downstream;
+    this.chain = chain;
+  }
+
+  /** Ready for the next request of the connection. */
+  reset(): void {
+    this.req.release();
+    this.body.reset();
+    this.mirrors.length = 0;
+    // Not cleared but replaced: the log and the encoder of the last response may still read the old one.
+    this.responseHeaders = new HeaderList();
+    this.responseTrailers = undefined;
+    this.head = undefined;
+    this.stage = 0;
+    this.isActive = false;
+    this.isRequestComplete = false;
+    this.isDiscarding = false;
+    this.isRequestPaused = false;
+    this.wasDelayed = false;
+    this.responsePhase = "none";
+    this.upstream = undefined;
+    this.attempts = 0;
+    this.hasAttemptFailed = false;
+    this.mayHaveReachedApplication = false;
+    this.wasAnsweredByUpstream = false;
+    this.status = 0;
+    this.code = "";
+    this.transportFailure = "";
+    this.peerLabels = undefined;
+    this.responseBytes = 0;
+    this.requestEndedAtMs = -1;
+    this.responseAtMs = -1;
+    this.upstreamConnection = undefined;
+  }
+
+  // What the upstream reports (ExchangeSink).
+  onConnected(): void {
+    path.onUpstreamConnected(this);
+  }
+  onInformational(status: number, headers: HeaderList): void {
+    path.onUpstreamInformational(this, status, headers);
+  }
+  onHead(status: number, headers: HeaderList, framing: Framing): void {
+    path.onUpstreamHead(this, status, headers, framing);
+  }
+  onData(bytes: Buffer, start: number, end: number): void {
+    path.onUpstreamData(this, bytes, start, end);
+  }
+  onTrailers(trailers: HeaderList): void {
+    this.responseTrailers = trailers;
+  }
+  onEnd(): void {
+    path.onUpstreamEnd(this);
+  }
+  onDrain(): void {
+    path.onUpstreamDrain(this);
+  }
+  onFailure(failure: ExchangeFailure): void {
+    path.onUpstreamFailure(this, failure);
+  }
+}

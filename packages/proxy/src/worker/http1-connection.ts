@@ -1,0 +1,350 @@
+import type { ConnectionView } from "@heddle/engine";
+import {
+  ByteWriter,
+  encodeLastChunk,
+  encodeResponseHead,
+  type Framing,
+  HeaderList,
+  Http1RequestDecoder,
+  type Http1RequestSink,
+  type Http1Violation,
+  type RequestHead,
+} from "@heddle/http";
+import type { FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
+import type { ChainSlot } from "./chain-slot.ts";
+import type { WorkerContext } from "./context.ts";
+import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import { type Downstream, Exchange } from "./exchange.ts";
+import type { HttpChain } from "./http-chain.ts";
+import type { ServedConnection } from "./traffic-listener.ts";
+import { onDeadline, onDownstreamClosed, onDownstreamDrain, onRequestData, onRequestEnd, onRequestHead, onUnreadableRequest } from "./request-path.ts";
+
+/** What has been encoded leaves at once for the socket, so one writer serves all connections. */
+const scratch = new ByteWriter();
+const chunkEnd = Buffer.from("\r\n");
+let connectionCount = 0;
+
+/** What the owner of connections wants to know of one. */
+export interface ConnectionObserver {
+  onConnectionClosed(connection: ServedConnection): void;
+}
+
+/**
+ * One HTTP/1.1 connection of a client. It reads one request at a time: the next is not even decoded before the former is
+ * answered, so pipelined answers keep their order and the kernel's window limits what a client can pile up (RFC 9112 §9.3.2).
+ */
+export class Http1Connection implements Downstream, DeadlineOwner, ServedConnection, SocketHandler {
+  readonly slot: ChainSlot;
+  readonly view: ConnectionView;
+  readonly deadlines: Deadlines;
+  readonly connectionId = ++connectionCount;
+  readonly #worker: WorkerContext;
+  readonly #socket: FastSocket;
+  /** The version of the filter chain that the current request is served by. */
+  #chain: HttpChain;
+  readonly #observer: ConnectionObserver;
+  readonly #decoder: Http1RequestDecoder;
+  readonly #exchange: Exchange;
+  #head: RequestHead | undefined;
+  #trailers: HeaderList | undefined;
+  #responseTrailers: HeaderList | undefined;
+  #requestCount = 0;
+  #isChunked = false;
+  #isCloseDelimited = false;
+  /** Nothing more is read as a request; after the response the connection ends. */
+  #isClosing = false;
+  /** The next response says that it is the last. */
+  #isDraining = false;
+  #isLingering = false;
+  #isClosed = false;
+
+  constructor(
+    worker: WorkerContext,
+    socket: FastSocket,
+    slot: ChainSlot,
+    chain: HttpChain,
+    view: ConnectionView,
+    observer: ConnectionObserver,
+  ) {
+    this.#worker = worker;
+    this.#socket = socket;
+    this.slot = slot;
+    this.#chain = chain;
+    this.view = view;
+    this.#observer = observer;
+    this.deadlines = new Deadlines(worker.timers, this);
+    this.#decoder = new Http1RequestDecoder(chain.limits, new RequestSink(this));
+    this.#exchange = new Exchange(worker, this, chain);
+    socket.highWaterBytes = chain.bufferBytes;
+    chain.stats.connectionsTotal.add(1);
+    chain.stats.connectionsActive.add(1);
+    const now = worker.timers.now();
+    this.deadlines.set(deadline.idle, now, chain.hcm.config.idleTimeoutMs);
+    this.deadlines.set(deadline.connectionDuration, now, chain.hcm.config.maxConnectionDurationMs);
+  }
+
+  get tlsVersion(): string {
+    return this.#socket.tls?.version ?? "";
+  }
+
+  get tlsCipher(): string {
+    return this.#socket.tls?.cipher ?? "";
+  }
+
+  /**
+   * The next response is the last. A connection without a request stays, or one that is just being sent would be lost; but
+   * not where its filter chain is gone, since no policy would be there to judge that request.
+   */
+  drain(): void {
+    this.#isDraining = true;
+    if (this.slot.chain === undefined && !this.#exchange.isActive) this.#socket.destroy();
+  }
+
+  /** Ends the connection now; a request in progress is lost to it. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  // The socket ------------------------------------------------------------------------------------
+
+  onReady(): void {}
+
+  onBytes(bytes: Buffer, start: number, end: number): number {
+    if (this.#isClosing && this.#isLingering) return end - start;
+    const consumed = this.#decoder.push(bytes, start, end);
+    if (this.#decoder.headStarted) this.#onHeadBegun();
+    return consumed;
+  }
+
+  /** As in Envoy, a client that closes its half before it has its answer does not want it any more. */
+  onEnd(): void {
+    if (this.#exchange.isActive) onDownstreamClosed(this.#exchange);
+    this.#decoder.abandon();
+    this.#socket.end();
+    this.#socket.destroy();
+  }
+
+  onDrain(): void {
+    onDownstreamDrain(this.#exchange);
+  }
+
+  onClose(_failure: SocketFailure | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#isClosing = true;
+    this.#decoder.abandon();
+    onDownstreamClosed(this.#exchange);
+    this.deadlines.stop();
+    this.#chain.stats.connectionsActive.add(-1);
+    this.#observer.onConnectionClosed(this);
+  }
+
+  // The request -----------------------------------------------------------------------------------
+
+  /** @internal */
+  takeHead(head: RequestHead): void {
+    this.#head = head;
+    this.#requestCount += 1;
+    this.deadlines.clear(deadline.idle);
+    this.deadlines.clear(deadline.requestHead);
+    // Only HTTP/1.0 may leave the host out (RFC 9112 §3.2).
+    const current = this.slot.http;
+    if (current !== undefined && current !== this.#chain) this.#adopt(current);
+    if (head.authority === "") head.authority = this.#chain.hcm.config.http1.defaultHost;
+    onRequestHead(this.#exchange, head);
+  }
+
+  /** From now on the connection is served, and counted, by a newer version of its chain. */
+  #adopt(chain: HttpChain): void {
+    this.#chain.stats.connectionsActive.add(-1);
+    chain.stats.connectionsActive.add(1);
+    this.#chain = chain;
+    this.#exchange.chain = chain;
+  }
+
+  /** @internal */
+  takeData(bytes: Buffer, start: number, end: number): void {
+    onRequestData(this.#exchange, bytes, start, end);
+  }
+
+  /** @internal */
+  takeTrailers(trailers: HeaderList): void {
+    this.#trailers = trailers;
+  }
+
+  /** @internal */
+  takeRequestEnd(): void {
+    const trailers = this.#trailers;
+    this.#trailers = undefined;
+    onRequestEnd(this.#exchange, trailers);
+  }
+
+  /** @internal */
+  takeViolation(violation: Http1Violation): void {
+    // The client ended within a message: nobody is there to be answered.
+    if (violation.code === "downstream_closed") return this.#socket.destroy();
+    onUnreadableRequest(this.#exchange, violation.code, violation.status, violation.details);
+  }
+
+  #onHeadBegun(): void {
+    if (this.deadlines.isSet(deadline.requestHead)) return;
+    this.deadlines.clear(deadline.idle);
+    this.deadlines.set(deadline.requestHead, this.#worker.timers.now(), this.#chain.hcm.config.requestHeadersTimeoutMs);
+  }
+
+  pauseRequest(): void {
+    this.#socket.pause();
+  }
+
+  resumeRequest(): void {
+    this.#socket.resume();
+  }
+
+  // The response ----------------------------------------------------------------------------------
+
+  sendInformational(status: number, headers: HeaderList): void {
+    if (this.#isClosed) return;
+    if (encodeResponseHead(scratch, status, headers, { kind: "none" }, 1)) this.#writeScratch();
+  }
+
+  sendHead(status: number, headers: HeaderList, framing: Framing): void {
+    if (this.#isClosed) return;
+    const versionMinor = this.#head?.versionMinor ?? 1;
+    const sent = versionMinor === 1 ? (framing.kind === "close" ? chunked : framing) : framing.kind === "chunked" ? closeDelimited : framing;
+    this.#isChunked = sent.kind === "chunked";
+    this.#isCloseDelimited = sent.kind === "close";
+    if (this.#isCloseDelimited || this.#isLastResponse()) this.#isClosing = true;
+    if (this.#isClosing) headers.set("connection", "close");
+    else if (versionMinor === 0) headers.set("connection", "keep-alive");
+    if (encodeResponseHead(scratch, status, headers, sent, versionMinor)) {
+      this.#writeScratch();
+      return;
+    }
+    // A value that configuration put together would have split the response (RFC 9110 §5.5): nothing of it may leave.
+    this.#worker.logger.error("a response was broken off: one of its headers cannot be sent", { status, path: this.#exchange.req.path });
+    scratch.reset();
+    this.#isClosing = true;
+    this.#socket.destroy();
+  }
+
+  sendData(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#isClosed) return true;
+    const socket = this.#socket;
+    if (!this.#isChunked) return socket.write(bytes, start, end);
+    scratch.latin1((end - start).toString(16));
+    scratch.bytes(chunkEnd, 0, 2);
+    this.#writeScratch();
+    socket.write(bytes, start, end);
+    return socket.write(chunkEnd, 0, 2);
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    if (this.#chain.hcm.config.http1.enableTrailers) this.#responseTrailers = trailers;
+  }
+
+  endResponse(): void {
+    if (this.#isClosed) return;
+    if (this.#isChunked) {
+      encodeLastChunk(scratch, this.#responseTrailers);
+      this.#writeScratch();
+    }
+    this.#responseTrailers = undefined;
+    if (this.#isClosing) this.#linger();
+  }
+
+  abortResponse(): void {
+    this.#isClosing = true;
+    // A body that ends with the connection would look complete after an orderly close.
+    if (this.#isCloseDelimited) this.#socket.reset();
+    else this.#linger();
+  }
+
+  closeAfterResponse(): void {
+    this.#isClosing = true;
+  }
+
+  onExchangeFinished(): void {
+    this.#exchange.reset();
+    this.#head = undefined;
+    if (this.#isClosing || this.#isClosed) return;
+    this.deadlines.set(deadline.idle, this.#worker.timers.now(), this.#chain.hcm.config.idleTimeoutMs);
+    this.#decoder.next();
+    this.#socket.resume();
+  }
+
+  #isLastResponse(): boolean {
+    const { maxRequestsPerConnection } = this.#chain.hcm.config;
+    return (
+      this.#head?.keepAlive !== true ||
+      this.#isDraining ||
+      this.#worker.isDraining ||
+      (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection)
+    );
+  }
+
+  /**
+   * Closes our half and goes on reading for a moment: closing with unread bytes would make the kernel send a reset, which
+   * can destroy the response before the client has read it (RFC 9112 §9.6).
+   */
+  #linger(): void {
+    if (this.#isLingering) return;
+    this.#isLingering = true;
+    this.#decoder.abandon();
+    this.#socket.end();
+    this.#socket.resume();
+    this.deadlines.set(deadline.delayedClose, this.#worker.timers.now(), Math.max(1, this.#chain.hcm.config.delayedCloseTimeoutMs));
+  }
+
+  #writeScratch(): void {
+    const bytes = scratch.take();
+    this.#socket.write(bytes, 0, bytes.length);
+  }
+
+  // Time ------------------------------------------------------------------------------------------
+
+  onDeadline(which: Deadline): void {
+    switch (which) {
+      case deadline.idle:
+        if (!this.#exchange.isActive) this.#socket.destroy();
+        return;
+      case deadline.requestHead:
+        return onUnreadableRequest(this.#exchange, "request_headers_timeout", 408, "");
+      case deadline.connectionDuration:
+        this.drain();
+        if (!this.#exchange.isActive && this.#decoder.isBetweenMessages) this.#socket.destroy();
+        return;
+      case deadline.delayedClose:
+        return this.#socket.destroy();
+      default:
+        return onDeadline(this.#exchange, which);
+    }
+  }
+}
+
+/** What the decoder reports; apart from the connection because sockets and requests both have an `onEnd`. */
+class RequestSink implements Http1RequestSink {
+  readonly #connection: Http1Connection;
+
+  constructor(connection: Http1Connection) {
+    this.#connection = connection;
+  }
+
+  onHead(head: RequestHead): void {
+    this.#connection.takeHead(head);
+  }
+  onData(bytes: Buffer, start: number, end: number): void {
+    this.#connection.takeData(bytes, start, end);
+  }
+  onTrailers(trailers: HeaderList): void {
+    this.#connection.takeTrailers(trailers);
+  }
+  onEnd(): void {
+    this.#connection.takeRequestEnd();
+  }
+  onError(violation: Http1Violation): void {
+    this.#connection.takeViolation(violation);
+  }
+}
+
+const chunked: Framing = { kind: "chunked" };
+const closeDelimited: Framing = { kind: "close" };

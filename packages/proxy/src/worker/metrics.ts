@@ -1,0 +1,169 @@
+import type { BoundCluster, LiveState } from "@heddle/engine";
+import { type CounterHandle, type GaugeHandle, type HistogramHandle, type MetricWriter, StandardMetrics } from "@heddle/telemetry";
+
+/** How a request ended. Every request that began ends in exactly one of these. */
+export const outcomes = ["upstream_response", "local_response", "upstream_aborted", "local_aborted", "downstream_closed"] as const;
+export type Outcome = (typeof outcomes)[number];
+
+const classes = ["1", "2", "3", "4", "5"] as const;
+
+/**
+ * The promise that no request is lost track of, as two metrics: while nothing is in progress, `started` equals the sum of
+ * `ended` over its outcomes.
+ */
+export class RequestLedger {
+  readonly #started: CounterHandle;
+  readonly #ended: Readonly<Record<Outcome, CounterHandle>>;
+
+  constructor(writer: MetricWriter) {
+    this.#started = writer.counter("heddle_requests_started_total", "Requests whose first byte was read.");
+    const ended = (outcome: Outcome): CounterHandle =>
+      writer.counter("heddle_requests_ended_total", "Requests that ended, by how.", [["outcome", outcome]]);
+    this.#ended = Object.fromEntries(outcomes.map((outcome) => [outcome, ended(outcome)])) as Record<Outcome, CounterHandle>;
+  }
+
+  start(): void {
+    this.#started.add(1);
+  }
+
+  end(outcome: Outcome): void {
+    this.#ended[outcome].add(1);
+  }
+}
+
+/** Envoy's statistics of one HTTP connection manager: `http.<stat_prefix>.*`. */
+export class HttpStats {
+  readonly connectionsTotal: CounterHandle;
+  readonly connectionsActive: GaugeHandle;
+  readonly requestsTotal: CounterHandle;
+  readonly requestsActive: GaugeHandle;
+  readonly requestTimeMs: HistogramHandle;
+  readonly requestTimeouts: CounterHandle;
+  readonly protocolErrors: CounterHandle;
+  readonly remoteDisconnects: CounterHandle;
+  readonly retriesAbandoned: CounterHandle;
+  readonly #byClass: readonly CounterHandle[];
+
+  constructor(writer: MetricWriter, prefix: string) {
+    const labels = [["envoy_http_conn_manager_prefix", prefix]] as const;
+    const counter = (name: string, help: string): CounterHandle =>
+      writer.counter(`envoy_http_${name}`, help, labels, `http.${prefix}.${name}`);
+    const gauge = (name: string, help: string): GaugeHandle =>
+      writer.gauge(`envoy_http_${name}`, help, labels, `http.${prefix}.${name}`);
+    this.connectionsTotal = counter("downstream_cx_total", "Connections accepted.");
+    this.connectionsActive = gauge("downstream_cx_active", "Connections open.");
+    this.requestsTotal = counter("downstream_rq_total", "Requests begun.");
+    this.requestsActive = gauge("downstream_rq_active", "Requests in progress.");
+    this.requestTimeouts = counter("downstream_rq_timeout", "Requests that the client did not finish in time.");
+    this.protocolErrors = counter("downstream_cx_protocol_error", "Connections with malformed requests.");
+    this.remoteDisconnects = counter("downstream_rq_rx_reset", "Requests whose client went away.");
+    this.retriesAbandoned = counter("heddle_body_not_replayable", "Retries given up because the body was too long to keep.");
+    this.requestTimeMs = writer.histogram("envoy_http_downstream_rq_time", "Time of requests in milliseconds.", labels);
+    this.#byClass = classes.map((digit) =>
+      writer.counter(
+        "envoy_http_downstream_rq_xx",
+        "Responses by the first digit of their status.",
+        [...labels, ["envoy_response_code_class", digit]],
+        `http.${prefix}.downstream_rq_${digit}xx`,
+      ),
+    );
+  }
+
+  countStatus(status: number): void {
+    this.#byClass[Math.trunc(status / 100) - 1]?.add(1);
+  }
+}
+
+/** Envoy's statistics of one cluster that count responses: `cluster.<name>.upstream_rq_*`. */
+export class ClusterStats {
+  readonly timeouts: CounterHandle;
+  readonly perTryTimeouts: CounterHandle;
+  readonly #byClass: readonly CounterHandle[];
+
+  constructor(writer: MetricWriter, cluster: string) {
+    const labels = [["envoy_cluster_name", cluster]] as const;
+    const counter = (name: string, help: string): CounterHandle =>
+      writer.counter(`envoy_cluster_${name}`, help, labels, `cluster.${cluster}.${name}`);
+    this.timeouts = counter("upstream_rq_timeout", "Requests that got no response in the route's time.");
+    this.perTryTimeouts = counter("upstream_rq_per_try_timeout", "Attempts that got no response in their time.");
+    this.#byClass = classes.map((digit) =>
+      writer.counter(
+        "envoy_cluster_upstream_rq_xx",
+        "Responses of endpoints by the first digit of their status.",
+        [...labels, ["envoy_response_code_class", digit]],
+        `cluster.${cluster}.upstream_rq_${digit}xx`,
+      ),
+    );
+  }
+
+  countStatus(status: number): void {
+    this.#byClass[Math.trunc(status / 100) - 1]?.add(1);
+  }
+}
+
+/** All metrics of one worker. */
+export class WorkerMetrics {
+  readonly writer: MetricWriter;
+  readonly ledger: RequestLedger;
+  readonly mirrored: CounterHandle;
+  readonly mirrorsSkipped: CounterHandle;
+  readonly #http = new Map<string, HttpStats>();
+  readonly #clusters = new Map<string, ClusterStats>();
+  readonly #standard = new Map<string, StandardMetrics>();
+  readonly #liveGauges = new Map<string, readonly [name: LiveNumber, handle: GaugeHandle][]>();
+
+  constructor(writer: MetricWriter) {
+    this.writer = writer;
+    this.ledger = new RequestLedger(writer);
+    this.mirrored = writer.counter("heddle_mirrored_requests_total", "Copies of requests sent to mirrors.");
+    this.mirrorsSkipped = writer.counter("heddle_mirrors_skipped_total", "Copies not sent: too many at once, or a body too long to keep.");
+  }
+
+  http(prefix: string): HttpStats {
+    let stats = this.#http.get(prefix);
+    if (stats === undefined) this.#http.set(prefix, (stats = new HttpStats(this.writer, prefix)));
+    return stats;
+  }
+
+  cluster(name: string): ClusterStats {
+    let stats = this.#clusters.get(name);
+    if (stats === undefined) this.#clusters.set(name, (stats = new ClusterStats(this.writer, name)));
+    return stats;
+  }
+
+  standard(reporter: "source" | "destination"): StandardMetrics {
+    let metrics = this.#standard.get(reporter);
+    if (metrics === undefined) this.#standard.set(reporter, (metrics = new StandardMetrics(this.writer, reporter)));
+    return metrics;
+  }
+
+  /** Copies what balancing and pools count into the shared cells; called once a second, not on the request path. */
+  publish(live: LiveState, clusters: Iterable<BoundCluster>): void {
+    for (const cluster of clusters) {
+      const state = live.cluster(cluster);
+      let gauges = this.#liveGauges.get(cluster.name);
+      if (gauges === undefined) {
+        const labels = [["envoy_cluster_name", cluster.name]] as const;
+        gauges = liveNumbers.map(([field, name, help]) => [
+          field,
+          this.writer.gauge(`envoy_cluster_${name}`, help, labels, `cluster.${cluster.name}.${name}`),
+        ]);
+        this.#liveGauges.set(cluster.name, gauges);
+      }
+      for (const [field, gauge] of gauges) gauge.set(state[field]);
+    }
+  }
+}
+
+const liveNumbers = [
+  ["activeRequests", "upstream_rq_active", "Requests in progress."],
+  ["pendingRequests", "upstream_rq_pending_active", "Requests waiting for a connection."],
+  ["connections", "upstream_cx_active", "Connections open."],
+  ["requests", "upstream_rq_total", "Requests sent, retries included."],
+  ["retries", "upstream_rq_retry", "Retries sent."],
+  ["requestOverflows", "upstream_rq_overflow", "Requests turned away by the limit of requests."],
+  ["pendingOverflows", "upstream_rq_pending_overflow", "Requests turned away by the limit of waiting ones."],
+  ["retryOverflows", "upstream_rq_retry_overflow", "Retries turned away by the limit of retries."],
+  ["connectionOverflows", "upstream_cx_overflow", "Times that the limit of connections was met."],
+] as const;
+type LiveNumber = (typeof liveNumbers)[number][0];

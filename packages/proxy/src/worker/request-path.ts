@@ -1,0 +1,488 @@
+import type { ErrorCode } from "@heddle/core";
+import {
+  afterDelay,
+  afterFailure,
+  afterResponseHead,
+  afterTimeout,
+  chooseEndpoint,
+  decideRequest,
+  prepareRequest,
+  unprocessedHeader,
+} from "@heddle/engine";
+import { type Framing, HeaderList, removeHopByHop, type RequestHead } from "@heddle/http";
+import type { ExchangeFailure } from "@heddle/upstream";
+import { type Deadline, deadline } from "./deadlines.ts";
+import type { Exchange } from "./exchange.ts";
+import { finish } from "./finish.ts";
+import { respond } from "./local-reply.ts";
+
+/** What a stage says of the way: it goes on at once; it waits for a timer, the peer or the upstream; it has ended. */
+type Step = "on" | "wait" | "over";
+type Stage = (x: Exchange) => Step;
+
+/**
+ * THE REQUEST PATH. Every request of every protocol goes through these stages, in this order, each of which may answer it.
+ * From the last one on the upstream's events drive it: see "The response" below.
+ */
+const requestStages: readonly Stage[] = [
+  // First, so that whatever answers below, requests begun and requests ended add up.
+  count,
+  // Before anything trusts a header: `Connection` must not name, and so delete, what the stages below add.
+  dropHopByHopHeaders,
+  // Before routing: after an upgrade or CONNECT the bytes are no longer requests, and nobody may be made to believe they are.
+  refuseUpgrades,
+  // Path and edge headers: policy, routes, logs and the upstream must all see the same request.
+  prepare,
+  // The peer's labels are read before policy, since denials are counted with them, and never reach the application.
+  readPeerMetadata,
+  // Authorization, then faults, then the route, in the order of the configured filters; header mutations come last.
+  decide,
+  // An injected delay is over; the abort that may follow it is decided now.
+  decideAfterDelay,
+  // Only now, so that the body of a refused request is never asked for.
+  askForBody,
+  // After all mutations, so that no route or client can speak in our name.
+  announceWorkload,
+  // Last: an endpoint is chosen for the request as it will be sent, again for each attempt.
+  attempt,
+];
+const stageAfterDelay = requestStages.indexOf(decideAfterDelay);
+const stageAskForBody = requestStages.indexOf(askForBody);
+const stageAttempt = requestStages.indexOf(attempt);
+
+/** The head of a request has been read. */
+export function onRequestHead(x: Exchange, head: RequestHead): void {
+  const { view } = x.downstream;
+  x.head = head;
+  x.isActive = true;
+  x.startedAtMs = x.worker.timers.now();
+  x.startedAtWallMs = Date.now();
+  x.req.begin(head.method, head.path, head.authority, head.scheme, head.headers, view);
+  run(x);
+}
+
+/** Runs stages until one of them waits or answers. */
+function run(x: Exchange): void {
+  while (x.isActive && x.stage < requestStages.length) {
+    const stage = requestStages[x.stage++]!;
+    if (stage(x) !== "on") return;
+  }
+}
+
+function count(x: Exchange): Step {
+  const { chain, worker, downstream } = x;
+  worker.metrics.ledger.start();
+  worker.timers.enter();
+  chain.stats.requestsTotal.add(1);
+  chain.stats.requestsActive.add(1);
+  const { requestTimeoutMs, streamIdleTimeoutMs } = chain.hcm.config;
+  downstream.deadlines.set(deadline.wholeRequest, x.startedAtMs, requestTimeoutMs);
+  downstream.deadlines.set(deadline.streamIdle, x.startedAtMs, streamIdleTimeoutMs);
+  return "on";
+}
+
+function dropHopByHopHeaders(x: Exchange): Step {
+  removeHopByHop(x.head!.headers, true);
+  return "on";
+}
+
+function refuseUpgrades(x: Exchange): Step {
+  const { method, upgrade } = x.head!;
+  // RFC 9110 §7.8: an offer of HTTP/2 may be ignored, as Envoy does; the request goes on as HTTP/1.1.
+  if (method !== "CONNECT" && (upgrade === "" || upgrade.toLowerCase() === "h2c")) return "on";
+  x.downstream.closeAfterResponse();
+  return refuse(x, "upgrade_refused");
+}
+
+function prepare(x: Exchange): Step {
+  const { worker, chain, req } = x;
+  prepareRequest(chain.hcm, req, worker.random, worker.action);
+  return goOnOrRespond(x);
+}
+
+function readPeerMetadata(x: Exchange): Step {
+  const { chain, req, worker, downstream } = x;
+  if (chain.readsPeerMetadata) {
+    const labels = worker.peerMetadata.take(req.headers);
+    // What a peer says of itself counts only beside a certificate.
+    if (downstream.view.peer !== undefined) x.peerLabels = labels;
+  }
+  // Nobody outside may claim it of a request; nothing reads it there today, and nothing shall.
+  req.headers.remove(unprocessedHeader);
+  return "on";
+}
+
+function decide(x: Exchange): Step {
+  const { worker, chain, req } = x;
+  const { deadlines } = x.downstream;
+  decideRequest(worker.snapshot, worker.live, chain.hcm, req, x.startedAtMs, worker.random, worker.action);
+  deadlines.set(deadline.streamIdle, x.startedAtMs, req.idleTimeoutMs);
+  deadlines.set(deadline.streamDuration, x.startedAtMs, req.maxStreamDurationMs);
+  return delayOrGoOn(x);
+}
+
+function decideAfterDelay(x: Exchange): Step {
+  const { worker, req } = x;
+  if (x.wasDelayed) {
+    x.wasDelayed = false;
+    afterDelay(worker.live, req, worker.timers.now(), worker.random, worker.action);
+    const step = delayOrGoOn(x);
+    if (step !== "on") return step;
+  }
+  for (const mirror of worker.action.mirrors) x.mirrors.push(mirror);
+  return "on";
+}
+
+function delayOrGoOn(x: Exchange): Step {
+  const { action, timers } = x.worker;
+  if (action.kind !== "delay") return goOnOrRespond(x);
+  x.wasDelayed = true;
+  x.stage = stageAfterDelay;
+  x.downstream.deadlines.set(deadline.fault, timers.now(), action.delayMs);
+  return "wait";
+}
+
+function askForBody(x: Exchange): Step {
+  const head = x.head!;
+  if (!head.expectContinue || x.chain.hcm.config.proxy100Continue) return "on";
+  x.req.headers.remove("expect");
+  if (!x.isRequestComplete && head.versionMinor === 1) x.downstream.sendInformational(100, new HeaderList());
+  return "on";
+}
+
+function announceWorkload(x: Exchange): Step {
+  const { announcement } = x.chain;
+  if (announcement !== undefined) x.worker.peerMetadata.announce(x.req.headers, announcement);
+  return "on";
+}
+
+/** One attempt: choose an endpoint, open an exchange with it, send what has arrived of the request. */
+function attempt(x: Exchange): Step {
+  const { worker, req, body } = x;
+  const { action } = worker;
+  const now = worker.timers.now();
+  chooseEndpoint(worker.live, req, now, worker.random, action);
+  if (action.kind !== "connect") {
+    respond(x);
+    return "over";
+  }
+  const { cluster } = req;
+  const { endpoint } = action;
+  if (cluster === undefined || endpoint === undefined) return refuse(x, "internal_error");
+  x.attemptAtMs = now;
+  x.hasAttemptFailed = false;
+  const number = ++x.attempts;
+  const upstream = worker.transport.open(endpoint, cluster, x);
+  // The attempt may have failed inside `open`; then what follows from it has been done already.
+  if (x.hasAttemptFailed || x.attempts !== number || !x.isActive) return "over";
+  x.upstream = upstream;
+  upstream.sendHead(req.method, req.path, req.authority, x.head!.headers, requestFraming(x));
+  if (x.upstream !== upstream) return "over";
+  if (!req.canRetry && x.mirrors.length === 0) body.stopKeeping();
+  if (x.isRequestComplete) startAttemptTimeouts(x, now);
+  body.attach(upstream);
+  releaseRequestPressure(x);
+  return "wait";
+}
+
+function requestFraming(x: Exchange): Framing {
+  const head = x.head!;
+  switch (head.bodyKind) {
+    case "none":
+      return noBody;
+    case "length":
+      return { kind: "length", bytes: head.contentLength };
+    case "chunked":
+      return chunkedBody;
+  }
+}
+const noBody: Framing = { kind: "none" };
+const chunkedBody: Framing = { kind: "chunked" };
+
+/** A piece of the request's body. Valid only during the call. */
+export function onRequestData(x: Exchange, bytes: Buffer, start: number, end: number): void {
+  if (!x.isActive || x.responsePhase === "ended") return;
+  const { body, chain, downstream } = x;
+  body.receive(bytes, start, end);
+  touch(x);
+  if (body.unsentBytes > chain.bufferBytes && !x.isRequestPaused) {
+    x.isRequestPaused = true;
+    downstream.pauseRequest();
+  }
+}
+
+/** The request has arrived whole. */
+export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): void {
+  x.isRequestComplete = true;
+  if (!x.isActive) return x.downstream.onExchangeFinished();
+  const { worker, req, downstream } = x;
+  const now = worker.timers.now();
+  x.requestEndedAtMs = now;
+  downstream.deadlines.clear(deadline.wholeRequest);
+  // As in Envoy, the route's timeout counts from the end of the request and spans all attempts.
+  downstream.deadlines.set(deadline.response, now, req.timeoutMs);
+  if (x.upstream !== undefined) startAttemptTimeouts(x, now);
+  if (x.mirrors.length > 0) worker.mirrors.send(x, trailers);
+  x.body.complete(trailers);
+}
+
+function startAttemptTimeouts(x: Exchange, now: number): void {
+  const { deadlines } = x.downstream;
+  deadlines.set(deadline.attempt, now, x.req.perTryTimeoutMs);
+  deadlines.set(deadline.attemptIdle, now, x.req.perTryIdleTimeoutMs);
+}
+
+// The response -----------------------------------------------------------------------------------
+
+export function onUpstreamConnected(x: Exchange): void {
+  touch(x);
+}
+
+/** A 1xx response. 100 is passed on only where the client's expectation was passed on. */
+export function onUpstreamInformational(x: Exchange, status: number, headers: HeaderList): void {
+  if (x.responsePhase !== "none" || x.head!.versionMinor === 0) return;
+  if (status === 100 && !x.chain.hcm.config.proxy100Continue) return;
+  removeHopByHop(headers, false);
+  x.downstream.sendInformational(status, headers);
+}
+
+/** The head of an attempt's response: it is retried, or it becomes the response. */
+export function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framing: Framing): void {
+  const { worker, req, upstream } = x;
+  const now = worker.timers.now();
+  touch(x);
+  noteUpstream(x);
+  // An origin outside the mesh may send anything: the engine must not believe it.
+  if (upstream?.connection?.peer === undefined) headers.remove(unprocessedHeader);
+  x.mayHaveReachedApplication = true;
+  worker.metrics.cluster(req.clusterName).countStatus(status);
+  removeHopByHop(headers, false);
+  if (!canRepeat(x)) forbidRetries(x);
+  const serviceTimeMs = x.requestEndedAtMs < 0 ? 0 : now - x.requestEndedAtMs;
+  afterResponseHead(worker.live, req, status, headers, serviceTimeMs, now, worker.random, worker.action);
+  if (worker.action.kind === "retry") {
+    endAttempt(x);
+    return retryAfter(x, now, worker.action.delayMs);
+  }
+  x.responseAtMs = now;
+  x.wasAnsweredByUpstream = true;
+  x.downstream.deadlines.clear(deadline.attempt);
+  x.downstream.deadlines.clear(deadline.attemptIdle);
+  worker.date.addTo(headers);
+  x.responseHeaders = headers;
+  x.status = status;
+  x.responsePhase = "head-sent";
+  x.downstream.sendHead(status, headers, framing);
+}
+
+export function onUpstreamData(x: Exchange, bytes: Buffer, start: number, end: number): void {
+  touch(x);
+  x.responseBytes += end - start;
+  if (!x.downstream.sendData(bytes, start, end)) x.upstream?.pauseReading();
+}
+
+export function onUpstreamEnd(x: Exchange): void {
+  const { upstream, body } = x;
+  x.upstream = undefined;
+  x.responsePhase = "ended";
+  // An answer to a request that is still being sent: what is left of it must not be taken for the next request.
+  if (!body.isSent) upstream?.cancel();
+  body.detach();
+  if (x.responseTrailers !== undefined) x.downstream.sendTrailers(x.responseTrailers);
+  if (!x.isRequestComplete) leaveRestUnread(x);
+  x.downstream.endResponse();
+  finish(x, "upstream_response");
+}
+
+/** The upstream takes bytes again. */
+export function onUpstreamDrain(x: Exchange): void {
+  touch(x);
+  x.body.onDrain();
+  releaseRequestPressure(x);
+}
+
+/** The client takes bytes again. */
+export function onDownstreamDrain(x: Exchange): void {
+  if (!x.isActive) return;
+  touch(x);
+  x.upstream?.resumeReading();
+}
+
+/** An attempt broke off: it is retried, becomes an error response, or breaks off the response that has begun. */
+export function onUpstreamFailure(x: Exchange, failure: ExchangeFailure): void {
+  if (!x.isActive) return;
+  noteUpstream(x);
+  x.upstream = undefined;
+  x.hasAttemptFailed = true;
+  x.body.detach();
+  x.transportFailure = failure.transportFailure;
+  if (failure.bytesWritten > 0) x.mayHaveReachedApplication = true;
+  const { worker, req } = x;
+  const now = worker.timers.now();
+  if (!canRepeat(x)) forbidRetries(x);
+  afterFailure(worker.live, req, failure, now, worker.random, worker.action);
+  if (worker.action.kind === "retry") retryAfter(x, now, worker.action.delayMs);
+  else respond(x);
+}
+
+/** A second attempt must send byte for byte what the first did. */
+function canRepeat(x: Exchange): boolean {
+  return x.body.receivedBytes === 0 || x.body.isReplayable;
+}
+
+/** No condition holds any more, whatever the policy says. */
+function forbidRetries(x: Exchange): void {
+  if (x.req.retryConditions === 0) return;
+  x.req.retryConditions = 0;
+  x.req.canRetry = false;
+  x.chain.stats.retriesAbandoned.add(1);
+}
+
+function retryAfter(x: Exchange, now: number, delayMs: number): void {
+  const { deadlines } = x.downstream;
+  deadlines.clear(deadline.attempt);
+  deadlines.clear(deadline.attemptIdle);
+  x.stage = stageAttempt;
+  if (delayMs > 0) deadlines.set(deadline.backOff, now, delayMs);
+  else run(x);
+}
+
+/** Leaves the current attempt: nothing of it is heard any more. The engine ends its accounting. */
+function endAttempt(x: Exchange): void {
+  const { upstream } = x;
+  x.upstream = undefined;
+  x.body.detach();
+  upstream?.cancel();
+}
+
+// What time and the client do --------------------------------------------------------------------
+
+/** A deadline of this request has passed. */
+export function onDeadline(x: Exchange, which: Deadline): void {
+  if (!x.isActive) return;
+  switch (which) {
+    case deadline.fault:
+    case deadline.backOff:
+      return run(x);
+    case deadline.response:
+      x.worker.metrics.cluster(x.req.clusterName).timeouts.add(1);
+      return onTimeout(x, "request");
+    case deadline.attempt:
+      x.worker.metrics.cluster(x.req.clusterName).perTryTimeouts.add(1);
+      return onTimeout(x, "per-try");
+    case deadline.attemptIdle:
+      return onTimeout(x, "per-try-idle");
+    case deadline.wholeRequest:
+      x.chain.stats.requestTimeouts.add(1);
+      return void refuse(x, "request_body_timeout");
+    case deadline.streamDuration:
+      x.worker.action.respond(x.req, "connection_duration");
+      x.worker.action.status = x.isRequestComplete ? 504 : 408;
+      x.worker.action.body = "downstream duration timeout";
+      x.worker.action.withDetails(x.req, "max_duration_timeout");
+      return respond(x);
+    case deadline.streamIdle:
+      // 408 tells a client that it was too slow; 504 that we were (Envoy, HCM `stream_idle_timeout`).
+      return void refuse(x, "stream_idle_timeout", x.isRequestComplete ? 504 : 408);
+    default:
+      return;
+  }
+}
+
+function onTimeout(x: Exchange, which: "request" | "per-try" | "per-try-idle"): void {
+  const { worker, req, upstream } = x;
+  noteUpstream(x);
+  if (upstream !== undefined && upstream.bytesWritten > 0) x.mayHaveReachedApplication = true;
+  endAttempt(x);
+  const now = worker.timers.now();
+  if (!canRepeat(x)) forbidRetries(x);
+  afterTimeout(worker.live, req, which, now, worker.random, worker.action);
+  if (worker.action.kind === "retry") retryAfter(x, now, worker.action.delayMs);
+  else respond(x);
+}
+
+/** The client is gone, or has broken the protocol after its request was accepted: nobody waits for the response. */
+export function onDownstreamClosed(x: Exchange): void {
+  if (!x.isActive) return;
+  noteUpstream(x);
+  endAttempt(x);
+  x.code = "downstream_closed";
+  if (x.responsePhase === "none") x.req.details = "downstream_remote_disconnect";
+  x.req.addFlag("DC");
+  x.chain.stats.remoteDisconnects.add(1);
+  finish(x, "downstream_closed");
+}
+
+/** What cannot be read as a request, or came too slowly to be one, is counted and answered like one. */
+export function onUnreadableRequest(x: Exchange, code: ErrorCode, status: number, details: string): void {
+  if (!x.isActive) {
+    x.isActive = true;
+    x.startedAtMs = x.worker.timers.now();
+    x.startedAtWallMs = Date.now();
+    const { view } = x.downstream;
+    x.req.begin("", "", "", "", new HeaderList(), view);
+    x.req.hcm = x.chain.hcm;
+    count(x);
+  }
+  x.chain.stats.protocolErrors.add(1);
+  x.downstream.closeAfterResponse();
+  const { action } = x.worker;
+  action.respond(x.req, code);
+  action.status = status;
+  if (details !== "") action.withDetails(x.req, details);
+  respond(x);
+}
+
+// Small things -----------------------------------------------------------------------------------
+
+function goOnOrRespond(x: Exchange): Step {
+  if (x.worker.action.kind !== "respond") return "on";
+  respond(x);
+  return "over";
+}
+
+function refuse(x: Exchange, code: ErrorCode, status?: number): Step {
+  const { action } = x.worker;
+  action.respond(x.req, code);
+  if (status !== undefined) action.status = status;
+  respond(x);
+  return "over";
+}
+
+/** Something moved: the time without progress begins anew. */
+function touch(x: Exchange): void {
+  const { deadlines } = x.downstream;
+  const now = x.worker.timers.now();
+  deadlines.set(deadline.streamIdle, now, x.req.idleTimeoutMs);
+  if (deadlines.isSet(deadline.attemptIdle)) deadlines.set(deadline.attemptIdle, now, x.req.perTryIdleTimeoutMs);
+}
+
+function releaseRequestPressure(x: Exchange): void {
+  if (!x.isRequestPaused || x.body.unsentBytes > x.chain.bufferBytes / 2) return;
+  x.isRequestPaused = false;
+  x.downstream.resumeRequest();
+}
+
+/** A short rest of a known length is read and thrown away; for anything else the connection is not worth keeping. */
+export function leaveRestUnread(x: Exchange): void {
+  const { head, body, downstream } = x;
+  const restBytes = lengthOf(head) - body.receivedBytes;
+  // A client that waits for 100 may now send its body or not: nobody can tell where its next request begins.
+  const isWaiting = head?.expectContinue === true && x.stage <= stageAskForBody;
+  if (restBytes > x.chain.bufferBytes || restBytes > maxDiscardedBytes || isWaiting) downstream.closeAfterResponse();
+  else if (x.isRequestPaused) {
+    x.isRequestPaused = false;
+    downstream.resumeRequest();
+  }
+}
+const maxDiscardedBytes = 65_536;
+
+function lengthOf(head: RequestHead | undefined): number {
+  if (head === undefined || head.bodyKind === "chunked") return Number.POSITIVE_INFINITY;
+  return head.bodyKind === "none" ? 0 : head.contentLength;
+}
+
+/** For log and metrics: who answered or failed. The exchange may be gone when they are written. */
+function noteUpstream(x: Exchange): void {
+  x.upstreamConnection = x.upstream?.connection ?? x.upstreamConnection;
+}

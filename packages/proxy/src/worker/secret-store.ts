@@ -1,0 +1,71 @@
+import { Secret } from "@heddle/core";
+import { type DownstreamTlsConfig, secretFromTransfer, type SecretConfig, type SecretRef } from "@heddle/engine";
+import { buildServerContext, type BuiltContext, type ServerTlsContext } from "@heddle/net";
+import { peerPolicyOf, type SecretLookup } from "@heddle/upstream";
+import type { WorkerCommand } from "./messages.ts";
+
+type SecretsDelta = Extract<WorkerCommand, { type: "configure" }>["secrets"];
+
+/** Certificates and trust anchors of this worker. Every change is a new epoch: no session outlives what it was made under. */
+export class SecretStore implements SecretLookup {
+  #epoch = 0;
+  readonly #secrets = new Map<string, SecretConfig>();
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get(ref: SecretRef): SecretConfig | undefined {
+    return this.#secrets.get(`${ref.source}/${ref.name}`);
+  }
+
+  apply(delta: SecretsDelta): void {
+    if (delta.set.length + delta.remove.length === 0) return;
+    for (const { source, secret } of delta.set) {
+      this.#secrets.set(`${source}/${secret.name}`, secretFromTransfer(secret, (pem) => new Secret(pem)));
+    }
+    for (const { source, name } of delta.remove) this.#secrets.delete(`${source}/${name}`);
+    this.#epoch += 1;
+  }
+}
+
+/** Server contexts by configuration, made at the first handshake of each epoch. */
+export class ServerTlsContexts {
+  readonly #secrets: SecretLookup;
+  readonly #contexts = new WeakMap<DownstreamTlsConfig, { epoch: number; built: BuiltContext<ServerTlsContext> }>();
+
+  constructor(secrets: SecretLookup) {
+    this.#secrets = secrets;
+  }
+
+  /** The context, or why a handshake is impossible now. */
+  get(config: DownstreamTlsConfig): BuiltContext<ServerTlsContext> {
+    const { epoch } = this.#secrets;
+    const known = this.#contexts.get(config);
+    if (known?.epoch === epoch) return known.built;
+    const built = this.#build(config, epoch);
+    this.#contexts.set(config, { epoch, built });
+    return built;
+  }
+
+  #build(config: DownstreamTlsConfig, epoch: number): BuiltContext<ServerTlsContext> {
+    const { common, requireClientCertificate, requireSni, sessionTickets } = config;
+    const policy = peerPolicyOf(common.validation, "client", this.#secrets);
+    if (!policy.ok) return policy;
+    const secret = common.certificate === undefined ? undefined : this.#secrets.get(common.certificate);
+    if (secret?.kind !== "certificate") {
+      return { ok: false, reason: `the certificate ${common.certificate?.name ?? ""} has not arrived` };
+    }
+    return buildServerContext({
+      epoch,
+      certificate: { chainPem: secret.certificateChainPem, privateKeyPem: secret.privateKey },
+      minVersion: common.minVersion,
+      maxVersion: common.maxVersion,
+      alpn: common.alpn,
+      policy: policy.policy,
+      requirePeerCertificate: requireClientCertificate,
+      requireSni,
+      sessionTickets,
+    });
+  }
+}

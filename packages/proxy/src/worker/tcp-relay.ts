@@ -1,0 +1,209 @@
+import type { TimerHandle, TimerTarget } from "@heddle/core";
+import { type BoundCluster, type BoundEndpoint, chooseTcpCluster, type ConnectionView, pickEndpoint } from "@heddle/engine";
+import { FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
+import type { ChainSlot } from "./chain-slot.ts";
+import type { WorkerContext } from "./context.ts";
+import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import type { ServedConnection } from "./traffic-listener.ts";
+
+/** Envoy's default `delayed_close_timeout`. */
+const lingerMs = 1_000;
+
+interface RelayObserver {
+  onConnectionClosed(connection: ServedConnection): void;
+}
+
+/**
+ * The `tcp_proxy` filter: bytes both ways between a client and an endpoint, each side's end passed on by itself. A side that
+ * reads slowly stops the other from being read. Nothing is written to the client before the endpoint is there.
+ */
+export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner {
+  readonly view: ConnectionView;
+  readonly slot: ChainSlot;
+  readonly #worker: WorkerContext;
+  readonly #client: FastSocket;
+  readonly #observer: RelayObserver;
+  readonly #deadlines: Deadlines;
+  readonly #idleTimeoutMs: number;
+  #attemptsLeft: number;
+  #upstream: UpstreamLeg | undefined;
+  #isClosed = false;
+
+  constructor(worker: WorkerContext, client: FastSocket, slot: ChainSlot, view: ConnectionView, observer: RelayObserver) {
+    this.#worker = worker;
+    this.#client = client;
+    this.slot = slot;
+    this.view = view;
+    this.#observer = observer;
+    this.#deadlines = new Deadlines(worker.timers, this);
+    const tcp = slot.chain?.tcp;
+    this.#idleTimeoutMs = tcp?.idleTimeoutMs ?? 0;
+    this.#attemptsLeft = tcp?.maxConnectAttempts ?? 1;
+    const now = worker.timers.now();
+    this.#deadlines.set(deadline.idle, now, this.#idleTimeoutMs);
+    this.#deadlines.set(deadline.connectionDuration, now, tcp?.maxDownstreamConnectionDurationMs ?? 0);
+    this.#connect();
+  }
+
+  /** A byte stream has no place at which it could be ended without loss: it ends with the worker. */
+  drain(): void {
+    if (this.slot.chain === undefined) this.destroy();
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+    this.#upstream?.socket.destroy();
+  }
+
+  #connect(): void {
+    const { worker, chain } = { worker: this.#worker, chain: this.slot.chain };
+    const cluster = chain === undefined ? undefined : chooseTcpCluster(worker.snapshot, chain, worker.random);
+    const endpoint = cluster === undefined ? undefined : pickEndpoint(worker.live, cluster, worker.random);
+    if (cluster === undefined || endpoint === undefined || this.#attemptsLeft <= 0) {
+      worker.logger.info("a TCP connection has no endpoint", { cluster: cluster?.name ?? "", from: this.view.remoteAddress.host });
+      return this.#client.destroy();
+    }
+    this.#attemptsLeft -= 1;
+    if (!worker.live.tryAcquireConnection(cluster, endpoint)) return this.#client.destroy();
+    this.#upstream = new UpstreamLeg(this, worker, cluster, endpoint);
+  }
+
+  // The client's side ---------------------------------------------------------------------------
+
+  onReady(): void {}
+
+  onBytes(bytes: Buffer, start: number, end: number): number {
+    this.#touch();
+    const upstream = this.#upstream;
+    // Kept by the socket until the endpoint is there.
+    if (upstream === undefined || !upstream.isReady) return 0;
+    if (!upstream.socket.write(bytes, start, end)) this.#client.pause();
+    return end - start;
+  }
+
+  onEnd(): void {
+    this.#upstream?.socket.end();
+  }
+
+  onDrain(): void {
+    this.#upstream?.socket.resume();
+  }
+
+  onClose(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#deadlines.stop();
+    this.#upstream?.socket.destroy();
+    this.#observer.onConnectionClosed(this);
+  }
+
+  onDeadline(_which: Deadline): void {
+    this.destroy();
+  }
+
+  // The endpoint's side -------------------------------------------------------------------------
+
+  /** @internal */
+  upstreamReady(): void {
+    this.#touch();
+    this.#client.resume();
+  }
+
+  /** @internal */
+  upstreamBytes(bytes: Buffer, start: number, end: number): void {
+    this.#touch();
+    if (!this.#client.write(bytes, start, end)) this.#upstream?.socket.pause();
+  }
+
+  /** @internal */
+  upstreamEnded(): void {
+    this.#client.end();
+  }
+
+  /** @internal */
+  upstreamDrained(): void {
+    this.#client.resume();
+  }
+
+  /** @internal */
+  upstreamClosed(wasReady: boolean, failure: SocketFailure | undefined): void {
+    this.#upstream = undefined;
+    if (this.#isClosed) return;
+    if (!wasReady) return this.#connect();
+    if (failure !== undefined) return this.#client.reset();
+    // Nothing that the client still sends can be delivered; it gets a moment to read what it was sent.
+    this.#client.end();
+    this.#deadlines.set(deadline.delayedClose, this.#worker.timers.now(), lingerMs);
+  }
+
+  #touch(): void {
+    this.#deadlines.set(deadline.idle, this.#worker.timers.now(), this.#idleTimeoutMs);
+  }
+}
+
+/** The connection to an endpoint. */
+class UpstreamLeg implements SocketHandler, TimerTarget {
+  readonly socket: FastSocket;
+  isReady = false;
+  readonly #relay: TcpRelay;
+  readonly #worker: WorkerContext;
+  readonly #cluster: BoundCluster;
+  readonly #endpoint: BoundEndpoint;
+  #isUpgrading = false;
+  #timer: TimerHandle | undefined;
+
+  constructor(relay: TcpRelay, worker: WorkerContext, cluster: BoundCluster, endpoint: BoundEndpoint) {
+    this.#relay = relay;
+    this.#worker = worker;
+    this.#cluster = cluster;
+    this.#endpoint = endpoint;
+    const { connectTimeoutMs } = cluster.config;
+    if (connectTimeoutMs > 0) this.#timer = worker.timers.schedule(connectTimeoutMs, this);
+    this.socket = FastSocket.connect({ host: endpoint.host, port: endpoint.port }, this);
+  }
+
+  onReady(): void {
+    const { tls } = this.#endpoint;
+    if (tls !== undefined && !this.#isUpgrading) {
+      this.#isUpgrading = true;
+      const built = this.#worker.upstreamTls.get(tls);
+      // Never in plaintext instead: an endpoint that wants TLS gets TLS or nothing.
+      if (built.ok) this.socket.upgrade(built.context, Date.now, this);
+      else this.socket.destroy({ kind: "tls", code: "upstream_tls_failed", text: built.reason, cause: "" });
+      return;
+    }
+    this.#cancelTimer();
+    this.isReady = true;
+    this.socket.start(this);
+    this.#relay.upstreamReady();
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): number {
+    this.#relay.upstreamBytes(bytes, start, end);
+    return end - start;
+  }
+
+  onEnd(): void {
+    this.#relay.upstreamEnded();
+  }
+
+  onDrain(): void {
+    this.#relay.upstreamDrained();
+  }
+
+  onClose(failure: SocketFailure | undefined): void {
+    this.#cancelTimer();
+    this.#worker.live.releaseConnection(this.#cluster, this.#endpoint);
+    this.#relay.upstreamClosed(this.isReady, failure);
+  }
+
+  onTimer(): void {
+    this.#timer = undefined;
+    this.socket.destroy();
+  }
+
+  #cancelTimer(): void {
+    if (this.#timer !== undefined) this.#worker.timers.cancel(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,79 @@
+import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
+import { type TrafficEnds, type TrafficMetrics, unknownWorkload, type WorkloadLabels } from "@heddle/telemetry";
+import type { Exchange } from "./exchange.ts";
+
+/** Series by ends: one string key per request would cost more than all of its counters. */
+const byEndpoint = new WeakMap<BoundEndpoint, Map<string, TrafficMetrics>>();
+const byLabels = new WeakMap<WorkloadLabels, Map<string, TrafficMetrics>>();
+/** Stands for the endpoint where a request never got one. */
+const noEndpoint = {} as BoundEndpoint;
+
+/** Istio's metrics for this request's ends; undefined when the chain does not count them. */
+export function trafficMetricsOf(x: Exchange): TrafficMetrics | undefined {
+  const { standardMetrics, reporter } = x.chain;
+  if (standardMetrics === undefined) return undefined;
+  const { req, downstream } = x;
+  const protocol = req.isGrpc ? "grpc" : "http";
+  const isSource = reporter === "source";
+  const principal = isSource ? (x.upstreamConnection?.peer?.principal ?? "") : (downstream.view.peer?.principal ?? "");
+  const cache = isSource ? cacheOf(byEndpoint, req.endpoint ?? noEndpoint) : cacheOf(byLabels, x.peerLabels ?? unknownWorkload);
+  const key = `${principal}\0${req.clusterName}\0${protocol}\0${downstream.view.isTls ? 1 : 0}\0${x.chain.hcm.config.statPrefix}`;
+  let metrics = cache.get(key);
+  if (metrics === undefined) {
+    metrics = standardMetrics.bind(isSource ? sourceEnds(x, principal, protocol) : destinationEnds(x, principal, protocol));
+    cache.set(key, metrics);
+  }
+  return metrics;
+}
+
+function cacheOf<K extends object>(caches: WeakMap<K, Map<string, TrafficMetrics>>, key: K): Map<string, TrafficMetrics> {
+  let cache = caches.get(key);
+  if (cache === undefined) caches.set(key, (cache = new Map()));
+  return cache;
+}
+
+function sourceEnds(x: Exchange, principal: string, requestProtocol: "http" | "grpc"): TrafficEnds {
+  const { chain, req } = x;
+  return {
+    source: chain.local,
+    sourcePrincipal: chain.localPrincipal,
+    destination: endpointLabels(req.endpoint),
+    destinationPrincipal: principal,
+    ...serviceOf(req.cluster),
+    requestProtocol,
+    // As in Istio: only the receiving side knows what it was given.
+    connectionSecurityPolicy: "unknown",
+  };
+}
+
+function destinationEnds(x: Exchange, principal: string, requestProtocol: "http" | "grpc"): TrafficEnds {
+  const { chain, req, downstream } = x;
+  return {
+    source: x.peerLabels ?? unknownWorkload,
+    sourcePrincipal: principal,
+    destination: chain.local,
+    destinationPrincipal: downstream.view.localPrincipal === "" ? chain.localPrincipal : downstream.view.localPrincipal,
+    ...serviceOf(req.cluster),
+    requestProtocol,
+    connectionSecurityPolicy: downstream.view.peer === undefined ? "none" : "mutual_tls",
+  };
+}
+
+function serviceOf(cluster: BoundCluster | undefined): Pick<
+  TrafficEnds,
+  "destinationService" | "destinationServiceName" | "destinationServiceNamespace"
+> {
+  const service = cluster?.config.services[0];
+  return {
+    destinationService: service?.host ?? "",
+    destinationServiceName: service?.name ?? "",
+    destinationServiceNamespace: service?.namespace ?? "",
+  };
+}
+
+/** EDS names the workload behind an endpoint; Istio's encoding has no app and version, for which the canonical ones stand. */
+function endpointLabels(endpoint: BoundEndpoint | undefined): WorkloadLabels {
+  const workload = endpoint?.workload;
+  if (workload === undefined) return unknownWorkload;
+  return { ...workload, app: workload.canonicalService, version: workload.canonicalRevision };
+}

@@ -1,0 +1,187 @@
+import type { MessagePort } from "node:worker_threads";
+import { Action, type ConfigDelta, emptySnapshot, LiveState, type Snapshot, SnapshotBinder } from "@heddle/engine";
+import { selfTestRuntime } from "@heddle/net";
+import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
+import { ClientTlsContexts, DnsClusters, Http1Transport, systemResolver } from "@heddle/upstream";
+import { LineLogger } from "../line-logger.ts";
+import { AccessLogs } from "./access-logs.ts";
+import { describeClusters } from "./cluster-views.ts";
+import type { WorkerContext } from "./context.ts";
+import { HttpChains } from "./http-chain.ts";
+import { HttpDate } from "./http-date.ts";
+import type { WorkerCommand, WorkerReport, WorkerSetup } from "./messages.ts";
+import { WorkerMetrics } from "./metrics.ts";
+import { Mirrors } from "./mirror.ts";
+import { PeerMetadataCodec } from "./peer-metadata.ts";
+import { SecretStore, ServerTlsContexts } from "./secret-store.ts";
+import { Timers } from "./timers.ts";
+import { type ListenerServices, TrafficListener } from "./traffic-listener.ts";
+
+/** Longest time that binding configuration may keep requests waiting. */
+const sliceMs = 2;
+const heartbeatMs = 250;
+const publishMs = 1_000;
+
+type Configure = Extract<WorkerCommand, { type: "configure" }>;
+
+/** One thread that carries traffic. It gets plain configuration and descriptors, and reports metrics and its pulse. */
+export class TrafficWorker {
+  readonly #port: MessagePort;
+  readonly #logger: LineLogger;
+  readonly #context: WorkerContext;
+  readonly #services: ListenerServices;
+  readonly #secrets = new SecretStore();
+  readonly #accessLogs: AccessLogs;
+  readonly #dns: DnsClusters;
+  readonly #listeners = new Map<string, TrafficListener>();
+  /** Removed listeners whose connections are not all gone. */
+  readonly #retired = new Set<TrafficListener>();
+  #tail: Promise<void>;
+  #announcements: SeriesAnnouncement[] = [];
+
+  constructor(port: MessagePort, setup: WorkerSetup) {
+    this.#port = port;
+    this.#logger = new LineLogger(`worker-${setup.index}`, setup.logLevel);
+    this.#accessLogs = new AccessLogs(this.#logger);
+    const live = new LiveState();
+    const timers = new Timers();
+    const upstreamTls = new ClientTlsContexts(this.#secrets);
+    const metrics = new WorkerMetrics(new MetricWriter({ announce: (series) => this.#announce(series) }));
+    this.#context = {
+      snapshot: emptySnapshot,
+      live,
+      action: new Action(),
+      random: Math.random,
+      timers,
+      transport: new Http1Transport({ live, timers, tls: upstreamTls, wallMs: Date.now }),
+      upstreamTls,
+      mirrors: new Mirrors(),
+      peerMetadata: new PeerMetadataCodec(),
+      metrics,
+      date: new HttpDate(),
+      logger: this.#logger,
+      isDraining: false,
+    };
+    this.#services = {
+      worker: this.#context,
+      chains: new HttpChains(metrics, this.#accessLogs),
+      tls: new ServerTlsContexts(this.#secrets),
+      onIdle: () => this.#reportIfDrained(),
+    };
+    this.#dns = new DnsClusters({
+      resolve: systemResolver,
+      timers,
+      random: Math.random,
+      logger: this.#logger,
+      onEndpoints: (endpoints) => this.#inTurn(() => this.#swap({ endpoints: { set: [endpoints], remove: [] } })),
+    });
+    const heartbeat = new Int32Array(setup.heartbeat);
+    setInterval(() => Atomics.add(heartbeat, 0, 1), heartbeatMs);
+    setInterval(() => metrics.publish(live, this.#context.snapshot.clusters.values()), publishMs);
+    this.#tail = this.#selfTest();
+    port.on("message", (command: WorkerCommand) => this.#onCommand(command));
+  }
+
+  async #selfTest(): Promise<void> {
+    for (const { edge, transport, isUsed, reason } of await selfTestRuntime()) {
+      if (!isUsed) this.#logger.warn("a fast path of the runtime is not used", { edge, transport, reason });
+    }
+  }
+
+  #onCommand(command: WorkerCommand): void {
+    switch (command.type) {
+      case "configure":
+        return this.#inTurn(() => this.#configure(command));
+      case "describe":
+        return this.#report({ type: "described", requestId: command.requestId, clusters: describeClusters(this.#context.snapshot, this.#context.live) });
+      case "log-level":
+        return this.#logger.setLevel(command.level);
+      case "drain":
+        return this.#inTurn(async () => this.#drain());
+    }
+  }
+
+  /** One change after the other: a change is bound in slices and must not see half of another. */
+  #inTurn(action: () => Promise<void>): void {
+    this.#tail = this.#tail.then(action).catch((error: unknown) => {
+      this.#logger.error("a change of configuration failed", { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    });
+  }
+
+  async #configure(command: Configure): Promise<void> {
+    let problem: string | undefined;
+    try {
+      this.#secrets.apply(command.secrets);
+      await this.#swap(command.delta);
+      await this.#applyListeners(command);
+    } catch (error) {
+      problem = (error as Error).message;
+    }
+    this.#report({ type: "configured", sequence: command.sequence, problem });
+  }
+
+  /** Binds a change piece by piece, and puts it in force between two requests. */
+  async #swap(delta: ConfigDelta): Promise<void> {
+    const binder = new SnapshotBinder(this.#context.snapshot, delta);
+    let sliceEnd = performance.now() + sliceMs;
+    while (binder.step()) {
+      if (performance.now() < sliceEnd) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      sliceEnd = performance.now() + sliceMs;
+    }
+    const snapshot: Snapshot = binder.snapshot;
+    const { live, transport } = this.#context;
+    this.#context.snapshot = snapshot;
+    if (delta.clusters === undefined && delta.endpoints === undefined) return;
+    live.prune(snapshot);
+    transport.retain(snapshot.clusters);
+    this.#dns.update(snapshot.clusters);
+  }
+
+  async #applyListeners({ delta, sockets }: Configure): Promise<void> {
+    for (const name of delta.listeners?.remove ?? []) {
+      const listener = this.#listeners.get(name);
+      if (listener === undefined) continue;
+      this.#listeners.delete(name);
+      this.#retired.add(listener);
+      listener.drain();
+    }
+    for (const { name } of delta.listeners?.set ?? []) {
+      const bound = this.#context.snapshot.listeners.get(name);
+      if (bound === undefined) continue;
+      let listener = this.#listeners.get(name);
+      if (listener === undefined) this.#listeners.set(name, (listener = new TrafficListener(bound, this.#services)));
+      else listener.update(bound);
+      await listener.listen(sockets.filter((socket) => socket.listener === name));
+      if (this.#context.isDraining) listener.drain();
+    }
+  }
+
+  #drain(): void {
+    this.#context.isDraining = true;
+    for (const listener of this.#listeners.values()) listener.drain();
+    this.#reportIfDrained();
+  }
+
+  #reportIfDrained(): void {
+    for (const retired of this.#retired) if (retired.connectionCount === 0) this.#retired.delete(retired);
+    if (!this.#context.isDraining) return;
+    const open = [...this.#listeners.values(), ...this.#retired].reduce((sum, listener) => sum + listener.connectionCount, 0);
+    if (open > 0) return;
+    void this.#accessLogs.flush().then(() => this.#report({ type: "drained" }));
+  }
+
+  #announce(series: SeriesAnnouncement): void {
+    this.#announcements.push(series);
+    if (this.#announcements.length > 1) return;
+    setImmediate(() => {
+      const announcements = this.#announcements;
+      this.#announcements = [];
+      this.#report({ type: "series", announcements });
+    });
+  }
+
+  #report(report: WorkerReport): void {
+    this.#port.postMessage(report);
+  }
+}
