@@ -44,8 +44,29 @@ export const HTAB = 0x09;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 
-/** Whether every character of `text` is in `allowed`. Characters beyond latin1 never are. */
-export function consistsOf(text: string, allowed: Uint8Array): boolean {
-  for (let i = 0; i < text.length; i += 1) if (!allowed[text.charCodeAt(i)]) return false;
+// A compiled expression reads a string faster than a loop does, but costs more to start: 12 characters 24 ns against 16, 36 characters
+// 37 ns against 49 (Node 26).
+const loopLimit = 20;
+const notToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
+const notFieldValue = /[^\t\x20-\x7e\x80-\xff]/;
+const notTarget = /[^\x21\x22\x24-\x7e]/;
+
+function consistsOf(text: string, allowed: Uint8Array, notAllowed: RegExp): boolean {
+  if (text.length > loopLimit) return !notAllowed.test(text);
+  for (let i = 0; i < text.length; i += 1) if (allowed[text.charCodeAt(i)] !== 1) return false;
   return true;
+}
+
+export function isToken(text: string): boolean {
+  return text.length > 0 && consistsOf(text, tokenByte, notToken);
+}
+
+/** Characters above U+00FF are none: cut to one byte, some would become a line feed. */
+export function isFieldValue(text: string): boolean {
+  return consistsOf(text, fieldValueByte, notFieldValue);
+}
+
+/** Whether it can stand as a request target, or within one, as an authority does; may be empty. */
+export function isTargetText(text: string): boolean {
+  return consistsOf(text, targetByte, notTarget);
 }

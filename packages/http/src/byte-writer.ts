@@ -25,7 +25,7 @@ export class ByteWriter {
     return this.#end - this.#start;
   }
 
-  /** Appends characters as one byte each. The caller vouches that none is above U+00FF; see `checked` for text that it does not know. */
+  /** Appends characters as one byte each. The caller vouches that none is above U+00FF. */
   latin1(text: string): void {
     this.#reserve(text.length);
     if (text.length < loopLimit) {
@@ -38,33 +38,10 @@ export class ByteWriter {
     }
   }
 
-  /**
-   * Appends `text` when every character is in `allowed` (a table over byte values, see byte-class.ts).
-   *
-   * @returns false at the first that is not, with a part already written: `truncate` takes it back
-   */
-  checked(text: string, allowed: Uint8Array): boolean {
-    this.#reserve(text.length);
-    const slab = this.#slab;
-    let end = this.#end;
-    for (let i = 0; i < text.length; i += 1) {
-      const code = text.charCodeAt(i);
-      if (!allowed[code]) return false;
-      slab[end++] = code;
-    }
-    this.#end = end;
-    return true;
-  }
-
   bytes(bytes: Buffer, start: number, end: number): void {
     this.#reserve(end - start);
     bytes.copy(this.#slab, this.#end, start, end);
     this.#end += end - start;
-  }
-
-  /** Takes back what was written since `length` had this value. */
-  truncate(length: number): void {
-    this.#end = this.#start + length;
   }
 
   /** What was written, owned by the caller from now on; the writer starts anew behind it. */

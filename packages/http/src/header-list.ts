@@ -1,24 +1,43 @@
-import { fieldValueByte, tokenByte } from "./byte-class.ts";
-import type { ByteWriter } from "./byte-writer.ts";
+import { isFieldValue, isToken } from "./byte-class.ts";
 
-/** Numbers per field in `fields`: hash of the name, start of the name, start of the value, end of the value. */
+/** Numbers per field in `fields`: key of the name, start of the name, start of the value, end of the value. */
 export const fieldStride = 4;
 
 /** Marks a field that was added: its second number is no offset, its third is an index into `added`. */
 const isAdded = -1;
 
-/** The hash of a lower-case name as the field parser computes it: 30 bits, so that V8 keeps it as a small integer everywhere. */
-export function hashName(name: string): number {
-  let hash = 0;
-  for (let i = 0; i < name.length; i += 1) hash = (Math.imul(hash, 31) + name.charCodeAt(i)) & 0x3fffffff;
-  return hash;
+/**
+ * A key that tells most names apart without reading them whole: length, first and last byte, and the one in the middle. It only
+ * hurries a look-up, whose last word is always the name itself: an attacker can make keys collide. Measured: a hash over the
+ * whole name cost a tenth of the codec's time.
+ */
+export function nameKey(name: string): number {
+  const length = name.length;
+  return packNameKey(length, name.charCodeAt(0), name.charCodeAt(length >> 1), name.charCodeAt(length - 1));
 }
 
-const hostHash = hashName("host");
-const contentLengthHash = hashName("content-length");
-const transferEncodingHash = hashName("transfer-encoding");
-const colonSpace = ": ";
-const lineEnd = "\r\n";
+/** The key from its parts; 31 bits, so that V8 keeps it as a small integer everywhere. */
+export function packNameKey(length: number, first: number, middle: number, last: number): number {
+  return ((length & 0x7f) << 24) | (first << 16) | (middle << 8) | last;
+}
+
+/** A fixed set of names to look for in one pass. */
+export class NameSet {
+  readonly names: readonly string[];
+  readonly #keys: ReadonlySet<number>;
+
+  constructor(names: readonly string[]) {
+    this.names = names;
+    this.#keys = new Set(names.map(nameKey));
+  }
+
+  /** Whether a name with this key may be in the set. */
+  has(key: number): boolean {
+    return this.#keys.has(key);
+  }
+}
+
+const writtenByEncoder = new NameSet(["host", "content-length", "transfer-encoding"]);
 
 /**
  * Header fields in their order. Parsed fields stay one text with offsets, in the form in which they are sent on ("name: value",
@@ -64,47 +83,60 @@ export class HeaderList {
 
   /** The value; several are joined with "," (with "; " for cookie), as Envoy's matchers and its access log see them. */
   get(name: string): string | undefined {
-    let at = this.#find(name, hashName(name), 0);
+    let at = this.#find(name, nameKey(name), 0);
     if (at < 0) return undefined;
     let value = this.#value(at);
-    const hash = this.#fields[at] as number;
-    for (at = this.#find(name, hash, at + fieldStride); at >= 0; at = this.#find(name, hash, at + fieldStride)) {
+    const key = this.#fields[at] as number;
+    for (at = this.#find(name, key, at + fieldStride); at >= 0; at = this.#find(name, key, at + fieldStride)) {
       value += (name === "cookie" ? "; " : ",") + this.#value(at);
     }
     return value;
   }
 
   getAll(name: string): string[] {
-    const hash = hashName(name);
+    const key = nameKey(name);
     const values: string[] = [];
-    for (let at = this.#find(name, hash, 0); at >= 0; at = this.#find(name, hash, at + fieldStride)) {
+    for (let at = this.#find(name, key, 0); at >= 0; at = this.#find(name, key, at + fieldStride)) {
       values.push(this.#value(at));
     }
     return values;
   }
 
   has(name: string): boolean {
-    return this.#find(name, hashName(name), 0) >= 0;
+    return this.#find(name, nameKey(name), 0) >= 0;
   }
 
   /** Replaces all fields of this name by one, at the place of the first. */
   set(name: string, value: string): void {
-    const hash = hashName(name);
-    const at = this.#find(name, hash, 0);
-    if (at < 0) return this.#append(hash, name, value);
-    this.#removeFrom(name, hash, at + fieldStride);
+    const key = nameKey(name);
+    const at = this.#find(name, key, 0);
+    if (at < 0) return this.#append(key, name, value);
+    this.#removeFrom(name, key, at + fieldStride);
     this.#fields[at + 1] = isAdded;
     this.#fields[at + 2] = this.#added.length;
     this.#added.push(name, value);
   }
 
   append(name: string, value: string): void {
-    this.#append(hashName(name), name, value);
+    this.#append(nameKey(name), name, value);
   }
 
   /** Whether there was one. */
   remove(name: string): boolean {
-    return this.#removeFrom(name, hashName(name), 0);
+    return this.#removeFrom(name, nameKey(name), 0);
+  }
+
+  /** Removes every field whose name is in `names`. */
+  removeAll(names: NameSet): void {
+    const fields = this.#fields;
+    for (let at = 0; at < fields.length; at += fieldStride) {
+      if (names.has(fields[at] as number) && names.names.some((name) => this.#isNamed(at, name))) {
+        return this.#compact(
+          at,
+          (other) => names.has(fields[other] as number) && names.names.some((name) => this.#isNamed(other, name)),
+        );
+      }
+    }
   }
 
   removePrefix(prefix: string): void {
@@ -129,61 +161,55 @@ export class HeaderList {
   }
 
   /**
-   * Appends the fields as HTTP/1.1 field lines, without host and transfer-encoding, which the encoders write themselves, and without
+   * The fields as HTTP/1.1 field lines, without host and transfer-encoding, which the encoders write themselves, and without
    * content-length unless asked.
    *
-   * @returns false, with a part written, when an added name is no token or an added value holds what a field value must not (RFC 9110 §5.5):
-   *   this is what makes response splitting impossible. Parsed fields were checked when they were parsed.
+   * One concatenation and one copy into the output beat a copy per piece: 13 pieces 108 ns against 20 to 60 each (Node 26).
+   *
+   * @returns undefined when an added name is no token or an added value holds what a field value must not (RFC 9110 §5.5): this is
+   *   what makes response splitting impossible. Parsed fields were checked when they were parsed.
    */
-  writeTo(writer: ByteWriter, keepsContentLength: boolean): boolean {
+  toFieldLines(keepsContentLength: boolean): string | undefined {
     const fields = this.#fields;
+    let lines = "";
     let blockStart = 0;
     let blockEnd = 0;
     for (let at = 0; at < fields.length; at += fieldStride) {
-      const hash = fields[at] as number;
-      if (
-        (hash === hostHash && this.#isNamed(at, "host")) ||
-        (hash === contentLengthHash && !keepsContentLength && this.#isNamed(at, "content-length")) ||
-        (hash === transferEncodingHash && this.#isNamed(at, "transfer-encoding"))
-      ) {
-        continue;
-      }
+      if (writtenByEncoder.has(fields[at] as number) && this.#isWrittenByEncoder(at, keepsContentLength)) continue;
       const start = fields[at + 1] as number;
       if (start === isAdded) {
-        if (blockEnd > blockStart) writer.latin1(this.#text.slice(blockStart, blockEnd));
+        const index = fields[at + 2] as number;
+        const name = this.#added[index] as string;
+        const value = this.#added[index + 1] as string;
+        if (!isToken(name) || !isFieldValue(value)) return undefined;
+        if (blockEnd > blockStart) lines += this.#text.slice(blockStart, blockEnd);
         blockStart = blockEnd = 0;
-        if (!this.#writeAdded(writer, fields[at + 2] as number)) return false;
-      } else if (start === blockEnd && blockEnd > 0) {
-        blockEnd = (fields[at + 3] as number) + 2;
-      } else {
-        if (blockEnd > blockStart) writer.latin1(this.#text.slice(blockStart, blockEnd));
-        blockStart = start;
-        blockEnd = (fields[at + 3] as number) + 2;
+        lines += `${name}: ${value}\r\n`;
+        continue;
       }
+      if (start !== blockEnd) {
+        if (blockEnd > blockStart) lines += this.#text.slice(blockStart, blockEnd);
+        blockStart = start;
+      }
+      blockEnd = (fields[at + 3] as number) + 2;
     }
-    if (blockEnd > blockStart) writer.latin1(this.#text.slice(blockStart, blockEnd));
-    return true;
+    return blockEnd > blockStart ? lines + this.#text.slice(blockStart, blockEnd) : lines;
   }
 
-  #writeAdded(writer: ByteWriter, index: number): boolean {
-    const name = this.#added[index] as string;
-    if (name.length === 0 || !writer.checked(name, tokenByte)) return false;
-    writer.latin1(colonSpace);
-    if (!writer.checked(this.#added[index + 1] as string, fieldValueByte)) return false;
-    writer.latin1(lineEnd);
-    return true;
+  #isWrittenByEncoder(at: number, keepsContentLength: boolean): boolean {
+    if (keepsContentLength && this.#isNamed(at, "content-length")) return false;
+    return writtenByEncoder.names.some((name) => this.#isNamed(at, name));
   }
 
-  #append(hash: number, name: string, value: string): void {
-    this.#fields.push(hash, isAdded, this.#added.length, 0);
+  #append(key: number, name: string, value: string): void {
+    this.#fields.push(key, isAdded, this.#added.length, 0);
     this.#added.push(name, value);
   }
 
-  #find(name: string, hash: number, from: number): number {
+  #find(name: string, key: number, from: number): number {
     const fields = this.#fields;
     for (let at = from; at < fields.length; at += fieldStride) {
-      // The hash only hurries: an attacker can make names collide, so the name itself decides.
-      if (fields[at] === hash && this.#isNamed(at, name)) return at;
+      if (fields[at] === key && this.#isNamed(at, name)) return at;
     }
     return -1;
   }
@@ -208,10 +234,10 @@ export class HeaderList {
     return fields[at + 1] === isAdded ? (this.#added[value + 1] as string) : this.#text.slice(value, fields[at + 3]);
   }
 
-  #removeFrom(name: string, hash: number, from: number): boolean {
-    const first = this.#find(name, hash, from);
+  #removeFrom(name: string, key: number, from: number): boolean {
+    const first = this.#find(name, key, from);
     if (first < 0) return false;
-    this.#compact(first, (at) => this.#fields[at] === hash && this.#isNamed(at, name));
+    this.#compact(first, (at) => this.#fields[at] === key && this.#isNamed(at, name));
     return true;
   }
 

@@ -1,10 +1,11 @@
 import type { HeaderList } from "./header-list.ts";
+import { NameSet } from "./header-list.ts";
 
 /**
  * Fields about one connection (RFC 9110 §7.6.1). Trailer is none of them in RFC 9110, and Proxy-Authenticate and Proxy-Authorization are for
  * whoever they are for, which a mesh's proxies are not.
  */
-const connectionFields = [
+const connectionFields = new NameSet([
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -12,7 +13,7 @@ const connectionFields = [
   "transfer-encoding",
   "upgrade",
   "http2-settings",
-];
+]);
 
 /**
  * Removes what must not be forwarded: the fields about one connection and those that Connection names. Call it before adding
@@ -26,7 +27,7 @@ export function removeHopByHop(headers: HeaderList, keepTrailersTe: boolean): vo
     for (const name of connection.toLowerCase().split(",")) headers.remove(name.trim());
   }
   const acceptsTrailers = keepTrailersTe && namesTrailers(headers.get("te"));
-  for (const name of connectionFields) headers.remove(name);
+  headers.removeAll(connectionFields);
   if (acceptsTrailers) headers.append("te", "trailers");
 }
 

@@ -1,4 +1,4 @@
-import { consistsOf, fieldValueByte, targetByte, tokenByte } from "../byte-class.ts";
+import { isFieldValue, isTargetText, isToken } from "../byte-class.ts";
 import type { ByteWriter } from "../byte-writer.ts";
 import type { HeaderList } from "../header-list.ts";
 import { reasonPhrase } from "../status.ts";
@@ -21,29 +21,12 @@ export function encodeRequestHead(
   framing: Framing,
 ): boolean {
   const target = method === "CONNECT" ? authority : path;
-  if (method.length === 0 || target.length === 0 || framing.kind === "close") return false;
-  const mark = writer.length;
-  if (writeRequestHead(writer, method, target, authority, headers, framing)) return true;
-  writer.truncate(mark);
-  return false;
-}
-
-function writeRequestHead(
-  writer: ByteWriter,
-  method: string,
-  target: string,
-  authority: string,
-  headers: HeaderList,
-  framing: Framing,
-): boolean {
-  if (!writer.checked(method, tokenByte)) return false;
-  writer.latin1(" ");
-  if (!writer.checked(target, targetByte)) return false;
-  writer.latin1(" HTTP/1.1\r\nhost: ");
-  if (!writer.checked(authority, targetByte)) return false;
-  writer.latin1("\r\n");
-  if (!headers.writeTo(writer, false)) return false;
-  return writeFraming(writer, framing);
+  if (!isToken(method) || target.length === 0 || !isTargetText(target) || !isTargetText(authority)) return false;
+  const end = framingLines(framing);
+  const lines = headers.toFieldLines(false);
+  if (end === undefined || lines === undefined || framing.kind === "close") return false;
+  writer.latin1(`${method} ${target} HTTP/1.1\r\nhost: ${authority}\r\n${lines}${end}`);
+  return true;
 }
 
 /** Status lines by status, made at their first use: [HTTP/1.0, HTTP/1.1]. */
@@ -74,12 +57,12 @@ export function encodeResponseHead(
   const isBodiless = status < 200 || status === 204 || status === 304;
   // After 101 another protocol follows until the connection ends.
   if (isBodiless && framing.kind !== "none" && !(status === 101 && framing.kind === "close")) return false;
-  const mark = writer.length;
-  writer.latin1(statusLine(status, versionMinor));
   const keepsContentLength = framing.kind === "none" && status >= 200 && status !== 204 && hasOneContentLength(headers);
-  if (headers.writeTo(writer, keepsContentLength) && writeFraming(writer, framing)) return true;
-  writer.truncate(mark);
-  return false;
+  const end = framingLines(framing);
+  const lines = headers.toFieldLines(keepsContentLength);
+  if (end === undefined || lines === undefined) return false;
+  writer.latin1(`${statusLine(status, versionMinor)}${lines}${end}`);
+  return true;
 }
 
 function hasOneContentLength(headers: HeaderList): boolean {
@@ -87,14 +70,12 @@ function hasOneContentLength(headers: HeaderList): boolean {
   return length !== undefined && readContentLength(length) >= 0;
 }
 
-function writeFraming(writer: ByteWriter, framing: Framing): boolean {
-  if (framing.kind === "length") {
-    if (!Number.isSafeInteger(framing.bytes) || framing.bytes < 0) return false;
-    writer.latin1(`content-length: ${framing.bytes}\r\n\r\n`);
-  } else {
-    writer.latin1(framing.kind === "chunked" ? "transfer-encoding: chunked\r\n\r\n" : "\r\n");
-  }
-  return true;
+/** The field of the framing and the empty line; undefined for an impossible length. */
+function framingLines(framing: Framing): string | undefined {
+  if (framing.kind === "chunked") return "transfer-encoding: chunked\r\n\r\n";
+  if (framing.kind !== "length") return "\r\n";
+  if (!Number.isSafeInteger(framing.bytes) || framing.bytes < 0) return undefined;
+  return `content-length: ${framing.bytes}\r\n\r\n`;
 }
 
 /** Appends bytes [start, end) as one chunk; nothing for no bytes, since a chunk of none would end the body (RFC 9112 §7.1). */
@@ -107,15 +88,10 @@ export function encodeChunk(writer: ByteWriter, bytes: Buffer, start: number, en
 
 /** Appends the last chunk with the trailers. Trailers that could end a field early are dropped: the body itself is complete. */
 export function encodeLastChunk(writer: ByteWriter, trailers?: HeaderList): void {
-  writer.latin1("0\r\n");
-  if (trailers !== undefined) {
-    const mark = writer.length;
-    if (!trailers.writeTo(writer, false)) writer.truncate(mark);
-  }
-  writer.latin1("\r\n");
+  writer.latin1(`0\r\n${trailers?.toFieldLines(false) ?? ""}\r\n`);
 }
 
 /** Whether a field could be encoded: for code that takes names and values from a configuration. */
 export function isEncodableField(name: string, value: string): boolean {
-  return name.length > 0 && consistsOf(name, tokenByte) && consistsOf(value, fieldValueByte);
+  return isToken(name) && isFieldValue(value);
 }

@@ -1,16 +1,16 @@
 import { COLON, CR, fieldValueByte, HTAB, LF, SP, tokenLower } from "../byte-class.ts";
-import { fieldStride, HeaderList, hashName } from "../header-list.ts";
+import { fieldStride, HeaderList, nameKey, packNameKey } from "../header-list.ts";
 import type { Rule } from "./violation.ts";
 
 /** Positions that a reading step returns when it cannot go on. */
 const incomplete = -1;
 const broken = -2;
 
-const hashes = {
-  host: hashName("host"),
-  connection: hashName("connection"),
-  contentLength: hashName("content-length"),
-  transferEncoding: hashName("transfer-encoding"),
+const keys = {
+  host: nameKey("host"),
+  connection: nameKey("connection"),
+  contentLength: nameKey("content-length"),
+  transferEncoding: nameKey("transfer-encoding"),
 };
 
 /**
@@ -21,8 +21,11 @@ let sharedStore = Buffer.allocUnsafeSlow(64 * 1024);
 const sharedStoreLimit = 256 * 1024;
 const sharedFields: number[] = [];
 
-/** A start line: reads bytes [start, end) of a complete line, its CRLF included, and returns the rule that it breaks. */
-export type StartLineReader = (bytes: Buffer, start: number, end: number) => Rule | "";
+/**
+ * Reads a start line from bytes that may go on behind it. Returns the position behind its line end, -1 when the bytes end before it, or
+ * the rule that it breaks.
+ */
+export type StartLineReader = (bytes: Buffer, start: number, end: number) => number | Rule;
 
 /**
  * Reads field lines (RFC 9112 §5), those of a head after its start line and those of a trailer section, from bytes that arrive in any pieces.
@@ -175,22 +178,20 @@ export class FieldSection {
   }
 
   #readStartLine(reader: StartLineReader, bytes: Buffer, start: number, end: number): number {
-    const lineFeed = bytes.indexOf(LF, start);
-    if (lineFeed < 0 || lineFeed >= end) return incomplete;
-    const lineEnd = lineFeed + 1;
-    if (lineEnd - start > this.#maxBytes) {
-      this.violation = this.#tooLarge;
-      return broken;
-    }
-    this.violation = bytes[lineFeed - 1] === CR && lineFeed > start ? reader(bytes, start, lineEnd) : "bareLf";
-    if (this.violation !== "") return broken;
+    const next = reader(bytes, start, end);
+    if (typeof next === "string") return this.#break(next);
+    if (next < 0) return incomplete;
+    if (next - start > this.#maxBytes) return this.#break(this.#tooLarge);
     this.#isStartLineRead = true;
-    this.#wireBytes += lineEnd - start;
-    return lineEnd;
+    this.#wireBytes = next - start;
+    return next;
   }
 
   /** One field line, or the empty line that ends the section. Returns the position behind it, `incomplete` or `broken`. */
   #readField(bytes: Buffer, start: number, end: number): number {
+    // Imported tables are loaded anew at every use: as locals they stay in registers.
+    const names = tokenLower;
+    const values = fieldValueByte;
     const store = this.#ownStore ?? sharedStore;
     let i = start;
     if (bytes[i] === CR) {
@@ -201,11 +202,9 @@ export class FieldSection {
     }
     const nameStart = this.#textLength;
     let write = nameStart;
-    let hash = 0;
     for (; i < end; i += 1) {
-      const lower = tokenLower[bytes[i] as number] as number;
+      const lower = names[bytes[i] as number] as number;
       if (lower === 0) break;
-      hash = (Math.imul(hash, 31) + lower) & 0x3fffffff;
       store[write++] = lower;
     }
     if (i >= end) return incomplete;
@@ -219,7 +218,7 @@ export class FieldSection {
     const valueStart = write;
     for (; i < end; i += 1) {
       const byte = bytes[i] as number;
-      if (fieldValueByte[byte] === 0) break;
+      if (values[byte] === 0) break;
       store[write++] = byte;
     }
     if (i >= end) return incomplete;
@@ -229,34 +228,37 @@ export class FieldSection {
     while (write > valueStart && (store[write - 1] === SP || store[write - 1] === HTAB)) write -= 1;
     store[write] = CR;
     store[write + 1] = LF;
-    this.#keep(store, hash, nameStart, valueStart, write);
+    this.#keep(store, nameStart, valueStart, write);
     return this.violation === "" ? i + 2 : broken;
   }
 
-  #keep(store: Buffer, hash: number, nameStart: number, valueStart: number, valueEnd: number): void {
+  #keep(store: Buffer, nameStart: number, valueStart: number, valueEnd: number): void {
     this.#fieldCount += 1;
     if (this.#fieldCount > this.#maxFields) {
       this.violation = this.#tooLarge === "headTooLarge" ? "tooManyFields" : this.#tooLarge;
       return;
     }
-    if (hash === hashes.host && isNamed(store, nameStart, valueStart, "host")) {
+    const length = valueStart - 2 - nameStart;
+    const middle = store[nameStart + (length >> 1)] as number;
+    const key = packNameKey(length, store[nameStart] as number, middle, store[valueStart - 3] as number);
+    if (key === keys.host && isNamed(store, nameStart, valueStart, "host")) {
       this.hostCount += 1;
       this.host = store.toString("latin1", valueStart, valueEnd);
       return; // It becomes the authority and is no longer a field: its text is overwritten by the next line.
     }
-    if (hash === hashes.contentLength && isNamed(store, nameStart, valueStart, "content-length")) {
+    if (key === keys.contentLength && isNamed(store, nameStart, valueStart, "content-length")) {
       this.contentLengthCount += 1;
       this.contentLength = store.toString("latin1", valueStart, valueEnd);
-    } else if (hash === hashes.transferEncoding && isNamed(store, nameStart, valueStart, "transfer-encoding")) {
+    } else if (key === keys.transferEncoding && isNamed(store, nameStart, valueStart, "transfer-encoding")) {
       this.transferEncodingCount += 1;
       const value = store.toString("latin1", valueStart, valueEnd);
       this.transferEncoding = this.transferEncodingCount === 1 ? value : `${this.transferEncoding},${value}`;
-    } else if (hash === hashes.connection && isNamed(store, nameStart, valueStart, "connection")) {
+    } else if (key === keys.connection && isNamed(store, nameStart, valueStart, "connection")) {
       this.connectionCount += 1;
     }
     const fields = this.#fields;
     const at = this.#keptNumbers;
-    fields[at] = hash;
+    fields[at] = key;
     fields[at + 1] = nameStart;
     fields[at + 2] = valueStart;
     fields[at + 3] = valueEnd;

@@ -1,4 +1,3 @@
-import { CR, LF } from "../byte-class.ts";
 import type { HeaderList } from "../header-list.ts";
 import type { FieldSection } from "./field-section.ts";
 import type { Rule } from "./violation.ts";
@@ -64,13 +63,12 @@ export function transferEncodingRule(text: string): Rule | "" {
 }
 
 /**
- * Whether bytes [start, end) are a version as RFC 9112 §2.3 writes it, and which.
+ * Reads a version as RFC 9112 §2.3 writes it, from the 8 bytes at `start`.
  *
- * @returns 0 or 1 for HTTP/1.0 and HTTP/1.1, -1 for other versions, -2 for what is no version
+ * @returns the minor version of HTTP/1.0 and HTTP/1.1, -1 for other versions, -2 for what is no version
  */
-export function readVersion(bytes: Buffer, start: number, end: number): 0 | 1 | -1 | -2 {
+export function readVersion(bytes: Buffer, start: number): 0 | 1 | -1 | -2 {
   if (
-    end - start !== 8 ||
     bytes[start] !== 0x48 ||
     bytes[start + 1] !== 0x54 ||
     bytes[start + 2] !== 0x54 ||
@@ -85,10 +83,4 @@ export function readVersion(bytes: Buffer, start: number, end: number): 0 | 1 | 
   if (major === 1 && minor === 1) return 1;
   if (major === 1 && minor === 0) return 0;
   return major >= 0 && major <= 9 && minor >= 0 && minor <= 9 ? -1 : -2;
-}
-
-/** A carriage return that is not before the line feed at the end, in a line that did not parse for some reason. */
-export function hasBareCr(bytes: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end - 1; i += 1) if (bytes[i] === CR && bytes[i + 1] !== LF) return true;
-  return false;
 }

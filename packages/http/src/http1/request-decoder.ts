@@ -5,14 +5,7 @@ import type { BodySink } from "./body-reader.ts";
 import { BodyReader } from "./body-reader.ts";
 import { FieldSection } from "./field-section.ts";
 import type { Http1Limits } from "./limits.ts";
-import {
-  connectionOptions,
-  hasBareCr,
-  persists,
-  readContentLength,
-  readVersion,
-  transferEncodingRule,
-} from "./message-head.ts";
+import { connectionOptions, persists, readContentLength, readVersion, transferEncodingRule } from "./message-head.ts";
 import type { RequestTarget } from "./request-target.ts";
 import { readRequestTarget } from "./request-target.ts";
 import type { Http1Violation, Rule } from "./violation.ts";
@@ -181,21 +174,35 @@ export class Http1RequestDecoder {
     this.#sink.onError(requestViolations[rule]);
   }
 
-  #readRequestLine(bytes: Buffer, start: number, end: number): Rule | "" {
+  #readRequestLine(bytes: Buffer, start: number, end: number): number | Rule {
+    const tokens = tokenByte;
+    const targets = targetByte;
     let i = start;
-    while (tokenByte[bytes[i] as number] === 1) i += 1;
-    if (i === start || bytes[i] !== SP) return hasBareCr(bytes, start, end) ? "bareCr" : "badMethod";
+    while (i < end && tokens[bytes[i] as number] === 1) i += 1;
+    if (i >= end) return -1;
+    if (bytes[i] !== SP || i === start) return lineRule(bytes, i, "badMethod");
     const methodEnd = i;
     i += 1;
     const targetStart = i;
-    while (targetByte[bytes[i] as number] === 1) i += 1;
-    if (i === targetStart || bytes[i] !== SP) return hasBareCr(bytes, start, end) ? "bareCr" : "badTarget";
-    const version = readVersion(bytes, i + 1, end - 2);
+    while (i < end && targets[bytes[i] as number] === 1) i += 1;
+    if (i >= end) return -1;
+    if (bytes[i] !== SP || i === targetStart) return lineRule(bytes, i, "badTarget");
+    const lineEnd = i + versionAndLineEnd;
+    if (lineEnd > end || bytes[lineEnd - 2] !== CR || bytes[lineEnd - 1] !== LF)
+      return this.#judgeVersion(bytes, i, end);
+    const version = readVersion(bytes, i + 1);
     if (version < 0) return version === -1 ? "badVersion" : "badRequestLine";
     this.#method = readMethod(bytes, start, methodEnd);
     this.#target = bytes.toString("latin1", targetStart, i);
     this.#versionMinor = version as 0 | 1;
-    return "";
+    return lineEnd;
+  }
+
+  /** A request line whose end is not where the end of a version would be. */
+  #judgeVersion(bytes: Buffer, start: number, end: number): number | Rule {
+    const lineFeed = bytes.indexOf(LF, start);
+    if (lineFeed < 0 || lineFeed >= end) return -1;
+    return bytes[lineFeed - 1] === CR ? "badRequestLine" : "bareLf";
   }
 
   #finishHead(): void {
@@ -258,6 +265,16 @@ export class Http1RequestDecoder {
     if (readContentLength(section.contentLength) < 0) return "badContentLength";
     return method === "CONNECT" ? "contentLengthNotAllowed" : "";
   }
+}
+
+/** The space before the version, the version, and the line end. */
+const versionAndLineEnd = 11;
+
+/** What is wrong with a start line that stops making sense at `position`. */
+function lineRule(bytes: Buffer, position: number, rule: Rule): Rule {
+  if (bytes[position] === LF) return "bareLf";
+  if (bytes[position] === CR) return bytes[position + 1] === LF ? "badRequestLine" : "bareCr";
+  return rule;
 }
 
 /** GET and POST without making a string: most requests have one of them. */

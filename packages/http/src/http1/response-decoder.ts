@@ -1,4 +1,4 @@
-import { CR, fieldValueByte, SP } from "../byte-class.ts";
+import { CR, fieldValueByte, LF, SP } from "../byte-class.ts";
 import type { HeaderList } from "../header-list.ts";
 import type { BodyKind, BodySink } from "./body-reader.ts";
 import { BodyReader } from "./body-reader.ts";
@@ -155,23 +155,30 @@ export class Http1ResponseDecoder {
     this.#sink.onError((this.#hasHead ? responseBodyViolations : responseViolations)[rule]);
   }
 
-  #readStatusLine(bytes: Buffer, start: number, end: number): Rule | "" {
-    const version = readVersion(bytes, start, start + 8);
+  #readStatusLine(bytes: Buffer, start: number, end: number): number | Rule {
+    const lineFeed = bytes.indexOf(LF, start);
+    if (lineFeed < 0 || lineFeed >= end) return -1;
+    const lineEnd = lineFeed - 1;
+    if (bytes[lineEnd] !== CR) return "bareLf";
+    // The shortest line is "HTTP/1.1 200".
+    if (lineEnd - start < 12) return "badStatusLine";
+    const version = readVersion(bytes, start);
     if (version < 0) return version === -1 ? "badVersion" : "badStatusLine";
     let status = 0;
-    if (bytes[start + 8] !== SP) return "badStatusLine";
     for (let i = start + 9; i < start + 12; i += 1) {
       const digit = (bytes[i] as number) - 0x30;
       if (digit < 0 || digit > 9) return "badStatusLine";
       status = status * 10 + digit;
     }
-    const next = bytes[start + 12];
-    if (status < 100 || (next !== SP && next !== CR)) return "badStatusLine";
-    for (let i = start + 12; i < end - 2; i += 1) if (fieldValueByte[bytes[i] as number] === 0) return "badStatusLine";
+    if (bytes[start + 8] !== SP || status < 100) return "badStatusLine";
+    if (lineEnd > start + 12 && bytes[start + 12] !== SP) return "badStatusLine";
+    for (let i = start + 12; i < lineEnd; i += 1) {
+      if (fieldValueByte[bytes[i] as number] === 0) return bytes[i] === CR ? "bareCr" : "badStatusLine";
+    }
     this.#status = status;
-    this.#reason = bytes.toString("latin1", Math.min(start + 13, end - 2), end - 2);
+    this.#reason = bytes.toString("latin1", Math.min(start + 13, lineEnd), lineEnd);
     this.#versionMinor = version as 0 | 1;
-    return "";
+    return lineFeed + 1;
   }
 
   #finishHead(hasMore: boolean): void {
