@@ -1,5 +1,4 @@
-import { ApiConfigSource_ApiType, ApiVersion, type ConfigSourceSchema } from "@heddle/xds/api";
-import type { MessageInitShape } from "./protobuf.ts";
+import { ApiConfigSource_ApiType, ApiVersion, type ConfigSourceSchema, type MessageInitShape } from "@heddle/xds/api";
 import { duration } from "./wire.ts";
 
 type ConfigSourceInit = MessageInitShape<typeof ConfigSourceSchema>;

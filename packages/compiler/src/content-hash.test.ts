@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create } from "./protobuf.ts";
-import { ClusterSchema, RBACSchema } from "@heddle/xds/api";
+import { ClusterSchema, create, RBACSchema } from "@heddle/xds/api";
 import { contentHash, hashBytes } from "./content-hash.ts";
 
 /** Memory order of the reference implementation: four little-endian words. */

@@ -1,5 +1,4 @@
-import { resourceSchemas, type ResourceType } from "@heddle/xds/api";
-import { type Message, toBinary } from "./protobuf.ts";
+import { type Message, resourceSchemas, type ResourceType, toBinary } from "@heddle/xds/api";
 
 /**
  * 128-bit hash of a resource's wire form, 32 hexadecimal digits: the same content gives the same version in every process, so a

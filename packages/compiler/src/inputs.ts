@@ -1,5 +1,5 @@
+import type { Message } from "@heddle/xds/api";
 import type { BrokenPolicy, ParsedResource } from "@heddle/api";
-import type { Message } from "./protobuf.ts";
 
 /** One running replica behind its proxy, or the edge. */
 export interface WorkloadInstance {

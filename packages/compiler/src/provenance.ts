@@ -1,6 +1,5 @@
 import type { Metadata as ResourceMetadata } from "@heddle/api";
-import type { Metadata, MetadataSchema } from "@heddle/xds/api";
-import type { MessageInitShape } from "./protobuf.ts";
+import type { MessageInitShape, Metadata, MetadataSchema } from "@heddle/xds/api";
 
 /** The resource that decided something. File and line are looked up by who asks, so that editing a comment pushes nothing. */
 export interface Origin {

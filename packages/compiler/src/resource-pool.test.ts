@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClusterLoadAssignmentSchema, ClusterSchema, RouteConfigurationSchema } from "@heddle/xds/api";
-import { create } from "./protobuf.ts";
+import { ClusterLoadAssignmentSchema, ClusterSchema, create, RouteConfigurationSchema } from "@heddle/xds/api";
 import { ResourcePool } from "./resource-pool.ts";
 
 test("The same content is the same object", () => {

@@ -1,6 +1,6 @@
+import type { Message } from "@heddle/xds/api";
 import { contentHash } from "./content-hash.ts";
 import type { CompiledResource } from "./inputs.ts";
-import type { Message } from "./protobuf.ts";
 
 /**
  * One object per content. A query keeps its object while its result stays the same; the pool does so when the same result comes about in

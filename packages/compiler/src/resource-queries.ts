@@ -1,5 +1,5 @@
 import { resolveHost, serviceHost } from "@heddle/api";
-import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration } from "@heddle/xds/api";
+import type { Cluster, ClusterLoadAssignment, Listener, Message, RouteConfiguration } from "@heddle/xds/api";
 import { audienceFromKey } from "./audience.ts";
 import { compileInboundCluster, compileOutboundCluster } from "./destination/compile.ts";
 import { effectivePolicy } from "./destination/traffic-policy.ts";
@@ -11,7 +11,6 @@ import { compileOutboundListener } from "./listeners/outbound.ts";
 import type { MeshModel } from "./model/mesh-model.ts";
 import { firstPort, type Service } from "./model/services.ts";
 import { edgeRouteTableName, outboundRouteTableName } from "./names.ts";
-import type { Message } from "./protobuf.ts";
 import type { Query, QueryGraph } from "./query-graph.ts";
 import { ResourcePool } from "./resource-pool.ts";
 import { compileEdgeTable, compileServiceTable, type RoutedService } from "./routing/compile.ts";

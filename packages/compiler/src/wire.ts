@@ -1,5 +1,4 @@
-import { packAny } from "@heddle/xds/api";
-import type { create } from "./protobuf.ts";
+import { type create, packAny } from "@heddle/xds/api";
 
 type Schema = Parameters<typeof create>[0];
 type Init<Desc extends Schema> = Parameters<typeof packAny<Desc>>[1];

@@ -1,5 +1,4 @@
-import type { CidrRangeSchema } from "@heddle/xds/api";
-import type { MessageInitShape } from "../protobuf.ts";
+import type { CidrRangeSchema, MessageInitShape } from "@heddle/xds/api";
 
 /** An address or CIDR block; a lone address is a block of one. */
 export function compileAddressBlock(text: string): MessageInitShape<typeof CidrRangeSchema> {

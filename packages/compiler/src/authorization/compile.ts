@@ -1,7 +1,12 @@
 import { type AuthorizationPolicySpec, dryRunAnnotation, type Metadata } from "@heddle/api";
-import { HttpRbacSchema, NetworkRbacSchema, RBAC_Action, type RBACSchema } from "@heddle/xds/api";
+import {
+  HttpRbacSchema,
+  type MessageInitShape,
+  NetworkRbacSchema,
+  RBAC_Action,
+  type RBACSchema,
+} from "@heddle/xds/api";
 import { policyRuleName, unreadablePolicyName } from "../names.ts";
-import type { MessageInitShape } from "../protobuf.ts";
 import { extension } from "../wire.ts";
 import { alwaysMatches, compileRule, neverMatches, type PolicyInit } from "./rule.ts";
 
@@ -34,21 +39,25 @@ interface ActionRules {
 
 /** The filters of an HTTP port: first what denies, then what allows, and no ALLOW filter when no ALLOW policy is there (istio.md 4.1.1). */
 export function compileHttpAuthorization(selected: WorkloadPolicies, port: number) {
-  return actions(selected, port, true).map((rules) => extension("envoy.filters.http.rbac", HttpRbacSchema, rules));
+  return actions.flatMap((action) => {
+    const rules = compileAction(action, selected, port, true);
+    return rules === undefined ? [] : [extension(filterNames[action], HttpRbacSchema, rules)];
+  });
 }
 
 /** The same for a port where only connections are seen. */
 export function compileNetworkAuthorization(selected: WorkloadPolicies, port: number) {
-  return actions(selected, port, false).map((rules) =>
-    extension("envoy.filters.network.rbac", NetworkRbacSchema, { ...rules, statPrefix: "tcp." }),
-  );
+  return actions.flatMap((action) => {
+    const rules = compileAction(action, selected, port, false);
+    return rules === undefined
+      ? []
+      : [extension(filterNames[action], NetworkRbacSchema, { ...rules, statPrefix: "tcp." })];
+  });
 }
 
-function actions(selected: WorkloadPolicies, port: number, isHttp: boolean): ActionRules[] {
-  return (["DENY", "ALLOW"] as const)
-    .map((action) => compileAction(action, selected, port, isHttp))
-    .filter((rules) => rules !== undefined);
-}
+const actions = ["DENY", "ALLOW"] as const;
+/** Istio's; filters of one listener need names of their own, so that a route could override one of them. */
+const filterNames = { DENY: "istio.authorization.deny", ALLOW: "istio.authorization.allow" } as const;
 
 function compileAction(
   action: "ALLOW" | "DENY",

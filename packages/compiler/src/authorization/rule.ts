@@ -1,6 +1,5 @@
 import type { AuthorizationRule, Condition, Operation, Source } from "@heddle/api";
-import type { PermissionSchema, PolicySchema, PrincipalSchema } from "@heddle/xds/api";
-import type { MessageInitShape } from "../protobuf.ts";
+import type { MessageInitShape, PermissionSchema, PolicySchema, PrincipalSchema } from "@heddle/xds/api";
 import { compileAddressBlock } from "./address-block.ts";
 import { compilePath } from "./path.ts";
 import {

@@ -1,5 +1,4 @@
-import type { StringMatcherSchema } from "@heddle/xds/api";
-import type { MessageInitShape } from "../protobuf.ts";
+import type { MessageInitShape, StringMatcherSchema } from "@heddle/xds/api";
 
 export type StringMatcherInit = Omit<MessageInitShape<typeof StringMatcherSchema>, "$typeName">;
 

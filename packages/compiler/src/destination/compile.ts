@@ -5,6 +5,8 @@ import {
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
   ClusterSchema,
+  create,
+  type MessageInitShape,
   packAny,
   UpstreamHttpProtocolOptionsSchema,
 } from "@heddle/xds/api";
@@ -12,7 +14,6 @@ import type { Audience } from "../audience.ts";
 import { adsSource } from "../config-source.ts";
 import { compileClientTransport } from "../mtls/client.ts";
 import { inboundClusterName, outboundClusterName } from "../names.ts";
-import { create, type MessageInitShape } from "../protobuf.ts";
 import { metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { duration, tcpAddress } from "../wire.ts";
 import type { EffectivePolicy } from "./traffic-policy.ts";
@@ -119,7 +120,6 @@ function poolFields(pool: ConnectionPool | undefined, protocol: string): Cluster
           maxPendingRequests: http?.http1MaxPendingRequests || unlimited,
           maxRequests: http?.http2MaxRequests || unlimited,
           maxRetries: http?.maxRetries || unlimited,
-          trackRemaining: true,
         },
       ],
     },

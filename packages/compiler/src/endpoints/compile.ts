@@ -1,8 +1,7 @@
 import { hasLabels } from "@heddle/api";
-import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema, HealthStatus } from "@heddle/xds/api";
+import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema, create, HealthStatus } from "@heddle/xds/api";
 import { mutualTlsMode } from "../mtls/client.ts";
 import { outboundClusterName } from "../names.ts";
-import { create } from "../protobuf.ts";
 import { metadataOf } from "../provenance.ts";
 import { tcpAddress } from "../wire.ts";
 

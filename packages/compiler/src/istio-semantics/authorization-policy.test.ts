@@ -59,8 +59,8 @@ test("4.1.1 without an ALLOW policy on the workload everything that no DENY matc
   const chain = new TestMesh(only).inbound("reviews-v1-0").filterChains[0];
   assert.ok(chain);
   assert.deepEqual(
-    httpFilterNames(chain).filter((name) => name.includes("rbac")),
-    ["envoy.filters.http.rbac"],
+    httpFilterNames(chain).filter((name) => name.startsWith("istio.authorization")),
+    ["istio.authorization.deny"],
   );
 });
 
@@ -105,8 +105,9 @@ test("4.1.2 mesh-wide policies hold at the edge, and are decided by its own port
       namespace: "istio-system",
       ...deny,
     });
-  assert.equal(call(mesh(8080), { from: "edge", method: "TRACE" }).cluster, "");
-  assert.notEqual(call(mesh(8081), { from: "edge", method: "TRACE" }).cluster, "");
+  const outside = (resources: string) => new Traffic(new TestMesh(resources)).call({ from: "edge", method: "TRACE" });
+  assert.deepEqual([outside(mesh(8080)).status, outside(mesh(8080)).cluster], [403, ""]);
+  assert.equal(outside(mesh(8081)).cluster, "outbound|8080||web.default.svc.cluster.local");
 });
 
 test("4.1.3 a policy without rules never matches: ALLOW denies all, DENY nothing", () => {

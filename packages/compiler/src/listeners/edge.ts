@@ -1,4 +1,5 @@
 import {
+  create,
   HttpConnectionManager_ForwardClientCertDetails,
   HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpProtocolOptions_HeadersWithUnderscoresAction,
@@ -11,7 +12,6 @@ import { compileHttpAuthorization, type WorkloadPolicies } from "../authorizatio
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import { edgeRouteTableName, listenerName } from "../names.ts";
-import { create } from "../protobuf.ts";
 import { compileFaultFilter } from "../routing/fault.ts";
 import { duration, tcpAddress } from "../wire.ts";
 import { httpTerminal, routesByName } from "./http-connection-manager.ts";

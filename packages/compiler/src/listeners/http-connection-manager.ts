@@ -2,11 +2,11 @@ import {
   HttpConnectionManager_CodecType,
   HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManagerSchema,
+  type MessageInitShape,
   RouterSchema,
 } from "@heddle/xds/api";
 import { compileAccessLog } from "../access-log/compile.ts";
 import { adsSource } from "../config-source.ts";
-import type { MessageInitShape } from "../protobuf.ts";
 import { duration, extension } from "../wire.ts";
 
 export type HttpConnectionManagerInit = Omit<MessageInitShape<typeof HttpConnectionManagerSchema>, "$typeName">;

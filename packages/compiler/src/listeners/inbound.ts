@@ -1,8 +1,10 @@
 import {
+  create,
   type FilterChainSchema,
   HttpConnectionManager_ForwardClientCertDetails,
   type Listener,
   ListenerSchema,
+  type MessageInitShape,
   TcpProxySchema,
   TlsInspectorSchema,
   TrafficDirection,
@@ -19,7 +21,6 @@ import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from ".
 import type { EffectiveMode } from "../mtls/effective-mode.ts";
 import { meshProtocols, serverTransportSocket } from "../mtls/tls-context.ts";
 import { defaultRouteName, inboundClusterName, inboundListenerName } from "../names.ts";
-import { create, type MessageInitShape } from "../protobuf.ts";
 import { type MetadataInit, metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { compileInboundRetryPolicy } from "../retries/compile.ts";
 import { duration, extension, tcpAddress } from "../wire.ts";

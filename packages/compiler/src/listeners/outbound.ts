@@ -1,10 +1,9 @@
-import { type Listener, ListenerSchema, TcpProxySchema, TrafficDirection } from "@heddle/xds/api";
+import { create, type Listener, ListenerSchema, TcpProxySchema, TrafficDirection } from "@heddle/xds/api";
 import { compileAccessLog } from "../access-log/compile.ts";
 import type { Audience } from "../audience.ts";
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import { listenerName, outboundClusterName, outboundRouteTableName } from "../names.ts";
-import { create } from "../protobuf.ts";
 import { extension, tcpAddress } from "../wire.ts";
 import { compileFaultFilter } from "../routing/fault.ts";
 import { httpTerminal, routesByName } from "./http-connection-manager.ts";

@@ -1,13 +1,13 @@
 import {
   type CommonTlsContextSchema,
   DownstreamTlsContextSchema,
+  type MessageInitShape,
   SubjectAltNameMatcher_SanType,
   TlsParameters_TlsProtocol,
   UpstreamTlsContextSchema,
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import { adsSource, localSecretSource } from "../config-source.ts";
-import type { MessageInitShape } from "../protobuf.ts";
 import { extension } from "../wire.ts";
 
 type CommonInit = Omit<MessageInitShape<typeof CommonTlsContextSchema>, "$typeName">;

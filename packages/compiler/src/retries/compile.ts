@@ -2,12 +2,12 @@ import type { HttpRetry } from "@heddle/api";
 import { parseDuration } from "@heddle/core";
 import {
   IdempotentRequestSchema,
+  type MessageInitShape,
   packAny,
   PreviousHostsPredicateSchema,
   type RetryPolicySchema,
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
-import type { MessageInitShape } from "../protobuf.ts";
 import { duration, extension } from "../wire.ts";
 
 export type RetryPolicyInit = MessageInitShape<typeof RetryPolicySchema>;

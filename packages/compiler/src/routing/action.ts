@@ -2,14 +2,14 @@ import type { HttpDirectResponse, HttpRedirect, HttpRoute, HttpRouteDestination 
 import { parseDuration } from "@heddle/core";
 import {
   type DirectResponseActionSchema,
-  type RedirectActionSchema,
+  type MessageInitShape,
   RedirectAction_RedirectResponseCode,
+  type RedirectActionSchema,
   RouteAction_ClusterNotFoundResponseCode,
   type RouteActionSchema,
   type WeightedCluster_ClusterWeightSchema,
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
-import type { MessageInitShape } from "../protobuf.ts";
 import { compileRetryPolicy } from "../retries/compile.ts";
 import { duration } from "../wire.ts";
 import { destinationCluster, type DestinationResolver } from "./destination-cluster.ts";

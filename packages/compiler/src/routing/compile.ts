@@ -1,8 +1,13 @@
 import type { HttpMatch, HttpRoute, VirtualServiceSpec } from "@heddle/api";
-import { type RouteConfiguration, RouteConfigurationSchema, type RouteSchema } from "@heddle/xds/api";
+import {
+  create,
+  type MessageInitShape,
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+  type RouteSchema,
+} from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import { defaultRouteName } from "../names.ts";
-import { create, type MessageInitShape } from "../protobuf.ts";
 import { metadataOf, type Origin, provenanceKey, provenanceOf } from "../provenance.ts";
 import { compileDirectResponse, compileRedirect, compileRouteAction } from "./action.ts";
 import type { DestinationResolver } from "./destination-cluster.ts";

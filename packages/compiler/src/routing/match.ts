@@ -1,7 +1,6 @@
 import { hasLabels, type HttpMatch, type StringMatch } from "@heddle/api";
-import type { HeaderMatcherSchema, RouteMatchSchema, StringMatcherSchema } from "@heddle/xds/api";
+import type { HeaderMatcherSchema, MessageInitShape, RouteMatchSchema, StringMatcherSchema } from "@heddle/xds/api";
 import { RE2JS } from "re2js";
-import type { MessageInitShape } from "../protobuf.ts";
 
 export type RouteMatchInit = Omit<MessageInitShape<typeof RouteMatchSchema>, "$typeName">;
 type HeaderMatcherInit = Omit<MessageInitShape<typeof HeaderMatcherSchema>, "$typeName">;

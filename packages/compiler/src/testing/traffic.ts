@@ -84,7 +84,7 @@ export class Traffic {
     const live = new LiveState();
     const mirrors: string[] = [];
     const delayMs = decide(snapshot, httpManager, request, live, random, out);
-    const sent = { delayMs, cluster: request.clusterName, route: request.route?.name ?? "" };
+    const sent = { delayMs, cluster: request.clusterName, route: request.route?.name ?? "", flags: request.flags };
     const limits = { canRetry: false, timeoutMs: request.timeoutMs };
     if (out.kind !== "forward") return answered(request, out, { ...sent, ...limits, cluster: "" }, mirrors);
     for (const mirror of out.mirrors) mirrors.push(mirror.cluster);
@@ -116,7 +116,7 @@ export class Traffic {
       to,
       request,
       connection,
-      { delayMs: 0, cluster: "", route: "", canRetry: false, timeoutMs: 0 },
+      { delayMs: 0, cluster: "", route: "", flags: [], canRetry: false, timeoutMs: 0 },
       [],
     );
   }
@@ -171,7 +171,7 @@ export class Traffic {
   }
 }
 
-type Sent = Pick<Result, "delayMs" | "cluster" | "route" | "canRetry" | "timeoutMs">;
+type Sent = Pick<Result, "delayMs" | "cluster" | "route" | "flags" | "canRetry" | "timeoutMs">;
 
 function answered(request: RequestRecord, out: Action, sent: Sent, mirrors: readonly string[]): Result {
   return {
@@ -179,7 +179,7 @@ function answered(request: RequestRecord, out: Action, sent: Sent, mirrors: read
     status: out.status,
     body: out.body,
     details: out.details,
-    flags: [...request.flags],
+    flags: request.flags === sent.flags ? [...sent.flags] : [...sent.flags, ...request.flags],
     location: out.location,
     reached: "",
     path: request.path,
