@@ -1,12 +1,2 @@
-import { parseCommandLine, runSupervisor } from "@heddle/proxy";
-import { exitCodes } from "../exit-codes.ts";
-
-/** Runs a proxy until it is told to stop; returns its exit code. */
-export async function runProxy(words: readonly string[]): Promise<number> {
-  const { options, problem } = parseCommandLine(words);
-  if (options === undefined) {
-    process.stderr.write(`heddle proxy: ${problem}\nSee \`heddle proxy --help\`.\n`);
-    return exitCodes.usage;
-  }
-  return runSupervisor(options);
-}
+/** `heddle proxy`: the proxy reads its own words. Its supervisor alone is loaded here, as one runs beside every replica. */
+export { runProxy } from "@heddle/proxy/command";

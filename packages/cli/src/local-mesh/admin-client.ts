@@ -8,8 +8,11 @@ import type {
   TrustBundleResponse,
 } from "@heddle/control-plane/admin-api";
 
-/** The control plane could not be reached, or refused; the message names the address and the reason. */
+/** Nobody answered; the message names the address and the reason. */
 export class AdminUnreachable extends Error {}
+
+/** The control plane answered that it will not; the message holds its reason. */
+export class AdminRefused extends Error {}
 
 /** Calls the admin API of a running control plane. */
 export class AdminClient {
@@ -47,7 +50,7 @@ export class AdminClient {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     if (status >= 200 && status <= 299) return JSON.parse(text) as T;
-    throw new AdminUnreachable(`the control plane at ${this.#address} answered ${status} to ${method} ${path}: ${text.trim()}`);
+    throw new AdminRefused(`the control plane at ${this.#address} answered ${status} to ${method} ${path}: ${text.trim()}`);
   }
 }
 

@@ -1,6 +1,6 @@
-import { isAbsolute, join } from "node:path";
 import { parseDuration } from "@heddle/core";
 import { httpCall } from "./admin-client.ts";
+import { workingFolder } from "./command-lookup.ts";
 import { signalGroup, spawnGuarded } from "./guarded-process.ts";
 import type { PlannedInstance } from "./plan.ts";
 import { serviceKey, urlVariable } from "./plan.ts";
@@ -44,7 +44,7 @@ export class Application {
     const { instance } = options;
     this.#child = new SupervisedChild({
       name: instance.id,
-      start: () => spawnGuarded({ command: instance.command, cwd: this.#cwd, env: this.#environment() }),
+      start: () => spawnGuarded({ command: instance.command, cwd: workingFolder(instance, options.folder), env: this.#environment() }),
       signal: signalGroup,
       onStarted: (child) => {
         forwardOutput(child, instance.id, options.output);
@@ -89,12 +89,6 @@ export class Application {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     await this.#child.stop(graceMs);
-  }
-
-  get #cwd(): string {
-    const { instance, folder } = this.#options;
-    if (instance.workingDir === undefined) return folder;
-    return isAbsolute(instance.workingDir) ? instance.workingDir : join(folder, instance.workingDir);
   }
 
   /** PORT, HOSTNAME and VERSION as a container would have them, one URL for each service; the file's own words win. */

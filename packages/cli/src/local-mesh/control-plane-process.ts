@@ -47,8 +47,8 @@ export class ControlPlaneProcess {
       onStarted: (child) => this.#watch(child),
       onCrash: (how, restartInMs) => {
         options.report(`the control plane ended (${how}); traffic goes on; started again in ${restartInMs} ms`);
-        this.#onFailed?.(new Error(`the control plane could not start (${how}): ${this.#lastLine}`));
       },
+      onEnded: () => this.#onFailed?.(new Error(`the control plane could not start: ${this.#lastLine}`)),
     });
   }
 

@@ -1,8 +1,9 @@
 import type { WorkloadInstance } from "@heddle/compiler";
+import type { HeldPort } from "@heddle/net";
+import { formatAddress } from "@heddle/net";
 import type { PlannedEdge } from "./plan.ts";
 import { edgeInstanceId } from "./plan.ts";
-import type { HeldPort } from "./ports.ts";
-import { holdPort } from "./ports.ts";
+import { takePort } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId } from "./proxy-files.ts";
@@ -43,7 +44,7 @@ export class Edge {
       trustDomain,
       kind: "edge",
     };
-    this.#port = holdPort(planned.address, planned.port);
+    this.#port = takePort(planned.address, planned.port);
     this.sidecar = new Sidecar({
       name: `${edgeInstanceId}/proxy`,
       files: proxyFiles(stateDir, edgeInstanceId),
@@ -58,11 +59,11 @@ export class Edge {
 
   /** host:port as bound. */
   get address(): string {
-    return `${this.#port.address}:${this.#port.port}`;
+    return formatAddress(this.#port.address.host, this.#port.address.port);
   }
 
   get instance(): WorkloadInstance {
-    return edgeInstance(this.#planned, this.#port.port);
+    return edgeInstance(this.#planned, this.#port.address.port);
   }
 
   /** Takes another service behind the same port. False when the port itself should be another, which only a new start can do. */
@@ -74,6 +75,6 @@ export class Edge {
 
   async stop(): Promise<void> {
     await this.sidecar.stop(proxyGraceMs);
-    this.#port.socket.close();
+    this.#port.close();
   }
 }

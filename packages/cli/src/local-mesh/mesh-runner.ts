@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { writeInstances } from "@heddle/control-plane";
+import { AdminUnreachable } from "./admin-client.ts";
 import type { ControlPlaneAddresses } from "./control-plane-process.ts";
 import { ControlPlaneProcess } from "./control-plane-process.ts";
 import { Edge } from "./edge.ts";
@@ -77,23 +78,34 @@ export class MeshRunner {
    */
   async start(): Promise<void> {
     try {
-      const { edge, trustDomain, instances } = this.#plan;
-      // The edge's port first: it is the one that may be taken, and then nothing must have been started.
-      if (edge !== undefined) this.#edge = new Edge({ ...this.#common(), planned: edge, trustDomain });
-      this.#ports = await ApplicationPorts.open();
-      // Keys and configuration of an earlier run speak of ports that are others now.
-      await rm(join(this.#options.stateDir, "proxies"), { recursive: true, force: true });
-      for (const planned of instances) await this.#prepare(planned);
-      await this.#writeInstances();
-      for (const { application } of this.#replicas.values()) application.start();
-      this.#addresses = await this.#controlPlane.start();
-      const proxies = [...this.#replicas.values(), ...(this.#edge === undefined ? [] : [this.#edge])];
-      await Promise.all(proxies.map(({ identity }) => this.#equipProxy(identity)));
-      if (!this.#isStopping) for (const { sidecar } of proxies) sidecar.start();
+      await this.#change(() => this.#begin());
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  async #begin(): Promise<void> {
+    const { edge, trustDomain, instances } = this.#plan;
+    // The edge's port first: it is the one that may be taken, and then nothing must have been started.
+    if (edge !== undefined) this.#edge = new Edge({ ...this.#common(), planned: edge, trustDomain });
+    this.#ports = await ApplicationPorts.open();
+    // Keys and configuration of an earlier run speak of ports that are others now.
+    await rm(join(this.#options.stateDir, "proxies"), { recursive: true, force: true });
+    for (const planned of instances) await this.#prepare(planned);
+    await this.#writeInstances();
+    this.#goOn();
+    for (const { application } of this.#replicas.values()) application.start();
+    this.#addresses = await this.#controlPlane.start();
+    const proxies = [...this.#replicas.values(), ...(this.#edge === undefined ? [] : [this.#edge])];
+    await Promise.all(proxies.map(({ identity }) => this.#equipProxy(identity)));
+    this.#goOn();
+    for (const { sidecar } of proxies) sidecar.start();
+  }
+
+  /** Nothing may be started behind the back of `stop`. */
+  #goOn(): void {
+    if (this.#isStopping) throw new Error("the mesh was stopped");
   }
 
   /**
@@ -151,6 +163,8 @@ export class MeshRunner {
   /** Ends everything: the edge first, so that nothing new comes in, then replicas, then the control plane. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    // A start waits for the control plane's first word.
+    if (this.#addresses === undefined) await this.#controlPlane.stop(controlPlaneGraceMs);
     await this.#changing.catch(() => undefined);
     await this.#edge?.stop();
     await Promise.all([...this.#replicas.values()].map((replica) => replica.stop()));
@@ -161,7 +175,10 @@ export class MeshRunner {
   }
 
   #change(work: () => Promise<void>): Promise<void> {
-    const changing = this.#changing.catch(() => undefined).then(() => (this.#isStopping ? undefined : work()));
+    const changing = this.#changing.catch(() => undefined).then(() => {
+      this.#goOn();
+      return work();
+    });
     this.#changing = changing;
     return changing;
   }
@@ -188,13 +205,14 @@ export class MeshRunner {
   }
 
   async #add(planned: PlannedInstance): Promise<void> {
-    if (this.#isStopping) return;
     const replica = await this.#prepare(planned);
     await this.#writeInstances();
+    this.#goOn();
     replica.application.start();
     const { folder } = proxyFiles(this.#options.stateDir, planned.id);
     await rm(folder, { recursive: true, force: true });
     await this.#equipProxy(replica.identity);
+    this.#goOn();
     replica.sidecar.start();
   }
 
@@ -207,15 +225,26 @@ export class MeshRunner {
 
   /** Gives a proxy what it needs before its first start: bootstrap, a join token for its identity, and the anchors. */
   async #equipProxy(proxy: ProxyIdentity): Promise<void> {
-    const admin = await this.#controlPlane.admin();
-    if (admin === undefined || this.#addresses === undefined) throw new Error("the control plane is not running");
-    const [{ token }, bundle] = await Promise.all([
-      admin.createJoinToken({ identity: spiffeId(proxy), uses: 1 }),
-      admin.trustBundle(),
-    ]);
+    const { token, trustBundlePem } = await this.#joinToken(spiffeId(proxy));
     const controlPlaneId = `spiffe://${proxy.trustDomain}/ns/${this.#plan.rootNamespace}/sa/heddle-control-plane`;
     const files = proxyFiles(this.#options.stateDir, proxy.instanceId);
-    await writeProxyFiles(files, proxy, this.#addresses.xdsAddress, controlPlaneId, token, bundle.pem);
+    await writeProxyFiles(files, proxy, this.#addresses?.xdsAddress ?? "", controlPlaneId, token, trustBundlePem);
+  }
+
+  /** Waits for a control plane that is between two lives. */
+  async #joinToken(identity: string): Promise<{ token: string; trustBundlePem: string }> {
+    for (;;) {
+      try {
+        const admin = await this.#controlPlane.admin();
+        if (admin === undefined) throw new AdminUnreachable("the control plane is not running");
+        const [{ token }, { pem }] = await Promise.all([admin.createJoinToken({ identity, uses: 1 }), admin.trustBundle()]);
+        return { token, trustBundlePem: pem };
+      } catch (error) {
+        if (!(error instanceof AdminUnreachable)) throw error;
+        this.#goOn();
+        await delay(pollMs);
+      }
+    }
   }
 
   async #notReady(): Promise<string[]> {

@@ -1,43 +1,38 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { bindSocket, formatAddress } from "@heddle/net";
-import type { BoundSocket } from "@heddle/net";
-
-/**
- * A bound but not listening socket that is handed to a proxy's supervisor. It is held here for as long as the instance
- * exists, so that its port stays the same and connections wait while the proxy is started again.
- */
-export interface HeldPort {
-  readonly address: string;
-  readonly port: number;
-  readonly socket: BoundSocket;
-}
+import type { HeldPort } from "@heddle/net";
+import { formatAddress, formatInheritedDescriptors, holdPort, listenDescriptorsVariable, ListenError } from "@heddle/net";
 
 /** A port could not be had; the message says which and what to do. */
 export class PortProblem extends Error {}
 
-/** Binds a port (0: any free one) and holds it. */
-export function holdPort(address: string, port: number): HeldPort {
-  const bound = bindSocket(address, port);
-  if (bound.socket === undefined) {
+/**
+ * Binds a port (0: any free one) and holds it: it is inherited by a proxy's supervisor, stays the same for as long as the instance
+ * exists, and connections wait while the proxy is started again.
+ */
+export function takePort(host: string, port: number): HeldPort {
+  try {
+    return holdPort({ host, port });
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
     throw new PortProblem(
-      bound.code === "port_in_use"
-        ? `port ${port} on ${address} is in use: end the program that listens there, or set another port`
-        : bound.message,
+      error.code === "port_in_use"
+        ? `port ${port} on ${host} is in use: end the program that listens there, or set another port`
+        : error.message,
     );
   }
-  return { address, port: bound.socket.port, socket: bound.socket };
 }
 
 /**
  * Descriptors and environment for a supervisor: the child's descriptor numbers begin after the four that every supervisor has
  * (input, output, error, IPC).
  */
-export function inheritPorts(ports: readonly HeldPort[]): { stdio: number[]; variable: string } {
+export function inheritPorts(ports: readonly HeldPort[]): { stdio: number[]; environment: Record<string, string> } {
   const firstDescriptor = 4;
+  const descriptors = new Map(ports.map(({ address }, index) => [formatAddress(address.host, address.port), firstDescriptor + index]));
   return {
-    stdio: ports.map(({ socket }) => socket.fd),
-    variable: ports.map(({ address, port }, index) => `${formatAddress(address, port)}=${firstDescriptor + index}`).join(","),
+    stdio: ports.map(({ descriptor }) => descriptor),
+    environment: { [listenDescriptorsVariable]: formatInheritedDescriptors(descriptors) },
   };
 }
 

@@ -1,9 +1,10 @@
 import type { WorkloadInstance } from "@heddle/compiler";
+import type { HeldPort } from "@heddle/net";
 import { Application } from "./application.ts";
 import type { PlannedInstance } from "./plan.ts";
 import { serviceKey } from "./plan.ts";
-import type { ApplicationPorts, HeldPort } from "./ports.ts";
-import { holdPort } from "./ports.ts";
+import type { ApplicationPorts } from "./ports.ts";
+import { takePort } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId } from "./proxy-files.ts";
@@ -43,8 +44,8 @@ export class Replica {
     this.identity = { ...planned, instanceId: planned.id, trustDomain: options.trustDomain, kind: "sidecar" };
     this.#ports = ports;
     this.#applicationPort = applicationPort;
-    this.#inbound = holdPort(loopback, 0);
-    this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), holdPort(loopback, 0)]));
+    this.#inbound = takePort(loopback, 0);
+    this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), takePort(loopback, 0)]));
     this.application = new Application({
       instance: planned,
       folder: options.folder,
@@ -73,7 +74,7 @@ export class Replica {
   }
 
   get instance(): WorkloadInstance {
-    const ports = { inbound: this.#inbound.port, outbound: this.#outboundPorts, application: this.#applicationPort };
+    const ports = { inbound: this.#inbound.address.port, outbound: this.#outboundPorts, application: this.#applicationPort };
     return workloadInstance(this.planned, ports, this.application.isReady);
   }
 
@@ -91,11 +92,11 @@ export class Replica {
   }
 
   get #outboundPorts(): Record<string, number> {
-    return Object.fromEntries([...this.#outbound].map(([key, { port }]) => [key, port]));
+    return Object.fromEntries([...this.#outbound].map(([key, { address }]) => [key, address.port]));
   }
 
   #closePorts(): void {
-    for (const { socket } of [this.#inbound, ...this.#outbound.values()]) socket.close();
+    for (const port of [this.#inbound, ...this.#outbound.values()]) port.close();
     this.#ports.release(this.#applicationPort);
   }
 }

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { HeldPort } from "@heddle/net";
 import { runtimeEnvironment } from "../compile-cache.ts";
 import { httpCall } from "./admin-client.ts";
 import { signalGroup } from "./guarded-process.ts";
-import type { HeldPort } from "./ports.ts";
 import { inheritPorts } from "./ports.ts";
 import { forwardOutput } from "./process-output.ts";
 import type { LineSink } from "./process-output.ts";
@@ -36,9 +36,9 @@ export class Sidecar {
     this.#child = new SupervisedChild({
       name: options.name,
       start: () => {
-        const { stdio, variable } = inheritPorts(options.ports);
+        const { stdio, environment } = inheritPorts(options.ports);
         return spawn(process.execPath, [...process.execArgv, proxyEntry, "proxy", ...this.#arguments()], {
-          env: { ...process.env, ...runtimeEnvironment(), HEDDLE_LISTEN_FDS: variable },
+          env: { ...process.env, ...runtimeEnvironment(), ...environment },
           stdio: ["ignore", "pipe", "pipe", "ipc", ...stdio],
           // Ctrl-C is for this process, which ends its children in order; its channel ends them when it cannot.
           detached: true,

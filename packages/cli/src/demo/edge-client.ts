@@ -1,0 +1,70 @@
+import { Agent, request } from "node:http";
+
+export interface RequestOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** How one request ended, as its client saw it. Times are monotonic milliseconds. */
+export interface Outcome {
+  readonly method: string;
+  readonly path: string;
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** 0: there was no response. */
+  readonly status: number;
+  readonly body: string;
+  /** Why there is no whole response; empty when there is. */
+  readonly error: string;
+}
+
+const timeoutMs = 15_000;
+
+/** Talks to the edge from outside, as any program would: plain HTTP, kept-alive connections, no retries. */
+export class EdgeClient {
+  readonly #address: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 128 });
+
+  /** @param address host:port */
+  constructor(address: string) {
+    this.#address = address;
+  }
+
+  /** Never rejects: what went wrong is in the outcome. */
+  send(path: string, options: RequestOptions = {}): Promise<Outcome> {
+    const { method = "GET", headers = {}, body } = options;
+    const startedMs = performance.now();
+    return new Promise((resolve) => {
+      const end = (status: number, text: string, error: string): void =>
+        resolve({ method, path, startedMs, endedMs: performance.now(), status, body: text, error });
+      const outgoing = request(`http://${this.#address}${path}`, { method, headers, agent: this.#agent, timeout: timeoutMs });
+      outgoing.on("response", (response) => {
+        const status = response.statusCode ?? 0;
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => end(status, Buffer.concat(chunks).toString("utf8"), ""));
+        response.on("error", (error) => end(status, Buffer.concat(chunks).toString("utf8"), error.message));
+      });
+      outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+      outgoing.on("error", (error) => end(0, "", error.message));
+      outgoing.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/**
+ * Whether the mesh owes an explanation: no response at all, or a server's error. A response that had begun when its sender died
+ * cannot be saved by anybody.
+ */
+export function hasFailed({ status, error }: Outcome): boolean {
+  return status === 0 || (error === "" && status >= 500);
+}
+
+export function describeOutcome({ method, path, status, body, error }: Outcome): string {
+  return `${method} ${path}: ${status === 0 ? error : `${status} ${body.trim().slice(0, 120)}`}`;
+}

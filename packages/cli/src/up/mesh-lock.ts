@@ -1,0 +1,80 @@
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isSameProcess, startedAt } from "./process-identity.ts";
+
+/** Who runs a folder: `<state dir>/runner.json`. */
+interface Owner {
+  readonly formatVersion: 1;
+  readonly pid: number;
+  /** Tells a process from a later one with the same id. */
+  readonly startedAt: string;
+}
+
+export type LockResult =
+  | { readonly kind: "held"; readonly lock: MeshLock; /** A run that was killed left the folder locked. */ readonly reclaimedFrom: number | undefined }
+  | { readonly kind: "taken"; readonly pid: number };
+
+const fileName = "runner.json";
+
+/** At most one `heddle up` runs a folder. The lock of a process that is gone is nobody's. */
+export class MeshLock {
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  static async acquire(stateDir: string): Promise<LockResult> {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    const path = join(stateDir, fileName);
+    const own: Owner = { formatVersion: 1, pid: process.pid, startedAt: await startedAt(process.pid) };
+    const draft = `${path}.${process.pid}`;
+    await writeFile(draft, `${JSON.stringify(own)}\n`, { mode: 0o600 });
+    try {
+      let reclaimedFrom: number | undefined;
+      // A link appears whole or not at all, and never over another.
+      while (!(await tryLink(draft, path))) {
+        const owner = await readOwner(path);
+        if (owner !== undefined && (await isSameProcess(owner.pid, owner.startedAt))) return { kind: "taken", pid: owner.pid };
+        reclaimedFrom = owner?.pid ?? reclaimedFrom;
+        // Moved away first: of two who find the same dead owner, one moves its file and the other finds none.
+        const aside = `${draft}.dead`;
+        await rename(path, aside).catch(ignoreMissing);
+        const moved = await readOwner(aside);
+        if (moved !== undefined && moved.pid !== owner?.pid) await link(aside, path).catch(() => undefined);
+        await rm(aside, { force: true });
+      }
+      return { kind: "held", lock: new MeshLock(path), reclaimedFrom };
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+
+  async release(): Promise<void> {
+    await rm(this.#path, { force: true });
+  }
+}
+
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function readOwner(path: string): Promise<Owner | undefined> {
+  try {
+    const owner = JSON.parse(await readFile(path, "utf8")) as Partial<Owner>;
+    return typeof owner.pid === "number" && typeof owner.startedAt === "string" ? (owner as Owner) : undefined;
+  } catch {
+    // Gone in the meantime, or cut off when the machine stopped: nobody's in either case.
+    return undefined;
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
+}

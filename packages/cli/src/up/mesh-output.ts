@@ -1,0 +1,115 @@
+import type { StreamName } from "../local-mesh/process-output.ts";
+import { formatFinding } from "../output/findings.ts";
+import type { OutputStream, Paint, Style } from "../output/terminal.ts";
+import { paintFor } from "../output/terminal.ts";
+import type { ControlPlaneLine } from "./control-plane-line.ts";
+import { readControlPlaneLine } from "./control-plane-line.ts";
+import type { LogFiles } from "./log-files.ts";
+
+const palette: readonly Style[] = ["cyan", "green", "magenta", "blue", "yellow"];
+/** Behind this a long name pushes its own lines only. */
+const maxPrefix = 24;
+
+export interface MeshOutputOptions {
+  readonly stream: OutputStream;
+  readonly isVerbose: boolean;
+  /** Whether what applications write is shown. */
+  readonly showsApplications: boolean;
+  /** Everything goes there, shown or not. */
+  readonly logs: Pick<LogFiles, "write">;
+}
+
+/**
+ * What a person sees of a running mesh: the applications' own lines, what became of each edit, and what goes wrong. Access logs and the
+ * proxies' chatter are for the log files, or for `--verbose`.
+ */
+export class MeshOutput {
+  readonly #options: MeshOutputOptions;
+  readonly #paint: Paint;
+  readonly #styles = new Map<string, Style>();
+  #width = "control-plane".length;
+
+  constructor(options: MeshOutputOptions) {
+    this.#options = options;
+    this.#paint = paintFor(options.stream);
+  }
+
+  get paint(): Paint {
+    return this.#paint;
+  }
+
+  /** A line of a process. Bound, so that it can be handed on. */
+  readonly line = (source: string, text: string, stream: StreamName): void => {
+    const { logs, isVerbose, showsApplications } = this.#options;
+    logs.write(source, text);
+    if (source === "control-plane" && stream === "stdout") this.#controlPlane(readControlPlaneLine(text), text);
+    else if (source.endsWith("/proxy")) {
+      if (isVerbose || isTrouble(text, stream)) this.#print(source, text);
+    } else if (isVerbose || showsApplications || source === "control-plane") this.#print(source, text);
+  };
+
+  /** What the runner has to say about a process. */
+  readonly report = (source: string, text: string): void => {
+    this.#options.logs.write(source, text);
+    this.#print(source, this.#paint("yellow", text));
+  };
+
+  /** A line that belongs to no process. */
+  notice(text: string): void {
+    this.#options.stream.write(`${text}\n`);
+  }
+
+  #controlPlane(line: ControlPlaneLine, text: string): void {
+    const { stream, isVerbose } = this.#options;
+    const { paint } = { paint: this.#paint };
+    if (isVerbose) this.#print("control-plane", text);
+    switch (line.kind) {
+      case "rejected":
+      case "warned": {
+        const severity = line.kind === "rejected" ? "error" : "warning";
+        const mark = line.kind === "rejected" ? paint(["red", "bold"], "× refused") : paint("yellow", "! noted");
+        stream.write(`${mark} ${formatFinding({ severity, code: line.code, message: line.message, hint: line.hint, file: line.place }, paint)}`);
+        return;
+      }
+      case "accepted":
+        stream.write(`${paint("green", "√ in force")} ${describeChange(line.changed)}\n`);
+        return;
+      case "problem":
+        if (!isVerbose) this.#print("control-plane", paint(line.level === "error" ? "red" : "yellow", line.message));
+        return;
+      case "other":
+        return;
+    }
+  }
+
+  #print(source: string, text: string): void {
+    this.#width = Math.min(maxPrefix, Math.max(this.#width, source.length));
+    this.#options.stream.write(`${this.#paint(this.#styleOf(source), source.padEnd(this.#width))} │ ${text}\n`);
+  }
+
+  /** A replica and its proxy have one colour. */
+  #styleOf(source: string): Style {
+    const name = source.split("/")[0] ?? source;
+    let style = this.#styles.get(name);
+    if (style === undefined) {
+      style = palette[this.#styles.size % palette.length] ?? "cyan";
+      this.#styles.set(name, style);
+    }
+    return style;
+  }
+}
+
+/** A line of a proxy's own log at warn or above, or something that is no log line at all, such as a crash of the runtime. */
+function isTrouble(text: string, stream: StreamName): boolean {
+  if (stream === "stdout") return false;
+  const level = /^\d{4}-\S+Z (\w+)/.exec(text)?.[1];
+  return level !== "debug" && level !== "info";
+}
+
+const listedChanges = 4;
+
+function describeChange(changed: readonly string[]): string {
+  if (changed.length === 0) return "the same resources, in other places";
+  const shown = changed.slice(0, listedChanges).join(", ");
+  return changed.length > listedChanges ? `${shown} and ${changed.length - listedChanges} more` : shown;
+}

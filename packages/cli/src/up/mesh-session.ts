@@ -1,0 +1,164 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { FolderSource, stateFolderName, systemClock } from "@heddle/control-plane";
+import { silentLogger } from "@heddle/core";
+import { exitCodes } from "../exit-codes.ts";
+import { findMissingCommands } from "../local-mesh/command-lookup.ts";
+import type { MissingCommand } from "../local-mesh/command-lookup.ts";
+import type { MeshFolder } from "../local-mesh/mesh-folder.ts";
+import { pickMesh, readMeshFolder } from "../local-mesh/mesh-folder.ts";
+import { MeshRunner } from "../local-mesh/mesh-runner.ts";
+import type { MeshPlan } from "../local-mesh/plan.ts";
+import { planMesh } from "../local-mesh/plan.ts";
+import { PortProblem } from "../local-mesh/ports.ts";
+import { formatFindings } from "../output/findings.ts";
+import { UserProblem } from "../user-problem.ts";
+import { MeshLock } from "./mesh-lock.ts";
+import type { MeshOutput } from "./mesh-output.ts";
+
+export interface MeshSessionOptions {
+  readonly folder: string;
+  readonly output: MeshOutput;
+  /** Port of the edge, in place of the one in the file. */
+  readonly edgePort: number | undefined;
+  readonly proxyLogLevel: string;
+}
+
+/** Quiet time after a change before the folder is read again. */
+const debounceMs = 50;
+
+/** One run of a folder: holds its lock, runs its mesh, and follows its `LocalMesh`. */
+export class MeshSession {
+  readonly #options: MeshSessionOptions;
+  readonly #runner: MeshRunner;
+  readonly #lock: MeshLock;
+  readonly #source: FolderSource;
+  readonly plan: MeshPlan;
+  #planText: string;
+
+  private constructor(options: MeshSessionOptions, plan: MeshPlan, lock: MeshLock) {
+    this.#options = options;
+    this.#lock = lock;
+    this.plan = plan;
+    this.#planText = JSON.stringify(plan);
+    const { folder, output, proxyLogLevel } = options;
+    this.#runner = new MeshRunner({
+      folder,
+      stateDir: join(folder, stateFolderName),
+      plan,
+      proxyLogLevel,
+      output: output.line,
+      report: output.report,
+    });
+    this.#source = new FolderSource({
+      folder,
+      debounceMs,
+      logger: silentLogger,
+      clock: systemClock,
+      onSnapshot: ({ files }, unreadable) => void this.#reload(pickMesh(folder, { files, unreadable })),
+    });
+  }
+
+  /** Reads and checks everything that can be known beforehand; nothing has been started. Throws `UserProblem`. */
+  static async open(options: MeshSessionOptions): Promise<MeshSession> {
+    const { folder, output } = options;
+    const plan = withPort(planOf(await readFolder(folder), output), options.edgePort);
+    const missing = await findMissingCommands(plan, folder, process.env);
+    if (missing.length > 0) throw missingCommands(missing);
+    const stateDir = join(folder, stateFolderName);
+    const result = await MeshLock.acquire(stateDir);
+    if (result.kind === "taken") {
+      throw new UserProblem(`this mesh is already running, as process ${result.pid}`, {
+        where: folder,
+        hint: `Use the running one, or end it first: kill ${result.pid}`,
+      });
+    }
+    if (result.reclaimedFrom !== undefined) {
+      output.notice(`the run of process ${result.reclaimedFrom} was killed; what it left in ${stateDir} is used again`);
+    }
+    // Speaks of a control plane that is gone.
+    await rm(join(stateDir, "run.json"), { force: true });
+    return new MeshSession(options, plan, result.lock);
+  }
+
+  get runner(): MeshRunner {
+    return this.#runner;
+  }
+
+  /** Starts every process. Rejects with nothing left running. */
+  async start(): Promise<void> {
+    try {
+      await this.#runner.start();
+      await this.#source.start();
+    } catch (error) {
+      await this.stop();
+      if (!(error instanceof PortProblem)) throw error;
+      throw new UserProblem(error.message, { where: this.#options.folder, hint: "Nothing was started." });
+    }
+  }
+
+  /** Ends every process, in order, and gives the folder back. */
+  async stop(): Promise<void> {
+    this.#source.close();
+    await this.#runner.stop();
+    await this.#lock.release();
+  }
+
+  async #reload(found: MeshFolder): Promise<void> {
+    const { folder, output, edgePort } = this.#options;
+    if (found.kind === "refused") {
+      // What is wrong with a resource the control plane says; the folder as a whole is ours to judge.
+      for (const problem of found.problems) output.report("heddle", `${problem}; what runs goes on`);
+      return;
+    }
+    const plan = withPort(planMesh(found.mesh), edgePort);
+    const text = JSON.stringify(plan);
+    if (text === this.#planText) return;
+    this.#planText = text;
+    const missing = await findMissingCommands(plan, folder, process.env);
+    if (missing.length > 0) {
+      for (const each of missing) output.report("heddle", `${describeMissing(each)}; what runs goes on`);
+      return;
+    }
+    try {
+      await this.#runner.apply(plan);
+    } catch (error) {
+      output.report("heddle", `the changed LocalMesh could not be carried out: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+async function readFolder(folder: string): Promise<MeshFolder> {
+  try {
+    return await readMeshFolder(folder);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UserProblem(code === "ENOENT" ? "there is no such folder" : `the folder cannot be read: ${message}`, {
+      where: folder,
+      hint: "Name a folder that holds a LocalMesh resource.",
+      exitCode: exitCodes.usage,
+    });
+  }
+}
+
+function planOf(found: MeshFolder, output: MeshOutput): MeshPlan {
+  if (found.kind === "found") return planMesh(found.mesh);
+  const { problems, findings } = found;
+  if (findings.length === 0) throw new UserProblem(problems.join("\n"), { hint: "Nothing was started.", exitCode: exitCodes.findings });
+  const text = formatFindings(findings, output.paint).trimEnd();
+  throw new UserProblem(`the mesh cannot be read\n${[text, ...problems].join("\n")}`, { hint: "Nothing was started.", exitCode: exitCodes.findings });
+}
+
+function withPort(plan: MeshPlan, port: number | undefined): MeshPlan {
+  return port === undefined || plan.edge === undefined ? plan : { ...plan, edge: { ...plan.edge, port } };
+}
+
+function describeMissing({ workload, command, place, reason }: MissingCommand): string {
+  return `${place}: the workload ${workload} cannot be started: its command "${command}" was not found (${reason})`;
+}
+
+function missingCommands(missing: readonly MissingCommand[]): UserProblem {
+  return new UserProblem(missing.map(describeMissing).join("\n"), {
+    hint: "Install the program, or correct `command` or `workingDir`. Nothing was started.",
+  });
+}

@@ -1,0 +1,43 @@
+import { constants } from "node:os";
+
+const parentPollMs = 500;
+
+/**
+ * Resolves when this process is told to end: by Ctrl-C, SIGTERM, a closed terminal, or the end of the npm that started it. Told a second
+ * time, it ends at once; its children end with it. `dispose` gives the signals back.
+ */
+export function listenForStop(): { readonly told: Promise<string>; dispose(): void } {
+  const { promise: told, resolve } = Promise.withResolvers<string>();
+  let isTold = false;
+  const stop = (reason: string, exitCode: number): void => {
+    if (isTold) process.exit(exitCode);
+    isTold = true;
+    resolve(reason);
+  };
+  const handlers = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => {
+    const handler = (): void => stop(signal, 128 + constants.signals[signal]);
+    process.on(signal, handler);
+    return { signal, handler };
+  });
+  const parentTimer = watchNpm(() => stop("the end of npm", 1));
+  return {
+    told,
+    dispose() {
+      clearInterval(parentTimer);
+      for (const { signal, handler } of handlers) process.off(signal, handler);
+    },
+  };
+}
+
+/** `npm run` killed by SIGKILL cannot tell: the kernel then gives this process another parent. */
+function watchNpm(onGone: () => void): NodeJS.Timeout | undefined {
+  if (process.env["npm_lifecycle_event"] === undefined) return undefined;
+  const parent = process.ppid;
+  const timer: NodeJS.Timeout = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onGone();
+  }, parentPollMs);
+  timer.unref();
+  return timer;
+}

@@ -1,0 +1,68 @@
+import { join, resolve } from "node:path";
+import { stateFolderName } from "@heddle/control-plane";
+import type { UpOptions } from "../command-line/up-command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { MeshPlan } from "../local-mesh/plan.ts";
+import { LogFiles } from "./log-files.ts";
+import { MeshOutput } from "./mesh-output.ts";
+import { MeshSession } from "./mesh-session.ts";
+import { listenForStop } from "./stop-signal.ts";
+
+const readyLimitMs = 60_000;
+
+/** Runs the mesh of a folder until it is told to stop. Rejects with `UserProblem` when it cannot begin. */
+export async function up(folder: string, options: UpOptions): Promise<number> {
+  const stop = listenForStop();
+  const absolute = resolve(folder);
+  const begun = performance.now();
+  let logs: LogFiles | undefined;
+  const output = new MeshOutput({
+    stream: process.stdout,
+    isVerbose: options.verbose,
+    showsApplications: true,
+    // Opened once the folder is ours.
+    logs: { write: (source: string, line: string) => logs?.write(source, line) },
+  });
+  const session = await MeshSession.open({ folder: absolute, output, edgePort: undefined, proxyLogLevel: "info" });
+  const logFolder = join(absolute, stateFolderName, "logs");
+  logs = new LogFiles(logFolder, (message) => output.report("heddle", message));
+  try {
+    output.notice(`${session.plan.name}: starting ${countProcesses(session.plan)}; Ctrl-C stops everything`);
+    output.notice(output.paint("dim", portsModeNotice));
+    const starting = session.start();
+    // Told to stop while it starts: the start then fails, which is nobody's problem.
+    starting.catch(() => undefined);
+    if ((await Promise.race([stop.told, starting])) === undefined) void announce(session, output, logFolder, begun);
+    output.notice(`stopping after ${await stop.told}`);
+  } finally {
+    await session.stop();
+    await logs.close();
+    stop.dispose();
+  }
+  return exitCodes.fine;
+}
+
+const portsModeNotice =
+  "mode ports: traffic between services is encrypted and steered, but not isolated: another program on this machine could use the same ports";
+
+async function announce(session: MeshSession, output: MeshOutput, logFolder: string, begun: number): Promise<void> {
+  const { runner, plan } = session;
+  const readiness = await runner.whenReady(readyLimitMs);
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  if (!readiness.ready) {
+    // Stopping, too, ends the wait; then nobody misses anything.
+    if (performance.now() - begun < readyLimitMs) return;
+    output.report("heddle", `not ready after ${seconds} s: ${readiness.missing.join(", ")}; see ${logFolder}`);
+    return;
+  }
+  const { paint } = output;
+  output.notice(paint(["green", "bold"], `${plan.name} is ready after ${seconds} s`));
+  const address = runner.edge?.address;
+  if (address !== undefined) output.notice(`  edge  http://${address}/ → ${plan.edge?.service.name}`);
+  output.notice(paint("dim", `  logs  ${logFolder}`));
+}
+
+function countProcesses({ instances, edge }: MeshPlan): string {
+  const proxies = instances.length + (edge === undefined ? 0 : 1);
+  return `the control plane, ${instances.length} applications and ${proxies} proxies`;
+}
