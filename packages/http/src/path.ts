@@ -50,6 +50,7 @@ export function normalizePath(target: string, options: PathOptions): NormalizedP
   return { path: path === original ? target : path, outcome: isRedirected ? "redirect" : "ok" };
 }
 
+const hexDigit = /[0-9A-Fa-f]/;
 const unreserved = /[A-Za-z0-9\-._~]/;
 /** What Envoy's URL library escapes in a path: the characters that RFC 3986 does not allow there. */
 const unsafe = /["<>^`{|}]/g;
@@ -60,13 +61,18 @@ function decodeUnreserved(path: string): string | undefined {
   const decoded = path
     .replaceAll(unsafe, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll("\\", "/")
-    .replaceAll(/%[0-9A-Fa-f]{2}/g, (escape) => {
+    .replaceAll(/%[0-9A-Fa-f]{2}/g, (escape, offset: number, text: string) => {
       const code = (hexValue[escape.charCodeAt(1)] as number) * 16 + (hexValue[escape.charCodeAt(2)] as number);
       if (code === 0) hasNul = true;
       const character = String.fromCharCode(code);
-      return unreserved.test(character) ? character : escape;
+      return unreserved.test(character) && !completesEscape(character, text, offset) ? character : escape;
     });
   return hasNul ? undefined : decoded;
+}
+
+/** Whether `character` would make an escape of a lone "%" before it: "%%32e" must not become "%2e", which the next hop would undo. */
+function completesEscape(character: string, text: string, offset: number): boolean {
+  return hexDigit.test(character) && /%[0-9A-Fa-f]?$/.test(text.slice(Math.max(0, offset - 2), offset));
 }
 
 /** RFC 3986 §5.2.4 for a path that begins with a slash. */

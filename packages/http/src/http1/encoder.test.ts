@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ByteWriter } from "../byte-writer.ts";
+import { HeaderList } from "../header-list.ts";
+import { encodeChunk, encodeLastChunk, encodeRequestHead, encodeResponseHead, isEncodableField } from "./encoder.ts";
+import type { Framing } from "./framing.ts";
+
+const none: Framing = { kind: "none" };
+const chunked: Framing = { kind: "chunked" };
+
+function request(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): string | false {
+  const writer = new ByteWriter();
+  writer.latin1("before|");
+  const isWritten = encodeRequestHead(writer, method, path, authority, headers, framing);
+  const written = writer.take().toString("latin1");
+  assert.ok(written.startsWith("before|"));
+  if (!isWritten) assert.equal(written, "before|", "a refused head must leave nothing");
+  return isWritten && written.slice("before|".length);
+}
+
+function response(status: number, headers: HeaderList, framing: Framing, versionMinor: 0 | 1 = 1): string | false {
+  const writer = new ByteWriter();
+  const isWritten = encodeResponseHead(writer, status, headers, framing, versionMinor);
+  if (!isWritten) assert.equal(writer.length, 0);
+  return isWritten && writer.take().toString("latin1");
+}
+
+test("writes a request head with the host and the framing of its arguments", () => {
+  const headers = HeaderList.of(["host", "x"], ["x-a", "b"], ["content-length", "99"], ["transfer-encoding", "gzip"]);
+  const start = "POST /p?q HTTP/1.1\r\nhost: a:80\r\nx-a: b\r\n";
+  assert.equal(request("POST", "/p?q", "a:80", headers, none), `${start}\r\n`);
+  assert.equal(request("POST", "/p?q", "a:80", headers, chunked), `${start}transfer-encoding: chunked\r\n\r\n`);
+  assert.equal(request("POST", "/p?q", "a:80", headers, { kind: "length", bytes: 0 }), `${start}content-length: 0\r\n\r\n`);
+  assert.equal(request("CONNECT", "", "a:80", new HeaderList(), none), "CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n");
+  assert.equal(request("GET", "/", "", new HeaderList(), none), "GET / HTTP/1.1\r\nhost: \r\n\r\n");
+});
+
+const hostile = ["a\r\nb: c", "a\nb", "a\rb", "a\0b", "a\x7f", "\u010a", "\u010d\u010a", "a\u2028b", "\x1b"];
+
+for (const value of hostile) {
+  test(`refuses ${JSON.stringify(value)} wherever it stands`, () => {
+    const long = `${"x".repeat(40)}${value}`;
+    for (const text of [value, long]) {
+      assert.equal(request("GET", "/", "a", HeaderList.of(["x", text]), none), false);
+      assert.equal(request("GET", "/", "a", HeaderList.of([text, "x"]), none), false);
+      assert.equal(request("GET", `/${text}`, "a", new HeaderList(), none), false);
+      assert.equal(request("GET", "/", text, new HeaderList(), none), false);
+      assert.equal(request(text, "/", "a", new HeaderList(), none), false);
+      assert.equal(response(200, HeaderList.of(["ok", "y"], ["x", text]), none), false);
+      assert.equal(response(200, HeaderList.of([text, "x"]), none), false);
+      assert.equal(isEncodableField("x", text), false);
+    }
+  });
+}
+
+test("refuses spaces in a target, empty parts and names that are no tokens", () => {
+  assert.equal(request("GET", "/a b", "a", new HeaderList(), none), false);
+  assert.equal(request("GET", "/", "a b", new HeaderList(), none), false);
+  assert.equal(request("GET", "", "a", new HeaderList(), none), false);
+  assert.equal(request("", "/", "a", new HeaderList(), none), false);
+  assert.equal(request("CONNECT", "/", "", new HeaderList(), none), false);
+  for (const name of ["", "a b", "a:", "é"]) assert.equal(request("GET", "/", "a", HeaderList.of([name, "x"]), none), false, name);
+});
+
+test("refuses impossible framings", () => {
+  assert.equal(request("GET", "/", "a", new HeaderList(), { kind: "close" }), false);
+  for (const bytes of [-1, 1.5, Number.NaN, 2 ** 53]) {
+    assert.equal(request("GET", "/", "a", new HeaderList(), { kind: "length", bytes }), false, `${bytes}`);
+  }
+  assert.equal(response(200, new HeaderList(), chunked, 0), false);
+  assert.equal(response(204, new HeaderList(), { kind: "length", bytes: 0 }), false);
+  assert.equal(response(304, new HeaderList(), chunked), false);
+  assert.equal(response(100, new HeaderList(), { kind: "close" }), false);
+  for (const status of [0, 99, 1000, 200.5, Number.NaN]) assert.equal(response(status, new HeaderList(), none), false, `${status}`);
+});
+
+test("writes response heads in the client's version", () => {
+  const headers = HeaderList.of(["x-a", "b"]);
+  assert.equal(response(200, headers, { kind: "length", bytes: 3 }), "HTTP/1.1 200 OK\r\nx-a: b\r\ncontent-length: 3\r\n\r\n");
+  assert.equal(response(503, headers, { kind: "close" }, 0), "HTTP/1.0 503 Service Unavailable\r\nx-a: b\r\n\r\n");
+  assert.equal(response(799, headers, none), "HTTP/1.1 799 Unknown\r\nx-a: b\r\n\r\n");
+  assert.equal(response(101, headers, { kind: "close" }), "HTTP/1.1 101 Switching Protocols\r\nx-a: b\r\n\r\n");
+});
+
+test("without a body a Content-Length stays only where it says something (HEAD, 304)", () => {
+  const headers = HeaderList.of(["content-length", "5"]);
+  assert.equal(response(200, headers, none), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
+  assert.equal(response(304, headers, none), "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n");
+  assert.equal(response(204, headers, none), "HTTP/1.1 204 No Content\r\n\r\n");
+  assert.equal(response(100, headers, none), "HTTP/1.1 100 Continue\r\n\r\n");
+  assert.equal(response(200, HeaderList.of(["content-length", "5"], ["content-length", "6"]), none), "HTTP/1.1 200 OK\r\n\r\n");
+  assert.equal(response(200, HeaderList.of(["content-length", "x"]), none), "HTTP/1.1 200 OK\r\n\r\n");
+});
+
+test("writes chunks; an empty one is nothing, since it would end the body", () => {
+  const writer = new ByteWriter();
+  encodeChunk(writer, Buffer.from("..hello world!.."), 2, 14);
+  encodeChunk(writer, Buffer.from("x"), 1, 1);
+  encodeLastChunk(writer);
+  assert.equal(writer.take().toString(), "c\r\nhello world!\r\n0\r\n\r\n");
+});
+
+test("writes trailers, and drops them when one could end its field early", () => {
+  const last = (trailers: HeaderList): string => {
+    const writer = new ByteWriter();
+    encodeLastChunk(writer, trailers);
+    return writer.take().toString();
+  };
+  assert.equal(last(HeaderList.of(["x", "y"], ["content-length", "5"])), "0\r\nx: y\r\n\r\n");
+  assert.equal(last(HeaderList.of(["x", "y\r\n\r\nHTTP/1.1 200 OK"])), "0\r\n\r\n");
+});
