@@ -17,6 +17,9 @@ export interface ConnectionInspection {
   readonly hasTimedOut: boolean;
 }
 
+/** A timer wheel, or what stands before one. */
+export type InspectionTimers = Pick<TimerWheel, "schedule" | "cancel">;
+
 export interface InspectionHandler {
   /** Everything read is put back: `start` or `upgrade` the socket. */
   onInspected(socket: FastSocket, inspection: ConnectionInspection): void;
@@ -32,11 +35,11 @@ export function inspectConnection(
   socket: FastSocket,
   inspectors: readonly Inspector[],
   timeoutMs: number,
-  wheel: TimerWheel,
+  timers: InspectionTimers,
   handler: InspectionHandler,
 ): void {
-  const inspection = new PendingInspection(socket, inspectors, wheel, handler);
-  if (timeoutMs > 0) inspection.timer = wheel.schedule(timeoutMs, inspection);
+  const inspection = new PendingInspection(socket, inspectors, timers, handler);
+  if (timeoutMs > 0) inspection.timer = timers.schedule(timeoutMs, inspection);
   socket.start(inspection);
 }
 
@@ -44,14 +47,19 @@ class PendingInspection implements SocketHandler, TimerTarget {
   timer: TimerHandle | undefined;
   readonly #socket: FastSocket;
   readonly #inspectors: readonly Inspector[];
-  readonly #wheel: TimerWheel;
+  readonly #timers: InspectionTimers;
   readonly #handler: InspectionHandler;
   #received: Buffer = Buffer.alloc(0);
 
-  constructor(socket: FastSocket, inspectors: readonly Inspector[], wheel: TimerWheel, handler: InspectionHandler) {
+  constructor(
+    socket: FastSocket,
+    inspectors: readonly Inspector[],
+    timers: InspectionTimers,
+    handler: InspectionHandler,
+  ) {
     this.#socket = socket;
     this.#inspectors = inspectors;
-    this.#wheel = wheel;
+    this.#timers = timers;
     this.#handler = handler;
   }
 
@@ -108,7 +116,7 @@ class PendingInspection implements SocketHandler, TimerTarget {
   }
 
   #cancelTimer(): void {
-    if (this.timer !== undefined) this.#wheel.cancel(this.timer);
+    if (this.timer !== undefined) this.#timers.cancel(this.timer);
     this.timer = undefined;
   }
 }

@@ -243,6 +243,30 @@ for (const [mode, edges] of modes) {
       assert.equal(handler.count("close"), 1);
     });
 
+    // The public write destroys the socket with its error, so the answer is lost with it there.
+    if (edges.directWrite) {
+      test("an answer that came before the peer refused the rest is read", async () => {
+        await using server = await startRawServer();
+        const [socket, handler] = connectTo(server.port);
+        const chunk = Buffer.alloc(60_000);
+        socket.write(chunk, 0, chunk.length);
+        const peer = await server.next();
+        peer.socket.pause();
+        await peer.send("too large");
+        // Closing with bytes unread makes the kernel answer with a reset.
+        peer.socket.destroy();
+        // No turn of the loop passes between the reset and the writes that meet it, so nothing has been read by then.
+        for (let written = -1; written < socket.bytesWritten; ) {
+          written = socket.bytesWritten;
+          socket.write(chunk, 0, chunk.length);
+          socket.flush();
+        }
+        await handler.seen("close");
+        assert.equal(handler.received, "too large");
+        assert.equal(handler.failure?.kind, "reset");
+      });
+    }
+
     test("reset() makes the peer see an error, destroy() an end", async () => {
       const [first, , firstClient] = await serve();
       first.reset();

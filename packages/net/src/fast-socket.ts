@@ -83,6 +83,8 @@ export class FastSocket {
   #needsDrain = false;
   #hasEnded = false;
   #isShutDown = false;
+  /** The peer takes nothing more, though it may have answered: see `#writeFailed`. */
+  #outputFailure = "";
   /** The runtime's socket has closed in order while bytes or the end still wait for a paused owner. */
   #isCloseDeferred = false;
   #isClosed = false;
@@ -168,7 +170,7 @@ export class FastSocket {
 
   /** Copies the bytes into the output. @returns false when the owner should wait for `onDrain`; the bytes are taken in any case */
   write(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.#state === "closed" || this.#hasEnded) return true;
+    if (this.#state === "closed" || this.#hasEnded || this.#outputFailure !== "") return true;
     const length = end - start;
     if (length === 0) return this.#queuedBytes <= this.highWaterBytes;
     this.#queuedBytes += length;
@@ -201,7 +203,7 @@ export class FastSocket {
   flush(): void {
     this.#isDirty = false;
     if (this.#state === "connecting" || this.#state === "handshaking") return;
-    while (!this.#isWriting && this.#state !== "closed") {
+    while (!this.#isWriting && this.#state !== "closed" && this.#outputFailure === "") {
       let next = this.#backlog.shift();
       if (next === undefined) {
         next = this.#output;
@@ -210,7 +212,7 @@ export class FastSocket {
       if (next === undefined) break;
       this.#send(next);
     }
-    if (this.#state === "closed" || this.#isWriting) return;
+    if (this.#state === "closed" || this.#isWriting || this.#outputFailure !== "") return;
     if (this.#hasEnded && !this.#isShutDown) {
       this.#isShutDown = true;
       this.#socket.end();
@@ -400,10 +402,10 @@ export class FastSocket {
     this.#isWriting = false;
     const length = buffer.used;
     releaseOutputBuffer(buffer);
-    if (this.#state === "closed") return;
+    if (this.#state === "closed" || this.#outputFailure !== "") return;
     this.#queuedBytes -= length;
     if (status < 0) {
-      this.takeError(getSystemErrorName(status));
+      this.#writeFailed(getSystemErrorName(status));
       return;
     }
     enterTurn();
@@ -515,6 +517,32 @@ export class FastSocket {
     if (this.#isEndDelivered) return;
     this.#isEndDelivered = true;
     this.handler.onEnd();
+    if (this.#outputFailure !== "") this.takeError(this.#outputFailure);
+  }
+
+  /**
+   * The peer has closed and refuses what is still sent. It may have answered first (a server that turns a large body away), and that answer waits in the
+   * kernel: it is read to its end or error, which must come now, before the connection counts as lost.
+   */
+  #writeFailed(cause: string): void {
+    const isPeerGone = cause === "EPIPE" || cause === "ECONNRESET";
+    if (!isPeerGone || this.#isPaused || this.#hasPeerEnded || this.#state !== "open") {
+      this.takeError(cause);
+      return;
+    }
+    this.#outputFailure = cause;
+    this.#releaseOutput();
+    if (!this.#needsDrain) return;
+    this.#needsDrain = false;
+    this.handler.onDrain();
+  }
+
+  #releaseOutput(): void {
+    if (this.#output !== undefined) releaseOutputBuffer(this.#output);
+    for (const buffer of this.#backlog) releaseOutputBuffer(buffer);
+    this.#output = undefined;
+    this.#backlog = [];
+    this.#queuedBytes = 0;
   }
 
   #send(buffer: OutputBuffer): void {
@@ -531,13 +559,13 @@ export class FastSocket {
       const length = buffer.used;
       releaseOutputBuffer(buffer);
       this.#queuedBytes -= length;
-      if (outcome < 0) this.takeError(getSystemErrorName(outcome));
+      if (outcome < 0) this.#writeFailed(getSystemErrorName(outcome));
       return;
     }
     const status = lastWriteError();
     if (status !== 0) {
       releaseOutputBuffer(buffer);
-      this.takeError(getSystemErrorName(status));
+      this.#writeFailed(getSystemErrorName(status));
       return;
     }
     this.#isWriting = true;
@@ -562,11 +590,7 @@ export class FastSocket {
   #close(): void {
     this.#state = "closed";
     this.#held = undefined;
-    if (this.#output !== undefined) releaseOutputBuffer(this.#output);
-    for (const buffer of this.#backlog) releaseOutputBuffer(buffer);
-    this.#output = undefined;
-    this.#backlog = [];
-    this.#queuedBytes = 0;
+    this.#releaseOutput();
   }
 }
 

@@ -11,7 +11,7 @@ export type { Certificate } from "./certificate.ts";
 export { certificatePem, parseCertificate, parseCertificatesPem } from "./certificate.ts";
 export type { ClientHelloInspection } from "./client-hello.ts";
 export { inspectClientHello, maxClientHelloBytes } from "./client-hello.ts";
-export type { ConnectionInspection, InspectionHandler, Inspector } from "./connection-inspector.ts";
+export type { ConnectionInspection, InspectionHandler, InspectionTimers, Inspector } from "./connection-inspector.ts";
 export { inspectConnection } from "./connection-inspector.ts";
 export { duplicateDescriptor } from "./descriptor.ts";
 export type { SocketHandler } from "./fast-socket.ts";
