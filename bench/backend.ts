@@ -6,8 +6,8 @@ const answer = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconte
 const headEnd = Buffer.from("\r\n\r\n");
 
 const server = createServer({ noDelay: true }, (socket) => {
-  let rest: Buffer = Buffer.alloc(0);
-  socket.on("data", (bytes) => {
+  let rest = Buffer.alloc(0);
+  socket.on("data", (bytes: Buffer<ArrayBuffer>) => {
     // Requests of the benchmark have no body: each blank line ends one.
     rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
     for (let end = rest.indexOf(headEnd); end >= 0; end = rest.indexOf(headEnd)) {

@@ -68,7 +68,7 @@ export class Http1Exchange implements UpstreamExchange {
     const carrier = this.#carrier;
     if (this.#framing.kind === "chunked") {
       encodeChunk(this.#pool.writer, bytes, start, end);
-      return this.#put();
+      return this.#putData();
     }
     if (this.#framing.kind === "length" && this.#bodyBytes > this.#framing.bytes) {
       // More than was announced would be read as the next request.
@@ -77,7 +77,7 @@ export class Http1Exchange implements UpstreamExchange {
     }
     if (carrier !== undefined) return carrier.write(bytes, start, end);
     this.#pool.writer.bytes(bytes, start, end);
-    return this.#put();
+    return this.#putData();
   }
 
   sendTrailers(trailers: HeaderList): void {
@@ -175,13 +175,19 @@ export class Http1Exchange implements UpstreamExchange {
     this.#kept = [];
   }
 
+  /** As `put`; whoever is told to wait is told when to go on. */
+  #putData(): boolean {
+    const isOpen = this.#put();
+    if (!isOpen) this.#wantsDrain = true;
+    return isOpen;
+  }
+
   /** Sends or keeps what the writer holds. */
   #put(): boolean {
     const bytes = this.#pool.writer.take();
     const carrier = this.#carrier;
     if (carrier !== undefined) return carrier.write(bytes, 0, bytes.length);
     this.#kept.push(bytes);
-    this.#wantsDrain = true;
     return false;
   }
 }

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLogger } from "@heddle/core";
+import type { BoundCluster, ClusterConfig, EndpointsConfig } from "@heddle/engine";
+import { applyDelta, emptySnapshot } from "@heddle/engine";
+import { makeCluster, ManualTimers } from "../testing/fixture.ts";
+import { DnsClusters } from "./dns-clusters.ts";
+
+function named(host: string, changes: Partial<ClusterConfig>): ReadonlyMap<string, BoundCluster> {
+  const { config } = makeCluster([80]);
+  const { inlineEndpoints } = config;
+  const [locality] = inlineEndpoints!.localities;
+  const endpoint = { ...locality!.endpoints[0]!, address: { host, port: 80 } };
+  const changed: ClusterConfig = {
+    ...config,
+    type: "strict_dns",
+    inlineEndpoints: { ...inlineEndpoints!, localities: [{ ...locality!, endpoints: [endpoint] }] },
+    ...changes,
+  };
+  return applyDelta(emptySnapshot, { clusters: { set: [changed], remove: [] } }).clusters;
+}
+
+/** A resolver whose answers the test gives, and the endpoints that come of them. */
+class Harness {
+  readonly timers = new ManualTimers();
+  readonly asked: string[] = [];
+  readonly endpoints: EndpointsConfig[] = [];
+  answer: readonly string[] | Error = [];
+  ttlMs: number | undefined;
+  readonly clusters = new DnsClusters({
+    resolve: (host) => {
+      this.asked.push(host);
+      return this.answer instanceof Error ? Promise.reject(this.answer) : Promise.resolve({ addresses: this.answer, ttlMs: this.ttlMs });
+    },
+    timers: this.timers,
+    random: () => 1,
+    logger: silentLogger,
+    onEndpoints: (endpoints) => this.endpoints.push(endpoints),
+  });
+
+  hosts(): string[] {
+    return (this.endpoints.at(-1)?.localities ?? []).flatMap(({ endpoints }) => endpoints.map(({ address }) => address.host));
+  }
+
+  async settle(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("a strict DNS name has an endpoint for each of its addresses, a logical one for the first", async () => {
+  for (const [type, expected] of [
+    ["strict_dns", ["10.0.0.1", "10.0.0.2"]],
+    ["logical_dns", ["10.0.0.1"]],
+  ] as const) {
+    const harness = new Harness();
+    harness.answer = ["10.0.0.1", "10.0.0.2"];
+    harness.clusters.update(named("db.example", { type }));
+    await harness.settle();
+    assert.deepEqual(harness.hosts(), expected);
+    assert.equal(harness.endpoints[0]?.localities[0]?.endpoints[0]?.hostname, "db.example");
+    harness.clusters.stop();
+  }
+});
+
+test("names are asked for again after the refresh rate, or after their time to live where that counts", async () => {
+  for (const [respectTtl, waitMs] of [
+    [false, 5000],
+    [true, 1000],
+  ] as const) {
+    const harness = new Harness();
+    harness.answer = ["10.0.0.1"];
+    harness.ttlMs = 1000;
+    const dns = { refreshMs: 5000, failureBaseMs: 100, failureMaxMs: 1000, respectTtl, family: "auto" } as const;
+    harness.clusters.update(named("db.example", { dns }));
+    await harness.settle();
+    harness.timers.advance(waitMs - 100);
+    assert.equal(harness.asked.length, 1);
+    harness.timers.advance(200);
+    assert.equal(harness.asked.length, 2);
+    harness.clusters.stop();
+  }
+});
+
+test("a failed look-up keeps the last answer and is tried again with back-off", async () => {
+  const harness = new Harness();
+  harness.answer = ["10.0.0.1"];
+  const dns = { refreshMs: 1000, failureBaseMs: 200, failureMaxMs: 500, respectTtl: false, family: "auto" } as const;
+  harness.clusters.update(named("db.example", { dns }));
+  await harness.settle();
+  harness.answer = new Error("SERVFAIL");
+  harness.timers.advance(1050);
+  await harness.settle();
+  assert.deepEqual(harness.hosts(), ["10.0.0.1"]);
+  for (const waitMs of [200, 400, 500, 500]) {
+    const before = harness.asked.length;
+    harness.timers.advance(waitMs - 50);
+    assert.equal(harness.asked.length, before);
+    harness.timers.advance(100);
+    await harness.settle();
+    assert.equal(harness.asked.length, before + 1);
+  }
+  harness.answer = ["10.0.0.9"];
+  harness.timers.advance(600);
+  await harness.settle();
+  assert.deepEqual(harness.hosts(), ["10.0.0.9"]);
+  harness.clusters.stop();
+});
+
+test("an address among the names is taken as it is", async () => {
+  const harness = new Harness();
+  harness.clusters.update(named("10.1.2.3", {}));
+  await harness.settle();
+  assert.deepEqual(harness.asked, []);
+  assert.deepEqual(harness.hosts(), ["10.1.2.3"]);
+  harness.clusters.stop();
+});
+
+test("a cluster that is gone is asked for no more", async () => {
+  const harness = new Harness();
+  harness.answer = ["10.0.0.1"];
+  harness.clusters.update(named("db.example", {}));
+  await harness.settle();
+  harness.clusters.update(new Map());
+  harness.timers.advance(60_000);
+  assert.equal(harness.asked.length, 1);
+});

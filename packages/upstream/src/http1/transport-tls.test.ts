@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import type { TestContext } from "node:test";
+import { test } from "node:test";
+import { createServer as createTlsServer } from "node:tls";
+import type { TLSSocket } from "node:tls";
+import { Secret } from "@heddle/core";
+import type { UpstreamTlsConfig } from "@heddle/engine";
+import type { IssuedIdentity } from "@heddle/testkit";
+import { ThrowawayCa } from "@heddle/testkit";
+import { Fixture, makeCluster } from "../testing/fixture.ts";
+import { onEachHead } from "../testing/scripted-upstream.ts";
+
+const web = "spiffe://cluster.local/ns/default/sa/web";
+const books = "spiffe://cluster.local/ns/default/sa/books";
+
+function tlsTo(expected: string): UpstreamTlsConfig {
+  return {
+    sni: "outbound_.9080_._.books",
+    common: {
+      minVersion: "1.3",
+      maxVersion: "1.3",
+      alpn: ["istio"],
+      certificate: { name: "default", source: "local" },
+      validation: {
+        trustedCa: { name: "ROOTCA", source: "ads" },
+        matchSubjectAltNames: [{ type: "uri", match: { kind: "exact", value: expected, ignoreCase: false } }],
+        trustChainVerification: "verify",
+        crlPem: undefined,
+      },
+    },
+  };
+}
+
+interface TlsUpstream {
+  readonly port: number;
+  readonly handshakes: TLSSocket[];
+  /** Serial numbers of the client certificates, in the order of the handshakes. */
+  readonly serials: string[];
+}
+
+async function startTls(t: TestContext, identity: IssuedIdentity, ca: ThrowawayCa): Promise<TlsUpstream> {
+  const handshakes: TLSSocket[] = [];
+  const serials: string[] = [];
+  const server = createTlsServer(
+    {
+      cert: identity.chainPem,
+      key: identity.privateKeyPem,
+      ca: ca.certificatePem,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ["istio"],
+    },
+    (socket) => {
+      handshakes.push(socket);
+      serials.push(socket.getPeerCertificate().serialNumber);
+      socket.on("error", () => socket.destroy());
+      onEachHead(socket, () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"));
+    },
+  );
+  server.on("tlsClientError", () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    for (const socket of handshakes) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, handshakes, serials };
+}
+
+function trust(fixture: Fixture, ca: ThrowawayCa): void {
+  fixture.secrets.set({
+    kind: "validation",
+    name: "ROOTCA",
+    validation: { trustedCa: { pem: ca.certificatePem }, matchSubjectAltNames: [], trustChainVerification: "verify", crlPem: undefined },
+  });
+}
+
+function present(fixture: Fixture, identity: IssuedIdentity): void {
+  fixture.secrets.set({
+    kind: "certificate",
+    name: "default",
+    certificateChainPem: identity.chainPem,
+    privateKey: new Secret(identity.privateKeyPem),
+  });
+}
+
+test("over mutual TLS both sides know who the other is", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const upstream = await startTls(t, await ca.issue(books), ca);
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  present(fixture, await ca.issue(web));
+  const { sink, exchange } = fixture.request(makeCluster([upstream.port], { tls: tlsTo(books) }));
+  await sink.ended;
+  assert.equal(sink.failure, undefined);
+  assert.equal(exchange.connection?.peer?.principal, books);
+  assert.equal(exchange.connection?.tlsVersion, "TLSv1.3");
+  assert.equal(upstream.handshakes[0]?.getPeerCertificate().subjectaltname, `URI:${web}`);
+  assert.equal(upstream.handshakes[0]?.alpnProtocol, "istio");
+  assert.equal((upstream.handshakes[0] as TLSSocket & { servername?: string }).servername, "outbound_.9080_._.books");
+});
+
+test("a server with another identity gets not one byte of the request", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const upstream = await startTls(t, await ca.issue("spiffe://cluster.local/ns/default/sa/evil"), ca);
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  present(fixture, await ca.issue(web));
+  const { sink } = fixture.request(makeCluster([upstream.port], { tls: tlsTo(books) }));
+  await sink.ended;
+  assert.equal(sink.failure?.code, "upstream_peer_rejected");
+  assert.equal(sink.failure?.bytesWritten, 0);
+  assert.match(sink.failure?.transportFailure ?? "", /sa\/evil|sa\/books/);
+});
+
+test("a server of another authority is refused", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const stranger = await ThrowawayCa.create();
+  const upstream = await startTls(t, await stranger.issue(books), ca);
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  present(fixture, await ca.issue(web));
+  const { sink } = fixture.request(makeCluster([upstream.port], { tls: tlsTo(books) }));
+  await sink.ended;
+  assert.equal(sink.failure?.code, "upstream_peer_rejected");
+});
+
+test("without its certificate a request is refused and never sent in plaintext", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const seen: string[] = [];
+  const plain = createServer((socket) => void socket.on("data", (bytes: Buffer) => seen.push(bytes.toString())));
+  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+  t.after(() => plain.close());
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  const { sink } = fixture.request(makeCluster([(plain.address() as AddressInfo).port], { tls: tlsTo(books) }));
+  await sink.ended;
+  assert.equal(sink.failure?.code, "upstream_tls_failed");
+  assert.match(sink.failure?.transportFailure ?? "", /the certificate default has not arrived/);
+  assert.deepEqual(seen, []);
+});
+
+test("a new certificate is used by new connections, and the old connection ends its work", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const upstream = await startTls(t, await ca.issue(books), ca);
+  const fixture = new Fixture(t);
+  const [first, second] = [await ca.issue(web), await ca.issue(web)];
+  trust(fixture, ca);
+  present(fixture, first);
+  const cluster = makeCluster([upstream.port], { tls: tlsTo(books) });
+  await fixture.request(cluster).sink.ended;
+  await fixture.request(cluster).sink.ended;
+  assert.equal(upstream.handshakes.length, 1);
+  present(fixture, second);
+  const { sink } = fixture.request(cluster);
+  await sink.ended;
+  assert.equal(sink.body, "hi");
+  assert.equal(upstream.serials.length, 2);
+  assert.notEqual(upstream.serials[0], upstream.serials[1]);
+});
+
+test("a handshake that never ends is a connection that was not made in time", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const hellos: Buffer[] = [];
+  let onHello = (): void => {};
+  const silent = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (bytes: Buffer) => {
+      hellos.push(bytes);
+      onHello();
+    });
+  });
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  t.after(() => silent.close());
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  present(fixture, await ca.issue(web));
+  const greeted = new Promise<void>((resolve) => {
+    onHello = resolve;
+  });
+  const cluster = makeCluster([(silent.address() as AddressInfo).port], { tls: tlsTo(books), connectTimeoutMs: 1000 });
+  const { sink } = fixture.request(cluster);
+  await greeted;
+  fixture.timers.advance(1100);
+  await sink.ended;
+  assert.equal(sink.failure?.code, "upstream_connect_timeout");
+  assert.equal(sink.failure?.bytesWritten, 0);
+});
