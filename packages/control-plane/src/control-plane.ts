@@ -223,20 +223,18 @@ class ControlPlane {
   #keepRenewed(server: SecureServer, first: ServerCredentials, issue: () => Promise<ServerCredentials>): void {
     const { clock, logger } = this.#options;
     let { certificate } = first;
-    const timer = setInterval(() => {
-      const now = clock.wallMs();
-      if (now < (certificate.notBeforeMs + certificate.notAfterMs) / 2) return;
-      issue().then(
-        (renewed) => {
-          server.renew(renewed);
-          certificate = renewed.certificate;
-          logger.info("own certificate renewed", { notAfter: new Date(certificate.notAfterMs).toISOString() });
-        },
-        (error: unknown) => {
-          logger.error("the own certificate could not be renewed", { error: String(error) });
-        },
-      );
-    }, renewalCheckMs);
+    const renewWhenDue = async (): Promise<void> => {
+      if (clock.wallMs() < (certificate.notBeforeMs + certificate.notAfterMs) / 2) return;
+      try {
+        const renewed = await issue();
+        server.renew(renewed);
+        certificate = renewed.certificate;
+        logger.info("own certificate renewed", { notAfter: new Date(certificate.notAfterMs).toISOString() });
+      } catch (error) {
+        logger.error("the own certificate could not be renewed", { error: String(error) });
+      }
+    };
+    const timer = setInterval(() => void renewWhenDue(), renewalCheckMs);
     timer.unref();
     this.#lifecycle.register("certificate renewal", { close: () => clearInterval(timer) });
   }

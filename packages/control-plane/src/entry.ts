@@ -81,7 +81,7 @@ async function main(): Promise<void> {
   };
   // The parent is gone: what it started must not outlive it. It may have gone before anybody listened.
   process.on("disconnect", () => stop("the parent is gone"));
-  if (process.connected === false) return;
+  if (process.send !== undefined && !process.connected) return;
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
 
   let running: RunningControlPlane;

@@ -257,6 +257,6 @@ function uriNames(certificate: X509Certificate): string[] {
 /** 127 random bits: positive, as RFC 5280 §4.1.2.2 demands, and not to be guessed. */
 function newSerial(): string {
   const bytes = randomBytes(16);
-  bytes[0]! = (bytes[0]! & 0x7f) | 0x40;
+  bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);
   return bytes.toString("hex");
 }

@@ -47,7 +47,7 @@ export class CertificateExpiry {
   }
 
   close(): void {
-    for (const key of [...this.#entries.keys()]) this.forget(key);
+    for (const key of this.#entries.keys()) this.forget(key);
   }
 
   #wait(key: string, notAfterMs: number): NodeJS.Timeout {
