@@ -546,26 +546,27 @@ export class FastSocket {
   }
 
   #send(buffer: OutputBuffer): void {
-    this.bytesWritten += buffer.used;
-    const view = buffer.bytes.subarray(0, buffer.used);
+    const length = buffer.used;
+    const view = buffer.bytes.subarray(0, length);
     if (this.#handle === undefined) {
+      this.bytesWritten += length;
       this.#isWriting = true;
       // An error of this write arrives as the socket's own, too, with its name.
       this.#socket.write(view, () => this.takeWritten(buffer, 0));
       return;
     }
     const outcome = this.#handle.writeBuffer(null, view);
-    if (typeof outcome === "number") {
-      const length = buffer.used;
-      releaseOutputBuffer(buffer);
-      this.#queuedBytes -= length;
-      if (outcome < 0) this.#writeFailed(getSystemErrorName(outcome));
-      return;
-    }
-    const status = lastWriteError();
-    if (status !== 0) {
+    const status = typeof outcome === "number" ? outcome : lastWriteError();
+    if (status < 0) {
+      // The kernel took none of it, which is what makes the request behind it safe to send again: it does not count as written.
       releaseOutputBuffer(buffer);
       this.#writeFailed(getSystemErrorName(status));
+      return;
+    }
+    this.bytesWritten += length;
+    if (typeof outcome === "number") {
+      releaseOutputBuffer(buffer);
+      this.#queuedBytes -= length;
       return;
     }
     this.#isWriting = true;
