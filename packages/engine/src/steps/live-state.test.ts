@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { PlainHeaders } from "../testing/fixtures.ts";
+import { clusterJson, Mesh, routesJson, routeTo, seeded, typeUrls, routerFilter } from "../testing/harness.ts";
+import { finishRequest } from "./accounting.ts";
+import { afterFailure, afterResponseHead, afterTimeout } from "./after-attempt.ts";
+import { afterDelay } from "./decide-request.ts";
+import type { RequestRecord } from "./request-record.ts";
+
+function busyMesh(): Mesh {
+  const fault = { "@type": typeUrls.fault, delay: { fixed_delay: "1s", percentage: { numerator: 30 } }, abort: { http_status: 500, percentage: { numerator: 10 } } };
+  return new Mesh({
+    routes: routesJson([routeTo("a", { retry_policy: { retry_on: "5xx,reset", num_retries: 2 } })]),
+    manager: { http_filters: [{ name: "fault", typed_config: fault }, routerFilter] },
+    clusters: [clusterJson("a", [{}, {}, {}], { lb_policy: "LEAST_REQUEST", circuit_breakers: { thresholds: [{ max_requests: 4, max_retries: 2 }] } })],
+  });
+}
+
+function checkCounts(mesh: Mesh): void {
+  const { live } = mesh;
+  assert.ok(live.activeFaults >= 0);
+  for (const cluster of live.clusters.values()) {
+    const endpoints = [...cluster.endpoints.values()];
+    for (const number of [cluster.activeRequests, cluster.activeRetries, ...endpoints.map((endpoint) => endpoint.activeRequests)]) assert.ok(number >= 0);
+    assert.equal(cluster.activeRequests, endpoints.reduce((sum, endpoint) => sum + endpoint.activeRequests, 0));
+    assert.ok(cluster.activeRequests <= 4 && cluster.activeRetries <= 2);
+  }
+}
+
+/** What may happen to a request, by the state that it is in; the proxy does nothing else. */
+function advance(mesh: Mesh, req: RequestRecord, event: number, kinds: Map<RequestRecord, string>): void {
+  const kind = kinds.get(req);
+  if (kind === "delay") afterDelay(mesh.live, req, mesh.nowMs, mesh.random, mesh.out);
+  else if (kind === "forward" || kind === "retry") mesh.choose(req);
+  else if (kind !== "connect") return;
+  else if (event < 3) afterFailure(mesh.live, req, { code: event === 0 ? "upstream_reset" : "upstream_connect_failed", bytesWritten: event, reusedConnection: false, responseStarted: false, transportFailure: "" }, mesh.nowMs, mesh.random, mesh.out);
+  else if (event < 6) afterResponseHead(mesh.live, req, event === 3 ? 200 : 503, new PlainHeaders(), 1, mesh.nowMs, mesh.random, mesh.out);
+  else afterTimeout(mesh.live, req, event === 6 ? "per-try" : "request", mesh.nowMs, mesh.random, mesh.out);
+  kinds.set(req, mesh.out.kind);
+}
+
+test("whatever happens in whatever order, nothing is counted below zero and everything is given back once", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(9), fc.nat(7)), { maxLength: 120 }), fc.integer(), (events, seed) => {
+      const mesh = busyMesh();
+      mesh.random = seeded(seed);
+      const kinds = new Map<RequestRecord, string>();
+      const slots: (RequestRecord | undefined)[] = [];
+      for (const [slot, event] of events) {
+        let req = slots[slot];
+        if (req === undefined) {
+          req = mesh.decide({ headers: { "x-request-id": "kept" } });
+          kinds.set(req, mesh.out.kind);
+          slots[slot] = req;
+        } else if (event === 7) {
+          finishRequest(mesh.live, req, { status: 200, code: "" });
+          finishRequest(mesh.live, req, { status: 200, code: "" });
+          slots[slot] = undefined;
+        } else {
+          advance(mesh, req, event, kinds);
+        }
+        checkCounts(mesh);
+      }
+      for (const req of slots) if (req !== undefined) finishRequest(mesh.live, req, { status: 0, code: "downstream_closed" });
+      checkCounts(mesh);
+      assert.equal(mesh.live.activeFaults, 0);
+      for (const cluster of mesh.live.clusters.values()) assert.equal(cluster.isIdle, true);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("numbers survive a change of configuration, and are forgotten when nothing refers to them", () => {
+  const mesh = busyMesh();
+  mesh.random = () => 0.99;
+  const req = mesh.forward();
+  const key = req.endpoint?.key ?? "";
+  const other = new Mesh({ routes: routesJson([]), clusters: [clusterJson("a", [{}], { connect_timeout: "1s" })] });
+  const state = mesh.live.clusters.get("a");
+  mesh.live.prune(other.snapshot);
+  assert.equal(state?.endpoints.get(key)?.activeRequests, 1);
+  const rebound = other.snapshot.clusters.get("a");
+  assert.ok(rebound !== undefined);
+  assert.equal(mesh.live.cluster(rebound), state);
+  finishRequest(mesh.live, req, { status: 200, code: "" });
+  assert.deepEqual([state?.activeRequests, state?.endpoints.get(key)?.successes], [0, 1]);
+  mesh.live.prune(other.snapshot);
+  assert.equal(state?.endpoints.has("10.1.0.3:80"), false);
+  mesh.live.prune(new Mesh({ routes: routesJson([]) }).snapshot);
+  assert.equal(mesh.live.clusters.size, 0);
+});
