@@ -174,6 +174,23 @@ test("an edit with two unknown subsets does not hold back an unrelated change of
   assert.deepEqual(acceptance.accepted.find((each) => each.kind === "DestinationRule")?.spec.subsets?.length, 1);
 });
 
+test("only the change that took the subset away is held back; other changes and new resources are taken", () => {
+  const other = (subset: string) =>
+    documentOf("DestinationRule", `host: reviews\nsubsets: [{ name: ${subset} }]`, "{ name: z-other }");
+  const before = accept([], { ...files, "other.yaml": other("v3") }).accepted;
+  const acceptance = accept(before, {
+    ...files,
+    "rule.yaml": rule("v2"),
+    "other.yaml": other("v4"),
+    "new.yaml": other("v5").replace("z-other", "z-new"),
+  });
+  assert.deepEqual(codes(acceptance), ["HDL0203"]);
+  const kept = acceptance.accepted.flatMap((each) =>
+    each.kind === "DestinationRule" ? [(each.spec.subsets ?? []).map((subset) => subset.name).join("+")] : [],
+  );
+  assert.deepEqual(kept.sort(), ["v1+v2", "v4", "v5"]);
+});
+
 test("a rule that is deleted leaves, also while it is in use; the user's finding says so", () => {
   const before = accept([], files).accepted;
   const { "rule.yaml": _gone, ...rest } = files;
@@ -187,7 +204,9 @@ test("duplicates: none is taken, the version before stays", () => {
   const acceptance = accept(before, { ...files, "again.yaml": route("v2") });
   assert.ok(acceptance.accepted.every((each) => before.includes(each)));
   assert.deepEqual(codes(acceptance), ["HDL0101", "HDL0101", "HDL0201"]);
-  assert.deepEqual(names(accept([], { "a.yaml": rule("v1"), "b.yaml": rule("v1") })), []);
+  const atFirst = accept([], { "a.yaml": rule("v1"), "b.yaml": rule("v1") });
+  assert.deepEqual(names(atFirst), []);
+  assert.deepEqual(atFirst.broken, []);
 });
 
 test("a file with broken YAML keeps everything that came from it", () => {
@@ -296,4 +315,35 @@ test("once mended, a broken policy is accepted and nothing is denied for it", ()
   const after = accept(before.accepted, files);
   assert.deepEqual(after.broken, []);
   assert.equal(names(after).includes("AuthorizationPolicy/readers"), true);
+});
+
+test("a policy of another kind that was accepted from the same file does not stand for a broken one", () => {
+  const peer = documentOf("PeerAuthentication", "mtls: { mode: STRICT }", "{ name: strict }");
+  const before = accept([], { "both.yaml": peer }).accepted;
+  const acceptance = accept(before, { "both.yaml": `${policy("rules: [").trimEnd()}\n` });
+  assert.deepEqual(names(acceptance), ["PeerAuthentication/strict"]);
+  assert.deepEqual(
+    acceptance.broken.map((each) => each.kind),
+    ["AuthorizationPolicy"],
+  );
+});
+
+test("a broken policy whose name can be told goes on with its version from another file", () => {
+  const before = accept([], files).accepted;
+  const { "policy.yaml": moved, ...rest } = files;
+  const acceptance = accept(before, { ...rest, "moved.yaml": moved.replace("rules: [{}]", "rules: [{}") });
+  assert.deepEqual(acceptance.broken, []);
+  assert.equal(names(acceptance).includes("AuthorizationPolicy/readers"), true);
+});
+
+test("written twice at first sight: a PeerAuthentication denies what it selects, an empty selector the namespace, a watching policy nothing", () => {
+  const twice = (text: string) => accept([], { "a.yaml": text, "b.yaml": text }).broken.map((each) => each.selector);
+  const peer = (labels: string) =>
+    documentOf("PeerAuthentication", `selector: { matchLabels: { ${labels} } }\nmtls: { mode: STRICT }`);
+  assert.deepEqual(twice(peer("app: a")), [{ app: "a" }]);
+  assert.deepEqual(twice(peer("")), [undefined]);
+  assert.deepEqual(
+    twice(policy("rules: [{}]").replace("{ name: readers }", '{ name: a, annotations: { istio.io/dry-run: "true" } }')),
+    [],
+  );
 });

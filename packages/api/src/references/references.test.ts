@@ -335,3 +335,63 @@ test("without a LocalMesh subsets are judged all the same", () => {
     ["HDL0104", "HDL0108"],
   );
 });
+
+test("a subset is judged by the workloads of its own host, not by others with the same labels", () => {
+  const labelled = mesh.replace("service: web, command", "service: web, version: v9, command");
+  const v9 = documentOf("DestinationRule", "host: reviews\nsubsets: [{ name: v9, labels: { version: v9 } }]");
+  const codes = validateSet(
+    [labelled, v9].flatMap((text) => resourcesOf(text)),
+    options,
+  ).map((finding) => finding.code);
+  assert.deepEqual(codes, ["HDL0107"]);
+});
+
+test("a condition on anything but the caller is not taken for an identity", () => {
+  none(
+    "AuthorizationPolicy",
+    "rules: [{ when: [{ key: 'request.headers[x]', values: [cluster.local/ns/default/sa/wbe] }] }]",
+  );
+  assert.match(
+    one("AuthorizationPolicy", "rules: [{ when: [{ key: source.serviceAccount, notValues: [wbe] }] }]"),
+    /^HDL0116 test: spec\.rules\[0\]\.when\[0\]\.notValues\[0\]: no workload of the mesh runs as the service account default\/wbe/,
+  );
+});
+
+test("each of two meshes names the other one", () => {
+  const again = resourcesOf(mesh.replace("name: mesh", "name: again"), "again.yaml");
+  const messages = validateSet([...resourcesOf(mesh, "mesh.yaml"), ...again], options)
+    .filter((finding) => finding.code === "HDL0109")
+    .map((finding) => finding.message);
+  assert.deepEqual(messages.sort(), [
+    "There is another LocalMesh: LocalMesh default/again (again.yaml:1).",
+    "There is another LocalMesh: LocalMesh default/mesh (mesh.yaml:1).",
+  ]);
+});
+
+test("4.9: a resource with an age goes before one without, and the message says so", () => {
+  const named = (name: string, more = "") =>
+    documentOf("VirtualService", routeTo("{ host: reviews }"), `{ name: ${name}${more} }`);
+  assert.match(
+    judge(named("a"), named("b", ', creationTimestamp: "2026-01-01T00:00:00Z"'))[0] ?? "",
+    /^HDL0105 a: .*because it was created first \(2026-01-01/,
+  );
+});
+
+test("4.5: the edge calls from the root namespace, when there is one", () => {
+  const inShop = documentOf(
+    "DestinationRule",
+    "host: reviews.default.svc.cluster.local\nsubsets: [{ name: v1, labels: { version: v1 } }]",
+    "{ name: ours, namespace: shop }",
+  );
+  const routed = documentOf("VirtualService", routeTo("{ host: reviews, subset: v1 }"));
+  const callers = (meshText: string) =>
+    validateSet(
+      [meshText, inShop, routed].flatMap((text) => resourcesOf(text)),
+      options,
+    ).map((finding) => /namespace (\S+)/.exec(finding.message)?.[1]);
+  assert.deepEqual(callers(mesh), ["default"]);
+  assert.deepEqual(callers(mesh.replace("  workloads:", "  edge: { service: web }\n  workloads:")), [
+    "default",
+    "istio-system",
+  ]);
+});

@@ -3,6 +3,11 @@ import { test } from "node:test";
 import { specFindings } from "../../testing/resources.ts";
 
 const cases: readonly [string, string, readonly string[]][] = [
+  [
+    "any one block is enough for a port",
+    "host: a\ntrafficPolicy:\n  portLevelSettings:\n  - { port: { number: 80 }, tls: { mode: DISABLE } }\n  - { port: { number: 81 }, connectionPool: { http: { maxRetries: 1 } } }\n  - { port: { number: 82 }, loadBalancer: { simple: RANDOM } }",
+    [],
+  ],
   ["a host alone is fine", "host: a", []],
   ["the host is required", "subsets: []", ["HDL0013:0"]],
   ["a wildcard host is fine", 'host: "*.default.svc.cluster.local"', []],

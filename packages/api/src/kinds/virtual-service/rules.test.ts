@@ -14,6 +14,21 @@ function routeFindings(route: string): string[] {
 const to = "route: [{ destination: { host: a } }]";
 
 const routes: readonly [string, string, readonly string[]][] = [
+  [
+    "a host may not be set and added",
+    `${to}\nheaders:\n  request:\n    set: { host: b }\n    add: { ":authority": b }`,
+    ["HDL0019:5"],
+  ],
+  [
+    "another header beside a changed host is fine",
+    `${to}\nrewrite: { authority: a }\nheaders: { request: { set: { x: b } } }`,
+    [],
+  ],
+  [
+    "a prefix must be matched in every entry to be replaced",
+    "redirect: { prefixRewrite: /b }\nmatch: [{ uri: { prefix: /a } }, { port: 80 }]",
+    ["HDL0022:1"],
+  ],
   ["a plain route is fine", to, []],
   ["a route without an action is refused", "match: [{ uri: { exact: /a } }]", ["HDL0020:1"]],
   ["route and redirect exclude each other", `${to}\nredirect: { uri: /a }`, ["HDL0019:2"]],
@@ -197,6 +212,16 @@ for (const [title, route, expected] of routes) {
 }
 
 const specs: readonly [string, string, readonly string[]][] = [
+  [
+    "4.4: one entry of a match without conditions matches everything",
+    `hosts: [a]\nhttp:\n- match: [{ uri: { exact: /a } }, { name: all }]\n  ${to}\n- ${to}`,
+    ["HDL0030:5"],
+  ],
+  [
+    "a longer prefix matches not everything",
+    `hosts: [a]\nhttp:\n- match: [{ uri: { prefix: /a } }]\n  ${to}\n- ${to}`,
+    [],
+  ],
   ["hosts are required", `http: [{ ${to} }]`, ["HDL0013:0"]],
   ["routes are required", "hosts: [a]", ["HDL0013:0"]],
   ["a host of everything is refused inside the mesh", `hosts: ["*"]\nhttp: [{ ${to} }]`, ["HDL0017:1"]],
