@@ -30,7 +30,9 @@ class Harness {
   readonly clusters = new DnsClusters({
     resolve: (host) => {
       this.asked.push(host);
-      return this.answer instanceof Error ? Promise.reject(this.answer) : Promise.resolve({ addresses: this.answer, ttlMs: this.ttlMs });
+      return this.answer instanceof Error
+        ? Promise.reject(this.answer)
+        : Promise.resolve({ addresses: this.answer, ttlMs: this.ttlMs });
     },
     timers: this.timers,
     random: () => 1,
@@ -39,7 +41,9 @@ class Harness {
   });
 
   hosts(): string[] {
-    return (this.endpoints.at(-1)?.localities ?? []).flatMap(({ endpoints }) => endpoints.map(({ address }) => address.host));
+    return (this.endpoints.at(-1)?.localities ?? []).flatMap(({ endpoints }) =>
+      endpoints.map(({ address }) => address.host),
+    );
   }
 
   async settle(): Promise<void> {

@@ -1,5 +1,11 @@
 import type { Logger, RandomSource, TimerHandle } from "@heddle/core";
-import type { BoundCluster, ClusterConfig, EndpointConfig, EndpointsConfig, LocalityEndpointsConfig } from "@heddle/engine";
+import type {
+  BoundCluster,
+  ClusterConfig,
+  EndpointConfig,
+  EndpointsConfig,
+  LocalityEndpointsConfig,
+} from "@heddle/engine";
 import { isIP } from "node:net";
 import type { UpstreamTimers } from "../http1/transport.ts";
 
@@ -87,7 +93,9 @@ class DnsCluster {
   async #resolveAll(): Promise<void> {
     const { resolve, logger, timers } = this.#options;
     const { dns, name, inlineEndpoints } = this.config;
-    const hosts = new Set((inlineEndpoints?.localities ?? []).flatMap(({ endpoints }) => endpoints.map(({ address }) => address.host)));
+    const hosts = new Set(
+      (inlineEndpoints?.localities ?? []).flatMap(({ endpoints }) => endpoints.map(({ address }) => address.host)),
+    );
     let ttlMs = Number.POSITIVE_INFINITY;
     let hasFailed = false;
     for (const host of hosts) {
@@ -124,9 +132,16 @@ class DnsCluster {
   #endpoints(): EndpointsConfig {
     const { inlineEndpoints, edsServiceName } = this.config;
     const localities = (inlineEndpoints?.localities ?? []).map(
-      (locality): LocalityEndpointsConfig => ({ ...locality, endpoints: locality.endpoints.flatMap((endpoint) => this.#expand(endpoint)) }),
+      (locality): LocalityEndpointsConfig => ({
+        ...locality,
+        endpoints: locality.endpoints.flatMap((endpoint) => this.#expand(endpoint)),
+      }),
     );
-    return { clusterName: edsServiceName, localities, overprovisioningFactor: inlineEndpoints?.overprovisioningFactor ?? 140 };
+    return {
+      clusterName: edsServiceName,
+      localities,
+      overprovisioningFactor: inlineEndpoints?.overprovisioningFactor ?? 140,
+    };
   }
 
   /** One endpoint for each address of its name; the name stays the host name, for `auto` host rewriting. */

@@ -70,8 +70,9 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     if (perConnectionBufferBytes > 0) this.#socket.highWaterBytes = perConnectionBufferBytes;
   }
 
+  /** Handed to the kernel or to TLS: what still waits in this process cannot have reached anybody. */
   get bytesWritten(): number {
-    return this.#socket.bytesWritten + this.#socket.queuedBytes;
+    return this.#socket.bytesWritten;
   }
 
   get isIdle(): boolean {
@@ -171,13 +172,17 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     if (this.#connectTimer !== undefined) this.#options.timers.cancel(this.#connectTimer);
     this.#connectTimer = undefined;
     const reason = this.#failure ?? failure;
-    if (exchange !== undefined) {
-      exchange.fail(
-        exchange.hasResponseHead ? "upstream_reset_mid_response" : "upstream_reset",
-        reason?.text ?? "the upstream closed the connection",
-      );
-    }
+    if (exchange !== undefined) this.#tellLost(exchange, reason);
     this.#options.owner.onConnectionClosed(this, wasReady ? undefined : (reason ?? closedWhileConnecting));
+  }
+
+  /** The connection went with its request. */
+  #tellLost(exchange: Http1Exchange, reason: SocketFailure | undefined): void {
+    const text = reason?.text ?? "the upstream closed the connection";
+    // TLS 1.3 lets a client send before the server has judged its certificate (RFC 8446 §4.4.2.4): such an alert ends a handshake that only seemed
+    // to be over, and the server never looked at the request.
+    if (reason?.kind === "peer" && !exchange.hasResponseHead) exchange.fail(reason.code, text, 0);
+    else exchange.fail(exchange.hasResponseHead ? "upstream_reset_mid_response" : "upstream_reset", text);
   }
 
   /** The connection was not made in time. */
@@ -241,7 +246,10 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     if (exchange === undefined) return;
     const { hasResponseHead } = exchange;
     if (this.#hasUpstreamEnded) {
-      exchange.fail(hasResponseHead ? "upstream_reset_mid_response" : "upstream_reset", "the upstream closed the connection");
+      exchange.fail(
+        hasResponseHead ? "upstream_reset_mid_response" : "upstream_reset",
+        "the upstream closed the connection",
+      );
       return;
     }
     exchange.fail(

@@ -148,9 +148,10 @@ export class Http1Exchange implements UpstreamExchange {
     this.sink.onEnd();
   }
 
-  fail(code: ErrorCode, transportFailure: string): void {
+  /** @param bytesWritten of the request, when fewer count than were written */
+  fail(code: ErrorCode, transportFailure: string, bytesWritten: number = this.bytesWritten): void {
     if (this.#state === "over") return;
-    const { bytesWritten, isReusedConnection } = this;
+    const { isReusedConnection } = this;
     this.#end();
     this.sink.onFailure({
       code,

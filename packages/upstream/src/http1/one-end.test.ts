@@ -6,7 +6,17 @@ import { RecordingSink } from "../testing/recording-sink.ts";
 import { onEachHead, ScriptedUpstream } from "../testing/scripted-upstream.ts";
 
 /** What an upstream may do with a request. */
-const deeds = ["answer", "answer-close", "reset", "end", "garbage", "half", "surplus", "chunked", "early-continue"] as const;
+const deeds = [
+  "answer",
+  "answer-close",
+  "reset",
+  "end",
+  "garbage",
+  "half",
+  "surplus",
+  "chunked",
+  "early-continue",
+] as const;
 type Deed = (typeof deeds)[number];
 
 const answers: Readonly<Record<Exclude<Deed, "reset" | "end">, string>> = {
@@ -22,7 +32,10 @@ const answers: Readonly<Record<Exclude<Deed, "reset" | "end">, string>> = {
 test("whatever an upstream does, each exchange ends once and every count returns to nothing", async (t) => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.record({ deed: fc.constantFrom(...deeds), cancels: fc.boolean(), bodyBytes: fc.nat(3) }), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.record({ deed: fc.constantFrom(...deeds), cancels: fc.boolean(), bodyBytes: fc.nat(3) }), {
+        minLength: 1,
+        maxLength: 12,
+      }),
       fc.integer({ min: 1, max: 3 }),
       async (plan, maxConnections) => {
         let next = 0;

@@ -50,7 +50,12 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
   }
 
   /** Gives the exchange a connection now, or a place in the line. Fails it at once when a limit says so. */
-  open(exchange: Http1Exchange, cluster: BoundCluster, endpoint: BoundEndpoint, tls: ClientTlsContext | undefined): void {
+  open(
+    exchange: Http1Exchange,
+    cluster: BoundCluster,
+    endpoint: BoundEndpoint,
+    tls: ClientTlsContext | undefined,
+  ): void {
     const free = this.#takeIdle(tls);
     if (free !== undefined) {
       free.carry(exchange);
@@ -100,7 +105,7 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
       this.#options.live.releasePending(exchange.cluster);
       exchange.fail("upstream_reset", "the proxy is closing its connections");
     }
-    for (const connection of [...this.#connections]) connection.close();
+    for (const connection of this.#connections) connection.close();
   }
 
   // ConnectionOwner -----------------------------------------------------------------------------
@@ -176,7 +181,8 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
     const oldest = this.#idle[0];
     if (oldest === undefined) return;
     const { idleTimeoutMs } = oldest.cluster.config;
-    if (idleTimeoutMs > 0) this.#idleTimer = this.#options.timers.schedule(Math.max(1, oldest.idleSinceMs + idleTimeoutMs - now), this);
+    if (idleTimeoutMs > 0)
+      this.#idleTimer = this.#options.timers.schedule(Math.max(1, oldest.idleSinceMs + idleTimeoutMs - now), this);
   }
 
   #connect(cluster: BoundCluster, endpoint: BoundEndpoint, tls: ClientTlsContext | undefined): void {

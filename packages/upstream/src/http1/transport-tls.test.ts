@@ -72,7 +72,12 @@ function trust(fixture: Fixture, ca: ThrowawayCa): void {
   fixture.secrets.set({
     kind: "validation",
     name: "ROOTCA",
-    validation: { trustedCa: { pem: ca.certificatePem }, matchSubjectAltNames: [], trustChainVerification: "verify", crlPem: undefined },
+    validation: {
+      trustedCa: { pem: ca.certificatePem },
+      matchSubjectAltNames: [],
+      trustChainVerification: "verify",
+      crlPem: undefined,
+    },
   });
 }
 
@@ -124,6 +129,20 @@ test("a server of another authority is refused", async (t) => {
   const { sink } = fixture.request(makeCluster([upstream.port], { tls: tlsTo(books) }));
   await sink.ended;
   assert.equal(sink.failure?.code, "upstream_peer_rejected");
+});
+
+test("a server that refuses this side after the handshake has not seen the request", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const upstream = await startTls(t, await ca.issue(books), ca);
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  const unnamed = tlsTo(books);
+  const tls = { ...unnamed, common: { ...unnamed.common, certificate: undefined } };
+  const { sink } = fixture.request(makeCluster([upstream.port], { tls }));
+  await sink.ended;
+  assert.equal(sink.failure?.code, "upstream_tls_failed");
+  assert.equal(sink.failure?.bytesWritten, 0);
+  assert.match(sink.failure?.transportFailure ?? "", /wants a certificate/);
 });
 
 test("without its certificate a request is refused and never sent in plaintext", async (t) => {

@@ -134,7 +134,9 @@ test("a response that breaks off in its body is never taken for whole", async (t
 });
 
 test("a body without a length ends with the connection", async (t) => {
-  const upstream = await ScriptedUpstream.start(t, (socket) => onEachHead(socket, () => socket.end("HTTP/1.1 200 OK\r\n\r\nall of it")));
+  const upstream = await ScriptedUpstream.start(t, (socket) =>
+    onEachHead(socket, () => socket.end("HTTP/1.1 200 OK\r\n\r\nall of it")),
+  );
   const { sink } = new Fixture(t).request(makeCluster([upstream.port]));
   await sink.ended;
   assert.deepEqual(sink.framing, { kind: "close" });
@@ -142,7 +144,10 @@ test("a body without a length ends with the connection", async (t) => {
 });
 
 test("a malformed response is a protocol error", async (t) => {
-  const upstream = await ScriptedUpstream.start(t, answerAll("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nhi"));
+  const upstream = await ScriptedUpstream.start(
+    t,
+    answerAll("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nhi"),
+  );
   const { sink } = new Fixture(t).request(makeCluster([upstream.port]));
   await sink.ended;
   assert.equal(sink.failure?.code, "upstream_protocol_error");
@@ -178,7 +183,9 @@ test("bytes behind a response end the connection and never reach the next reques
 
 test("the answer to HEAD has a length and no body, and the connection goes on", async (t) => {
   const upstream = await ScriptedUpstream.start(t, (socket) =>
-    onEachHead(socket, (head) => socket.write(head.startsWith("HEAD") ? "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n" : ok)),
+    onEachHead(socket, (head) =>
+      socket.write(head.startsWith("HEAD") ? "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n" : ok),
+    ),
   );
   const fixture = new Fixture(t);
   const cluster = makeCluster([upstream.port]);

@@ -53,7 +53,7 @@ export class Http1Transport implements UpstreamTransport {
   retain(clusters: ReadonlyMap<string, BoundCluster>): void {
     const wanted = new Set<string>();
     for (const cluster of clusters.values()) for (const endpoint of cluster.endpoints) wanted.add(poolKey(endpoint));
-    for (const pool of [...this.#pools.values()]) {
+    for (const pool of this.#pools.values()) {
       if (wanted.has(pool.key)) pool.revive();
       else pool.retire();
     }
@@ -61,11 +61,11 @@ export class Http1Transport implements UpstreamTransport {
 
   /** Closes idle connections now and the others after their response; for draining. */
   drain(): void {
-    for (const pool of [...this.#pools.values()]) pool.retire();
+    for (const pool of this.#pools.values()) pool.retire();
   }
 
   close(): void {
-    for (const pool of [...this.#pools.values()]) pool.close();
+    for (const pool of this.#pools.values()) pool.close();
   }
 
   #pool(endpoint: BoundEndpoint): Http1Pool {

@@ -1,7 +1,14 @@
 import type { TestContext } from "node:test";
 import { TimerWheel } from "@heddle/core";
 import type { TimerHandle, TimerTarget } from "@heddle/core";
-import type { BoundCluster, BoundEndpoint, ClusterConfig, SecretConfig, SecretRef, UpstreamTlsConfig } from "@heddle/engine";
+import type {
+  BoundCluster,
+  BoundEndpoint,
+  ClusterConfig,
+  SecretConfig,
+  SecretRef,
+  UpstreamTlsConfig,
+} from "@heddle/engine";
 import { applyDelta, emptySnapshot, LiveState } from "@heddle/engine";
 import { HeaderList } from "@heddle/http";
 import type { Framing } from "@heddle/http";
@@ -114,12 +121,20 @@ export class Fixture {
     t.after(() => this.transport.close());
   }
 
-  open(cluster: BoundCluster, sink: RecordingSink = new RecordingSink(), endpoint: BoundEndpoint = cluster.endpoints[0]!): { sink: RecordingSink; exchange: UpstreamExchange } {
+  open(
+    cluster: BoundCluster,
+    sink: RecordingSink = new RecordingSink(),
+    endpoint: BoundEndpoint = cluster.endpoints[0]!,
+  ): { sink: RecordingSink; exchange: UpstreamExchange } {
     return { sink, exchange: this.transport.open(endpoint, cluster, sink) };
   }
 
   /** Sends a request without a body. */
-  request(cluster: BoundCluster, method = "GET", sink = new RecordingSink()): { sink: RecordingSink; exchange: UpstreamExchange } {
+  request(
+    cluster: BoundCluster,
+    method = "GET",
+    sink = new RecordingSink(),
+  ): { sink: RecordingSink; exchange: UpstreamExchange } {
     const opened = this.open(cluster, sink);
     sendHead(opened.exchange, method);
     opened.exchange.end();
@@ -127,6 +142,11 @@ export class Fixture {
   }
 }
 
-export function sendHead(exchange: UpstreamExchange, method = "GET", framing: Framing = { kind: "none" }, headers = new HeaderList()): void {
+export function sendHead(
+  exchange: UpstreamExchange,
+  method = "GET",
+  framing: Framing = { kind: "none" },
+  headers = new HeaderList(),
+): void {
   exchange.sendHead(method, "/path", "test.example", headers, framing);
 }

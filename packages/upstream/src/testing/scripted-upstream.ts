@@ -19,20 +19,20 @@ export class ScriptedUpstream {
   static async start(t: TestContext, script: (socket: Socket, index: number) => void): Promise<ScriptedUpstream> {
     const sockets: Socket[] = [];
     const received: string[] = [];
-    let upstream: ScriptedUpstream | undefined;
     const server = createServer((socket) => {
       const index = sockets.push(socket) - 1;
       received.push("");
       socket.on("error", () => socket.destroy());
       socket.on("data", (bytes: Buffer) => {
         received[index] += bytes.toString("latin1");
-        upstream?.wake();
+        upstream.wake();
       });
       script(socket, index);
-      upstream?.wake();
+      upstream.wake();
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    upstream = new ScriptedUpstream(server, sockets, received);
+    // Nobody knows the port before this line, so no connection has come yet.
+    const upstream = new ScriptedUpstream(server, sockets, received);
     t.after(() => {
       for (const socket of sockets) socket.destroy();
       return new Promise<void>((resolve) => server.close(() => resolve()));

@@ -45,7 +45,10 @@ export class ClientTlsContexts {
     }
     return buildClientContext({
       epoch,
-      certificate: secret?.kind === "certificate" ? { chainPem: secret.certificateChainPem, privateKeyPem: secret.privateKey } : undefined,
+      certificate:
+        secret?.kind === "certificate"
+          ? { chainPem: secret.certificateChainPem, privateKeyPem: secret.privateKey }
+          : undefined,
       minVersion: common.minVersion,
       maxVersion: common.maxVersion,
       alpn: common.alpn,

@@ -1,7 +1,7 @@
 import type { SanMatcher as SanMatcherConfig, SecretConfig, SecretRef, ValidationConfig } from "@heddle/engine";
 import { matchesString } from "@heddle/engine";
 import type { PeerPolicy, SanMatcher } from "@heddle/net";
-import { exactDnsName, exactUri, parseRevocationListsPem, TrustAnchors } from "@heddle/net";
+import { exactDnsName, exactUri, KnownIntermediates, parseRevocationListsPem, TrustAnchors } from "@heddle/net";
 
 /** The secrets of one worker, and a number that changes with every one of them. */
 export interface SecretLookup {
@@ -9,24 +9,34 @@ export interface SecretLookup {
   get(ref: SecretRef): SecretConfig | undefined;
 }
 
-export type BuiltPolicy = { readonly ok: true; readonly policy: PeerPolicy | undefined } | { readonly ok: false; readonly reason: string };
+export type BuiltPolicy =
+  | { readonly ok: true; readonly policy: PeerPolicy | undefined }
+  | { readonly ok: false; readonly reason: string };
 
 /**
  * What a validation context demands of a peer, secrets looked up. Without a context there is no policy: no certificate is
  * asked for. Whatever is missing or unreadable is a reason and never a wider policy.
  */
-export function peerPolicyOf(validation: ValidationConfig | undefined, usage: "client" | "server", secrets: SecretLookup): BuiltPolicy {
+export function peerPolicyOf(
+  validation: ValidationConfig | undefined,
+  usage: "client" | "server",
+  secrets: SecretLookup,
+): BuiltPolicy {
   if (validation === undefined) return { ok: true, policy: undefined };
-  if (validation.trustChainVerification === "accept-untrusted") return refused("accepting untrusted peers is not supported");
+  if (validation.trustChainVerification === "accept-untrusted")
+    return refused("accepting untrusted peers is not supported");
   const { trustedCa } = validation;
   if (trustedCa === undefined) return refused("the validation context names no trust anchors");
-  const bundle = "pem" in trustedCa ? { pem: trustedCa.pem, crlPem: validation.crlPem, names: [] } : bundleOf(trustedCa, secrets);
-  if (bundle === undefined) return refused(`the trust anchors ${"name" in trustedCa ? trustedCa.name : ""} have not arrived`);
+  const bundle =
+    "pem" in trustedCa ? { pem: trustedCa.pem, crlPem: validation.crlPem, names: [] } : bundleOf(trustedCa, secrets);
+  if (bundle === undefined)
+    return refused(`the trust anchors ${"name" in trustedCa ? trustedCa.name : ""} have not arrived`);
   const anchors = TrustAnchors.fromPem(bundle.pem);
   if (anchors === undefined) return refused("the trust anchors cannot be read: PEM certificates are expected");
   const crlPem = validation.crlPem ?? bundle.crlPem;
   const revocations = crlPem === undefined ? undefined : parseRevocationListsPem(crlPem);
-  if (crlPem !== undefined && revocations === undefined) return refused("the revocation list cannot be read: PEM lists are expected");
+  if (crlPem !== undefined && revocations === undefined)
+    return refused("the revocation list cannot be read: PEM lists are expected");
   const names = validation.matchSubjectAltNames.length > 0 ? validation.matchSubjectAltNames : bundle.names;
   return {
     ok: true,
@@ -35,6 +45,8 @@ export function peerPolicyOf(validation: ValidationConfig | undefined, usage: "c
       usage,
       sanMatchers: names.map(sanMatcher),
       requireSpiffeId: false,
+      // Of this epoch alone: sessions resumed under it are completed from chains that it has verified.
+      knownIntermediates: new KnownIntermediates(),
       ...(revocations === undefined ? {} : { revocations }),
     },
   };
