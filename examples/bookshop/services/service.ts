@@ -104,6 +104,15 @@ function send(response: ServerResponse, answer: Answer): void {
   response.end(body);
 }
 
+/** Who this is and what headers arrived; `/whoami/reviews/ratings` asks reviews, which asks ratings, and shows all three. */
+async function whoAmI(name: string, path: string, headers: IncomingHttpHeaders): Promise<Answer> {
+  const self = { service: name, version, instance, headers };
+  const [, , nextService, ...others] = path.split("/");
+  if (nextService === undefined || nextService === "") return { status: 200, body: self };
+  const { status, body } = await callService(headers, nextService, ["/whoami", ...others].join("/"));
+  return { status: 200, body: { ...self, next: status === 200 ? JSON.parse(body) : { status, body } } };
+}
+
 /** Serves `handle` on PORT until SIGTERM; then lets running requests finish. */
 export function serve(name: string, handle: (call: Call) => Promise<Answer> | Answer): void {
   process.env.SERVICE = name;
@@ -111,9 +120,7 @@ export function serve(name: string, handle: (call: Call) => Promise<Answer> | An
     const answer = async (): Promise<Answer> => {
       const path = request.url ?? "/";
       if (path === "/healthz") return { status: 200, body: { status: "ok", service: name, version, instance } };
-      if (path === "/whoami") {
-        return { status: 200, body: { service: name, version, instance, headers: request.headers } };
-      }
+      if (/^\/whoami(\/|$)/.test(path)) return whoAmI(name, path, request.headers);
       return handle({
         method: request.method ?? "GET",
         path,

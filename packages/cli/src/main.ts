@@ -21,5 +21,6 @@ if (command === "proxy" && !asksForHelp) {
   process.stdout.write(`${heddleVersion()}\n`);
 } else {
   const { runCommandLine } = await import("./command-line/run.ts");
-  process.exitCode = await runCommandLine(words);
+  // Explicit: what was interrupted (traffic of a demo that was told to stop) is not waited for. Writes to pipes are synchronous.
+  process.exit(await runCommandLine(words));
 }

@@ -53,6 +53,9 @@ export async function writeProxyFiles(
   await replaceFile(files.trustBundle, trustBundlePem);
 }
 
+/** On one machine a control plane that is started again is soon back, and few proxies ask for it. */
+const reconnect = { base_interval: "0.1s", max_interval: "1s" };
+
 /**
  * An Envoy bootstrap: delta ADS over the cluster `xds-grpc`, with the certificate that the proxy's own identity manager
  * keeps (`default`, served to itself as Istio's agent serves it to Envoy).
@@ -78,7 +81,7 @@ function bootstrap(proxy: ProxyIdentity, xdsAddress: string, controlPlaneId: str
       ads_config: {
         api_type: "DELTA_GRPC",
         transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc" } }],
+        grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc", retry_policy: { retry_back_off: reconnect } } }],
       },
       lds_config: { ads: {}, resource_api_version: "V3" },
       cds_config: { ads: {}, resource_api_version: "V3" },

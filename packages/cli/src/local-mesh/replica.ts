@@ -6,7 +6,7 @@ import { serviceKey } from "./plan.ts";
 import type { ApplicationPorts } from "./ports.ts";
 import { takePort } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
-import type { ProxyIdentity } from "./proxy-files.ts";
+import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId } from "./proxy-files.ts";
 import { Sidecar } from "./sidecar.ts";
 import { loopback, workloadInstance } from "./workload-instance.ts";
@@ -33,15 +33,18 @@ export class Replica {
   readonly identity: ProxyIdentity;
   readonly application: Application;
   readonly sidecar: Sidecar;
+  readonly files: ProxyFiles;
   readonly #inbound: HeldPort;
   readonly #outbound: ReadonlyMap<string, HeldPort>;
   readonly #applicationPort: number;
   readonly #ports: ApplicationPorts;
+  #isClosed = false;
 
   private constructor(options: ReplicaOptions, ports: ApplicationPorts, applicationPort: number) {
     const { planned, stateDir, output, report } = options;
     this.planned = planned;
     this.identity = { ...planned, instanceId: planned.id, trustDomain: options.trustDomain, kind: "sidecar" };
+    this.files = proxyFiles(stateDir, planned.id);
     this.#ports = ports;
     this.#applicationPort = applicationPort;
     this.#inbound = takePort(loopback, 0);
@@ -58,7 +61,7 @@ export class Replica {
     });
     this.sidecar = new Sidecar({
       name: `${planned.id}/proxy`,
-      files: proxyFiles(stateDir, planned.id),
+      files: this.files,
       xdsAddress: options.xdsAddress,
       identity: spiffeId(this.identity),
       ports: [this.#inbound, ...this.#outbound.values()],
@@ -96,6 +99,8 @@ export class Replica {
   }
 
   #closePorts(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const port of [this.#inbound, ...this.#outbound.values()]) port.close();
     this.#ports.release(this.#applicationPort);
   }

@@ -15,6 +15,8 @@ export interface MeshOutputOptions {
   readonly isVerbose: boolean;
   /** Whether what applications write is shown. */
   readonly showsApplications: boolean;
+  /** Whether edits and their fate, restarts and troubles are shown; default true. */
+  readonly showsMesh?: boolean;
   /** Everything goes there, shown or not. */
   readonly logs: Pick<LogFiles, "write">;
 }
@@ -28,6 +30,8 @@ export class MeshOutput {
   readonly #paint: Paint;
   readonly #styles = new Map<string, Style>();
   #width = "control-plane".length;
+  /** Called before each write, so that something drawn in place can make room. */
+  onBeforeWrite: (() => void) | undefined;
 
   constructor(options: MeshOutputOptions) {
     this.#options = options;
@@ -42,6 +46,7 @@ export class MeshOutput {
   readonly line = (source: string, text: string, stream: StreamName): void => {
     const { logs, isVerbose, showsApplications } = this.#options;
     logs.write(source, text);
+    if (this.#options.showsMesh === false) return;
     if (source === "control-plane" && stream === "stdout") this.#controlPlane(readControlPlaneLine(text), text);
     else if (source.endsWith("/proxy")) {
       if (isVerbose || isTrouble(text, stream)) this.#print(source, text);
@@ -51,28 +56,28 @@ export class MeshOutput {
   /** What the runner has to say about a process. */
   readonly report = (source: string, text: string): void => {
     this.#options.logs.write(source, text);
-    this.#print(source, this.#paint("yellow", text));
+    if (this.#options.showsMesh !== false) this.#print(source, this.#paint("yellow", text));
   };
 
   /** A line that belongs to no process. */
   notice(text: string): void {
-    this.#options.stream.write(`${text}\n`);
+    this.#write(`${text}\n`);
   }
 
   #controlPlane(line: ControlPlaneLine, text: string): void {
-    const { stream, isVerbose } = this.#options;
-    const { paint } = { paint: this.#paint };
+    const { isVerbose } = this.#options;
+    const paint = this.#paint;
     if (isVerbose) this.#print("control-plane", text);
     switch (line.kind) {
       case "rejected":
       case "warned": {
         const severity = line.kind === "rejected" ? "error" : "warning";
         const mark = line.kind === "rejected" ? paint(["red", "bold"], "× refused") : paint("yellow", "! noted");
-        stream.write(`${mark} ${formatFinding({ severity, code: line.code, message: line.message, hint: line.hint, file: line.place }, paint)}`);
+        this.#write(`${mark} ${formatFinding({ severity, code: line.code, message: line.message, hint: line.hint, file: line.place }, paint)}`);
         return;
       }
       case "accepted":
-        stream.write(`${paint("green", "√ in force")} ${describeChange(line.changed)}\n`);
+        this.#write(`${paint("green", "√ in force")} ${describeChange(line.changed)}\n`);
         return;
       case "problem":
         if (!isVerbose) this.#print("control-plane", paint(line.level === "error" ? "red" : "yellow", line.message));
@@ -84,7 +89,12 @@ export class MeshOutput {
 
   #print(source: string, text: string): void {
     this.#width = Math.min(maxPrefix, Math.max(this.#width, source.length));
-    this.#options.stream.write(`${this.#paint(this.#styleOf(source), source.padEnd(this.#width))} │ ${text}\n`);
+    this.#write(`${this.#paint(this.#styleOf(source), source.padEnd(this.#width))} │ ${text}\n`);
+  }
+
+  #write(text: string): void {
+    this.onBeforeWrite?.();
+    this.#options.stream.write(text);
   }
 
   /** A replica and its proxy have one colour. */

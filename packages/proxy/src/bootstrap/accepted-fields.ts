@@ -18,11 +18,13 @@ const accepted: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.core.v3.AggregatedConfigSource": [],
   "envoy.config.core.v3.ApiConfigSource": ["api_type", "transport_api_version", "grpc_services", "set_node_on_first_message_only"],
   "envoy.config.core.v3.GrpcService": ["envoy_grpc"],
-  "envoy.config.core.v3.GrpcService.EnvoyGrpc": ["cluster_name"],
+  "envoy.config.core.v3.GrpcService.EnvoyGrpc": ["cluster_name", "retry_policy"],
+  "envoy.config.core.v3.RetryPolicy": ["retry_back_off"],
+  "envoy.config.core.v3.BackoffStrategy": ["base_interval", "max_interval"],
 };
 
 /** Fields of which only the presence is checked here. */
-const opaque = new Set(["listeners", "clusters", "secrets", "metadata", "initial_fetch_timeout"]);
+const opaque = new Set(["base_interval", "max_interval", "listeners", "clusters", "secrets", "metadata", "initial_fetch_timeout"]);
 
 /** Paths of all set fields that are not honoured. */
 export function findUnsupportedFields(desc: DescMessage, message: Message, path: DocumentPath = []): DocumentPath[] {

@@ -19,6 +19,8 @@ export interface AdsConfig {
   readonly delta: boolean;
   readonly wantsListeners: boolean;
   readonly wantsClusters: boolean;
+  /** How long to wait before the stream is opened again; the delay lies between nothing and a bound that doubles. */
+  readonly backoff: { readonly baseMs: number; readonly maxMs: number };
 }
 
 /** Something in the file that cannot be served. Line 0: not from a file. */

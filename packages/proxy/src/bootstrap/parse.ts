@@ -1,4 +1,5 @@
 import { create, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { errorEntry } from "@heddle/core";
 import type { ClusterConfig, SocketAddress } from "@heddle/engine";
 import {
@@ -112,7 +113,7 @@ function readAds(message: Bootstrap, report: Report): AdsConfig | undefined {
     report([...adsPath, "grpc_services"], "must be one envoy_grpc", "Name the static cluster of the control plane.");
     return undefined;
   }
-  const name = service.targetSpecifier.value.clusterName;
+  const { clusterName: name, retryPolicy } = service.targetSpecifier.value;
   const index = message.staticResources?.clusters.findIndex((cluster) => cluster.name === name) ?? -1;
   const cluster = message.staticResources?.clusters[index];
   if (cluster === undefined) {
@@ -121,7 +122,33 @@ function readAds(message: Bootstrap, report: Report): AdsConfig | undefined {
   }
   const config = loadControlPlane(cluster, ["static_resources", "clusters", index], report);
   if (config === undefined) return undefined;
-  return { cluster: config, delta: isDelta, wantsListeners: dynamic.ldsConfig !== undefined, wantsClusters: dynamic.cdsConfig !== undefined };
+  const backoff = readBackoff(retryPolicy?.retryBackOff, [...adsPath, "grpc_services", 0, "envoy_grpc", "retry_policy", "retry_back_off"], report);
+  return {
+    cluster: config,
+    delta: isDelta,
+    wantsListeners: dynamic.ldsConfig !== undefined,
+    wantsClusters: dynamic.cdsConfig !== undefined,
+    backoff,
+  };
+}
+
+/** `envoy.config.core.v3.BackoffStrategy`, as far as it is read here. */
+interface BackoffStrategy {
+  readonly baseInterval?: Duration | undefined;
+  readonly maxInterval?: Duration | undefined;
+}
+
+/** Envoy's defaults (grpc_service.proto, EnvoyGrpc.retry_policy): 500 ms to 30 s; with a base interval of its own, up to ten times that. */
+function readBackoff(strategy: BackoffStrategy | undefined, path: DocumentPath, report: Report): AdsConfig["backoff"] {
+  const baseMs = strategy?.baseInterval === undefined ? undefined : durationMs(strategy.baseInterval);
+  const maxMs = strategy?.maxInterval === undefined ? undefined : durationMs(strategy.maxInterval);
+  if (strategy !== undefined && (baseMs === undefined || baseMs < 1)) {
+    report([...path, "base_interval"], "must be at least 1 ms", "Write it like 0.5s.");
+  } else if (maxMs !== undefined && maxMs < (baseMs ?? 0)) {
+    report([...path, "max_interval"], "must not be less than base_interval", "Leave it out for ten times base_interval.");
+  }
+  if (baseMs === undefined) return { baseMs: 500, maxMs: 30_000 };
+  return { baseMs, maxMs: maxMs ?? baseMs * 10 };
 }
 
 /** The control plane's cluster, read without its HTTP/2 settings: its connection is the runtime's. */

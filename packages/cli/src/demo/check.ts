@@ -1,0 +1,36 @@
+import type { CheckName } from "./check-names.ts";
+import type { Outcome } from "./edge-client.ts";
+import { describeOutcome, hasFailed } from "./edge-client.ts";
+import type { RunningDemo } from "./running-demo.ts";
+
+/** What a check saw. It holds when `problems` is empty. */
+export interface Verdict {
+  readonly problems: readonly string[];
+  /** What was seen, in words, for the line of the check. */
+  readonly evidence: string;
+}
+
+export interface Check {
+  readonly name: CheckName;
+  /** What holds when the check does. */
+  readonly title: string;
+  run(demo: RunningDemo): Promise<Verdict>;
+  /** Breaks, in the running mesh or its files, exactly what the check looks at. The answer repairs it. */
+  sabotage(demo: RunningDemo): Promise<() => Promise<void>>;
+}
+
+/** Collects what is wrong while a check goes on. */
+export class Problems {
+  readonly list: string[] = [];
+
+  require(isTrue: boolean, problem: string): void {
+    if (!isTrue) this.list.push(problem);
+  }
+}
+
+/** No request may have failed; the first that did is named. */
+export function requireNoFailure(problems: Problems, outcomes: readonly Outcome[]): void {
+  const failed = outcomes.filter(hasFailed);
+  const [first] = failed;
+  if (first !== undefined) problems.list.push(`${failed.length} of ${outcomes.length} requests failed, the first: ${describeOutcome(first)}`);
+}

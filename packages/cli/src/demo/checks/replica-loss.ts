@@ -1,0 +1,51 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Check } from "../check.ts";
+import { Problems, requireNoFailure } from "../check.ts";
+import type { Outcome } from "../edge-client.ts";
+import { Load } from "../load.ts";
+import { reviewsRequest } from "../shop-requests.ts";
+
+const victimId = "ratings-0";
+const otherId = "ratings-1";
+const requestsPerSecond = 200;
+const beforeMs = 700;
+const afterMs = 2000;
+
+export const replicaLoss: Check = {
+  name: "replica-loss",
+  title: "one of two ratings replicas killed: no request fails at the edge whose response had not begun",
+
+  async run(demo) {
+    const problems = new Problems();
+    // Every review comes with stars then, and so passes through ratings.
+    await demo.ensureReviewsShare(100);
+    const load = new Load(demo.client, requestsPerSecond, reviewsRequest);
+    await delay(beforeMs);
+    const killedMs = performance.now();
+    await demo.runner.loseReplica(victimId);
+    await delay(afterMs);
+    const outcomes = await load.stop();
+    await demo.runner.replaceReplica(victimId);
+    requireNoFailure(problems, outcomes);
+    const before = servedBy(outcomes.filter(({ endedMs }) => endedMs < killedMs));
+    const after = servedBy(outcomes.filter(({ startedMs }) => startedMs > killedMs + afterMs / 2));
+    problems.require(before.has(victimId), `${victimId} served nothing even before`);
+    problems.require(!after.has(victimId) && after.has(otherId), `a second later ratings come from ${[...after].join(", ") || "nobody"}`);
+    return {
+      problems: problems.list,
+      evidence: `${victimId} killed with its proxy under ${requestsPerSecond} requests per second; ${outcomes.length} requests, none failed, then all from ${otherId}`,
+    };
+  },
+
+  async sabotage(demo) {
+    // There is no other replica that could take over.
+    await demo.runner.loseReplica(otherId);
+    return () => demo.runner.replaceReplica(otherId);
+  },
+};
+
+/** Which replicas of ratings the answers name. */
+function servedBy(outcomes: readonly Outcome[]): Set<string> {
+  const names = outcomes.map(({ body }) => /"ratingsFrom":"([^"]+)"/.exec(body)?.[1]);
+  return new Set(names.filter((name) => name !== undefined));
+}

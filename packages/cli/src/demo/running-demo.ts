@@ -1,0 +1,94 @@
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { stateFolderName } from "@heddle/control-plane";
+import type { TrustBundleResponse } from "@heddle/control-plane/admin-api";
+import type { AdminClient } from "../local-mesh/admin-client.ts";
+import type { MeshRunner } from "../local-mesh/mesh-runner.ts";
+import type { Replica } from "../local-mesh/replica.ts";
+import { BookshopFiles } from "./bookshop-files.ts";
+import { EdgeClient } from "./edge-client.ts";
+import type { LineLog } from "./line-log.ts";
+
+const pollMs = 20;
+
+/** The bookshop as checks see it: a client outside, the files, and the processes. */
+export class RunningDemo {
+  readonly runner: MeshRunner;
+  readonly client: EdgeClient;
+  readonly files: BookshopFiles;
+  readonly log: LineLog;
+  readonly stateDir: string;
+  #trustBundle: TrustBundleResponse | undefined;
+
+  constructor(runner: MeshRunner, folder: string, edgeAddress: string, log: LineLog) {
+    this.runner = runner;
+    this.client = new EdgeClient(edgeAddress);
+    this.files = new BookshopFiles(folder);
+    this.log = log;
+    this.stateDir = join(folder, stateFolderName);
+  }
+
+  replica(id: string): Replica {
+    const replica = this.runner.replicas.get(id);
+    if (replica === undefined) throw new Error(`the bookshop has no replica ${id}`);
+    return replica;
+  }
+
+  async admin(): Promise<AdminClient> {
+    const admin = await this.runner.controlPlane.admin();
+    if (admin === undefined) throw new Error("the control plane is not running");
+    return admin;
+  }
+
+  /** The mesh's anchors, also while there is no control plane to ask. */
+  async trustBundle(): Promise<TrustBundleResponse> {
+    this.#trustBundle ??= await (await this.admin()).trustBundle();
+    return this.#trustBundle;
+  }
+
+  /** Makes an edit of the resources, and waits until every proxy has it. */
+  async change(edit: () => Promise<unknown>, limitMs = 15_000): Promise<void> {
+    const admin = await this.admin();
+    const { configVersion } = await admin.proxies();
+    await edit();
+    const isInForce = await until(async () => {
+      const now = await admin.proxies();
+      return now.configVersion > configVersion && now.proxies.every((proxy) => proxy.isSynced);
+    }, limitMs);
+    if (!isInForce) throw new Error(`a change of the resources was not in force after ${limitMs / 1000} s`);
+  }
+
+  /** The share of reviews that v2 answers, in force everywhere. */
+  async ensureReviewsShare(percentOfV2: number): Promise<void> {
+    const text = await this.files.read("mesh/reviews.yaml");
+    const shares = [...text.matchAll(/weight: (\d+)/g)].map((match) => Number(match[1]));
+    if (shares[1] !== percentOfV2) await this.change(() => this.files.setReviewsShare(percentOfV2));
+  }
+
+  /** The mesh as it should be after something was repaired. */
+  async ensureReady(limitMs = 30_000): Promise<void> {
+    const readiness = await this.runner.whenReady(limitMs);
+    if (!readiness.ready) throw new Error(`not ready after ${limitMs / 1000} s: ${readiness.missing.join(", ")}`);
+  }
+
+  /** The control plane, running; started when it is held down. */
+  async ensureControlPlane(): Promise<void> {
+    const { controlPlane } = this.runner;
+    if (controlPlane.pid === undefined) await controlPlane.release();
+    await this.ensureReady();
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
+
+/** Whether something became true within `limitMs`. What throws is not true yet. */
+export async function until(isTrue: () => Promise<boolean>, limitMs: number): Promise<boolean> {
+  const end = performance.now() + limitMs;
+  for (;;) {
+    if (await isTrue().catch(() => false)) return true;
+    if (performance.now() >= end) return false;
+    await delay(pollMs);
+  }
+}
