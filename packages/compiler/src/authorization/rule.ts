@@ -97,7 +97,7 @@ function addCondition(
 ): void {
   const header = /^request\.headers\[(.+)\]$/.exec(key)?.[1];
   if (header !== undefined) {
-    principals.push({ values, notValues, ...requestHeader(header.toLowerCase()) });
+    principals.push({ values, notValues, ...requestHeader(header) });
     return;
   }
   const principal = principalKeys(context)[key];

@@ -52,6 +52,17 @@ test("4.1.1 DENY is asked before ALLOW: whatever a DENY matches is denied, thoug
   assert.equal(call(both, { method: "POST" }).status, 200);
 });
 
+test("4.1.1 what a DENY matches is denied in its name, also when no ALLOW would have let it in", () => {
+  const both =
+    policy(gets, { name: "allow" }) +
+    policy("[{ to: [{ operation: { methods: [PUT] } }] }]", { name: "deny", ...deny });
+  assert.equal(
+    call(both, { method: "PUT" }).details,
+    "rbac_access_denied_matched_policy[ns[default]-policy[deny]-rule[0]]",
+  );
+  assert.equal(call(both, { method: "POST" }).details, "rbac_access_denied_matched_policy[none]");
+});
+
 test("4.1.1 without an ALLOW policy on the workload everything that no DENY matches is allowed", () => {
   assert.equal(call("").status, 200);
   const only = policy(gets, deny);
@@ -216,6 +227,8 @@ test("4.1.4 strings: exact, prefix, suffix, anything; an asterisk elsewhere is a
   }
   const any = "{ when: [{ key: 'request.headers[x]', values: ['*'] }] }";
   assert.equal(allows(any, { headers: { x: "1" } }), true);
+  // As in Istio, a header that is there without a value is there.
+  assert.equal(allows(any, { headers: { x: "" } }), true);
   assert.equal(allows(any), false);
 });
 
@@ -418,11 +431,20 @@ test("4.1.8 conditions that a connection can answer hold on opaque ports, in the
 });
 
 test("4.1.10 a dry-run policy changes nothing and says what it would have done", () => {
-  assert.equal(call(policy(everything, { ...deny, dryRun: true })).status, 200);
-  assert.equal(call(policy(undefined, { dryRun: true })).status, 200);
-  const mixed = policy(gets, { name: "enforced" }) + policy(undefined, { name: "tried", dryRun: true });
+  const tried = call(policy(everything, { ...deny, dryRun: true }));
+  assert.deepEqual([tried.status, tried.shadow], [200, "denied ns[default]-policy[p]-rule[0]"]);
+  const refused = call(policy(gets, { dryRun: true }), { method: "PUT" });
+  assert.deepEqual([refused.status, refused.shadow], [200, "denied none"]);
+  const mixed =
+    policy(gets, { name: "enforced" }) +
+    policy("[{ to: [{ operation: { methods: [PUT] } }] }]", { name: "tried", dryRun: true });
   assert.equal(call(mixed, { method: "GET" }).status, 200);
   assert.equal(call(mixed, { method: "PUT" }).status, 403);
+  const denies =
+    policy("[{ to: [{ operation: { methods: [PUT] } }] }]", { name: "enforced", ...deny }) +
+    policy(everything, { ...deny, dryRun: true });
+  assert.equal(call(denies, { method: "GET" }).status, 200);
+  assert.equal(call(denies, { method: "PUT" }).status, 403);
 });
 
 test("4.1.13 policies and routes see paths without dot segments and with backslashes turned; slashes stay as they are", () => {

@@ -146,6 +146,9 @@ test("4.4 a destination whose cluster is missing: 503 NC", () => {
     const { status, flags } = call(virtualService(`[{ route: [{ destination: ${destination} }] }]`));
     assert.deepEqual([status, flags], [503, ["NC"]], destination);
   }
+  // Nor does a missing cluster take the other routes of its table down.
+  const tables = new TestMesh(subsets).resources("web-0").routes;
+  assert.ok(tables.every(({ message }) => message.validateClusters === false));
 });
 
 test("4.4 sourceLabels are those of the calling workload", () => {
@@ -192,6 +195,14 @@ test("4.4 a uri prefix is plain text, not path segments", () => {
   assert.deepEqual(
     ["/foo", "/foo/x", "/foobar", "/fo"].map((path) => matches(match, { path })),
     [true, true, true, false],
+  );
+});
+
+test("4.4 an exact uri is the whole path", () => {
+  const match = "[{ uri: { exact: /foo } }]";
+  assert.deepEqual(
+    ["/foo", "/foo?q=1", "/foo/", "/foobar"].map((path) => matches(match, { path })),
+    [true, true, false, false],
   );
 });
 
@@ -282,6 +293,10 @@ test("4.4 weights share requests, and a destination without weight beside others
     [clusters.filter((name) => name === v1).length, clusters.filter((name) => name === v2).length],
     [90, 10],
   );
+  assert.deepEqual(targetOf(new TestMesh(subsets + rules).routes("web-0", reviewsHost)[0]), [
+    [v1, 90],
+    [v2, 10],
+  ]);
 });
 
 test("4.4 a single destination gets everything, whether or not it has a weight", () => {
@@ -301,6 +316,16 @@ test("4.4 a destination without port: the service's only port, or the one that w
     },
   );
   assert.equal(targetOf(twoPorts.routes("web-0", reviewsHost)[0]), `outbound|9080||${reviewsHost}`);
+  const toTwoPorts = new TestMesh(
+    virtualService("[{ route: [{ destination: { host: reviews } }] }]", { hosts: "[web]" }),
+    {
+      change: (instance) => (instance.id === "reviews-v2-0" ? { ...instance, servicePort: 9081 } : instance),
+    },
+  );
+  assert.equal(
+    targetOf(toTwoPorts.routes("web-0", "web.default.svc.cluster.local")[0]),
+    `outbound|8080||${reviewsHost}`,
+  );
   const named = virtualService(`[{ route: [{ destination: { host: ${ratingsHost}, port: { number: 1234 } } }] }]`);
   assert.equal(call(named).status, 503);
 });
@@ -348,6 +373,7 @@ test("4.4 several mirrors, each with its percentage; the copy keeps its host and
   );
   assert.deepEqual(call(rules, { random: 0.1 }).mirrors, [v2, `outbound|7070||${ratingsHost}`]);
   const { requestMirrorPolicies } = actionOf(new TestMesh(subsets + rules).routes("web-0", reviewsHost)[0]);
+  assert.equal(requestMirrorPolicies.length, 2);
   assert.ok(
     requestMirrorPolicies.every((mirror) => mirror.disableShadowHostSuffixAppend && mirror.traceSampled === false),
   );

@@ -94,9 +94,9 @@ function headerMatcher(name: string, condition: StringMatch): HeaderMatcherInit 
   };
 }
 
-/** `{}`, and Istio's special case of the regex `*`, which is no regular expression. */
+/** `{}` */
 function isPresenceMatch(condition: StringMatch): boolean {
-  return condition.regex === "*" || (condition.exact ?? condition.prefix ?? condition.regex) === undefined;
+  return (condition.exact ?? condition.prefix ?? condition.regex) === undefined;
 }
 
 function stringMatcher(condition: StringMatch): StringMatcherInit {

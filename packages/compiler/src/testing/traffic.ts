@@ -56,6 +56,8 @@ export interface Result {
   readonly headers: HeaderList;
   readonly mirrors: readonly string[];
   readonly delayMs: number;
+  /** What shadow policies of the callee would have done: `denied <policy>`; empty: nothing was tried. */
+  readonly shadow: string;
   readonly canRetry: boolean;
   readonly timeoutMs: number;
 }
@@ -186,6 +188,7 @@ function answered(request: RequestRecord, out: Action, sent: Sent, mirrors: read
     authority: request.authority,
     headers: request.headers as HeaderList,
     mirrors,
+    shadow: request.shadowResult === "" ? "" : `${request.shadowResult} ${request.shadowPolicy || "none"}`,
   };
 }
 
