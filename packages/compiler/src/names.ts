@@ -43,8 +43,8 @@ export function policyRuleName(namespace: string, name: string, rule: number): s
 /** Of a policy that could not be read and therefore denies everything that it selects. */
 export function unreadablePolicyName(kind: string, namespace: string, name: string): string {
   return kind === "AuthorizationPolicy"
-    ? `ns[${namespace}]-policy[${name}]-unreadable`
-    : `ns[${namespace}]-peer-authentication[${name}]-unreadable`;
+    ? `ns[${namespace}]-policy[${name}]-rule[unreadable]`
+    : `ns[${namespace}]-peer-authentication[${name}]-rule[unreadable]`;
 }
 
 export interface PolicyReference {
@@ -57,7 +57,7 @@ export interface PolicyReference {
 
 /** Which resource a policy name speaks of; undefined for names that this compiler does not write. */
 export function parsePolicyName(policy: string): PolicyReference | undefined {
-  const match = /^ns\[([^\]]*)\]-(policy|peer-authentication)\[([^\]]*)\]-(?:rule\[(\d+)\]|unreadable)$/.exec(policy);
+  const match = /^ns\[([^\]]*)\]-(policy|peer-authentication)\[([^\]]*)\]-rule\[(?:(\d+)|unreadable)\]$/.exec(policy);
   if (match === null) return undefined;
   const [, namespace = "", kind, name = "", rule] = match;
   return {

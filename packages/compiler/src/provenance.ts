@@ -41,8 +41,12 @@ export function metadataOf(parts: Readonly<Record<string, JsonObject | undefined
   return Object.keys(filterMetadata).length === 0 ? undefined : { filterMetadata };
 }
 
-/** `http[0].match[1]` → `["spec", "http", 0, "match", 1]`, the path that `ParsedResource.locate` takes. */
+/**
+ * `http[0].match[1]` → `["spec", "http", 0, "match", 1]`, the path that `ParsedResource.locate` takes. A number alone, which is all that
+ * the name of an RBAC policy holds, is an AuthorizationPolicy's rule; a word that is no field leads to the resource as a whole.
+ */
 export function rulePath(rule: string): (string | number)[] {
+  if (/^\d+$/.test(rule)) return ["spec", "rules", Number(rule)];
   const path: (string | number)[] = ["spec"];
   for (const [, key, index] of rule.matchAll(/([^.[\]]+)|\[(\d+)\]/g))
     path.push(index === undefined ? (key ?? "") : Number(index));

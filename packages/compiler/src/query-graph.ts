@@ -213,7 +213,7 @@ export class Query<Key extends readonly string[], Value> {
     const id = key.join("\0");
     let cell = this.#cells.get(id);
     if (cell === undefined) {
-      cell = new QueryCell<Value>(this as unknown as Query<never, Value>, () => this.#compute(...key));
+      cell = new QueryCell<Value>(this, () => this.#compute(...key));
       this.#cells.set(id, cell);
     }
     this.graph.noteRead(cell);

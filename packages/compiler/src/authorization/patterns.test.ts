@@ -5,9 +5,8 @@ import { compilePath } from "./path.ts";
 import { compilePattern, compileWildcards, type StringMatcherInit } from "./string-pattern.ts";
 
 function shown({ matchPattern }: StringMatcherInit): string {
-  return matchPattern?.case === "safeRegex"
-    ? `regex ${matchPattern.value.regex}`
-    : `${matchPattern?.case} ${matchPattern?.value}`;
+  if (matchPattern?.case === "safeRegex") return `regex ${matchPattern.value.regex}`;
+  return typeof matchPattern?.value === "string" ? `${matchPattern.case} ${matchPattern.value}` : "";
 }
 
 test("String patterns become the cheapest matcher that means the same", () => {

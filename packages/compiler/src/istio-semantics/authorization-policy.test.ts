@@ -468,7 +468,7 @@ test("A policy that cannot be read denies what it selects, under its own name", 
   const peer = peerOf({ namespace: "default", serviceAccount: "web" });
   const denied = traffic.callInbound("reviews-v1-0", { peer });
   assert.equal(denied.status, 403);
-  assert.equal(denied.details, "rbac_access_denied_matched_policy[ns[default]-policy[misspelt]-unreadable]");
+  assert.equal(denied.details, "rbac_access_denied_matched_policy[ns[default]-policy[misspelt]-rule[unreadable]]");
   assert.equal(traffic.callInbound("reviews-v2-0", { peer }).status, 200);
 });
 
@@ -495,6 +495,6 @@ spec: { mtls: { mode: LOOSE } }
   });
   assert.deepEqual(
     [status, details],
-    [403, "rbac_access_denied_matched_policy[ns[default]-peer-authentication[pa]-unreadable]"],
+    [403, "rbac_access_denied_matched_policy[ns[default]-peer-authentication[pa]-rule[unreadable]]"],
   );
 });

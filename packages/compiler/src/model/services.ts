@@ -53,7 +53,7 @@ export function makeService(members: readonly Membership[], trustDomain: string)
   };
 }
 
-export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
+function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
 }
 

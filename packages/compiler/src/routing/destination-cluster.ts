@@ -3,9 +3,9 @@ import { outboundClusterName } from "../names.ts";
 
 export interface DestinationResolver {
   /** The full name that a host means where the route stands. */
-  hostOf(host: string): string;
+  readonly hostOf: (host: string) => string;
   /** Ports of a service by full name; undefined: there is no such service. */
-  portsOf(host: string): readonly number[] | undefined;
+  readonly portsOf: (host: string) => readonly number[] | undefined;
 }
 
 /** Cluster of a destination. Without a port: the service's only one, else the one that the request came to (istio.md 4.4). */

@@ -24,8 +24,9 @@ export function compileHeaders(headers: Headers | undefined): CompiledHeaders {
 }
 
 /** The operations that stand on the message itself, `authority` apart. */
-export function headerFields({ authority: _, ...fields }: CompiledHeaders) {
-  return fields;
+export function headerFields(headers: CompiledHeaders): Omit<CompiledHeaders, "authority"> {
+  const { requestHeadersToAdd, requestHeadersToRemove, responseHeadersToAdd, responseHeadersToRemove } = headers;
+  return { requestHeadersToAdd, requestHeadersToRemove, responseHeadersToAdd, responseHeadersToRemove };
 }
 
 /** First what is set, then what is added, each by name, since the order of a map's keys says nothing. */

@@ -148,7 +148,7 @@ export function acceptedNames(tls: ReturnType<typeof clientTlsOf> | ReturnType<t
   const validation = tls?.commonTlsContext?.validationContextType;
   assert.ok(validation?.case === "combinedValidationContext");
   return (validation.value.defaultValidationContext?.matchTypedSubjectAltNames ?? []).map(({ matcher }) =>
-    String(matcher?.matchPattern.value),
+    typeof matcher?.matchPattern.value === "string" ? matcher.matchPattern.value : "",
   );
 }
 
