@@ -4,17 +4,17 @@ import type { TLSSocket } from "node:tls";
 import { getSystemErrorName } from "node:util";
 import { canonicalHost } from "./ip-address.ts";
 import type { SocketAddress } from "./ip-address.ts";
-import type { OutputBuffer } from "./output-buffer.ts";
-import { growOutputBuffer, releaseOutputBuffer, takeOutputBuffer } from "./output-buffer.ts";
-import type { StreamHandle, WriteRequest } from "./runtime-edges.ts";
-import { handleOf, lastWriteError, readIntoSharedBuffer, runtimeEdges, sharedReadBuffer } from "./runtime-edges.ts";
+import type { StreamHandle } from "./runtime-edges.ts";
+import { handleOf, readIntoSharedBuffer, runtimeEdges, sharedReadBuffer } from "./runtime-edges.ts";
 import type { SocketFailure } from "./socket-failure.ts";
 import { causeOf, connectFailure, establishedFailure } from "./socket-failure.ts";
+import type { OutputOwner } from "./socket-output.ts";
+import { SocketOutput } from "./socket-output.ts";
 import type { ClientTlsContext, ServerTlsContext } from "./tls-context.ts";
 import { isTlsCause, tlsFailure } from "./tls-failure.ts";
 import type { TlsSession } from "./tls-session.ts";
 import { establishSession, wrapClient, wrapServer } from "./tls-session.ts";
-import { enterTurn, flushLater, leaveTurn } from "./turn.ts";
+import { enterTurn, leaveTurn } from "./turn.ts";
 
 /** Who owns a connection. `onClose` comes exactly once and last. */
 export interface SocketHandler {
@@ -34,9 +34,6 @@ export interface SocketHandler {
   onClose(failure: SocketFailure | undefined): void;
 }
 
-/** Output kept for a peer that reads slowly before `write` says stop; Envoy's per_connection_buffer_limit is the same kind of number. */
-const defaultHighWaterBytes = 65_536;
-
 type State = "connecting" | "idle" | "handshaking" | "open" | "closed";
 
 interface OwnedSocket extends Socket {
@@ -47,21 +44,19 @@ interface OwnedSocket extends Socket {
  * A TCP connection, from accept or connect to close, that can be upgraded to TLS on the way. Reads go through one buffer shared by all sockets of
  * the thread, writes are gathered and leave once per callback; where the runtime's private edges are missing, the public API does both.
  */
-export class FastSocket {
+export class FastSocket implements OutputOwner {
   handler: SocketHandler = idleHandler;
   /** The established TLS session; undefined on plaintext. */
   tls: TlsSession | undefined;
   /** Canonical, kept after the connection is gone. `connect` fills `localAddress` when it is ready. */
   remoteAddress: SocketAddress;
   localAddress: SocketAddress;
-  /** Payload bytes delivered, and payload bytes handed to the kernel or to TLS. */
+  /** Payload bytes delivered. */
   bytesRead = 0;
-  bytesWritten = 0;
-  highWaterBytes = defaultHighWaterBytes;
   readonly isOutbound: boolean;
 
   #socket: Socket;
-  #handle: StreamHandle | undefined;
+  readonly #output: SocketOutput;
   #state: State;
   #tlsContext: ServerTlsContext | ClientTlsContext | undefined;
   #wallMs: () => number = Date.now;
@@ -74,16 +69,7 @@ export class FastSocket {
   #hasPeerEnded = false;
   #isEndDelivered = false;
 
-  #output: OutputBuffer | undefined;
-  /** Full buffers that wait behind the one being written. */
-  #backlog: OutputBuffer[] = [];
-  #queuedBytes = 0;
-  #isWriting = false;
-  #isDirty = false;
-  #needsDrain = false;
-  #hasEnded = false;
-  #isShutDown = false;
-  /** The peer takes nothing more, though it may have answered: see `#writeFailed`. */
+  /** The peer takes nothing more, though it may have answered: see `onOutputFailed`. */
   #outputFailure = "";
   /** The runtime's socket has closed in order while bytes or the end still wait for a paused owner. */
   #isCloseDeferred = false;
@@ -95,13 +81,14 @@ export class FastSocket {
     this.isOutbound = isOutbound;
     this.remoteAddress = remote;
     this.localAddress = local;
+    this.#output = new SocketOutput(this, socket);
     this.#adopt(socket);
   }
 
   /** Around an accepted, half-open, paused socket. It does nothing until `start` or `upgrade`. */
   static accepted(socket: Socket): FastSocket {
     const fast = new FastSocket(socket, "idle", false, addressOf(socket, "remote"), addressOf(socket, "local"));
-    fast.#handle = runtimeEdges.directWrite ? handleOf(socket) : undefined;
+    fast.#output.open(directHandle(socket));
     return fast;
   }
 
@@ -159,78 +146,27 @@ export class FastSocket {
     const tls = context.role === "server" ? wrapServer(raw, context) : wrapClient(raw, context);
     this.#socket = tls;
     this.#adopt(tls);
-    const handle = handleOf(tls);
-    this.#handle = runtimeEdges.directWrite ? handle : undefined;
+    this.#output.attach(tls);
     tls.on(context.role === "server" ? "secure" : "secureConnect", onSecure);
     if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(tls, onSharedRead);
     else tls.on("data", onData);
-    if (received !== undefined) handle?.receive?.(received);
+    if (received !== undefined) handleOf(tls)?.receive?.(received);
     if (this.#hasPeerEnded) this.destroy(tlsFailure(context.role, "EOF"));
   }
 
-  /** Copies the bytes into the output. @returns false when the owner should wait for `onDrain`; the bytes are taken in any case */
+  /** Copies bytes [start, end) into the output. @returns false when the owner should wait for `onDrain`; the bytes are taken in any case */
   write(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.#state === "closed" || this.#hasEnded || this.#outputFailure !== "") return true;
-    const length = end - start;
-    if (length === 0) return this.#queuedBytes <= this.highWaterBytes;
-    this.#queuedBytes += length;
-    let from = start;
-    while (from < end) {
-      let output = (this.#output ??= takeOutputBuffer(end - from));
-      if (output.bytes.length - output.used < end - from) output = this.#output = growOutputBuffer(output);
-      const room = output.bytes.length - output.used;
-      if (room === 0) {
-        this.#backlog.push(output);
-        this.#output = undefined;
-        if (!this.#isWriting) this.flush();
-        continue;
-      }
-      const take = Math.min(room, end - from);
-      output.bytes.set(bytes.subarray(from, from + take), output.used);
-      output.used += take;
-      from += take;
-    }
-    if (!this.#isDirty) {
-      this.#isDirty = true;
-      flushLater(this);
-    }
-    if (this.#queuedBytes <= this.highWaterBytes) return true;
-    this.#needsDrain = true;
-    return false;
+    return this.#output.write(bytes, start, end);
   }
 
   /** Hands the gathered output to the kernel now. Happens by itself at the end of each callback. */
   flush(): void {
-    this.#isDirty = false;
-    if (this.#state === "connecting" || this.#state === "handshaking") return;
-    while (!this.#isWriting && this.#state !== "closed" && this.#outputFailure === "") {
-      let next = this.#backlog.shift();
-      if (next === undefined) {
-        next = this.#output;
-        this.#output = undefined;
-      }
-      if (next === undefined) break;
-      this.#send(next);
-    }
-    if (this.#state === "closed" || this.#isWriting || this.#outputFailure !== "") return;
-    if (this.#hasEnded && !this.#isShutDown) {
-      this.#isShutDown = true;
-      this.#socket.end();
-    }
-    if (this.#needsDrain) {
-      this.#needsDrain = false;
-      this.handler.onDrain();
-    }
+    this.#output.flush();
   }
 
   /** Closes the sending half once everything written has left. Later writes are dropped. */
   end(): void {
-    if (this.#hasEnded || this.#state === "closed") return;
-    this.#hasEnded = true;
-    if (!this.#isDirty) {
-      this.#isDirty = true;
-      flushLater(this);
-    }
+    this.#output.end();
   }
 
   /** Stops `onBytes` at once; what still arrives is kept. The kernel's window then slows the peer down. */
@@ -274,7 +210,21 @@ export class FastSocket {
 
   /** Bytes written and not yet taken by the kernel. */
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#output.queuedBytes;
+  }
+
+  /** Payload bytes taken by the kernel or by TLS. */
+  get bytesWritten(): number {
+    return this.#output.bytesWritten;
+  }
+
+  /** Output kept before `write` answers false. */
+  get highWaterBytes(): number {
+    return this.#output.highWaterBytes;
+  }
+
+  set highWaterBytes(bytes: number) {
+    this.#output.highWaterBytes = bytes;
   }
 
   get isOpen(): boolean {
@@ -337,7 +287,6 @@ export class FastSocket {
     if (this.#state !== "connecting") return;
     this.#state = "open";
     this.localAddress = addressOf(this.#socket, "local");
-    this.#handle = runtimeEdges.directWrite ? handleOf(this.#socket) : undefined;
     this.#becomeReady();
   }
 
@@ -398,22 +347,24 @@ export class FastSocket {
   }
 
   /** @internal */
-  takeWritten(buffer: OutputBuffer, status: number): void {
-    this.#isWriting = false;
-    const length = buffer.used;
-    releaseOutputBuffer(buffer);
-    if (this.#state === "closed" || this.#outputFailure !== "") return;
-    this.#queuedBytes -= length;
-    if (status < 0) {
-      this.#writeFailed(getSystemErrorName(status));
+  onOutputDrained(): void {
+    this.handler.onDrain();
+  }
+
+  /**
+   * The peer has closed and refuses what is still sent. It may have answered first (a server that turns a large body away), and that answer waits in the
+   * kernel: it is read to its end or error, which must come now, before the connection counts as lost.
+   *
+   * @internal
+   */
+  onOutputFailed(cause: string): void {
+    const isPeerGone = cause === "EPIPE" || cause === "ECONNRESET";
+    if (!isPeerGone || this.#isPaused || this.#hasPeerEnded || this.#state !== "open") {
+      this.takeError(cause);
       return;
     }
-    enterTurn();
-    try {
-      this.flush();
-    } finally {
-      leaveTurn();
-    }
+    this.#outputFailure = cause;
+    this.#output.releaseWriter();
   }
 
   #adopt(socket: Socket): void {
@@ -433,8 +384,8 @@ export class FastSocket {
   #becomeReady(): void {
     enterTurn();
     try {
+      this.#output.open(directHandle(this.#socket));
       this.handler.onReady();
-      if (this.#state === "open" && (this.#output !== undefined || this.#hasEnded)) this.flush();
     } finally {
       leaveTurn();
     }
@@ -520,66 +471,6 @@ export class FastSocket {
     if (this.#outputFailure !== "") this.takeError(this.#outputFailure);
   }
 
-  /**
-   * The peer has closed and refuses what is still sent. It may have answered first (a server that turns a large body away), and that answer waits in the
-   * kernel: it is read to its end or error, which must come now, before the connection counts as lost.
-   */
-  #writeFailed(cause: string): void {
-    const isPeerGone = cause === "EPIPE" || cause === "ECONNRESET";
-    if (!isPeerGone || this.#isPaused || this.#hasPeerEnded || this.#state !== "open") {
-      this.takeError(cause);
-      return;
-    }
-    this.#outputFailure = cause;
-    this.#releaseOutput();
-    if (!this.#needsDrain) return;
-    this.#needsDrain = false;
-    this.handler.onDrain();
-  }
-
-  #releaseOutput(): void {
-    if (this.#output !== undefined) releaseOutputBuffer(this.#output);
-    for (const buffer of this.#backlog) releaseOutputBuffer(buffer);
-    this.#output = undefined;
-    this.#backlog = [];
-    this.#queuedBytes = 0;
-  }
-
-  #send(buffer: OutputBuffer): void {
-    const length = buffer.used;
-    const view = buffer.bytes.subarray(0, length);
-    if (this.#handle === undefined) {
-      this.bytesWritten += length;
-      this.#isWriting = true;
-      // An error of this write arrives as the socket's own, too, with its name.
-      this.#socket.write(view, () => this.takeWritten(buffer, 0));
-      return;
-    }
-    const outcome = this.#handle.writeBuffer(null, view);
-    const status = typeof outcome === "number" ? outcome : lastWriteError();
-    if (status < 0) {
-      // The kernel took none of it, which is what makes the request behind it safe to send again: it does not count as written.
-      releaseOutputBuffer(buffer);
-      this.#writeFailed(getSystemErrorName(status));
-      return;
-    }
-    this.bytesWritten += length;
-    if (typeof outcome === "number") {
-      releaseOutputBuffer(buffer);
-      this.#queuedBytes -= length;
-      return;
-    }
-    this.#isWriting = true;
-    outcome.buffer = buffer;
-    outcome.heddleOwner = this;
-    outcome.oncomplete = onWritten;
-    const early = outcome.writeStatus;
-    if (early !== null && early !== undefined) {
-      outcome.writeStatus = null;
-      outcome.oncomplete(early);
-    }
-  }
-
   #failureOf(cause: string): SocketFailure {
     if (this.#state === "connecting") return connectFailure(cause);
     const role = this.#tlsContext?.role;
@@ -591,7 +482,7 @@ export class FastSocket {
   #close(): void {
     this.#state = "closed";
     this.#held = undefined;
-    this.#releaseOutput();
+    this.#output.discard();
   }
 }
 
@@ -636,8 +527,9 @@ function onDeferredClose(socket: FastSocket): void {
   socket.takeClose();
 }
 
-function onWritten(this: WriteRequest, status: number): void {
-  (this.heddleOwner as FastSocket).takeWritten(this.buffer as OutputBuffer, status);
+/** For writes past the public API, where the runtime offers it. */
+function directHandle(socket: Socket): StreamHandle | undefined {
+  return runtimeEdges.directWrite ? handleOf(socket) : undefined;
 }
 
 /** Both ends are asked for when the connection is made: afterwards the kernel no longer knows. */

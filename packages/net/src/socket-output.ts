@@ -1,0 +1,211 @@
+import type { Socket } from "node:net";
+import { getSystemErrorName } from "node:util";
+import type { OutputBuffer } from "./output-buffer.ts";
+import { growOutputBuffer, releaseOutputBuffer, takeOutputBuffer } from "./output-buffer.ts";
+import type { StreamHandle, WriteRequest } from "./runtime-edges.ts";
+import { lastWriteError } from "./runtime-edges.ts";
+import type { Flushable } from "./turn.ts";
+import { enterTurn, flushLater, leaveTurn } from "./turn.ts";
+
+/** What a connection wants to know of its output. */
+export interface OutputOwner {
+  /** Everything that made `write` answer false has left. */
+  onOutputDrained(): void;
+  /** The system refused a write, with its name of the error. Nothing more is sent. */
+  onOutputFailed(cause: string): void;
+}
+
+/** Output kept for a peer that reads slowly before `write` says stop; Envoy's per_connection_buffer_limit is the same kind of number. */
+const defaultHighWaterBytes = 65_536;
+
+/**
+ * The sending side of a connection: copies what is written into gathered buffers and hands them to the kernel, or to TLS, one after the other. Most
+ * writes end at once and their buffer serves the next connection; only a peer that reads slowly keeps one.
+ */
+export class SocketOutput implements Flushable {
+  highWaterBytes = defaultHighWaterBytes;
+  /** Written and not yet taken by the kernel. */
+  queuedBytes = 0;
+  /** Taken by the kernel or by TLS. */
+  bytesWritten = 0;
+  readonly #owner: OutputOwner;
+  #socket: Socket;
+  /** undefined: the public API writes. */
+  #handle: StreamHandle | undefined;
+  /** Bytes may leave: the connection, or its handshake, is made. */
+  #isOpen = false;
+  #isDead = false;
+  #gathering: OutputBuffer | undefined;
+  /** Full buffers, in front of the one that is gathering. */
+  #backlog: OutputBuffer[] = [];
+  #isWriting = false;
+  #isDirty = false;
+  #needsDrain = false;
+  #hasEnded = false;
+  #isShutDown = false;
+
+  constructor(owner: OutputOwner, socket: Socket) {
+    this.#owner = owner;
+    this.#socket = socket;
+  }
+
+  /** Sends to this socket from now on, once `open` is called. */
+  attach(socket: Socket): void {
+    this.#socket = socket;
+    this.#handle = undefined;
+    this.#isOpen = false;
+  }
+
+  /** What was written so far leaves with the end of this turn. @param handle writes go to it directly; undefined: through the public API */
+  open(handle: StreamHandle | undefined): void {
+    this.#handle = handle;
+    this.#isOpen = true;
+    if (this.#gathering !== undefined || this.#hasEnded) this.#flushLater();
+  }
+
+  /** Copies bytes [start, end). @returns false when the writer should wait for `onOutputDrained`; they are taken in any case */
+  write(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#isDead || this.#hasEnded) return true;
+    if (start < end) {
+      this.queuedBytes += end - start;
+      this.#gather(bytes, start, end);
+      this.#flushLater();
+    }
+    if (this.queuedBytes <= this.highWaterBytes) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
+  /** Closes the sending half once everything written has left. */
+  end(): void {
+    if (this.#isDead || this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#flushLater();
+  }
+
+  flush(): void {
+    this.#isDirty = false;
+    if (!this.#isOpen) return;
+    while (!this.#isWriting && !this.#isDead) {
+      let next = this.#backlog.shift();
+      if (next === undefined) {
+        next = this.#gathering;
+        this.#gathering = undefined;
+      }
+      if (next === undefined) break;
+      this.#send(next);
+    }
+    if (this.#isDead || this.#isWriting) return;
+    if (this.#hasEnded && !this.#isShutDown) {
+      this.#isShutDown = true;
+      this.#socket.end();
+    }
+    this.#reportDrained();
+  }
+
+  /** Drops what is queued; nothing is sent any more. */
+  discard(): void {
+    this.#isDead = true;
+    if (this.#gathering !== undefined) releaseOutputBuffer(this.#gathering);
+    for (const buffer of this.#backlog) releaseOutputBuffer(buffer);
+    this.#gathering = undefined;
+    this.#backlog = [];
+    this.queuedBytes = 0;
+  }
+
+  /** Whoever waits would wait for ever: it is told to go on, and what it writes is dropped. */
+  releaseWriter(): void {
+    this.#reportDrained();
+  }
+
+  /** @internal */
+  takeWritten(buffer: OutputBuffer, status: number): void {
+    this.#isWriting = false;
+    const length = buffer.used;
+    releaseOutputBuffer(buffer);
+    if (this.#isDead) return;
+    this.queuedBytes -= length;
+    enterTurn();
+    try {
+      if (status < 0) this.#fail(status);
+      else this.flush();
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  #gather(bytes: Uint8Array, start: number, end: number): void {
+    let from = start;
+    while (from < end) {
+      let buffer = (this.#gathering ??= takeOutputBuffer(end - from));
+      if (buffer.bytes.length - buffer.used < end - from) buffer = this.#gathering = growOutputBuffer(buffer);
+      const length = Math.min(buffer.bytes.length - buffer.used, end - from);
+      buffer.bytes.set(bytes.subarray(from, from + length), buffer.used);
+      buffer.used += length;
+      from += length;
+      if (from < end) {
+        // Full: it may leave at once, so that a large write does not pile up in memory first.
+        this.#backlog.push(buffer);
+        this.#gathering = undefined;
+        if (!this.#isWriting) this.flush();
+        if (this.#isDead) return;
+      }
+    }
+  }
+
+  #flushLater(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    flushLater(this);
+  }
+
+  #send(buffer: OutputBuffer): void {
+    const length = buffer.used;
+    const view = buffer.bytes.subarray(0, length);
+    if (this.#handle === undefined) {
+      this.bytesWritten += length;
+      this.#isWriting = true;
+      // An error of this write arrives as the socket's own, too, with its name.
+      this.#socket.write(view, () => this.takeWritten(buffer, 0));
+      return;
+    }
+    const outcome = this.#handle.writeBuffer(null, view);
+    const status = typeof outcome === "number" ? outcome : lastWriteError();
+    if (status < 0) {
+      // The kernel took none of it, which is what makes the request behind it safe to send again: it does not count as written.
+      releaseOutputBuffer(buffer);
+      this.#fail(status);
+      return;
+    }
+    this.bytesWritten += length;
+    if (typeof outcome === "number") {
+      releaseOutputBuffer(buffer);
+      this.queuedBytes -= length;
+      return;
+    }
+    this.#isWriting = true;
+    outcome.buffer = buffer;
+    outcome.heddleOwner = this;
+    outcome.oncomplete = onWritten;
+    const early = outcome.writeStatus;
+    if (early !== null && early !== undefined) {
+      outcome.writeStatus = null;
+      outcome.oncomplete(early);
+    }
+  }
+
+  #fail(status: number): void {
+    this.discard();
+    this.#owner.onOutputFailed(getSystemErrorName(status));
+  }
+
+  #reportDrained(): void {
+    if (!this.#needsDrain) return;
+    this.#needsDrain = false;
+    this.#owner.onOutputDrained();
+  }
+}
+
+function onWritten(this: WriteRequest, status: number): void {
+  (this.heddleOwner as SocketOutput).takeWritten(this.buffer as OutputBuffer, status);
+}
