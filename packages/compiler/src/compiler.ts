@@ -1,22 +1,36 @@
 import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secret } from "@heddle/xds/api";
 import { audienceOf } from "./audience.ts";
-import type { CompiledResource, MeshInputs, ProxyNode, WorkloadInstance } from "./inputs.ts";
+import type { CompiledResource, MeshInputs, ProxyNode } from "./inputs.ts";
 import { hostOfServiceKey, MeshModel } from "./model/mesh-model.ts";
 import { firstPort } from "./model/services.ts";
 import { type Query, QueryGraph } from "./query-graph.ts";
 import { ResourceQueries } from "./resource-queries.ts";
+import { isDeepEqual } from "./structural-equality.ts";
 
-/** Everything one proxy is told, in the order of names. The object stays the same while nothing in it changes. */
+type List<Resource extends CompiledResource["message"]> = readonly CompiledResource<Resource>[];
+type ListQuery<Resource extends CompiledResource["message"]> = Query<[audience: string, id: string], List<Resource>>;
+
+/** Everything one proxy is told, each list in the order of names. A list of which nothing changes stays the same object. */
 export interface ProxyResources {
-  readonly listeners: readonly CompiledResource<Listener>[];
-  readonly routes: readonly CompiledResource<RouteConfiguration>[];
-  readonly clusters: readonly CompiledResource<Cluster>[];
-  readonly endpoints: readonly CompiledResource<ClusterLoadAssignment>[];
+  readonly listeners: List<Listener>;
+  readonly routes: List<RouteConfiguration>;
+  readonly clusters: List<Cluster>;
+  readonly endpoints: List<ClusterLoadAssignment>;
   /** None: trust bundles are the certificate authority's, and keys are made where they are used. */
-  readonly secrets: readonly CompiledResource<Secret>[];
+  readonly secrets: List<Secret>;
 }
 
-const nothing: ProxyResources = { listeners: [], routes: [], clusters: [], endpoints: [], secrets: [] };
+/** What a workload's proxy takes traffic for, and where that traffic may end up. */
+interface Reach {
+  /** Services that the application calls on ports of its proxy. */
+  readonly calls: readonly { readonly host: string; readonly port: number; readonly isHttp: boolean }[];
+  /** The service behind the edge's port. */
+  readonly edge: { readonly host: string; readonly port: number } | undefined;
+  /** Every service that may get a request. */
+  readonly hosts: readonly string[];
+}
+
+const none: readonly never[] = [];
 
 /** After so many updates without a question about it, a result is forgotten; asking again computes it again. */
 const retainedRevisions = 32;
@@ -30,10 +44,27 @@ export class Compiler {
   readonly #graph = new QueryGraph();
   readonly #model = new MeshModel(this.#graph);
   readonly #resources = new ResourceQueries(this.#graph, this.#model);
+  readonly #reach: Query<[id: string], Reach>;
+  readonly #listeners: ListQuery<Listener>;
+  readonly #routes: ListQuery<RouteConfiguration>;
+  readonly #clusters: ListQuery<Cluster>;
+  readonly #endpoints: ListQuery<ClusterLoadAssignment>;
   readonly #proxy: Query<[audience: string, id: string], ProxyResources>;
 
   constructor() {
-    this.#proxy = this.#graph.query("proxy", isSameList, (audience, id) => this.#collect(audience, id));
+    const graph = this.#graph;
+    this.#reach = graph.query("reach", isDeepEqual, (id) => this.#computeReach(id));
+    this.#listeners = graph.query("listeners", hasSameItems, (audience, id) => this.#collectListeners(audience, id));
+    this.#routes = graph.query("route tables", hasSameItems, (audience, id) => this.#collectRoutes(audience, id));
+    this.#clusters = graph.query("clusters", hasSameItems, (audience, id) => this.#collectClusters(audience, id));
+    this.#endpoints = graph.query("assignments", hasSameItems, (_, id) => this.#collectEndpoints(id));
+    this.#proxy = graph.query("proxy", hasSameLists, (audience, id): ProxyResources => ({
+      listeners: this.#listeners.get(audience, id),
+      routes: this.#routes.get(audience, id),
+      clusters: this.#clusters.get(audience, id),
+      endpoints: this.#endpoints.get(audience, id),
+      secrets: none,
+    }));
   }
 
   /** Puts new inputs in place of the ones before. */
@@ -47,7 +78,9 @@ export class Compiler {
 
   /** What a proxy is told now; nothing at all when the mesh does not know its workload. */
   resourcesFor(node: ProxyNode): ProxyResources {
-    if (this.#model.instance(node.instanceId) === undefined) return nothing;
+    if (this.#model.instance(node.instanceId) === undefined) {
+      return { listeners: none, routes: none, clusters: none, endpoints: none, secrets: none };
+    }
     return this.#proxy.get(audienceOf(node).key, node.instanceId);
   }
 
@@ -56,80 +89,80 @@ export class Compiler {
     return this.#graph.computed();
   }
 
-  #collect(audience: string, id: string): ProxyResources {
-    const instance = this.#model.instance(id);
-    if (instance === undefined) return nothing;
-    const { listeners, routes, hosts } =
-      instance.kind === "edge" ? this.#collectEdge(audience, instance) : this.#collectCalls(audience, instance);
-    const { clusters, endpoints } = this.#collectDestinations(audience, instance.namespace, hosts);
-    if (instance.kind === "sidecar") {
-      listeners.push(this.#resources.inboundListener.get(audience, id));
-      clusters.push(this.#resources.inboundCluster.get(id));
-    }
-    return {
-      listeners: byName(listeners),
-      routes: byName(routes),
-      clusters: byName(clusters),
-      endpoints: byName(endpoints),
-      secrets: [],
-    };
+  #computeReach(id: string): Reach {
+    const { kind, edgePort, edgeService } = this.#model.profile(id);
+    const calls = Object.entries(this.#model.instance(id)?.outboundPorts ?? {}).flatMap(([key, port]) => {
+      const service = this.#model.service(hostOfServiceKey(key));
+      return service === undefined
+        ? []
+        : [{ host: service.host, port, isHttp: firstPort(service).protocol === "http" }];
+    });
+    const behind = kind === "edge" ? this.#model.service(hostOfServiceKey(edgeService ?? "")) : undefined;
+    const edge = behind === undefined || edgePort === undefined ? undefined : { host: behind.host, port: edgePort };
+    const called = [...calls.map(({ host }) => host), ...(edge === undefined ? [] : [edge.host])];
+    const hosts = new Set(called.flatMap((host) => this.#model.reachableHosts(host)));
+    return { calls, edge, hosts: [...hosts].sort() };
   }
 
-  /** A listener for each service that the workload may call, and the services that its requests may end up at. */
-  #collectCalls(audience: string, instance: WorkloadInstance) {
-    const listeners: CompiledResource<Listener>[] = [];
-    const routes: CompiledResource<RouteConfiguration>[] = [];
-    const hosts = new Set<string>();
-    for (const [key, localPort] of Object.entries(instance.outboundPorts)) {
-      const host = hostOfServiceKey(key);
-      const service = this.#model.service(host);
-      if (service === undefined) continue;
-      listeners.push(this.#resources.outboundListener.get(audience, instance.id, host, String(localPort)));
-      if (firstPort(service).protocol === "http") {
-        routes.push(this.#resources.serviceTable.get(audience, host, this.#model.sourceMask(host, instance)));
-      }
-      for (const reachable of this.#model.reachableHosts(host)) hosts.add(reachable);
-    }
-    return { listeners, routes, hosts };
+  #collectListeners(audience: string, id: string): List<Listener> {
+    const { calls, edge } = this.#reach.get(id);
+    const isSidecar = this.#model.profile(id).kind === "sidecar";
+    return byName([
+      ...calls.map(({ host, port }) => this.#resources.outboundListener.get(audience, id, host, String(port))),
+      ...(edge === undefined ? [] : [this.#resources.edgeListener.get(audience, id)]),
+      ...(isSidecar ? [this.#resources.inboundListener.get(audience, id)] : []),
+    ]);
   }
 
-  /** The one listener of the edge and where its requests may end up. */
-  #collectEdge(audience: string, instance: WorkloadInstance) {
-    const host = hostOfServiceKey(instance.edgeService ?? "");
-    if (this.#model.service(host) === undefined || instance.edgePort === undefined) {
-      return { listeners: [], routes: [], hosts: new Set<string>() };
-    }
-    const mask = this.#model.sourceMask(host, instance);
-    return {
-      listeners: [this.#resources.edgeListener.get(audience, instance.id)],
-      routes: [this.#resources.edgeTable.get(audience, host, mask, String(instance.edgePort))],
-      hosts: new Set(this.#model.reachableHosts(host)),
-    };
+  #collectRoutes(audience: string, id: string): List<RouteConfiguration> {
+    const { calls, edge } = this.#reach.get(id);
+    const caller = this.#model.profile(id);
+    const maskOf = (host: string) => this.#model.sourceMask(host, caller);
+    return byName([
+      ...calls
+        .filter(({ isHttp }) => isHttp)
+        .map(({ host }) => this.#resources.serviceTable.get(audience, host, maskOf(host))),
+      ...(edge === undefined
+        ? []
+        : [this.#resources.edgeTable.get(audience, edge.host, maskOf(edge.host), String(edge.port))]),
+    ]);
   }
 
-  /** Clusters of services and all their subsets, as clients of one namespace see them. */
-  #collectDestinations(audience: string, clientNamespace: string, hosts: ReadonlySet<string>) {
-    const clusters: CompiledResource<Cluster>[] = [];
-    const endpoints: CompiledResource<ClusterLoadAssignment>[] = [];
-    for (const host of hosts) {
-      const group = this.#model.ruleGroup(clientNamespace, host);
+  #collectClusters(audience: string, id: string): List<Cluster> {
+    const isSidecar = this.#model.profile(id).kind === "sidecar";
+    return byName([
+      ...this.#destinations(id).map(({ group, host, port, subset }) =>
+        this.#resources.outboundCluster.get(audience, group, host, port, subset),
+      ),
+      ...(isSidecar ? [this.#resources.inboundCluster.get(id)] : []),
+    ]);
+  }
+
+  #collectEndpoints(id: string): List<ClusterLoadAssignment> {
+    return byName(
+      this.#destinations(id).map(({ group, host, port, subset }) =>
+        this.#resources.endpoints.get(group, host, port, subset),
+      ),
+    );
+  }
+
+  /** Every port and subset of the services within reach, as clients of the workload's namespace see them. */
+  #destinations(id: string) {
+    const { namespace } = this.#model.profile(id);
+    return this.#reach.get(id).hosts.flatMap((host) => {
+      const group = this.#model.ruleGroup(namespace, host);
       const subsets = ["", ...(this.#model.mergedRule(group)?.subsets ?? []).map(({ subset }) => subset.name)];
-      for (const { port } of this.#model.service(host)?.ports ?? []) {
-        for (const subset of subsets) {
-          clusters.push(this.#resources.outboundCluster.get(audience, group, host, String(port), subset));
-          endpoints.push(this.#resources.endpoints.get(group, host, String(port), subset));
-        }
-      }
-    }
-    return { clusters, endpoints };
+      const ports = this.#model.service(host)?.ports ?? [];
+      return ports.flatMap(({ port }) => subsets.map((subset) => ({ group, host, port: String(port), subset })));
+    });
   }
 }
 
-function isSameList(a: ProxyResources, b: ProxyResources): boolean {
-  return (Object.keys(a) as (keyof ProxyResources)[]).every((kind) => hasSameItems(a[kind], b[kind]));
+function hasSameLists(a: ProxyResources, b: ProxyResources): boolean {
+  return (Object.keys(a) as (keyof ProxyResources)[]).every((kind) => a[kind] === b[kind]);
 }
 
-function hasSameItems(a: readonly CompiledResource[], b: readonly CompiledResource[]): boolean {
+function hasSameItems(a: List<CompiledResource["message"]>, b: List<CompiledResource["message"]>): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 
