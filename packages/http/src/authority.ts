@@ -3,12 +3,16 @@ import { COLON, hostByte } from "./byte-class.ts";
 const leftBracket = 0x5b;
 const rightBracket = 0x5d;
 
+/** A DNS name has at most 253 characters (RFC 1035 §2.3.4), a port 5; a trailing dot and the colon come on top. */
+const longest = 260;
+
 /**
  * Checks uri-host [ ":" port ] (RFC 9110 §7.2, RFC 3986 §3.2). User information is refused (RFC 9110 §4.2.4), an empty host too (§4.2.1).
  *
  * @returns the authority, without the colon of an empty port (RFC 3986 §6.2.3); undefined when it is none
  */
 export function readAuthority(text: string): string | undefined {
+  if (text.length > longest) return undefined;
   const hostEnd = text.charCodeAt(0) === leftBracket ? bracketedEnd(text) : registeredNameEnd(text);
   if (hostEnd <= 0) return undefined;
   if (hostEnd === text.length) return text;

@@ -10,7 +10,10 @@ test("take hands out what was written since the last take, and later writing doe
   writer.bytes(Buffer.from("..three.."), 2, 7);
   assert.equal(writer.length, 8);
   const second = writer.take();
-  assert.deepEqual([first.toString(), second.toString(), writer.length, writer.take().length], ["one", "twothree", 0, 0]);
+  assert.deepEqual(
+    [first.toString(), second.toString(), writer.length, writer.take().length],
+    ["one", "twothree", 0, 0],
+  );
 });
 
 test("a message may outgrow the slab, at once or bit by bit", () => {

@@ -37,7 +37,12 @@ test("several values of a name are joined with a comma, cookies with a semicolon
 test("set replaces all values at the place of the first", () => {
   const list = parsed(sample);
   list.set("x-a", "new");
-  assert.deepEqual(list.toPairs(), [["x-a", "new"], ["cookie", "a=1"], ["cookie", "b=2"], ["x-b", "3"]]);
+  assert.deepEqual(list.toPairs(), [
+    ["x-a", "new"],
+    ["cookie", "a=1"],
+    ["cookie", "b=2"],
+    ["x-b", "3"],
+  ]);
   list.set("x-a", "newer");
   list.set("x-d", "4");
   assert.deepEqual([list.get("x-a"), list.get("x-d"), list.length], ["newer", "4", 5]);
@@ -47,9 +52,17 @@ test("remove, removePrefix, removeAll and clear", () => {
   const list = parsed(sample);
   assert.deepEqual([list.remove("cookie"), list.remove("cookie")], [true, false]);
   list.append("x-c", "4");
-  assert.deepEqual(list.toPairs(), [["x-a", "1"], ["x-a", "2"], ["x-b", "3"], ["x-c", "4"]]);
+  assert.deepEqual(list.toPairs(), [
+    ["x-a", "1"],
+    ["x-a", "2"],
+    ["x-b", "3"],
+    ["x-c", "4"],
+  ]);
   list.removeAll(new NameSet(["x-b", "x-c", "x-z"]));
-  assert.deepEqual(list.toPairs(), [["x-a", "1"], ["x-a", "2"]]);
+  assert.deepEqual(list.toPairs(), [
+    ["x-a", "1"],
+    ["x-a", "2"],
+  ]);
   list.removePrefix("x-");
   assert.equal(list.length, 0);
   list.append("a", "b");
@@ -100,35 +113,48 @@ const operation = fc.oneof(
 
 test("any sequence of operations does what it does on a plain list of pairs", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(name, value), { maxLength: 8 }), fc.array(operation, { maxLength: 12 }), (initial, operations) => {
-      const list = parsed(initial.map(([name, value]) => `${name.toUpperCase()}:${value}\r\n`).join(""));
-      let model = initial.map(([name, value]): [string, string] => [name, value]);
-      for (const step of operations) {
-        if (step.kind === "append") {
-          list.append(step.name, step.value);
-          model.push([step.name, step.value]);
-        } else if (step.kind === "set") {
-          list.set(step.name, step.value);
-          const first = model.findIndex(([name]) => name === step.name);
-          model = model.filter(([name], index) => name !== step.name || index === first);
-          if (first < 0) model.push([step.name, step.value]);
-          else model[first] = [step.name, step.value];
-        } else if (step.kind === "remove") {
-          assert.equal(list.remove(step.name), model.some(([name]) => name === step.name));
-          model = model.filter(([name]) => name !== step.name);
-        } else {
-          list.removePrefix(step.name);
-          model = model.filter(([name]) => !name.startsWith(step.name));
+    fc.property(
+      fc.array(fc.tuple(name, value), { maxLength: 8 }),
+      fc.array(operation, { maxLength: 12 }),
+      (initial, operations) => {
+        const list = parsed(initial.map(([name, value]) => `${name.toUpperCase()}:${value}\r\n`).join(""));
+        let model = initial.map(([name, value]): [string, string] => [name, value]);
+        for (const step of operations) {
+          if (step.kind === "append") {
+            list.append(step.name, step.value);
+            model.push([step.name, step.value]);
+          } else if (step.kind === "set") {
+            list.set(step.name, step.value);
+            const first = model.findIndex(([name]) => name === step.name);
+            model = model.filter(([name], index) => name !== step.name || index === first);
+            if (first < 0) model.push([step.name, step.value]);
+            else model[first] = [step.name, step.value];
+          } else if (step.kind === "remove") {
+            assert.equal(
+              list.remove(step.name),
+              model.some(([name]) => name === step.name),
+            );
+            model = model.filter(([name]) => name !== step.name);
+          } else {
+            list.removePrefix(step.name);
+            model = model.filter(([name]) => !name.startsWith(step.name));
+          }
+          assert.deepEqual(list.toPairs(), model);
+          assert.deepEqual(
+            list.getAll("ab"),
+            model.filter(([name]) => name === "ab").map(([, value]) => value),
+          );
         }
-        assert.deepEqual(list.toPairs(), model);
-        assert.deepEqual(list.getAll("ab"), model.filter(([name]) => name === "ab").map(([, value]) => value));
-      }
-      assert.equal(list.toFieldLines(false), model.map(([name, value]) => `${name}: ${value}\r\n`).join(""));
-    }),
+        assert.equal(list.toFieldLines(false), model.map(([name, value]) => `${name}: ${value}\r\n`).join(""));
+      },
+    ),
   );
 });
 
 test("a list outlives the bytes it was read from", () => {
   const run = decodeRequests("GET / HTTP/1.1\r\nHost: a\r\nX: one\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nX: two\r\n\r\n");
-  assert.deepEqual(run.requests.map((request) => request.head.headers), [[["x", "one"]], [["x", "two"]]]);
+  assert.deepEqual(
+    run.requests.map((request) => request.head.headers),
+    [[["x", "one"]], [["x", "two"]]],
+  );
 });

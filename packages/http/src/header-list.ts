@@ -21,20 +21,25 @@ export function packNameKey(length: number, first: number, middle: number, last:
   return ((length & 0x7f) << 24) | (first << 16) | (middle << 8) | last;
 }
 
-/** A fixed set of names to look for in one pass. */
+/** A fixed set of names to look for in one pass over the fields. */
 export class NameSet {
   readonly names: readonly string[];
-  readonly #keys: ReadonlySet<number>;
+  /** One byte per folded key: most fields of a message are told by one load that they are not in the set. */
+  readonly #folded = new Uint8Array(256);
 
   constructor(names: readonly string[]) {
     this.names = names;
-    this.#keys = new Set(names.map(nameKey));
+    for (const name of names) this.#folded[fold(nameKey(name))] = 1;
   }
 
   /** Whether a name with this key may be in the set. */
-  has(key: number): boolean {
-    return this.#keys.has(key);
+  mayHave(key: number): boolean {
+    return this.#folded[fold(key)] === 1;
   }
+}
+
+function fold(key: number): number {
+  return (key ^ (key >>> 9) ^ (key >>> 20)) & 0xff;
 }
 
 const writtenByEncoder = new NameSet(["host", "content-length", "transfer-encoding"]);
@@ -130,10 +135,10 @@ export class HeaderList {
   removeAll(names: NameSet): void {
     const fields = this.#fields;
     for (let at = 0; at < fields.length; at += fieldStride) {
-      if (names.has(fields[at] as number) && names.names.some((name) => this.#isNamed(at, name))) {
+      if (names.mayHave(fields[at] as number) && names.names.some((name) => this.#isNamed(at, name))) {
         return this.#compact(
           at,
-          (other) => names.has(fields[other] as number) && names.names.some((name) => this.#isNamed(other, name)),
+          (other) => names.mayHave(fields[other] as number) && names.names.some((name) => this.#isNamed(other, name)),
         );
       }
     }
@@ -175,7 +180,7 @@ export class HeaderList {
     let blockStart = 0;
     let blockEnd = 0;
     for (let at = 0; at < fields.length; at += fieldStride) {
-      if (writtenByEncoder.has(fields[at] as number) && this.#isWrittenByEncoder(at, keepsContentLength)) continue;
+      if (writtenByEncoder.mayHave(fields[at] as number) && this.#isWrittenByEncoder(at, keepsContentLength)) continue;
       const start = fields[at + 1] as number;
       if (start === isAdded) {
         const index = fields[at + 2] as number;

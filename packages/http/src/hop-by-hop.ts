@@ -15,6 +15,8 @@ const connectionFields = new NameSet([
   "http2-settings",
 ]);
 
+const acceptsTrailers = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
+
 /**
  * Removes what must not be forwarded: the fields about one connection and those that Connection names. Call it before adding
  * fields of one's own: a client chooses what Connection names, and must not remove what the mesh says about it.
@@ -26,11 +28,7 @@ export function removeHopByHop(headers: HeaderList, keepTrailersTe: boolean): vo
   if (connection !== undefined && connection !== "close" && connection !== "keep-alive") {
     for (const name of connection.toLowerCase().split(",")) headers.remove(name.trim());
   }
-  const acceptsTrailers = keepTrailersTe && namesTrailers(headers.get("te"));
+  const keepsTe = keepTrailersTe && acceptsTrailers.test(headers.get("te") ?? "");
   headers.removeAll(connectionFields);
-  if (acceptsTrailers) headers.append("te", "trailers");
-}
-
-function namesTrailers(te: string | undefined): boolean {
-  return te?.split(",").some((coding) => coding.trim().toLowerCase() === "trailers") ?? false;
+  if (keepsTe) headers.append("te", "trailers");
 }

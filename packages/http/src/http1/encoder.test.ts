@@ -8,7 +8,13 @@ import type { Framing } from "./framing.ts";
 const none: Framing = { kind: "none" };
 const chunked: Framing = { kind: "chunked" };
 
-function request(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): string | false {
+function request(
+  method: string,
+  path: string,
+  authority: string,
+  headers: HeaderList,
+  framing: Framing,
+): string | false {
   const writer = new ByteWriter();
   writer.latin1("before|");
   const isWritten = encodeRequestHead(writer, method, path, authority, headers, framing);
@@ -30,7 +36,10 @@ test("writes a request head with the host and the framing of its arguments", () 
   const start = "POST /p?q HTTP/1.1\r\nhost: a:80\r\nx-a: b\r\n";
   assert.equal(request("POST", "/p?q", "a:80", headers, none), `${start}\r\n`);
   assert.equal(request("POST", "/p?q", "a:80", headers, chunked), `${start}transfer-encoding: chunked\r\n\r\n`);
-  assert.equal(request("POST", "/p?q", "a:80", headers, { kind: "length", bytes: 0 }), `${start}content-length: 0\r\n\r\n`);
+  assert.equal(
+    request("POST", "/p?q", "a:80", headers, { kind: "length", bytes: 0 }),
+    `${start}content-length: 0\r\n\r\n`,
+  );
   assert.equal(request("CONNECT", "", "a:80", new HeaderList(), none), "CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n");
   assert.equal(request("GET", "/", "", new HeaderList(), none), "GET / HTTP/1.1\r\nhost: \r\n\r\n");
 });
@@ -57,9 +66,13 @@ test("refuses spaces in a target, empty parts and names that are no tokens", () 
   assert.equal(request("GET", "/a b", "a", new HeaderList(), none), false);
   assert.equal(request("GET", "/", "a b", new HeaderList(), none), false);
   assert.equal(request("GET", "", "a", new HeaderList(), none), false);
+  assert.equal(request("GET", "http://b/", "a", new HeaderList(), none), false);
+  assert.equal(request("GET", "x", "a", new HeaderList(), none), false);
+  assert.equal(request("OPTIONS", "*", "a", new HeaderList(), none), "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n");
   assert.equal(request("", "/", "a", new HeaderList(), none), false);
   assert.equal(request("CONNECT", "/", "", new HeaderList(), none), false);
-  for (const name of ["", "a b", "a:", "é"]) assert.equal(request("GET", "/", "a", HeaderList.of([name, "x"]), none), false, name);
+  for (const name of ["", "a b", "a:", "é"])
+    assert.equal(request("GET", "/", "a", HeaderList.of([name, "x"]), none), false, name);
 });
 
 test("refuses impossible framings", () => {
@@ -71,12 +84,16 @@ test("refuses impossible framings", () => {
   assert.equal(response(204, new HeaderList(), { kind: "length", bytes: 0 }), false);
   assert.equal(response(304, new HeaderList(), chunked), false);
   assert.equal(response(100, new HeaderList(), { kind: "close" }), false);
-  for (const status of [0, 99, 1000, 200.5, Number.NaN]) assert.equal(response(status, new HeaderList(), none), false, `${status}`);
+  for (const status of [0, 99, 1000, 200.5, Number.NaN])
+    assert.equal(response(status, new HeaderList(), none), false, `${status}`);
 });
 
 test("writes response heads in the client's version", () => {
   const headers = HeaderList.of(["x-a", "b"]);
-  assert.equal(response(200, headers, { kind: "length", bytes: 3 }), "HTTP/1.1 200 OK\r\nx-a: b\r\ncontent-length: 3\r\n\r\n");
+  assert.equal(
+    response(200, headers, { kind: "length", bytes: 3 }),
+    "HTTP/1.1 200 OK\r\nx-a: b\r\ncontent-length: 3\r\n\r\n",
+  );
   assert.equal(response(503, headers, { kind: "close" }, 0), "HTTP/1.0 503 Service Unavailable\r\nx-a: b\r\n\r\n");
   assert.equal(response(799, headers, none), "HTTP/1.1 799 Unknown\r\nx-a: b\r\n\r\n");
   assert.equal(response(101, headers, { kind: "close" }), "HTTP/1.1 101 Switching Protocols\r\nx-a: b\r\n\r\n");
@@ -88,7 +105,10 @@ test("without a body a Content-Length stays only where it says something (HEAD, 
   assert.equal(response(304, headers, none), "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n");
   assert.equal(response(204, headers, none), "HTTP/1.1 204 No Content\r\n\r\n");
   assert.equal(response(100, headers, none), "HTTP/1.1 100 Continue\r\n\r\n");
-  assert.equal(response(200, HeaderList.of(["content-length", "5"], ["content-length", "6"]), none), "HTTP/1.1 200 OK\r\n\r\n");
+  assert.equal(
+    response(200, HeaderList.of(["content-length", "5"], ["content-length", "6"]), none),
+    "HTTP/1.1 200 OK\r\n\r\n",
+  );
   assert.equal(response(200, HeaderList.of(["content-length", "x"]), none), "HTTP/1.1 200 OK\r\n\r\n");
 });
 

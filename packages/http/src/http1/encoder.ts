@@ -5,12 +5,14 @@ import { reasonPhrase } from "../status.ts";
 import type { Framing } from "./framing.ts";
 import { readContentLength } from "./message-head.ts";
 
+const slash = 0x2f;
+
 /**
  * Appends the head of a request: request line, Host, the fields, and the fields of the framing. Host, Content-Length and Transfer-Encoding in
  * `headers` are ignored: the arguments say them, so one message cannot say two things.
  *
  * @param path origin form, or "*"; for CONNECT it is ignored and the target is `authority`
- * @returns false, with nothing written, when a part holds what could end a line or a field early (RFC 9110 §5.5)
+ * @returns false, with nothing written, when a part holds what could end a line or a field early (RFC 9110 §5.5), or `path` is neither
  */
 export function encodeRequestHead(
   writer: ByteWriter,
@@ -21,7 +23,9 @@ export function encodeRequestHead(
   framing: Framing,
 ): boolean {
   const target = method === "CONNECT" ? authority : path;
-  if (!isToken(method) || target.length === 0 || !isTargetText(target) || !isTargetText(authority)) return false;
+  if (!isToken(method) || !isTargetText(target) || !isTargetText(authority)) return false;
+  // In absolute form a path, rewritten by mistake, would name another host than Host does.
+  if (method === "CONNECT" ? target === "" : target.charCodeAt(0) !== slash && target !== "*") return false;
   const end = framingLines(framing);
   const lines = headers.toFieldLines(false);
   if (end === undefined || lines === undefined || framing.kind === "close") return false;

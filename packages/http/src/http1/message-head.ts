@@ -13,9 +13,15 @@ const noOptions: ConnectionOptions = { hasClose: false, hasKeepAlive: false, has
 const close: ConnectionOptions = { hasClose: true, hasKeepAlive: false, hasUpgrade: false };
 const keepAlive: ConnectionOptions = { hasClose: false, hasKeepAlive: true, hasUpgrade: false };
 
-export function connectionOptions(section: FieldSection, headers: HeaderList): ConnectionOptions {
+/** Each option is a name to look for in the message: without a limit, 60 KiB of them cost milliseconds. */
+const maxConnectionLength = 1024;
+
+/** The options of all Connection fields; undefined when there are too many. */
+export function connectionOptions(section: FieldSection, headers: HeaderList): ConnectionOptions | undefined {
   if (section.connectionCount === 0) return noOptions;
-  const value = (headers.get("connection") ?? "").toLowerCase();
+  const field = headers.get("connection") ?? "";
+  if (field.length > maxConnectionLength) return undefined;
+  const value = field.toLowerCase();
   if (value === "keep-alive") return keepAlive;
   if (value === "close") return close;
   const options = value.split(",").map((option) => option.trim());
@@ -50,6 +56,7 @@ export function readContentLength(text: string): number {
 /** Judges the joined Transfer-Encoding fields: exactly one "chunked" is understood, at the end and alone. */
 export function transferEncodingRule(text: string): Rule | "" {
   if (text.length === 7 && text.toLowerCase() === "chunked") return "";
+  if (text.length > 256) return "badTransferEncoding";
   const codings = text
     .toLowerCase()
     .split(",")

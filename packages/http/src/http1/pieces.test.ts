@@ -13,9 +13,35 @@ const cuts = fc.array(fc.nat(), { maxLength: 12 });
 
 /** Fragments that decoders look at: a sentence made of them reaches deeper than random bytes do. */
 const fragment = fc.constantFrom(
-  "GET / HTTP/1.1\r\n", "POST /a HTTP/1.1\r\n", "POST /b HTTP/1.0\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 204 X\r\n",
-  "Host: a\r\n", "X: y\r\n", "Content-Length: 5\r\n", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n",
-  "\r\n", "\r", "\n", " ", "\t", ":", ";", "5\r\n", "5;a\r\n", "hello", "\r\n0\r\n\r\n", "0\r\n", "\0", "GET", "HTTP/", "x".repeat(30), "\xff",
+  "GET / HTTP/1.1\r\n",
+  "POST /a HTTP/1.1\r\n",
+  "POST /b HTTP/1.0\r\n",
+  "HTTP/1.1 200 OK\r\n",
+  "HTTP/1.1 100 Continue\r\n\r\n",
+  "HTTP/1.1 204 X\r\n",
+  "Host: a\r\n",
+  "X: y\r\n",
+  "Content-Length: 5\r\n",
+  "Content-Length: 0\r\n",
+  "Transfer-Encoding: chunked\r\n",
+  "Connection: close\r\n",
+  "\r\n",
+  "\r",
+  "\n",
+  " ",
+  "\t",
+  ":",
+  ";",
+  "5\r\n",
+  "5;a\r\n",
+  "hello",
+  "\r\n0\r\n\r\n",
+  "0\r\n",
+  "\0",
+  "GET",
+  "HTTP/",
+  "x".repeat(30),
+  "\xff",
 );
 const sentence = fc.array(fragment, { maxLength: 25 }).map((parts) => Buffer.from(parts.join(""), "latin1"));
 const anyBytes = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
@@ -81,19 +107,31 @@ function framingOf(isChunked: boolean, parts: readonly string[]): Framing {
 test("a request that is encoded and decoded is the same request", () => {
   const target = fc.stringMatching(/^\/[!-"$-~]{0,30}$/);
   fc.assert(
-    fc.property(token, target, fieldPairs, body, fieldPairs, fc.boolean(), cuts, (method, path, fields, parts, trailers, isChunked, at) => {
-      if (method === "CONNECT") return;
-      const writer = new ByteWriter();
-      const framing = framingOf(isChunked, parts);
-      assert.equal(encodeRequestHead(writer, method, path, "a:1", HeaderList.of(...fields), framing), true);
-      encodeBody(writer, framing, parts, HeaderList.of(...trailers));
-      const run = decodeRequests(writer.take(), at);
-      const [request] = run.requests;
-      assert.equal(run.violation, "");
-      assert.deepEqual([request?.head.method, request?.head.path, request?.head.authority, request?.body], [method, path, "a:1", parts.join("")]);
-      assert.deepEqual(request?.head.headers.slice(0, fields.length), fields);
-      assert.deepEqual([request?.trailers, request?.isComplete], [isChunked ? trailers : [], true]);
-    }),
+    fc.property(
+      token,
+      target,
+      fieldPairs,
+      body,
+      fieldPairs,
+      fc.boolean(),
+      cuts,
+      (method, path, fields, parts, trailers, isChunked, at) => {
+        if (method === "CONNECT") return;
+        const writer = new ByteWriter();
+        const framing = framingOf(isChunked, parts);
+        assert.equal(encodeRequestHead(writer, method, path, "a:1", HeaderList.of(...fields), framing), true);
+        encodeBody(writer, framing, parts, HeaderList.of(...trailers));
+        const run = decodeRequests(writer.take(), at);
+        const [request] = run.requests;
+        assert.equal(run.violation, "");
+        assert.deepEqual(
+          [request?.head.method, request?.head.path, request?.head.authority, request?.body],
+          [method, path, "a:1", parts.join("")],
+        );
+        assert.deepEqual(request?.head.headers.slice(0, fields.length), fields);
+        assert.deepEqual([request?.trailers, request?.isComplete], [isChunked ? trailers : [], true]);
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -101,35 +139,60 @@ test("a request that is encoded and decoded is the same request", () => {
 test("a response that is encoded and decoded is the same response", () => {
   const status = fc.integer({ min: 200, max: 999 }).filter((status) => status !== 204 && status !== 304);
   fc.assert(
-    fc.property(status, fieldPairs, body, fieldPairs, fc.boolean(), cuts, (status, fields, parts, trailers, isChunked, at) => {
-      const writer = new ByteWriter();
-      const framing = framingOf(isChunked, parts);
-      assert.equal(encodeResponseHead(writer, status, HeaderList.of(...fields), framing, 1), true);
-      encodeBody(writer, framing, parts, HeaderList.of(...trailers));
-      const run = decodeResponse(writer.take(), { cuts: at });
-      const [response] = run.responses;
-      assert.deepEqual([run.violation, response?.head?.status, response?.body], ["", status, parts.join("")]);
-      assert.deepEqual(response?.head?.headers.slice(0, fields.length), fields);
-      assert.deepEqual([response?.trailers, response?.isComplete, run.decoder.isReusable], [isChunked ? trailers : [], true, true]);
-    }),
+    fc.property(
+      status,
+      fieldPairs,
+      body,
+      fieldPairs,
+      fc.boolean(),
+      cuts,
+      (status, fields, parts, trailers, isChunked, at) => {
+        const writer = new ByteWriter();
+        const framing = framingOf(isChunked, parts);
+        assert.equal(encodeResponseHead(writer, status, HeaderList.of(...fields), framing, 1), true);
+        encodeBody(writer, framing, parts, HeaderList.of(...trailers));
+        const run = decodeResponse(writer.take(), { cuts: at });
+        const [response] = run.responses;
+        assert.deepEqual([run.violation, response?.head?.status, response?.body], ["", status, parts.join("")]);
+        assert.deepEqual(response?.head?.headers.slice(0, fields.length), fields);
+        assert.deepEqual(
+          [response?.trailers, response?.isComplete, run.decoder.isReusable],
+          [isChunked ? trailers : [], true, true],
+        );
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
 test("whatever is given to the encoders, what they write is one message", () => {
-  const text = fc.oneof(fc.string({ maxLength: 10 }), fc.constantFrom("\r\n", "a\r\n\r\nGET / HTTP/1.1", "\n", "a b", ":", "\u010a", "chunked"));
+  const text = fc.oneof(
+    fc.string({ maxLength: 10 }),
+    fc.constantFrom("\r\n", "a\r\n\r\nGET / HTTP/1.1", "\n", "a b", ":", "\u010a", "chunked"),
+  );
   const name = fc.oneof(text, fc.constantFrom("content-length", "transfer-encoding", "host", "connection"));
   fc.assert(
-    fc.property(text, text, text, fc.array(fc.tuple(name, text), { maxLength: 4 }), fc.boolean(), (method, path, authority, fields, isChunked) => {
-      const writer = new ByteWriter();
-      const framing: Framing = isChunked ? { kind: "chunked" } : { kind: "length", bytes: 2 };
-      if (!encodeRequestHead(writer, method, `/${path}`, authority, HeaderList.of(...fields), framing)) return;
-      writer.latin1(isChunked ? "2\r\nok\r\n0\r\n\r\n" : "ok");
-      const run = decodeRequests(writer.take());
-      // The decoder is stricter about authorities than the encoder: refused is fine, two messages or another body are not.
-      if (run.violation !== "") assert.equal(run.requests.length, 0);
-      else assert.deepEqual(run.requests.map((request) => [request.body, request.isComplete]), [["ok", true]]);
-    }),
+    fc.property(
+      text,
+      text,
+      text,
+      fc.array(fc.tuple(name, text), { maxLength: 4 }),
+      fc.boolean(),
+      (method, path, authority, fields, isChunked) => {
+        const writer = new ByteWriter();
+        const framing: Framing = isChunked ? { kind: "chunked" } : { kind: "length", bytes: 2 };
+        if (!encodeRequestHead(writer, method, `/${path}`, authority, HeaderList.of(...fields), framing)) return;
+        writer.latin1(isChunked ? "2\r\nok\r\n0\r\n\r\n" : "ok");
+        const run = decodeRequests(writer.take());
+        // The decoder is stricter about authorities than the encoder: refused is fine, two messages or another body are not.
+        if (run.violation !== "") assert.equal(run.requests.length, 0);
+        else
+          assert.deepEqual(
+            run.requests.map((request) => [request.body, request.isComplete]),
+            [["ok", true]],
+          );
+      },
+    ),
     { numRuns: 1000 },
   );
 });

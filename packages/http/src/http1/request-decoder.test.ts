@@ -9,14 +9,15 @@ function decodeOne(input: string): Omit<RequestHead, "headers"> & { headers: [st
   assert.equal(run.violation, "");
   assert.equal(run.requests.length, 1);
   assert.equal(run.requests[0]?.isComplete, true);
-  return run.requests[0]?.head as ReturnType<typeof decodeOne>;
+  assert.ok(run.requests[0]);
+  return run.requests[0].head;
 }
 
 const targets: [line: string, host: string, path: string, authority: string, scheme: string][] = [
   ["GET / HTTP/1.1", "a", "/", "a", ""],
   ["GET /a/../b?c=d&e HTTP/1.1", "a:8080", "/a/../b?c=d&e", "a:8080", ""],
   ["GET //a HTTP/1.1", "a", "//a", "a", ""],
-  ["GET /a|b\"{}^`\\ HTTP/1.1", "a", "/a|b\"{}^`\\", "a", ""],
+  ['GET /a|b"{}^`\\ HTTP/1.1', "a", '/a|b"{}^`\\', "a", ""],
   ["GET http://b/x?y HTTP/1.1", "a", "/x?y", "b", "http"],
   ["GET HTTPS://b:443 HTTP/1.1", "a", "/", "b:443", "https"],
   ["GET http://b?y HTTP/1.1", "a", "/?y", "b", "http"],
@@ -46,8 +47,15 @@ test("an absolute target wins over Host (RFC 9112 section 3.2.2)", () => {
 });
 
 test("fields keep their order, names are lower case, white space around values is gone", () => {
-  const head = decodeOne("GET / HTTP/1.1\r\nX-B:  two  words \t\r\nHost: a\r\nx-a:\r\nX-B:\t3\r\nX-C: \xe9\xff\r\n\r\n");
-  assert.deepEqual(head.headers, [["x-b", "two  words"], ["x-a", ""], ["x-b", "3"], ["x-c", "\xe9\xff"]]);
+  const head = decodeOne(
+    "GET / HTTP/1.1\r\nX-B:  two  words \t\r\nHost: a\r\nx-a:\r\nX-B:\t3\r\nX-C: \xe9\xff\r\n\r\n",
+  );
+  assert.deepEqual(head.headers, [
+    ["x-b", "two  words"],
+    ["x-a", ""],
+    ["x-b", "3"],
+    ["x-c", "\xe9\xff"],
+  ]);
 });
 
 test("one empty line before a request is skipped (RFC 9112 section 2.2)", () => {
@@ -74,8 +82,24 @@ for (const [version, connection, keepAlive] of persistence) {
   });
 }
 
+test("a connection does not persist after CONNECT: what follows was meant for the tunnel", () => {
+  assert.equal(decodeOne("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n").keepAlive, false);
+});
+
 test("two Connection fields count together", () => {
   assert.equal(decodeOne("GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n").keepAlive, false);
+});
+
+test("a repeated host and target are read anew when they differ by one byte", () => {
+  const get = (target: string, host: string): string => `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+  const run = decodeRequests(
+    get("/a", "x:1") + get("/a", "x:1") + get("/b", "x:2") + get("/b", "x") + get("/bb", "y") + get("/c", "bad host"),
+  );
+  assert.deepEqual(
+    run.requests.map(({ head }) => `${head.authority}${head.path}`),
+    ["x:1/a", "x:1/a", "x:2/b", "x/b", "y/bb"],
+  );
+  assert.equal(run.violation, "badHost");
 });
 
 test("HTTP/1.0 needs no Host; its authority is empty", () => {
@@ -100,9 +124,17 @@ test("an upgrade counts when Connection names it, in HTTP/1.1 (RFC 9110 section 
 });
 
 test("reads a body by its length", () => {
-  const run = decodeRequests("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 005\r\n\r\nhelloGET / HTTP/1.1\r\nHost: b\r\n\r\n");
+  const run = decodeRequests(
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 005\r\n\r\nhelloGET / HTTP/1.1\r\nHost: b\r\n\r\n",
+  );
   assert.equal(run.violation, "");
-  assert.deepEqual(run.requests.map((request) => [request.head.bodyKind, request.head.contentLength, request.body]), [["length", 5, "hello"], ["none", -1, ""]]);
+  assert.deepEqual(
+    run.requests.map((request) => [request.head.bodyKind, request.head.contentLength, request.body]),
+    [
+      ["length", 5, "hello"],
+      ["none", -1, ""],
+    ],
+  );
 });
 
 test("a length of zero is a length", () => {
@@ -117,14 +149,18 @@ test("reads chunks, discards their extensions and delivers trailers", () => {
     const run = decodeRequests(input, cuts);
     assert.equal(run.violation, "");
     assert.equal(run.requests[0]?.body, "hello, 10 bytes");
-    assert.deepEqual(run.requests[0]?.trailers, [["x-sum", "1"], ["x-other", "2"]]);
+    assert.deepEqual(run.requests[0]?.trailers, [
+      ["x-sum", "1"],
+      ["x-other", "2"],
+    ]);
     assert.equal(run.requests[0]?.isComplete, true);
     assert.equal(run.requests[0]?.head.contentLength, -1);
   }
 });
 
 test("trailers that frame, route or authenticate are dropped (RFC 9110 section 6.5.1)", () => {
-  const trailers = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\nHost: b\r\nAuthorization: x\r\nX-Ok: 1\r\n";
+  const trailers =
+    "Content-Length: 5\r\nTransfer-Encoding: chunked\r\nHost: b\r\nAuthorization: x\r\nX-Forwarded-For: 1\r\nx-envoy-x: 1\r\nheddle-unprocessed: 1\r\nX-Ok: 1\r\n";
   const run = decodeRequests(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${trailers}\r\n`);
   assert.deepEqual(run.requests[0]?.trailers, [["x-ok", "1"]]);
   assert.equal(run.requests[0]?.isComplete, true);
@@ -132,9 +168,17 @@ test("trailers that frame, route or authenticate are dropped (RFC 9110 section 6
 
 test("without enableTrailers trailers are checked and dropped", () => {
   const limits = { ...testLimits, enableTrailers: false };
-  const good = decodeRequests("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx: 1\r\n\r\n", [], limits);
+  const good = decodeRequests(
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx: 1\r\n\r\n",
+    [],
+    limits,
+  );
   assert.deepEqual([good.requests[0]?.trailers, good.requests[0]?.isComplete], [[], true]);
-  const bad = decodeRequests("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx : 1\r\n\r\n", [], limits);
+  const bad = decodeRequests(
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx : 1\r\n\r\n",
+    [],
+    limits,
+  );
   assert.equal(bad.violation, "spaceBeforeColon");
 });
 
@@ -149,7 +193,10 @@ test("a head may be larger than the buffer that decoders share", () => {
   const input = `GET / HTTP/1.1\r\nHost: a\r\nX: ${value}\r\nY: z\r\n\r\n`;
   for (const cuts of [[], [10, 100_000, 200_000]]) {
     const run = decodeRequests(input, cuts, { ...testLimits, maxHeadBytes: 1024 * 1024 });
-    assert.deepEqual(run.requests[0]?.head.headers, [["x", value], ["y", "z"]]);
+    assert.deepEqual(run.requests[0]?.head.headers, [
+      ["x", value],
+      ["y", "z"],
+    ]);
   }
 });
 
@@ -161,8 +208,14 @@ test("decoders that read at the same time do not disturb each other", () => {
   push(second, "three\r\n");
   push(first, "\r\n");
   push(second, "\r\n");
-  assert.deepEqual(first.requests[0]?.head.headers, [["x-a", "one"], ["x-d", "four"]]);
-  assert.deepEqual(second.requests[0]?.head.headers, [["x-b", "two"], ["x-c", "three"]]);
+  assert.deepEqual(first.requests[0]?.head.headers, [
+    ["x-a", "one"],
+    ["x-d", "four"],
+  ]);
+  assert.deepEqual(second.requests[0]?.head.headers, [
+    ["x-b", "two"],
+    ["x-c", "three"],
+  ]);
   assert.deepEqual([first.requests[0]?.head.target, second.requests[0]?.head.target], ["/first", "/second"]);
 });
 
@@ -195,7 +248,9 @@ test("next may be called from onEnd, and the same push goes on", () => {
     onEnd: () => decoder.next(),
     onError() {},
   });
-  const input = Buffer.from("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
+  const input = Buffer.from(
+    "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
+  );
   assert.equal(decoder.push(input, 0, input.length), input.length);
   assert.deepEqual(heads, ["/1", "/2", "/3"]);
 });

@@ -3,7 +3,7 @@ import { CR, LF, SP, targetByte, tokenByte } from "../byte-class.ts";
 import type { HeaderList } from "../header-list.ts";
 import type { BodySink } from "./body-reader.ts";
 import { BodyReader } from "./body-reader.ts";
-import { FieldSection } from "./field-section.ts";
+import { FieldSection, longestRemembered, readAgain } from "./field-section.ts";
 import type { Http1Limits } from "./limits.ts";
 import { connectionOptions, persists, readContentLength, readVersion, transferEncodingRule } from "./message-head.ts";
 import type { RequestTarget } from "./request-target.ts";
@@ -28,7 +28,7 @@ export interface RequestHead {
   bodyKind: "none" | "length" | "chunked";
   /** As declared; -1 when no Content-Length was sent. */
   contentLength: number;
-  /** Whether the client lets the connection persist (RFC 9112 §9.3). */
+  /** Whether the connection may persist after the response (RFC 9112 §9.3); never after CONNECT. Close after a refused upgrade, too. */
   keepAlive: boolean;
   /** The client waits for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
   expectContinue: boolean;
@@ -63,6 +63,8 @@ export class Http1RequestDecoder {
   #method = "";
   #target = "";
   #versionMinor: 0 | 1 = 1;
+  #host = "";
+  #authority: string | undefined;
 
   constructor(limits: Http1Limits, sink: Http1RequestSink) {
     this.#limits = limits;
@@ -166,6 +168,8 @@ export class Http1RequestDecoder {
 
   #end(): void {
     this.#state = "ended";
+    // It is remembered for the next request, where comparing it is worth it; an idle connection must not keep a long one.
+    if (this.#target.length > longestRemembered) this.#target = "";
     this.#sink.onEnd();
   }
 
@@ -191,14 +195,14 @@ export class Http1RequestDecoder {
     if (lineEnd > end || bytes[lineEnd - 2] !== CR || bytes[lineEnd - 1] !== LF)
       return this.#judgeVersion(bytes, i, end);
     const version = readVersion(bytes, i + 1);
-    if (version < 0) return version === -1 ? "badVersion" : "badRequestLine";
+    if (version < 0) return version === -1 ? "badVersion" : this.#judgeVersion(bytes, i, end);
     this.#method = readMethod(bytes, start, methodEnd);
-    this.#target = bytes.toString("latin1", targetStart, i);
+    this.#target = readAgain(bytes, targetStart, i, this.#target);
     this.#versionMinor = version as 0 | 1;
     return lineEnd;
   }
 
-  /** A request line whose end is not where the end of a version would be. */
+  /** A request line that does not end in a version: which rule it breaks is seen at its first line feed. */
   #judgeVersion(bytes: Buffer, start: number, end: number): number | Rule {
     const lineFeed = bytes.indexOf(LF, start);
     if (lineFeed < 0 || lineFeed >= end) return -1;
@@ -226,7 +230,7 @@ export class Http1RequestDecoder {
     if (versionMinor === 0 && !this.#limits.acceptHttp10) return "http10";
     if (section.hostCount > 1) return "manyHosts";
     if (section.hostCount === 0 && versionMinor === 1) return "missingHost";
-    const host = section.hostCount === 0 ? "" : readAuthority(section.host);
+    const host = section.hostCount === 0 ? "" : this.#readHost(section.host);
     if (host === undefined) return "badHost";
     const isOriginForm = target.charCodeAt(0) === 0x2f && method !== "CONNECT";
     const parts: RequestTarget | undefined = isOriginForm ? undefined : readRequestTarget(method, target);
@@ -235,6 +239,7 @@ export class Http1RequestDecoder {
     if (framingRule !== "") return framingRule;
     const contentLength = section.contentLengthCount === 0 ? -1 : readContentLength(section.contentLength);
     const options = connectionOptions(section, headers);
+    if (options === undefined) return "connectionTooLong";
     const upgrade = options.hasUpgrade && versionMinor === 1 ? headers.get("upgrade") : undefined;
     return {
       method,
@@ -246,10 +251,19 @@ export class Http1RequestDecoder {
       headers,
       bodyKind: section.transferEncodingCount > 0 ? "chunked" : contentLength >= 0 ? "length" : "none",
       contentLength,
-      keepAlive: persists(versionMinor, options),
+      // Behind a refused CONNECT may come what its client meant for the tunnel: that must not be read as a request.
+      keepAlive: persists(versionMinor, options) && method !== "CONNECT",
       expectContinue: versionMinor === 1 && headers.get("expect")?.toLowerCase() === "100-continue",
       upgrade: upgrade === undefined ? "" : upgrade.toLowerCase(),
     };
+  }
+
+  /** The authority of a Host field; the last one is remembered, since a connection repeats its host. */
+  #readHost(host: string): string | undefined {
+    if (this.#authority !== undefined && this.#host === host) return this.#authority;
+    this.#host = host;
+    this.#authority = readAuthority(host);
+    return this.#authority;
   }
 
   /** RFC 9112 §6.3, with every doubt refused. */

@@ -9,8 +9,14 @@ const ok = (fields: string, body = ""): string => `HTTP/1.1 200 OK\r\n${fields}\
 test("reads a response by its length and may be reused", () => {
   const run = decodeResponse(ok("Content-Length: 5\r\nX-A: b\r\n", "hello"));
   const [response] = run.responses;
-  assert.deepEqual([response?.head?.status, response?.head?.reason, response?.head?.bodyKind, response?.head?.contentLength], [200, "OK", "length", 5]);
-  assert.deepEqual(response?.head?.headers, [["content-length", "5"], ["x-a", "b"]]);
+  assert.deepEqual(
+    [response?.head?.status, response?.head?.reason, response?.head?.bodyKind, response?.head?.contentLength],
+    [200, "OK", "length", 5],
+  );
+  assert.deepEqual(response?.head?.headers, [
+    ["content-length", "5"],
+    ["x-a", "b"],
+  ]);
   assert.deepEqual([response?.body, response?.isComplete, run.decoder.isReusable], ["hello", true, true]);
 });
 
@@ -18,13 +24,19 @@ test("reads chunks and trailers, in any pieces", () => {
   const input = ok("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\nX: y\r\n\r\n");
   for (const cuts of [[], cutEveryByte(input)]) {
     const run = decodeResponse(input, { cuts });
-    assert.deepEqual([run.responses[0]?.body, run.responses[0]?.trailers, run.decoder.isReusable], ["hello", [["x", "y"]], true]);
+    assert.deepEqual(
+      [run.responses[0]?.body, run.responses[0]?.trailers, run.decoder.isReusable],
+      ["hello", [["x", "y"]], true],
+    );
   }
 });
 
 test("without length and chunks the body ends with the connection", () => {
   const run = decodeResponse(ok("", "all of it"), { isFinished: true });
-  assert.deepEqual([run.responses[0]?.head?.bodyKind, run.responses[0]?.body, run.responses[0]?.isComplete], ["close", "all of it", true]);
+  assert.deepEqual(
+    [run.responses[0]?.head?.bodyKind, run.responses[0]?.body, run.responses[0]?.isComplete],
+    ["close", "all of it", true],
+  );
   assert.deepEqual([run.responses[0]?.head?.keepAlive, run.decoder.isReusable, run.violation], [false, false, ""]);
 });
 
@@ -39,19 +51,26 @@ const bodiless: [title: string, method: string, input: string][] = [
 for (const [title, method, input] of bodiless) {
   test(`${title} has no body (RFC 9112 section 6.3)`, () => {
     const run = decodeResponse(input, { method });
-    assert.deepEqual([run.violation, run.responses[0]?.head?.bodyKind, run.responses[0]?.isComplete, run.decoder.isReusable], ["", "none", true, true]);
+    assert.deepEqual(
+      [run.violation, run.responses[0]?.head?.bodyKind, run.responses[0]?.isComplete, run.decoder.isReusable],
+      ["", "none", true, true],
+    );
   });
 }
 
 test("the answer to HEAD keeps its length, 204 loses it", () => {
-  const head = (input: string, method: string): unknown => decodeResponse(input, { method }).responses[0]?.head?.headers;
+  const head = (input: string, method: string): unknown =>
+    decodeResponse(input, { method }).responses[0]?.head?.headers;
   assert.deepEqual(head(ok("Content-Length: 5\r\n"), "HEAD"), [["content-length", "5"]]);
   assert.deepEqual(head("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", "GET"), []);
 });
 
 test("a 2xx to CONNECT is followed by a tunnel, whatever its fields say (RFC 9110 section 9.3.6)", () => {
   const run = decodeResponse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nmore than two", { method: "CONNECT" });
-  assert.deepEqual([run.responses[0]?.head?.bodyKind, run.responses[0]?.body, run.responses[0]?.head?.headers], ["close", "more than two", []]);
+  assert.deepEqual(
+    [run.responses[0]?.head?.bodyKind, run.responses[0]?.body, run.responses[0]?.head?.headers],
+    ["close", "more than two", []],
+  );
   const refused = decodeResponse("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", { method: "CONNECT" });
   assert.deepEqual([refused.responses[0]?.head?.bodyKind, refused.responses[0]?.isComplete], ["length", true]);
 });
@@ -59,16 +78,23 @@ test("a 2xx to CONNECT is followed by a tunnel, whatever its fields say (RFC 911
 test("101 is an answer to an upgrade and a violation otherwise", () => {
   const input = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n\x81\x00";
   const asked = decodeResponse(input, { isUpgrade: true });
-  assert.deepEqual([asked.responses[0]?.head?.status, asked.responses[0]?.head?.bodyKind, asked.responses[0]?.body], [101, "close", "\x81\x00"]);
+  assert.deepEqual(
+    [asked.responses[0]?.head?.status, asked.responses[0]?.head?.bodyKind, asked.responses[0]?.body],
+    [101, "close", "\x81\x00"],
+  );
   const unasked = decodeResponse(input);
   assert.deepEqual([unasked.violation, unasked.responses[0]?.head], ["unexpectedUpgrade", undefined]);
 });
 
 test("informational responses come before the final one", () => {
-  const input = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  const input =
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
   for (const cuts of [[], cutEveryByte(input)]) {
     const run = decodeResponse(input, { cuts });
-    assert.deepEqual([run.responses[0]?.informational, run.responses[0]?.head?.status, run.responses[0]?.isComplete], [[100, 103], 200, true]);
+    assert.deepEqual(
+      [run.responses[0]?.informational, run.responses[0]?.head?.status, run.responses[0]?.isComplete],
+      [[100, 103], 200, true],
+    );
   }
 });
 
@@ -91,12 +117,28 @@ for (const [line, fields, isReusable] of persistence) {
 const malformed: [title: string, input: string, rule: Rule][] = [
   ["two different Content-Length", ok("Content-Length: 1\r\nContent-Length: 2\r\n", "x"), "manyContentLengths"],
   ["a list of lengths", ok("Content-Length: 1, 2\r\n", "x"), "badContentLength"],
-  ["Content-Length with Transfer-Encoding", ok("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), "lengthAndChunked"],
+  [
+    "Content-Length with Transfer-Encoding",
+    ok("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+    "lengthAndChunked",
+  ],
   ["Transfer-Encoding that does not end in chunked", ok("Transfer-Encoding: gzip\r\n"), "badTransferEncoding"],
   ["a coding before chunked", ok("Transfer-Encoding: gzip, chunked\r\n"), "unknownTransferCoding"],
-  ["Transfer-Encoding in HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "transferEncodingNotAllowed"],
-  ["Transfer-Encoding in 204", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", "transferEncodingNotAllowed"],
-  ["Transfer-Encoding in 1xx", "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n", "transferEncodingNotAllowed"],
+  [
+    "Transfer-Encoding in HTTP/1.0",
+    "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "transferEncodingNotAllowed",
+  ],
+  [
+    "Transfer-Encoding in 204",
+    "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "transferEncodingNotAllowed",
+  ],
+  [
+    "Transfer-Encoding in 1xx",
+    "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "transferEncodingNotAllowed",
+  ],
   ["a body in 204", "HTTP/1.1 204 No Content\r\nContent-Length: 1\r\n\r\nx", "contentLengthNotAllowed"],
   ["obs-fold", ok("X: a\r\n b\r\n"), "foldedField"],
   ["a space before a colon", ok("X : a\r\n"), "spaceBeforeColon"],
@@ -125,7 +167,10 @@ for (const [title, input, rule] of malformed) {
 
 test("a violation in the body has a code of its own: the response has begun", () => {
   const run = decodeResponse(ok("Transfer-Encoding: chunked\r\n", "x"));
-  assert.deepEqual([run.violation, run.code, run.responses[0]?.isComplete], ["badChunk", "upstream_protocol_error_mid_response", false]);
+  assert.deepEqual(
+    [run.violation, run.code, run.responses[0]?.isComplete],
+    ["badChunk", "upstream_protocol_error_mid_response", false],
+  );
 });
 
 test("the end of the connection within a response is an error that tells whether the head had come", () => {
@@ -167,12 +212,20 @@ test("bytes on an idle connection are a violation", () => {
   assert.deepEqual([run.violation, run.decoder.isReusable], ["unsolicited", false]);
 });
 
+test("a second request on a connection that is still answering the first is a defect and says so", () => {
+  const run = decodeResponse(ok("Content-Length: 5\r\n", "hell"));
+  assert.throws(() => run.decoder.expect("GET"), /one request at a time/);
+});
+
 test("one decoder reads one response after the other", () => {
   const run = decodeResponse(ok("Content-Length: 1\r\n", "a"));
   run.decoder.expect("HEAD");
   const second = Buffer.from(ok("Content-Length: 7\r\n"));
   run.decoder.push(second, 0, second.length);
-  assert.deepEqual([run.responses[0]?.head?.contentLength, run.responses[0]?.head?.bodyKind, run.decoder.isReusable], [7, "none", true]);
+  assert.deepEqual(
+    [run.responses[0]?.head?.contentLength, run.responses[0]?.head?.bodyKind, run.decoder.isReusable],
+    [7, "none", true],
+  );
 });
 
 test("an idle connection that ends is no error", () => {

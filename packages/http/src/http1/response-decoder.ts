@@ -4,6 +4,7 @@ import type { BodyKind, BodySink } from "./body-reader.ts";
 import { BodyReader } from "./body-reader.ts";
 import { FieldSection } from "./field-section.ts";
 import type { Http1Limits } from "./limits.ts";
+import type { ConnectionOptions } from "./message-head.ts";
 import { connectionOptions, persists, readContentLength, readVersion, transferEncodingRule } from "./message-head.ts";
 import type { Http1Violation, Rule } from "./violation.ts";
 import { responseBodyViolations, responseViolations } from "./violation.ts";
@@ -64,11 +65,15 @@ export class Http1ResponseDecoder {
   /**
    * A request was sent: its response comes next.
    *
+   * On a connection that has failed or been given up this does nothing, since its end is already on the way.
+   *
    * @param method HEAD and CONNECT change the framing of the response (RFC 9112 §6.3)
    * @param isUpgrade the request asked for another protocol, so that 101 is an answer
    */
   expect(method: string, isUpgrade: boolean = false): void {
-    if (this.#state !== "idle") return;
+    if (this.#state === "dead") return;
+    if (this.#state !== "idle")
+      throw new Error("a response is still being read: one connection carries one request at a time");
     this.#state = "head";
     this.#method = method;
     this.#isUpgradeExpected = isUpgrade;
@@ -76,7 +81,10 @@ export class Http1ResponseDecoder {
     this.#section.reset();
   }
 
-  /** Whether another request may be sent: the last response ended by itself, nothing followed it, and both sides may persist. */
+  /**
+   * Whether another request may be sent: the last response ended by itself, nothing followed it, and it lets the connection persist. The decoder
+   * cannot know whether the request was sent whole: an answer may come before.
+   */
   get isReusable(): boolean {
     return this.#state === "idle" && this.#keepAlive && !this.#hasSurplus;
   }
@@ -186,7 +194,9 @@ export class Http1ResponseDecoder {
     const headers = section.take();
     const rule = this.#framingRule();
     if (rule !== "") return this.#fail(rule);
-    const head = this.#makeHead(headers);
+    const options = connectionOptions(section, headers);
+    if (options === undefined) return this.#fail("connectionTooLong");
+    const head = this.#makeHead(headers, options);
     section.reset();
     if (this.#status < 200 && this.#status !== 101) return this.#sink.onInformational(head);
     this.#hasHead = true;
@@ -224,7 +234,7 @@ export class Http1ResponseDecoder {
     return length > 0 && (status < 200 || status === 204) ? "contentLengthNotAllowed" : "";
   }
 
-  #makeHead(headers: HeaderList): ResponseHead {
+  #makeHead(headers: HeaderList, options: ConnectionOptions): ResponseHead {
     const section = this.#section;
     const status = this.#status;
     let contentLength = section.contentLengthCount === 0 ? -1 : readContentLength(section.contentLength);
@@ -238,7 +248,6 @@ export class Http1ResponseDecoder {
       if (section.transferEncodingCount > 0) headers.remove("transfer-encoding");
       contentLength = -1;
     }
-    const options = connectionOptions(section, headers);
     return {
       status,
       reason: this.#reason,

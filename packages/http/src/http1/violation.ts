@@ -17,6 +17,10 @@ const rules = {
   spaceBeforeColon: ["white space before a colon (RFC 9112 §5.1)", "http1.codec_error"],
   foldedField: ["a folded field line (RFC 9112 §5.2)", "http1.codec_error"],
   badFieldValue: ["a control character in a field value (RFC 9110 §5.5)", "http1.invalid_characters"],
+  connectionTooLong: [
+    "more options in Connection than a peer can need (RFC 9110 §7.6.1)",
+    "http1.connection_header_rejected",
+  ],
   missingHost: ["HTTP/1.1 without a Host field (RFC 9112 §3.2)", "missing_host_header"],
   manyHosts: ["more than one Host field (RFC 9112 §3.2)", "http1.codec_error"],
   badHost: ["the authority is invalid (RFC 9110 §7.2)", "http1.invalid_url"],

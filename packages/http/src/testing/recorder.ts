@@ -27,8 +27,13 @@ export interface DecodedResponse {
 export const testLimits: Http1Limits = { ...defaultHttp1Limits, acceptHttp10: true, enableTrailers: true };
 
 /** Cuts `bytes` at the given positions and copies each piece between bytes that belong to no message. */
-export function* pieces(bytes: Buffer, cuts: readonly number[]): Generator<[bytes: Buffer, start: number, end: number]> {
-  const positions = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort((a, b) => a - b);
+export function* pieces(
+  bytes: Buffer,
+  cuts: readonly number[],
+): Generator<[bytes: Buffer, start: number, end: number]> {
+  const positions = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort(
+    (a, b) => a - b,
+  );
   for (let i = 1; i < positions.length; i += 1) {
     const piece = bytes.subarray(positions[i - 1], positions[i]);
     // What lies around a piece in a reused buffer must never matter; line ends are the likeliest to be misread.
@@ -60,7 +65,8 @@ export function decodeRequests(
   const last = (): DecodedRequest => requests.at(-1) as DecodedRequest;
   const run: RequestRun = { requests, violation: "", status: 0, decoder: undefined as unknown as Http1RequestDecoder };
   run.decoder = new Http1RequestDecoder(limits, {
-    onHead: (head) => requests.push({ head: { ...head, headers: head.headers.toPairs() }, body: "", trailers: [], isComplete: false }),
+    onHead: (head) =>
+      requests.push({ head: { ...head, headers: head.headers.toPairs() }, body: "", trailers: [], isComplete: false }),
     onData: (bytes, start, end) => {
       last().body += bytes.toString("latin1", start, end);
     },
@@ -98,10 +104,21 @@ export interface ResponseRun {
 /** Decodes the response to a request with `method`. */
 export function decodeResponse(
   input: string | Buffer,
-  options: { method?: string; isUpgrade?: boolean; cuts?: readonly number[]; limits?: Http1Limits; isFinished?: boolean } = {},
+  options: {
+    method?: string;
+    isUpgrade?: boolean;
+    cuts?: readonly number[];
+    limits?: Http1Limits;
+    isFinished?: boolean;
+  } = {},
 ): ResponseRun {
   const response: DecodedResponse = { informational: [], body: "", trailers: [], isComplete: false };
-  const run: ResponseRun = { responses: [response], violation: "", code: "", decoder: undefined as unknown as Http1ResponseDecoder };
+  const run: ResponseRun = {
+    responses: [response],
+    violation: "",
+    code: "",
+    decoder: undefined as unknown as Http1ResponseDecoder,
+  };
   run.decoder = new Http1ResponseDecoder(options.limits ?? testLimits, {
     onInformational: (head) => response.informational.push(head.status),
     onHead: (head) => {

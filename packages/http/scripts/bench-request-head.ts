@@ -2,7 +2,7 @@
  * What one forwarded request costs in the codec: parse its head, look at a few fields, remove the hop-by-hop ones, add three, encode it again.
  * Compares the codec of this package, which reads bytes into offsets, with two ways to read the head from one latin1 string.
  *
- *   node packages/http/bench/request-head.ts
+ *   node packages/http/scripts/bench-request-head.ts
  *
  * Not a test: figures are for the machine they were taken on; compare within one run.
  */
