@@ -132,8 +132,8 @@ export class Configuration {
   }
 
   /** Sets a secret of this proxy's own. Resolves when every worker uses it. */
-  setSecret(secret: SourcedSecret): Promise<void> {
-    return this.#inTurn(() => this.#putInForce({ secrets: { set: [secret], remove: [] } }));
+  async setSecret(secret: SourcedSecret): Promise<void> {
+    await this.#inTurn(() => this.#putInForce({ secrets: { set: [secret], remove: [] } }));
   }
 
   /** Stops accepting: sockets stay bound at the supervisor, for the next generation. */
@@ -168,7 +168,7 @@ export class Configuration {
     const accepted: HeldResource[] = [];
     const replacedSockets: ListeningSocket[] = [];
     for (const resource of added) {
-      const reason = await this.#accept(resource, source, changes, accepted, replacedSockets);
+      const reason = this.#accept(resource, source, changes, accepted, replacedSockets);
       if (reason === undefined) continue;
       rejected.push({ name: resource.name, error: reason });
       this.#refused.set(keyOf(resource.type, resource.name), { version: resource.version, reason, atMs: Date.now() });
@@ -186,20 +186,21 @@ export class Configuration {
       held.set(key, resource);
       this.#refused.delete(key);
     }
-    await this.#putInForce(mergeChanges(changes));
+    const problem = await this.#putInForce(mergeChanges(changes));
+    if (problem !== undefined) rejected.push({ name: added[0]?.name ?? "", error: problem });
     // Only now that no worker listens on them.
     for (const socket of replacedSockets) socket.close();
     return rejected;
   }
 
   /** Why the resource cannot be used; undefined: it is among the accepted. */
-  async #accept(
+  #accept(
     resource: NewResource,
     source: "ads" | "static",
     changes: ResourceChange[],
     accepted: HeldResource[],
     replacedSockets: ListeningSocket[],
-  ): Promise<string | undefined> {
+  ): string | undefined {
     const { type, name, message } = resource;
     if (source === "ads" && this.#static.has(keyOf(type, name))) return "a static resource has this name, and static ones win";
     const loaded = loadResource(type, message, source);
@@ -208,7 +209,7 @@ export class Configuration {
     if (problem !== undefined) return problem;
     const listener = loaded.change.listeners?.set[0];
     if (listener !== undefined) {
-      const bound = await this.#bindSockets(listener);
+      const bound = this.#bindSockets(listener);
       if (typeof bound === "string") return bound;
       replacedSockets.push(...(this.#sockets.get(name) ?? []).filter((socket) => !bound.includes(socket)));
       this.#sockets.set(name, bound);
@@ -230,7 +231,7 @@ export class Configuration {
   }
 
   /** The sockets of a listener: those that it has already, and new ones. A reason when one cannot be had. */
-  async #bindSockets(listener: ListenerConfig): Promise<readonly ListeningSocket[] | string> {
+  #bindSockets(listener: ListenerConfig): readonly ListeningSocket[] | string {
     if (!listener.bindToPort) return [];
     const present = this.#sockets.get(listener.name) ?? [];
     const bound: ListeningSocket[] = [];
@@ -240,7 +241,7 @@ export class Configuration {
         bound.push(known);
         continue;
       }
-      const result = await this.#broker.bind(listener.name, host, port);
+      const result = this.#broker.bind(listener.name, host, port);
       if (result.socket === undefined) {
         for (const socket of bound) if (!present.includes(socket)) socket.close();
         return result.message;
@@ -268,14 +269,17 @@ export class Configuration {
     return held === undefined ? [change] : [change, inlineChange(held.inlineSecrets, [])];
   }
 
-  async #putInForce(change: ResourceChange): Promise<void> {
+  /** Resolves when every worker serves it, with the first thing that one of them could not do. */
+  async #putInForce(change: ResourceChange): Promise<string | undefined> {
     const active = this.#active.apply(change, performance.now());
     const hasSecrets = active.secrets.set.length + active.secrets.remove.length > 0;
+    let problem: string | undefined;
     if (Object.keys(active.delta).length > 0 || hasSecrets) {
-      const problem = await this.#pool?.configure(active, this.#socketsOf(active.delta.listeners?.set ?? []));
+      problem = await this.#pool?.configure(active, this.#socketsOf(active.delta.listeners?.set ?? []));
       if (problem !== undefined) this.#logger.error("a worker could not take a configuration", { problem });
     }
     this.#onChange();
+    return problem;
   }
 
   #socketsOf(listeners: Iterable<ListenerConfig>): ListenerSocket[] {

@@ -6,7 +6,6 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import { create } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { type Clock, errorEntry, type LogLevel } from "@heddle/core";
-import type { InheritedDescriptors } from "@heddle/net";
 import { prepareStateDirectory, replaceFile } from "@heddle/state";
 import { MetricReader } from "@heddle/telemetry";
 import { CLUSTER_TYPE, LISTENER_TYPE, type ResourceType, resourceSchemas, unpackAny } from "@heddle/xds/api";
@@ -27,7 +26,7 @@ import { configDump } from "./config-dump.ts";
 import { Configuration } from "./configuration.ts";
 import { LastGood, type StoredResource } from "./last-good.ts";
 import { readNodeIdentity } from "./node-identity.ts";
-import { type ListeningSocket, SocketBroker, type SupervisorChannel } from "./socket-broker.ts";
+import type { ListeningSocket, SocketBroker, SupervisorChannel } from "./socket-broker.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** Names under which Istio's agent, and so this proxy, gives out its certificate and trust bundle (`sds-grpc`). */
@@ -56,19 +55,21 @@ export class Generation implements AdminSource {
   readonly #startedAtMs = Date.now();
   #identityManager: IdentityManager | undefined;
   #ads: AdsClient | undefined;
+  #isAdsStarted = false;
   #admin: { readonly server: AdminServer; readonly socket: ListeningSocket } | undefined;
   /** Anchors from the command line, for the authority and for a control plane that gives none. */
   #bundlePem: string | undefined;
+  #hasStarted = false;
   #wasLive = false;
   #isDraining = false;
   #hasControlPlaneAnswered = false;
   #onQuit: () => void = () => {};
 
-  constructor(options: ProxyOptions, bootstrap: BootstrapConfig, channel: SupervisorChannel, inherited: InheritedDescriptors) {
+  constructor(options: ProxyOptions, bootstrap: BootstrapConfig, channel: SupervisorChannel, broker: SocketBroker) {
     this.#options = options;
     this.#bootstrap = bootstrap;
     this.#channel = channel;
-    this.#broker = new SocketBroker(channel, inherited);
+    this.#broker = broker;
     this.#logger = new LineLogger("proxy", options.logLevel);
     this.#lastGood = options.stateDir === undefined ? undefined : new LastGood(options.stateDir, clock, this.#logger);
     this.#configuration = new Configuration(this.#broker, this.#lastGood, this.#logger);
@@ -96,6 +97,7 @@ export class Generation implements AdminSource {
     const problem = await workers;
     if (problem !== undefined) throw new StartFailure(problem);
     await this.#startAds(accepted);
+    this.#hasStarted = true;
     this.#onConfigured();
   }
 
@@ -130,7 +132,7 @@ export class Generation implements AdminSource {
   async #openAdmin(): Promise<void> {
     const address = this.#bootstrap.admin;
     if (address === undefined) return;
-    const bound = await this.#broker.bind("admin", address.host, address.port);
+    const bound = this.#broker.bind("admin", address.host, address.port);
     if (bound.socket === undefined) throw new StartFailure(`admin: ${bound.message}`);
     const server = new AdminServer(adminRoutes(this), this.#logger);
     await server.listen(bound.socket.fd);
@@ -194,6 +196,7 @@ export class Generation implements AdminSource {
       source: "local",
       secret: { kind: "certificate", name: certificateName, certificateChainPem: chainPem, privateKey: privateKeyPem },
     });
+    this.#startAdsWhenKnown();
     this.#onConfigured();
   }
 
@@ -261,6 +264,7 @@ export class Generation implements AdminSource {
         return result;
       },
       accepted,
+      backoff: ads.backoff,
       clock,
       random: Math.random,
       timers: { setTimeout, clearTimeout } as never,
@@ -270,7 +274,15 @@ export class Generation implements AdminSource {
     if (ads.wantsListeners) client.setSubscription(LISTENER_TYPE, "*");
     this.#hasControlPlaneAnswered = accepted.size > 0 || !ads.wantsListeners;
     this.#ads = client;
-    client.start();
+    this.#startAdsWhenKnown();
+  }
+
+  /** The control plane talks to nobody without a certificate; with an authority to ask, the first one is on its way. */
+  #startAdsWhenKnown(): void {
+    if (this.#ads === undefined || this.#isAdsStarted || this.#isDraining) return;
+    if (this.#options.ca !== undefined && this.#identityManager?.current === undefined) return;
+    this.#isAdsStarted = true;
+    this.#ads.start();
   }
 
   /** After each change: readiness, and the file by which others on this host find us. */
@@ -284,6 +296,7 @@ export class Generation implements AdminSource {
   }
 
   #isServing(): boolean {
+    if (!this.#hasStarted) return false;
     if (this.#options.ca !== undefined && this.#identityManager?.current === undefined) return false;
     if (this.#bootstrap.ads !== undefined && !this.#hasControlPlaneAnswered) return false;
     return this.#configuration.active.warming.listeners.length === 0;

@@ -2,26 +2,25 @@ import { listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/ne
 import { loadBootstrap } from "../bootstrap/load.ts";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
-import { exitCodes } from "../supervisor/messages.ts";
+import { exitCodes, type GenerationSetup } from "../supervisor/messages.ts";
 import { Generation, StartFailure } from "./generation.ts";
+import { SocketBroker } from "./socket-broker.ts";
 import { StateIsNewer } from "./state-is-newer.ts";
 import { openSupervisorChannel } from "./supervisor-channel.ts";
 
 /**
  * The main thread of a generation, from start to exit.
  *
- * @param serialised the options of the supervisor, as JSON
+ * @param serialised the `GenerationSetup` as JSON
  */
 export async function runGeneration(serialised: string): Promise<void> {
-  const options = JSON.parse(serialised) as ProxyOptions;
+  const { options, sockets } = JSON.parse(serialised) as GenerationSetup<ProxyOptions>;
   const logger = new LineLogger("proxy", options.logLevel);
   const channel = openSupervisorChannel();
-  const fail = (exitCode: number, message: string): void => {
+  /** Ends the process once the supervisor has been told that starting again would not help. */
+  const fail = (exitCode: number, message: string): Promise<never> => {
     logger.error(message);
-    channel.send({ type: "fatal", exitCode });
-    process.exitCode = exitCode;
-    // Not exit(): the message to the supervisor must leave first.
-    process.disconnect?.();
+    return channel.sendLast({ type: "fatal", exitCode }, exitCode);
   };
   process.on("uncaughtException", (error) => {
     logger.error("the proxy crashed", { error: error.stack ?? error.message });
@@ -31,9 +30,11 @@ export async function runGeneration(serialised: string): Promise<void> {
   const loaded = await loadBootstrap(options);
   if (loaded.bootstrap === undefined) {
     for (const line of loaded.report) logger.error(line);
-    return fail(loaded.exitCode, "the bootstrap is refused: nothing was started");
+    await fail(loaded.exitCode, "the bootstrap is refused: nothing was started");
+    return;
   }
-  const generation = new Generation(options, loaded.bootstrap, channel, parseInheritedDescriptors(process.env[listenDescriptorsVariable]) ?? new Map());
+  const inherited = parseInheritedDescriptors(process.env[listenDescriptorsVariable]) ?? new Map();
+  const generation = new Generation(options, loaded.bootstrap, channel, new SocketBroker(channel, inherited, sockets));
   let isDraining = false;
   const drain = (deadlineMs: number): void => {
     if (isDraining) return;
@@ -51,7 +52,6 @@ export async function runGeneration(serialised: string): Promise<void> {
     await generation.start();
   } catch (error) {
     if (!(error instanceof StartFailure) && !(error instanceof StateIsNewer)) throw error;
-    fail(exitCodes.failed, error.message);
-    process.exit();
+    await fail(exitCodes.failed, error.message);
   }
 }

@@ -1,7 +1,8 @@
-import type { BoundSocket } from "node:net";
+import { BoundSocket } from "node:net";
+import type { SendHandle } from "node:child_process";
 import type { ErrorCode } from "@heddle/core";
-import { formatAddress, type InheritedDescriptors } from "@heddle/net";
-import type { GenerationMessage, SupervisorMessage } from "../supervisor/messages.ts";
+import { duplicateDescriptor, formatAddress, type InheritedDescriptors } from "@heddle/net";
+import type { GenerationMessage, SocketName, SupervisorMessage } from "../supervisor/messages.ts";
 
 /** A bound socket of this process. Workers duplicate its descriptor; `close` gives it up here and at the supervisor. */
 export interface ListeningSocket {
@@ -18,62 +19,84 @@ export type SocketResult = { socket: ListeningSocket } | { socket: undefined; co
 
 /** The end of the channel to the supervisor. */
 export interface SupervisorChannel {
-  send(message: GenerationMessage): void;
-  onMessage(listener: (message: SupervisorMessage, handle: unknown) => void): void;
+  send(message: GenerationMessage, handle?: SendHandle): void;
+  onMessage(listener: (message: SupervisorMessage) => void): void;
 }
 
-/** Asks the supervisor, which owns them, for listening sockets. */
+/**
+ * Gives out listening sockets. What the supervisor has held since an earlier generation, or was handed by its own parent,
+ * is used again; what is new is bound here and given to the supervisor at once, which keeps it when this process dies.
+ */
 export class SocketBroker {
   readonly #channel: SupervisorChannel;
   readonly #inherited: InheritedDescriptors;
-  readonly #waiting = new Map<number, (result: SocketResult) => void>();
-  readonly #wanted = new Map<number, { key: string; host: string; port: number }>();
-  #requestCount = 0;
+  readonly #held: (SocketName & { readonly fd: number })[];
 
-  /** @param inherited sockets that this process was started with */
-  constructor(channel: SupervisorChannel, inherited: InheritedDescriptors) {
+  /**
+   * @param inherited sockets of the supervisor's parent, by address
+   * @param held sockets of the generation before, by who used them
+   */
+  constructor(channel: SupervisorChannel, inherited: InheritedDescriptors, held: readonly (SocketName & { readonly fd: number })[]) {
     this.#channel = channel;
     this.#inherited = inherited;
-    channel.onMessage((message, handle) => this.#onMessage(message, handle));
+    this.#held = [...held];
   }
 
-  /** @param key who will listen there: the same key gets the same socket again, also in the next generation */
-  bind(key: string, host: string, port: number): Promise<SocketResult> {
-    const fd = this.#inherited.get(formatAddress(host, port));
+  /**
+   * @param key who will listen there: the same key gets the same socket in the next generation
+   * @param host an IP literal
+   */
+  bind(key: string, host: string, port: number): SocketResult {
+    const inherited = this.#inherited.get(formatAddress(host, port));
     // Given for the life of the process: whoever uses it closes its own duplicate.
-    if (fd !== undefined) return Promise.resolve({ socket: { fd, wanted: { host, port }, host, port, close: () => {} } });
-    return new Promise((resolve) => {
-      const requestId = ++this.#requestCount;
-      this.#waiting.set(requestId, resolve);
-      this.#wanted.set(requestId, { key, host, port });
-      this.#channel.send({ type: "bind", requestId, key, host, port });
-    });
+    if (inherited !== undefined) return { socket: { fd: inherited, wanted: { host, port }, host, port, close: () => {} } };
+    const index = this.#held.findIndex((socket) => socket.key === key && socket.host === host && socket.port === port);
+    const [held] = index < 0 ? [] : this.#held.splice(index, 1);
+    if (held !== undefined) return { socket: this.#listening(held, held.fd, () => {}) };
+    return this.#bindNew(key, host, port);
   }
 
-  #onMessage(message: SupervisorMessage, handle: unknown): void {
-    if (message.type === "drain") return;
-    const resolve = this.#waiting.get(message.requestId);
-    const wanted = this.#wanted.get(message.requestId);
-    this.#waiting.delete(message.requestId);
-    this.#wanted.delete(message.requestId);
-    if (resolve === undefined || wanted === undefined) return;
-    if (message.type === "bind-failed") {
-      const code: ErrorCode = message.code === "port_in_use" ? "port_in_use" : "config_invalid";
-      resolve({ socket: undefined, code, message: message.message });
-      return;
+  #bindNew(key: string, host: string, port: number): SocketResult {
+    let bound: BoundSocket;
+    try {
+      bound = new BoundSocket({ host, port });
+    } catch (error) {
+      return { socket: undefined, ...describe(error as NodeJS.ErrnoException, host, port) };
     }
-    const bound = handle as BoundSocket;
-    resolve({
-      socket: {
-        fd: bound.fd(),
-        wanted,
-        host: message.host,
-        port: message.port,
-        close: () => {
-          bound.close();
-          this.#channel.send({ type: "release", ...wanted });
-        },
-      },
-    });
+    const { port: boundPort } = bound.address() as { port: number };
+    const name: SocketName = { key, host, port, boundPort };
+    const own = duplicateDescriptor(bound.fd());
+    // Without a duplicate the socket stays here, and is lost when this process dies.
+    if (own === undefined) return { socket: this.#listening(name, bound.fd(), () => bound.close()) };
+    // The channel takes a BoundSocket, and with it the ownership; the types do not know it yet.
+    this.#channel.send({ type: "hold", ...name }, bound as unknown as SendHandle);
+    return { socket: this.#listening(name, own, () => {}) };
   }
+
+  #listening(name: SocketName, fd: number, close: () => void): ListeningSocket {
+    const { host, port, boundPort } = name;
+    return {
+      fd,
+      wanted: { host, port },
+      host,
+      port: boundPort,
+      close: () => {
+        close();
+        this.#channel.send({ type: "release", ...name });
+      },
+    };
+  }
+}
+
+const texts: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is already in use: stop the process that listens there, or choose another port",
+  EADDRNOTAVAIL: "the address does not belong to this host",
+  EACCES: "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)",
+  EAFNOSUPPORT: "this host has no IPv6",
+  ERR_INVALID_ARG_VALUE: "the address is not an IP address",
+};
+
+function describe(error: NodeJS.ErrnoException, host: string, port: number): { code: ErrorCode; message: string } {
+  const cause = error.code ?? error.message;
+  return { code: cause === "EADDRINUSE" ? "port_in_use" : "config_invalid", message: `cannot listen on ${formatAddress(host, port)}: ${texts[cause] ?? cause}` };
 }

@@ -1,12 +1,19 @@
-/**
- * What supervisor and generation say to each other over the IPC channel between them (JSON). Listening sockets travel
- * beside `bound`, as descriptors.
- */
+/** A listening socket as its users know it: who listens, where it was asked for, and which port the kernel gave. */
+export interface SocketName {
+  /** A listener's name, or `admin`. */
+  readonly key: string;
+  /** As configured; port 0: any. */
+  readonly host: string;
+  readonly port: number;
+  readonly boundPort: number;
+}
+
+/** What a generation says to its supervisor over the IPC channel (JSON). */
 export type GenerationMessage =
-  /** Give me the listening socket of this address; `key` names its user (a listener's name, `admin`). */
-  | { readonly type: "bind"; readonly requestId: number; readonly key: string; readonly host: string; readonly port: number }
+  /** Keep this socket, whose descriptor comes beside the message, for the generations after me. */
+  | ({ readonly type: "hold" } & SocketName)
   /** Nobody uses this socket any more. */
-  | { readonly type: "release"; readonly key: string; readonly host: string; readonly port: number }
+  | ({ readonly type: "release" } & SocketName)
   /** Initial listeners are bound and certificates are there. */
   | { readonly type: "ready" }
   /** `/quitquitquit` was asked for. */
@@ -14,11 +21,18 @@ export type GenerationMessage =
   /** Starting again would not help: the bootstrap is refused, a port is taken. */
   | { readonly type: "fatal"; readonly exitCode: number };
 
-export type SupervisorMessage =
-  | { readonly type: "bound"; readonly requestId: number; readonly host: string; readonly port: number }
-  | { readonly type: "bind-failed"; readonly requestId: number; readonly code: string; readonly message: string }
-  /** Serve what is open, accept nothing new, be gone by the deadline. */
-  | { readonly type: "drain"; readonly deadlineMs: number };
+/** Serve what is open, accept nothing new, be gone by the deadline. */
+export interface SupervisorMessage {
+  readonly type: "drain";
+  readonly deadlineMs: number;
+}
+
+/** What a generation is started with, as JSON in its first argument. */
+export interface GenerationSetup<Options> {
+  readonly options: Options;
+  /** Sockets held from before, with their descriptors in the new process. */
+  readonly sockets: readonly (SocketName & { readonly fd: number })[];
+}
 
 /** Exit codes of a proxy (design §5). */
 export const exitCodes = { fine: 0, failed: 1, usage: 2, findings: 3 } as const;

@@ -1,40 +1,41 @@
 import assert from "node:assert/strict";
-import { createServer, type AddressInfo } from "node:net";
-import { once } from "node:events";
 import { test } from "node:test";
-import { SocketTable } from "./socket-table.ts";
+import type { SocketName } from "./messages.ts";
+import { type HeldSocket, SocketTable } from "./socket-table.ts";
 
-test("one user gets the same socket again, and another user on port 0 another one", (t) => {
+class Held implements HeldSocket {
+  isClosed = false;
+  readonly #fd: number;
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+  fd(): number {
+    return this.#fd;
+  }
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+const web: SocketName = { key: "web", host: "127.0.0.1", port: 0, boundPort: 4000 };
+
+test("held sockets are listed for the next generation until they are released", () => {
   const table = new SocketTable();
-  t.after(() => table.close());
-  const first = table.take("a", "127.0.0.1", 0);
-  const again = table.take("a", "127.0.0.1", 0);
-  const other = table.take("b", "127.0.0.1", 0);
-  assert.ok(first.socket !== undefined && again.socket !== undefined && other.socket !== undefined);
-  assert.equal(first.socket, again.socket);
-  assert.notEqual(first.port, 0);
-  assert.notEqual(first.port, other.port);
+  const socket = new Held(7);
+  table.hold(web, socket);
+  assert.deepEqual(table.list(), [{ ...web, fd: 7 }]);
+  table.release(web);
+  assert.deepEqual(table.list(), []);
+  assert.equal(socket.isClosed, true);
 });
 
-test("a port on which somebody listens is refused by name", async (t) => {
-  const server = createServer().listen(0, "127.0.0.1");
-  t.after(() => server.close());
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+test("a socket of the same user and address replaces the one before, and other users keep theirs", () => {
   const table = new SocketTable();
-  t.after(() => table.close());
-  const result = table.take("a", "127.0.0.1", port);
-  assert.ok(result.socket === undefined);
-  assert.equal(result.code, "port_in_use");
-  assert.match(result.message, new RegExp(`127\\.0\\.0\\.1:${port}: the port is already in use`));
-});
-
-test("a released port can be bound again by somebody else", (t) => {
-  const table = new SocketTable();
-  t.after(() => table.close());
-  const first = table.take("a", "127.0.0.1", 0);
-  assert.ok(first.socket !== undefined);
-  table.release("a", "127.0.0.1", 0);
-  const second = table.take("b", "127.0.0.1", first.port);
-  assert.ok(second.socket !== undefined);
+  const [first, other, second] = [new Held(1), new Held(2), new Held(3)];
+  table.hold(web, first);
+  table.hold({ ...web, key: "api" }, other);
+  table.hold({ ...web, boundPort: 4001 }, second);
+  assert.deepEqual([first.isClosed, other.isClosed, second.isClosed], [true, false, false]);
+  table.close();
+  assert.deepEqual([other.isClosed, second.isClosed], [true, true]);
 });

@@ -1,63 +1,42 @@
-import { BoundSocket } from "node:net";
+import type { SocketName } from "./messages.ts";
 
-export type BindResult =
-  | { readonly socket: BoundSocket; readonly host: string; readonly port: number }
-  | { readonly socket: undefined; readonly code: string; readonly message: string };
+/** A bound socket that this process only holds: the runtime's `BoundSocket`, as it arrives over the channel. */
+export interface HeldSocket {
+  fd(): number;
+  close(): void;
+}
 
 /**
- * The listening sockets of one proxy, bound here and kept across its generations: the kernel goes on queueing connections
- * while no generation is there to accept them. This process never accepts on one.
+ * The listening sockets of one proxy, kept across its generations: the kernel goes on queueing connections while no
+ * generation is there to accept them. This process never accepts on one.
  */
 export class SocketTable {
-  /** By user and address: two listeners on port 0 get two sockets, and keep them when the proxy restarts. */
-  readonly #sockets = new Map<string, BoundSocket>();
+  readonly #held = new Map<string, { readonly name: SocketName; readonly socket: HeldSocket }>();
 
-  /**
-   * The socket of this user and address: the one that it had before, or a new one.
-   *
-   * @param key who will listen there
-   * @param host an IP literal
-   * @param port 0: the kernel chooses
-   */
-  take(key: string, host: string, port: number): BindResult {
-    const id = idOf(key, host, port);
-    let socket = this.#sockets.get(id);
-    try {
-      socket ??= new BoundSocket({ host, port });
-    } catch (error) {
-      return { socket: undefined, ...describe(error as NodeJS.ErrnoException, host, port) };
-    }
-    this.#sockets.set(id, socket);
-    const bound = socket.address() as { address: string; port: number };
-    return { socket, host: bound.address, port: bound.port };
+  /** Takes a socket over. One of the same name is closed: its user has made a new one. */
+  hold(name: SocketName, socket: HeldSocket): void {
+    const id = idOf(name);
+    this.#held.get(id)?.socket.close();
+    this.#held.set(id, { name, socket });
   }
 
-  /** Closes a socket that nobody uses any more. */
-  release(key: string, host: string, port: number): void {
-    const id = idOf(key, host, port);
-    this.#sockets.get(id)?.close();
-    this.#sockets.delete(id);
+  release(name: SocketName): void {
+    const id = idOf(name);
+    this.#held.get(id)?.socket.close();
+    this.#held.delete(id);
+  }
+
+  /** All sockets, with their descriptors in this process. */
+  list(): (SocketName & { readonly fd: number })[] {
+    return [...this.#held.values()].map(({ name, socket }) => ({ ...name, fd: socket.fd() }));
   }
 
   close(): void {
-    for (const socket of this.#sockets.values()) socket.close();
-    this.#sockets.clear();
+    for (const { socket } of this.#held.values()) socket.close();
+    this.#held.clear();
   }
 }
 
-function idOf(key: string, host: string, port: number): string {
+function idOf({ key, host, port }: SocketName): string {
   return `${key} ${host} ${port}`;
-}
-
-const texts: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the port is already in use: stop the process that listens there, or choose another port",
-  EADDRNOTAVAIL: "the address does not belong to this host",
-  EACCES: "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)",
-  EAFNOSUPPORT: "this host has no IPv6",
-};
-
-function describe(error: NodeJS.ErrnoException, host: string, port: number): { code: string; message: string } {
-  const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  const cause = error.code ?? error.message;
-  return { code: cause === "EADDRINUSE" ? "port_in_use" : "config_invalid", message: `cannot listen on ${where}: ${texts[cause] ?? cause}` };
 }

@@ -1,12 +1,12 @@
-import { type ChildProcess, type SendHandle, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "@heddle/core";
 import { formatInheritedDescriptors, type InheritedDescriptors, listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/net";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { RestartBackOff } from "./back-off.ts";
-import { exitCodes, type GenerationMessage, type SupervisorMessage } from "./messages.ts";
-import { SocketTable } from "./socket-table.ts";
+import { exitCodes, type GenerationMessage, type GenerationSetup, type SupervisorMessage } from "./messages.ts";
+import { type HeldSocket, SocketTable } from "./socket-table.ts";
 
 /** Time that a generation gets after its own deadline before it is killed. */
 const killGraceMs = 2_000;
@@ -83,10 +83,15 @@ class Supervisor {
 
   #start(): void {
     // A descriptor's number in the child is its place in `stdio`.
-    const renumbered = new Map([...this.#inherited.keys()].map((address, index) => [address, firstInherited + index]));
-    const child = spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(this.#options)], {
-      stdio: ["ignore", "inherit", "inherit", "ipc", ...this.#inherited.values()],
-      env: { ...process.env, [listenDescriptorsVariable]: formatInheritedDescriptors(renumbered) },
+    const inherited = new Map([...this.#inherited.keys()].map((address, index) => [address, firstPassed + index]));
+    const held = this.#sockets.list();
+    const setup: GenerationSetup<ProxyOptions> = {
+      options: this.#options,
+      sockets: held.map((socket, index) => ({ ...socket, fd: firstPassed + inherited.size + index })),
+    };
+    const child = spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(setup)], {
+      stdio: ["ignore", "inherit", "inherit", "ipc", ...this.#inherited.values(), ...held.map(({ fd }) => fd)],
+      env: { ...process.env, [listenDescriptorsVariable]: formatInheritedDescriptors(inherited) },
     });
     const generation: Generation = {
       number: ++this.#count,
@@ -98,7 +103,7 @@ class Supervisor {
       killTimer: undefined,
     };
     this.#live.add(generation);
-    child.on("message", (message: GenerationMessage) => this.#onMessage(generation, message));
+    child.on("message", (message: GenerationMessage, handle) => this.#onMessage(generation, message, handle as unknown as HeldSocket | undefined));
     child.on("error", (error) => {
       this.#logger.error("cannot run a proxy generation", { error });
       if (child.pid === undefined) this.#onExit(generation, "it could not be started");
@@ -106,13 +111,16 @@ class Supervisor {
     child.on("exit", (code, signal) => this.#onExit(generation, signal ?? `exit code ${code}`));
   }
 
-  #onMessage(generation: Generation, message: GenerationMessage): void {
+  #onMessage(generation: Generation, message: GenerationMessage, handle: HeldSocket | undefined): void {
     switch (message.type) {
-      case "bind":
-        return this.#onBind(generation, message);
+      case "hold": {
+        const { type: _type, ...name } = message;
+        if (handle !== undefined) this.#sockets.hold(name, handle);
+        return;
+      }
       case "release":
         // A retiring generation no longer decides which listeners exist.
-        if (!generation.isRetiring) this.#sockets.release(message.key, message.host, message.port);
+        if (!generation.isRetiring) this.#sockets.release(message);
         return;
       case "ready":
         generation.isReady = true;
@@ -125,20 +133,6 @@ class Supervisor {
         generation.fatalExitCode = message.exitCode;
         return;
     }
-  }
-
-  #onBind(generation: Generation, message: Extract<GenerationMessage, { type: "bind" }>): void {
-    const { requestId } = message;
-    const result = this.#sockets.take(message.key, message.host, message.port);
-    if (result.socket === undefined) {
-      this.#send(generation, { type: "bind-failed", requestId, code: result.code, message: result.message });
-      return;
-    }
-    const { socket, host, port } = result;
-    if (!generation.process.connected) return;
-    // The channel takes a BoundSocket and the child gets one; the types do not know it yet.
-    const handle = socket as unknown as SendHandle;
-    generation.process.send({ type: "bound", requestId, host, port } satisfies SupervisorMessage, handle, (error) => this.#onSendFailure(generation, error));
   }
 
   #send(generation: Generation, message: SupervisorMessage): void {
@@ -206,7 +200,7 @@ class Supervisor {
 }
 
 /** After the standard streams and the IPC channel. */
-const firstInherited = 4;
+const firstPassed = 4;
 
 /** Without the notice that `node:ffi`, which duplicates descriptors, is young: what it does is tested at start. */
 const runtimeFlags = ["--disable-warning=ExperimentalWarning"];

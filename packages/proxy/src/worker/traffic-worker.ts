@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import { Action, type ConfigDelta, emptySnapshot, LiveState, type Snapshot, SnapshotBinder } from "@heddle/engine";
+import { defaultHttp1Limits } from "@heddle/http";
 import { selfTestRuntime } from "@heddle/net";
 import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
 import { ClientTlsContexts, DnsClusters, Http1Transport, systemResolver } from "@heddle/upstream";
@@ -53,7 +54,8 @@ export class TrafficWorker {
       action: new Action(),
       random: Math.random,
       timers,
-      transport: new Http1Transport({ live, timers, tls: upstreamTls, wallMs: Date.now }),
+      // Whether trailers go on is for the client's side to decide (`enable_trailers`).
+      transport: new Http1Transport({ live, timers, tls: upstreamTls, wallMs: Date.now, limits: { ...defaultHttp1Limits, enableTrailers: true } }),
       upstreamTls,
       mirrors: new Mirrors(),
       peerMetadata: new PeerMetadataCodec(),

@@ -1,0 +1,82 @@
+// Pieces of Envoy bootstraps for tests: what a test is about is given, the rest is the least that a proxy needs.
+
+type Json = Record<string, unknown>;
+
+const filterPackage = "type.googleapis.com/envoy.extensions.filters";
+
+export function router(): Json {
+  return { name: "router", typed_config: { "@type": `${filterPackage}.http.router.v3.Router` } };
+}
+
+export interface HttpListener {
+  readonly name: string;
+  readonly routes: readonly Json[];
+  /** Fields of the connection manager beside routes and filters. */
+  readonly manager?: Json;
+  /** HTTP filters before the router. */
+  readonly filters?: readonly Json[];
+  readonly virtualHost?: Json;
+  readonly direction?: "INBOUND" | "OUTBOUND";
+  /** `transport_socket` of its one filter chain. */
+  readonly transportSocket?: Json;
+  /** Fields of the listener beside these. */
+  readonly listener?: Json;
+  readonly port?: number;
+}
+
+/** A listener on a free port of 127.0.0.1 that ends in HTTP. */
+export function httpListener(options: HttpListener): Json {
+  const { name, routes, manager, filters, virtualHost, direction, transportSocket, listener } = options;
+  return {
+    name,
+    address: { socket_address: { address: "127.0.0.1", port_value: options.port ?? 0 } },
+    ...(direction === undefined ? {} : { traffic_direction: direction }),
+    filter_chains: [
+      {
+        ...(transportSocket === undefined ? {} : { transport_socket: transportSocket }),
+        filters: [
+          {
+            name: "http",
+            typed_config: {
+              "@type": `${filterPackage}.network.http_connection_manager.v3.HttpConnectionManager`,
+              stat_prefix: name,
+              route_config: { name, virtual_hosts: [{ name: "all", domains: ["*"], routes, ...virtualHost }] },
+              http_filters: [...(filters ?? []), router()],
+              ...manager,
+            },
+          },
+        ],
+      },
+    ],
+    ...listener,
+  };
+}
+
+/** A static cluster on these ports of 127.0.0.1. */
+export function cluster(name: string, ports: readonly number[], more: Json = {}): Json {
+  return {
+    name,
+    type: "STATIC",
+    connect_timeout: "5s",
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
+        { lb_endpoints: ports.map((port) => ({ endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: port } } } })) },
+      ],
+    },
+    ...more,
+  };
+}
+
+export function route(prefix: string, clusterName: string, action: Json = {}, more: Json = {}): Json {
+  return { match: { prefix }, route: { cluster: clusterName, ...action }, ...more };
+}
+
+export function bootstrap(listeners: readonly Json[], clusters: readonly Json[], more: Json = {}): Json {
+  return {
+    node: { id: "test", cluster: "test" },
+    admin: { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } },
+    static_resources: { listeners, clusters },
+    ...more,
+  };
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import type { GenerationMessage, SupervisorMessage } from "../supervisor/messages.ts";
+import { parseBootstrap } from "../bootstrap/parse.ts";
+import { Generation } from "../generation/generation.ts";
+import { SocketBroker, type SupervisorChannel } from "../generation/socket-broker.ts";
+import { defaultOptions, type ProxyOptions } from "../options/options.ts";
+import type { HeldSocket } from "../supervisor/socket-table.ts";
+
+/** A generation with real worker threads and sockets in this process; the supervisor's side of the channel is the test's. */
+export class TestProxy implements AsyncDisposable {
+  readonly generation: Generation;
+  readonly messages: GenerationMessage[] = [];
+  readonly #held: HeldSocket[] = [];
+  readonly #listeners: ((message: SupervisorMessage) => void)[] = [];
+  readonly #ready: Promise<void>;
+
+  private constructor(bootstrap: object, options: Partial<ProxyOptions>) {
+    const parsed = parseBootstrap(JSON.stringify(bootstrap));
+    assert.deepEqual(parsed.problems, []);
+    assert.ok(parsed.config);
+    let isReady: () => void = () => {};
+    this.#ready = new Promise((resolve) => {
+      isReady = resolve;
+    });
+    const channel: SupervisorChannel = {
+      send: (message, handle) => {
+        this.messages.push(message);
+        if (handle !== undefined) this.#held.push(handle as unknown as HeldSocket);
+        if (message.type === "ready") isReady();
+      },
+      onMessage: (listener) => this.#listeners.push(listener),
+    };
+    const all: ProxyOptions = { ...defaultOptions, logLevel: "off", ...options };
+    this.generation = new Generation(all, parsed.config, channel, new SocketBroker(channel, new Map(), []));
+  }
+
+  /** Resolves when it says that it is ready. */
+  static async start(bootstrap: object, options: Partial<ProxyOptions> = {}): Promise<TestProxy> {
+    const proxy = await TestProxy.begin(bootstrap, options);
+    await proxy.#ready;
+    return proxy;
+  }
+
+  /** Resolves when it has started, ready or not. */
+  static async begin(bootstrap: object, options: Partial<ProxyOptions> = {}): Promise<TestProxy> {
+    const proxy = new TestProxy(bootstrap, options);
+    await proxy.generation.start();
+    return proxy;
+  }
+
+  whenReady(): Promise<void> {
+    return this.#ready;
+  }
+
+  port(listener: string): number {
+    const found = this.generation.listeners().find(({ name }) => name === listener);
+    assert.ok(found?.addresses[0], `no listener ${listener}`);
+    return found.addresses[0].port;
+  }
+
+  get adminPort(): number {
+    const held = this.messages.find((message) => message.type === "hold" && message.key === "admin");
+    assert.ok(held?.type === "hold");
+    return held.boundPort;
+  }
+
+  /** GET of an admin path, its body. */
+  async admin(path: string, init: RequestInit = {}): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`, init);
+    return response.text();
+  }
+
+  /** Requests begun and ended, by outcome. */
+  ledger(): { started: number; ended: number } {
+    const { metrics } = this.generation;
+    return { started: metrics.total("heddle_requests_started_total"), ended: metrics.total("heddle_requests_ended_total") };
+  }
+
+  /** Resolves when every request that began has ended in exactly one outcome. The worker counts in memory that is shared, so there is nothing to be told by. */
+  async whenBalanced(): Promise<void> {
+    const giveUpAt = performance.now() + 10_000;
+    for (;;) {
+      const { started, ended } = this.ledger();
+      if (started === ended) return;
+      assert.ok(performance.now() < giveUpAt, `${started} requests began, ${ended} ended`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.generation.drain(0);
+    for (const socket of this.#held) socket.close();
+  }
+}
