@@ -58,13 +58,17 @@ export class Compiler {
     this.#routes = graph.query("route tables", hasSameItems, (audience, id) => this.#collectRoutes(audience, id));
     this.#clusters = graph.query("clusters", hasSameItems, (audience, id) => this.#collectClusters(audience, id));
     this.#endpoints = graph.query("assignments", hasSameItems, (_, id) => this.#collectEndpoints(id));
-    this.#proxy = graph.query("proxy", hasSameLists, (audience, id): ProxyResources => ({
-      listeners: this.#listeners.get(audience, id),
-      routes: this.#routes.get(audience, id),
-      clusters: this.#clusters.get(audience, id),
-      endpoints: this.#endpoints.get(audience, id),
-      secrets: none,
-    }));
+    this.#proxy = graph.query(
+      "proxy",
+      hasSameLists,
+      (audience, id): ProxyResources => ({
+        listeners: this.#listeners.get(audience, id),
+        routes: this.#routes.get(audience, id),
+        clusters: this.#clusters.get(audience, id),
+        endpoints: this.#endpoints.get(audience, id),
+        secrets: none,
+      }),
+    );
   }
 
   /** Puts new inputs in place of the ones before. */

@@ -79,7 +79,8 @@ spec:
   const mesh = new TestMesh(text);
   const resources = readResources(text);
   const lineOf = (metadata: { filterMetadata: Record<string, unknown> } | undefined) => {
-    const { kind, rule } = metadata?.filterMetadata["heddle.dev"] as { kind: string; rule: string };
+    assert.ok(metadata);
+    const { kind, rule } = metadata.filterMetadata["heddle.dev"] as { kind: string; rule: string };
     return resources.find((resource) => resource.kind === kind)?.locate(rulePath(rule)).line;
   };
   assert.equal(lineOf(mesh.routes("web-0", reviewsHost)[1]?.metadata), 9);
