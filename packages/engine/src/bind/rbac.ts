@@ -23,6 +23,14 @@ export interface BoundRbacPolicy {
   readonly provenance: Provenance | undefined;
 }
 
+/** What shadow rules would have decided. */
+export interface ShadowDecision {
+  readonly statPrefix: string;
+  /** Name of the policy behind it; empty: none matched. */
+  readonly policy: string;
+  readonly result: "allowed" | "denied";
+}
+
 /** One of the possible ends of an evaluation; made once, so that evaluating allocates nothing. */
 export interface RbacDecision {
   readonly allowed: boolean;

@@ -19,12 +19,12 @@ import type { FilterChainIndex } from "./filter-chain-index.ts";
 import type { BoundFault } from "./fault.ts";
 import type { BoundHeaderMutation } from "./header-mutation.ts";
 import type { BoundCidr } from "./ip-address.ts";
-import type { BoundRbacFilter, BoundRbacPolicy } from "./rbac.ts";
+import type { BoundRbacFilter, BoundRbacPolicy, ShadowDecision } from "./rbac.ts";
 import type { BoundRetryPolicy } from "./retry-policy.ts";
 import type { RouteMatcher } from "./route-match.ts";
 import type { VirtualHostIndex } from "./virtual-host-index.ts";
 
-export type { BoundFault, BoundHeaderMutation, BoundRbacFilter, BoundRbacPolicy, BoundRetryPolicy };
+export type { BoundFault, BoundHeaderMutation, BoundRbacFilter, BoundRbacPolicy, BoundRetryPolicy, ShadowDecision };
 
 /** Where `istio.workload` metadata names the workload behind an endpoint; empty strings where it does not. */
 export interface WorkloadIdentity {
@@ -186,7 +186,6 @@ export interface ConnectionDecision {
   /** Envoy's connection termination details, `rbac_access_denied_matched_policy[…]`. */
   readonly details: string;
   readonly policy: BoundRbacPolicy | undefined;
-  /** Shadow RBAC: the policy that would have decided (empty: none), and how. */
-  readonly shadowPolicy: string;
-  readonly shadowResult: "" | "allowed" | "denied";
+  /** Of every filter with shadow rules, in order. */
+  readonly shadows: readonly ShadowDecision[];
 }

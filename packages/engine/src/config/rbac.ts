@@ -48,6 +48,7 @@ export interface RbacFilterConfig {
   readonly rules: RbacConfig | undefined;
   /** Evaluated and reported, never enforced. */
   readonly shadowRules: RbacConfig | undefined;
+  /** Tells the shadow decisions of several filters apart. */
   readonly shadowRulesStatPrefix: string;
   /** Network filter only. */
   readonly statPrefix: string;

@@ -151,7 +151,6 @@ export interface RouteConfig {
   readonly requestHeaders: HeaderMutationConfig;
   readonly responseHeaders: HeaderMutationConfig;
   readonly filterOverrides: FilterOverrides;
-  readonly statPrefix: string;
   readonly provenance: Provenance | undefined;
 }
 
@@ -180,8 +179,6 @@ export interface RouteTableConfig {
   /** Default false: weighted cluster, then route, virtual host, table; true: the other way round, so that the most specific wins. */
   readonly mostSpecificHeaderMutationsWins: boolean;
   readonly ignorePortInHostMatching: boolean;
-  /** undefined: true for inline tables, false for RDS (Envoy). */
-  readonly validateClusters: boolean | undefined;
   readonly filterOverrides: FilterOverrides;
   readonly provenance: Provenance | undefined;
 }

@@ -263,7 +263,7 @@ export const acceptedFields: AcceptedFields = {
       "request_headers_to_remove",
       "most_specific_header_mutations_wins",
     ),
-    ...proven("engine/src/load/route-table.test.ts › whether clusters must exist is handed on", "validate_clusters"),
+    ...proven("engine/src/load/route-table.test.ts › clusters are not looked up before a request needs them", "validate_clusters"),
     ...proven(direct, "max_direct_response_body_size_bytes"),
     ...proven(mirrors, "request_mirror_policies"),
     ...proven(overrides, "typed_per_filter_config"),
@@ -288,7 +288,7 @@ export const acceptedFields: AcceptedFields = {
     ...proven(provenance, "metadata"),
   },
   "envoy.config.route.v3.Route": {
-    ...proven(routeMatch, "name", "match", "stat_prefix"),
+    ...proven(routeMatch, "name", "match"),
     ...proven(clusters, "route"),
     ...proven(redirects, "redirect"),
     ...proven(direct, "direct_response"),

@@ -1,7 +1,6 @@
 import {
   type HttpRbac,
   type HttpRbacPerRoute,
-  type Message,
   type NetworkRbac,
   type PathMatcher,
   type Permission,
@@ -37,7 +36,7 @@ export function loadNetworkRbac(filter: NetworkRbac, name: string, at: Path, loa
 }
 
 function loadRules(
-  filter: { rules?: RBAC | undefined; shadowRules?: RBAC | undefined; shadowRulesStatPrefix: string } & Message,
+  filter: { rules?: RBAC | undefined; shadowRules?: RBAC | undefined; shadowRulesStatPrefix: string },
   name: string,
   at: Path,
   layer: Layer,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type JsonObject, RouteConfigurationSchema } from "@heddle/xds/api";
-import { configOf, fromEnvoyJson, problemsOf, routesJson, routeTo, typeUrls } from "../testing/harness.ts";
+import { fromEnvoyJson, problemsOf, routesJson, routeTo, typeUrls } from "../testing/harness.ts";
 import { loadRouteConfiguration } from "./route-table.ts";
 
 const parse = (json: JsonObject) => loadRouteConfiguration(fromEnvoyJson(RouteConfigurationSchema, json));
@@ -9,10 +9,9 @@ const route = "virtual_hosts[0].routes[0]";
 const refusedRoute = (json: JsonObject): string[] => problemsOf(parse(routesJson([json]))).map((problem) => problem.replace(`${route}.`, ""));
 const refusedAction = (action: JsonObject): string[] => refusedRoute(routeTo("a", action)).map((problem) => problem.replace("route.", ""));
 
-test("whether clusters must exist is handed on", () => {
-  assert.equal(configOf(parse(routesJson([]))).validateClusters, undefined);
-  assert.equal(configOf(parse(routesJson([], { validate_clusters: true }))).validateClusters, true);
-  assert.equal(configOf(parse(routesJson([], { validate_clusters: false }))).validateClusters, false);
+test("clusters are not looked up before a request needs them", () => {
+  assert.deepEqual(parse(routesJson([], { validate_clusters: false })).problems, []);
+  assert.deepEqual(problemsOf(parse(routesJson([], { validate_clusters: true }))), ["validate_clusters: clusters are looked up when a request needs them"]);
 });
 
 test("tables and virtual hosts that are ambiguous or empty are refused", () => {

@@ -34,6 +34,9 @@ export function loadRouteTable(table: RouteConfiguration, at: Path, loading: Loa
   for (const domain of duplicateDomains(table.virtualHosts)) {
     loading.problem(at.field("virtual_hosts"), `the domain "${domain}" is listed twice`, "a domain belongs to one virtual host");
   }
+  if (table.validateClusters === true) {
+    loading.problem(at.field("validate_clusters"), "clusters are looked up when a request needs them", "write false or remove it");
+  }
   const names = new Set<string>();
   const bodyLimit = table.maxDirectResponseBodySizeBytes ?? defaultDirectBodyBytes;
   const mirrors = loadMirrors(table.requestMirrorPolicies, at.field("request_mirror_policies"), loading);
@@ -50,7 +53,6 @@ export function loadRouteTable(table: RouteConfiguration, at: Path, loading: Loa
     responseHeaders: loadHeaderMutation(table.responseHeadersToAdd, table.responseHeadersToRemove, at, "response_headers", loading),
     mostSpecificHeaderMutationsWins: table.mostSpecificHeaderMutationsWins,
     ignorePortInHostMatching: table.ignorePortInHostMatching,
-    validateClusters: table.validateClusters,
     filterOverrides: loadFilterOverrides(table.typedPerFilterConfig, at.field("typed_per_filter_config"), loading),
     provenance: loadProvenance(table.metadata),
   };
@@ -101,7 +103,6 @@ function loadRoute(route: Route, inherited: InheritedAction, bodyLimit: number, 
     requestHeaders: loadHeaderMutation(route.requestHeadersToAdd, route.requestHeadersToRemove, at, "request_headers", loading),
     responseHeaders: loadHeaderMutation(route.responseHeadersToAdd, route.responseHeadersToRemove, at, "response_headers", loading),
     filterOverrides: loadFilterOverrides(route.typedPerFilterConfig, at.field("typed_per_filter_config"), loading),
-    statPrefix: route.statPrefix,
     provenance: loadProvenance(route.metadata),
   };
 }

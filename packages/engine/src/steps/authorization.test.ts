@@ -160,10 +160,9 @@ test("shadow rules are reported and never enforced", () => {
   assert.deepEqual([mesh.out.kind, denied.shadowPolicy, denied.shadowResult], ["forward", "strict", "denied"]);
   const allowed = mesh.decide({ method: "PUT" });
   assert.deepEqual([allowed.shadowPolicy, allowed.shadowResult], ["", "allowed"]);
-  const filter = mesh.hcm.filters[0];
-  assert.equal(filter?.kind === "rbac" && filter.rbac.config.shadowRulesStatPrefix, "dry_run_");
+  assert.deepEqual(allowed.shadows, [{ statPrefix: "dry_run_", policy: "", result: "allowed" }]);
   const network = authorizeConnection(networkChain({ ...shadow, shadow_rules: { action: "DENY", policies: { strict: policy(any, any) } } }), connectionView());
-  assert.deepEqual([network.allowed, network.shadowPolicy, network.shadowResult], [true, "strict", "denied"]);
+  assert.deepEqual([network.allowed, network.shadows], [true, [{ statPrefix: "dry_run_", policy: "strict", result: "denied" }]]);
 });
 
 function networkListener(filter: JsonObject): JsonObject {

@@ -1,4 +1,4 @@
-import type { BoundRbac, BoundRbacFilter, RbacDecision, RbacSubject } from "../bind/rbac.ts";
+import type { BoundRbac, BoundRbacFilter, RbacDecision, RbacSubject, ShadowDecision } from "../bind/rbac.ts";
 import { denialDetails } from "../bind/rbac.ts";
 import type { ConnectionView } from "../bind/connection.ts";
 import type { BoundFilterChain, ConnectionDecision } from "../bind/types.ts";
@@ -31,12 +31,18 @@ function evaluate(rules: BoundRbac, subject: RbacSubject, kind: string, trace: D
   return decision;
 }
 
+function shadowDecision(filter: BoundRbacFilter, rules: BoundRbac, subject: RbacSubject, trace: DecisionTrace | undefined): ShadowDecision {
+  const { policy, allowed } = evaluate(rules, subject, "shadow ", trace);
+  return { statPrefix: filter.config.shadowRulesStatPrefix, policy: policy?.name ?? "", result: allowed ? "allowed" : "denied" };
+}
+
 /** An HTTP RBAC filter: true to go on; false with a 403 in `out`. */
 export function authorizeRequest(filter: BoundRbacFilter, req: RequestRecord, out: Action, trace: DecisionTrace | undefined): boolean {
   if (filter.shadowRules !== undefined) {
-    const shadow = evaluate(filter.shadowRules, req, "shadow ", trace);
-    req.shadowPolicy = shadow.policy?.name ?? "";
-    req.shadowResult = shadow.allowed ? "allowed" : "denied";
+    const shadow = shadowDecision(filter, filter.shadowRules, req, trace);
+    req.shadows.push(shadow);
+    req.shadowPolicy = shadow.policy;
+    req.shadowResult = shadow.result;
   }
   if (filter.rules === undefined) return true;
   const decision = evaluate(filter.rules, req, "", trace);
@@ -53,8 +59,7 @@ const allowed: ConnectionDecision = {
   code: "",
   details: "",
   policy: undefined,
-  shadowPolicy: "",
-  shadowResult: "",
+  shadows: [],
 };
 
 const noHeaders: RbacSubject["headers"] = {
@@ -81,14 +86,9 @@ export function authorizeConnection(chain: BoundFilterChain, connection: Connect
     connection,
     remoteHost: connection.remoteAddress.host,
   };
-  let shadowPolicy = "";
-  let shadowResult: ConnectionDecision["shadowResult"] = "";
+  const shadows: ShadowDecision[] = [];
   for (const filter of chain.networkRbac) {
-    if (filter.shadowRules !== undefined) {
-      const shadow = evaluate(filter.shadowRules, subject, "shadow ", trace);
-      shadowPolicy = shadow.policy?.name ?? "";
-      shadowResult = shadow.allowed ? "allowed" : "denied";
-    }
+    if (filter.shadowRules !== undefined) shadows.push(shadowDecision(filter, filter.shadowRules, subject, trace));
     if (filter.rules === undefined) continue;
     const decision = evaluate(filter.rules, subject, "", trace);
     if (!decision.allowed) {
@@ -97,10 +97,9 @@ export function authorizeConnection(chain: BoundFilterChain, connection: Connect
         code: decision.isUnreadable ? "policy_unreadable" : "rbac_denied",
         details: denialDetails(decision),
         policy: decision.policy,
-        shadowPolicy,
-        shadowResult,
+        shadows,
       };
     }
   }
-  return shadowResult === "" ? allowed : { ...allowed, shadowPolicy, shadowResult };
+  return shadows.length === 0 ? allowed : { ...allowed, shadows };
 }

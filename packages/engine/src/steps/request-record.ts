@@ -12,6 +12,7 @@ import type {
   BoundRouteTable,
   BoundVirtualHost,
   BoundWeightedCluster,
+  ShadowDecision,
 } from "../bind/types.ts";
 import type { ClusterState, EndpointState } from "./live-state.ts";
 
@@ -82,7 +83,9 @@ export class RequestRecord {
   details: string;
   /** What decided, for logs and explain: the RBAC policy of a denial, else the route's resource. */
   decidedBy: Provenance | undefined;
-  /** Shadow RBAC: the policy that would have decided (empty: none), and how. */
+  /** Shadow RBAC of every filter that has some, in order. */
+  readonly shadows: ShadowDecision[];
+  /** The last of `shadows`; empty: none. */
   shadowPolicy: string;
   shadowResult: "" | "allowed" | "denied";
   /** From the end of the request to the end of the response; 0: none. */
@@ -160,6 +163,7 @@ export class RequestRecord {
     this.flags = [];
     this.details = "";
     this.decidedBy = undefined;
+    this.shadows = [];
     this.shadowPolicy = "";
     this.shadowResult = "";
     this.timeoutMs = 0;
@@ -229,6 +233,7 @@ export class RequestRecord {
     this.flags.length = 0;
     this.details = "";
     this.decidedBy = undefined;
+    this.shadows.length = 0;
     this.shadowPolicy = "";
     this.shadowResult = "";
     this.timeoutMs = 0;
