@@ -33,8 +33,8 @@ test("Canonical name and revision are read from the labels that Istio reads, in 
   assert.deepEqual(seen(Object.keys(labels)), ["four", "latest"]);
 });
 
-test("The principal has no scheme, as in Istio's labels", () => {
-  assert.equal(workloadMetadata(instance({}), "td.example").principal, "td.example/ns/default/sa/reviews");
+test("The principal is the SPIFFE id, as a certificate says it", () => {
+  assert.equal(workloadMetadata(instance({}), "td.example").principal, "spiffe://td.example/ns/default/sa/reviews");
 });
 
 test("Endpoints say who they are in Istio's five fields", () => {

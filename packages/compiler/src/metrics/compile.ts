@@ -26,7 +26,7 @@ export function workloadMetadata(instance: WorkloadProfile, trustDomain: string)
     version,
     // The mesh has one cluster without a name; metrics report `unknown`.
     cluster: "",
-    principal: `${trustDomain}/ns/${namespace}/sa/${serviceAccount}`,
+    principal: `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`,
   };
 }
 
