@@ -47,7 +47,7 @@ test("After any edits the output equals a compile from scratch, and what stays t
         before = now;
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 

@@ -33,7 +33,7 @@ test("Whatever the mesh is, Heddle's proxy loads all of its resources, of either
     fc.property(editSequences, (edits) => {
       loadEverything(edits.reduce((inputs, edit) => edit(inputs), emptyMesh));
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   );
 });
 

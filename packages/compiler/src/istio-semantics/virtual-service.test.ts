@@ -418,6 +418,8 @@ test("4.4 directResponse answers with its status and body", () => {
   assert.deepEqual([text.status, text.body, text.cluster], [418, "teapot", ""]);
   const bytes = call(virtualService("[{ directResponse: { status: 200, body: { bytes: dGVhcG90 } } }]"));
   assert.deepEqual([bytes.status, bytes.body], [200, "teapot"]);
+  const long = "x".repeat(100_000);
+  assert.equal(call(virtualService(`[{ directResponse: { status: 200, body: { string: ${long} } } }]`)).body, long);
 });
 
 test("4.4 the edge follows the VirtualService of its service, for every host, and keeps the host", () => {

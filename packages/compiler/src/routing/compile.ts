@@ -45,6 +45,13 @@ export function sourceMask(spec: VirtualServiceSpec, source: MatchSource): strin
   return matches.map((match) => (matchesSource(match, source) ? "1" : "0")).join("");
 }
 
+const tableSettings = {
+  // A route to a cluster that does not exist answers 503 NC; it does not take the table down (istio.md 4.4).
+  validateClusters: false,
+  // What the API allows, as in Istio; Envoy would refuse the table at 4 KiB.
+  maxDirectResponseBodySizeBytes: 1024 * 1024,
+};
+
 /**
  * The table behind a service's own listener in ports mode. Requests name the service when the client was given its name, else the
  * proxy's own address; the latter are given the service's name, and what they would have named is taken to be its full name.
@@ -75,8 +82,7 @@ export function compileServiceTable(
         includeRequestAttemptCount: true,
       },
     ],
-    // A route to a cluster that does not exist answers 503 NC; it does not take the table down (istio.md 4.4).
-    validateClusters: false,
+    ...tableSettings,
   });
 }
 
@@ -100,7 +106,7 @@ export function compileEdgeTable(
   return create(RouteConfigurationSchema, {
     name,
     virtualHosts: [{ name: `*:${service.port}`, domains: ["*"], routes, includeRequestAttemptCount: true }],
-    validateClusters: false,
+    ...tableSettings,
   });
 }
 
