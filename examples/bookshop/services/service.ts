@@ -81,7 +81,11 @@ function callService(
     headers["content-length"] = String(Buffer.byteLength(options.body));
   }
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(new URL(path, serviceUrl(service)), { method: options.method ?? "GET", headers, agent });
+    const outgoing = httpRequest(new URL(path, serviceUrl(service)), {
+      method: options.method ?? "GET",
+      headers,
+      agent,
+    });
     outgoing.on("response", (response) => {
       readBody(response).then(
         (body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
@@ -132,7 +136,9 @@ export function serve(name: string, handle: (call: Call) => Promise<Answer> | An
     answer().then(
       (result) => send(response, result),
       (error: unknown) => {
-        console.error(`${name}: ${request.method} ${request.url}: ${error instanceof Error ? error.message : String(error)}`);
+        console.error(
+          `${name}: ${request.method} ${request.url}: ${error instanceof Error ? error.message : String(error)}`,
+        );
         send(response, { status: 502, body: { error: "a service that this one needs did not answer", service: name } });
       },
     );
@@ -141,7 +147,9 @@ export function serve(name: string, handle: (call: Call) => Promise<Answer> | An
   server.keepAliveTimeout = 3_900_000;
   server.listen(Number(process.env.PORT ?? 0), "127.0.0.1", () => {
     const address = server.address();
-    console.log(`${name} ${version} listens on port ${typeof address === "object" && address !== null ? address.port : "?"}`);
+    console.log(
+      `${name} ${version} listens on port ${typeof address === "object" && address !== null ? address.port : "?"}`,
+    );
   });
   process.on("SIGTERM", () => {
     server.close(() => process.exit(0));

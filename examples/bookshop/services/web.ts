@@ -34,7 +34,10 @@ async function reviewsOf(call: Call, id: string): Promise<string> {
   try {
     const found = json(await call.fetch("reviews", `/reviews/${id}`)) as Reviews;
     const items = found.reviews.map(({ text, stars, colour }) => {
-      const rating = stars === undefined ? "" : ` <span style="color:${colour === "red" ? "#c0392b" : "inherit"}">${"★".repeat(stars)}${"☆".repeat(Math.max(0, 5 - stars))}</span>`;
+      const rating =
+        stars === undefined
+          ? ""
+          : ` <span style="color:${colour === "red" ? "#c0392b" : "inherit"}">${"★".repeat(stars)}${"☆".repeat(Math.max(0, 5 - stars))}</span>`;
       return `<li>${escape(text)}${rating}</li>`;
     });
     return `<ul>${items.join("")}</ul><small>reviews ${escape(found.version)}</small>`;
@@ -81,7 +84,11 @@ ${articles.join("\n")}
 
 /** Passes the answer of another service on as it is. */
 async function pass(call: Call, service: string, path: string): Promise<Answer> {
-  const reply = await call.fetch(service, path, call.body === "" ? { method: call.method } : { method: call.method, body: call.body });
+  const reply = await call.fetch(
+    service,
+    path,
+    call.body === "" ? { method: call.method } : { method: call.method, body: call.body },
+  );
   return { status: reply.status, body: reply.body, type: reply.headers["content-type"] ?? "text/plain" };
 }
 

@@ -6,7 +6,14 @@ export function completionCommand(onExitCode: OnExitCode): Command {
   return new Command("completion")
     .description("print a completion script for a shell")
     .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))
-    .addHelpText("after", exampleText("source <(heddle completion bash)", 'heddle completion zsh > "${fpath[1]}/_heddle"', "heddle completion fish > ~/.config/fish/completions/heddle.fish"))
+    .addHelpText(
+      "after",
+      exampleText(
+        "source <(heddle completion bash)",
+        'heddle completion zsh > "${fpath[1]}/_heddle"',
+        "heddle completion fish > ~/.config/fish/completions/heddle.fish",
+      ),
+    )
     .action(async (shell: "bash" | "zsh" | "fish", _options: unknown, command: Command) => {
       const { printCompletion } = await import("../completion/completion.ts");
       onExitCode(printCompletion(shell, command.parent as Command));

@@ -9,14 +9,29 @@ export function proxyCommand(): Command {
     .description("run one proxy from an Envoy bootstrap")
     .option("-c, --config-path <file>", "Envoy bootstrap, YAML or JSON")
     .option("--config-yaml <text>", "the bootstrap itself, instead of a file")
-    .addOption(new Option("--mode <mode>", "validate: read the bootstrap, say what is wrong with it, exit").choices(["serve", "validate"]))
+    .addOption(
+      new Option("--mode <mode>", "validate: read the bootstrap, say what is wrong with it, exit").choices([
+        "serve",
+        "validate",
+      ]),
+    )
     .option("--state-dir <folder>", "keep key, certificate and last good configuration there")
     .option("--ca-address <host:port>", "certificate authority to get a certificate from")
     .option("--ca-token-file <file>", "join token that proves the workload, for the first certificate")
     .option("--ca-trust-bundle <file>", "PEM file with the anchors of the authority")
     .option("--identity <uri>", "SPIFFE identity to ask for; default: made from the node's metadata")
     .option("--concurrency <n>", "traffic workers, default 1")
-    .addOption(new Option("-l, --log-level <level>", "default info").choices(["trace", "debug", "info", "warning", "error", "critical", "off"]))
+    .addOption(
+      new Option("-l, --log-level <level>", "default info").choices([
+        "trace",
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "critical",
+        "off",
+      ]),
+    )
     .option("--drain-time-s <seconds>", "longest time that open requests get after SIGTERM, default 5")
     .option("--service-node <id>", "wins over node.id of the bootstrap")
     .option("--service-cluster <name>", "wins over node.cluster of the bootstrap")

@@ -15,13 +15,28 @@ export interface DemoOptions {
 
 export function demoCommand(onExitCode: OnExitCode): Command {
   return new Command("demo")
-    .description("run a bookshop of five services with traffic and a live table, or check that the mesh keeps its promises")
+    .description(
+      "run a bookshop of five services with traffic and a live table, or check that the mesh keeps its promises",
+    )
     .option("--check", "run unattended for about 30 seconds, check everything, and exit with 0 or 1", false)
-    .addOption(new Option("--only <check>", "with --check: only this one; may be repeated").choices(checkNames).argParser(collect).default([], "all"))
-    .addOption(new Option("--sabotage <check>", "with --check: break this on purpose, to see its line turn ×; may be repeated").choices(checkNames).argParser(collect).default([], "none"))
+    .addOption(
+      new Option("--only <check>", "with --check: only this one; may be repeated")
+        .choices(checkNames)
+        .argParser(collect)
+        .default([], "all"),
+    )
+    .addOption(
+      new Option("--sabotage <check>", "with --check: break this on purpose, to see its line turn ×; may be repeated")
+        .choices(checkNames)
+        .argParser(collect)
+        .default([], "none"),
+    )
     .option("-p, --port <port>", "port of the edge on 127.0.0.1; 0 for any free one", parsePort, 8080)
     .addOption(outputOption())
-    .addHelpText("after", exampleText("heddle demo", "heddle demo --check --output json", "heddle demo --check --sabotage reload"))
+    .addHelpText(
+      "after",
+      exampleText("heddle demo", "heddle demo --check --output json", "heddle demo --check --sabotage reload"),
+    )
     .action(async (options: DemoOptions, command: Command) => {
       if (!options.check && (options.only.length > 0 || options.sabotage.length > 0 || options.output !== "table")) {
         command.error("error: --only, --sabotage and --output need --check");

@@ -16,7 +16,12 @@ export function explainCommand(onExitCode: OnExitCode): Command {
     .argument("<method>", "GET, POST, …")
     .argument("<url>", "http://reviews:9080/reviews/1; a path alone is enough with --from edge")
     .requiredOption("--from <workload>", "who sends the request: a workload of the LocalMesh, or edge")
-    .option("-H, --header <header>", "a header of the request, 'name: value'; may be repeated", (value: string, before: string[]) => [...before, value], [])
+    .option(
+      "-H, --header <header>",
+      "a header of the request, 'name: value'; may be repeated",
+      (value: string, before: string[]) => [...before, value],
+      [],
+    )
     .option("-f, --folder <folder>", "folder with the LocalMesh and the resources", ".")
     .addOption(outputOption())
     .addHelpText(

@@ -15,7 +15,9 @@ import { validateCommand } from "./validate-command.ts";
  */
 export function buildProgram(onExitCode: OnExitCode): Command {
   const program = new Command("heddle")
-    .description("A service mesh: mutual TLS, routing, retries and policies between services, from the resources of Istio.")
+    .description(
+      "A service mesh: mutual TLS, routing, retries and policies between services, from the resources of Istio.",
+    )
     .version(heddleVersion(), "-V, --version", "print the version")
     .helpCommand("help [command]", "print help for a command")
     .helpOption("-h, --help", "print this help")

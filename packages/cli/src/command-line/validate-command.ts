@@ -13,7 +13,10 @@ export function validateCommand(onExitCode: OnExitCode): Command {
         .choices(["error", "warning", "info"])
         .default("error"),
     )
-    .addHelpText("after", exampleText("heddle validate examples/bookshop", "heddle validate mesh/*.yaml --fail-on warning --output json"))
+    .addHelpText(
+      "after",
+      exampleText("heddle validate examples/bookshop", "heddle validate mesh/*.yaml --fail-on warning --output json"),
+    )
     .action(async (paths: string[], options: { output: OutputFormat; failOn: "error" | "warning" | "info" }) => {
       const { validate } = await import("../validate/validate.ts");
       onExitCode(await validate(paths, options));

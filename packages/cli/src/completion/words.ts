@@ -1,7 +1,9 @@
 import type { Argument, Command, Option } from "commander";
 
 /** What may stand at one place of a command line. */
-export type Values = { readonly kind: "choices"; readonly choices: readonly string[] } | { readonly kind: "files" | "folders" | "text" };
+export type Values =
+  | { readonly kind: "choices"; readonly choices: readonly string[] }
+  | { readonly kind: "files" | "folders" | "text" };
 
 export interface OptionWords {
   /** `-o`; undefined when there is none. */
@@ -36,7 +38,12 @@ export function wordsOf(program: Command): ProgramWords {
     options: help.visibleOptions(program).map(optionWords),
     commands: [
       ...commands,
-      { name: "help", description: "print help for a command", options: [], arguments: [{ name: "command", isList: false, value: names }] },
+      {
+        name: "help",
+        description: "print help for a command",
+        options: [],
+        arguments: [{ name: "command", isList: false, value: names }],
+      },
     ],
   };
 }

@@ -28,7 +28,9 @@ fi
 function commandCase(command: CommandWords): string {
   const specs = [
     ...command.options.flatMap(optionSpecs),
-    ...command.arguments.map(({ name, isList, value }, index) => `${isList ? "*" : index + 1}:${plain(name)}:${action(value)}`),
+    ...command.arguments.map(
+      ({ name, isList, value }, index) => `${isList ? "*" : index + 1}:${plain(name)}:${action(value)}`,
+    ),
   ];
   return `        ${command.name}) _arguments ${specs.map(quote).join(" ")} ;;\n`;
 }
@@ -39,7 +41,9 @@ function optionSpecs(option: OptionWords): string[] {
   const once = isRepeatable ? "*" : `(${names.join(" ")})`;
   const argument = value === undefined ? "" : `:${plain(long.slice(2))}:${action(value)}`;
   // zsh needs "=" for --name=value, too.
-  return names.map((flag) => `${once}${flag}${value !== undefined && flag === long ? "=" : ""}[${plain(description)}]${argument}`);
+  return names.map(
+    (flag) => `${once}${flag}${value !== undefined && flag === long ? "=" : ""}[${plain(description)}]${argument}`,
+  );
 }
 
 function action(value: Values): string {

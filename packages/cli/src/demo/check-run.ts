@@ -22,7 +22,11 @@ export interface CheckSelection {
 }
 
 /** Runs the checks one after the other; each finds the mesh whole, whatever became of the one before. */
-export async function runChecks(demo: RunningDemo, { only, sabotage }: CheckSelection, onResult: (result: CheckResult) => void): Promise<CheckResult[]> {
+export async function runChecks(
+  demo: RunningDemo,
+  { only, sabotage }: CheckSelection,
+  onResult: (result: CheckResult) => void,
+): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   for (const name of checkNames) {
     if (only.length > 0 && !only.includes(name)) continue;
@@ -42,6 +46,7 @@ async function runCheck(demo: RunningDemo, check: Check, sabotaged: boolean): Pr
   try {
     // This one begins without.
     if (name !== "control-plane-back") await demo.ensureControlPlane();
+    await check.prepare?.(demo);
     if (sabotaged) repair = await check.sabotage(demo);
     ({ problems, evidence } = await check.run(demo));
   } catch (error) {

@@ -14,6 +14,8 @@ export interface Check {
   readonly name: CheckName;
   /** What holds when the check does. */
   readonly title: string;
+  /** Brings the mesh into the state in which the check begins; absent: any state will do. */
+  prepare?(demo: RunningDemo): Promise<void>;
   run(demo: RunningDemo): Promise<Verdict>;
   /** Breaks, in the running mesh or its files, exactly what the check looks at. The answer repairs it. */
   sabotage(demo: RunningDemo): Promise<() => Promise<void>>;
@@ -32,5 +34,6 @@ export class Problems {
 export function requireNoFailure(problems: Problems, outcomes: readonly Outcome[]): void {
   const failed = outcomes.filter(hasFailed);
   const [first] = failed;
-  if (first !== undefined) problems.list.push(`${failed.length} of ${outcomes.length} requests failed, the first: ${describeOutcome(first)}`);
+  if (first !== undefined)
+    problems.list.push(`${failed.length} of ${outcomes.length} requests failed, the first: ${describeOutcome(first)}`);
 }

@@ -43,7 +43,12 @@ export async function demo(options: DemoOptions): Promise<number> {
   });
   const workspace = await createWorkspace();
   try {
-    const session = await MeshSession.open({ folder: workspace.folder, output, edgePort: options.port, proxyLogLevel: "info" });
+    const session = await MeshSession.open({
+      folder: workspace.folder,
+      output,
+      edgePort: options.port,
+      proxyLogLevel: "info",
+    });
     try {
       const work = run(session, workspace.folder, log, output, options, begun);
       // Told to stop, whatever it is in the middle of: the end of the session ends that, too.
@@ -68,13 +73,16 @@ async function run(
   options: DemoOptions,
   begun: number,
 ): Promise<number> {
-  output.notice(output.paint("dim", "starting a bookshop of five services, each behind a proxy; Ctrl-C stops everything"));
+  output.notice(
+    output.paint("dim", "starting a bookshop of five services, each behind a proxy; Ctrl-C stops everything"),
+  );
   await session.start();
   const address = session.runner.edge?.address;
   if (address === undefined) throw new Error("the bookshop has no edge");
   const readiness = await session.runner.whenReady(readyLimitMs);
   const readySeconds = Math.round((performance.now() - begun) / 100) / 10;
-  if (!readiness.ready) throw new UserProblem(`the bookshop is not ready after ${readySeconds} s: ${readiness.missing.join(", ")}`);
+  if (!readiness.ready)
+    throw new UserProblem(`the bookshop is not ready after ${readySeconds} s: ${readiness.missing.join(", ")}`);
   const running = new RunningDemo(session.runner, folder, address, log);
   try {
     if (!options.check) return await showTraffic(running, { folder, address, readySeconds, output });
@@ -85,7 +93,12 @@ async function run(
   }
 }
 
-async function check(running: RunningDemo, readySeconds: number, options: DemoOptions, output: MeshOutput): Promise<number> {
+async function check(
+  running: RunningDemo,
+  readySeconds: number,
+  options: DemoOptions,
+  output: MeshOutput,
+): Promise<number> {
   const checks = await runChecks(running, options, (result) => output.notice(formatResult(result, output.paint)));
   const report: CheckReport = { ok: checks.every(({ ok }) => ok), readySeconds, checks };
   process.stdout.write(await formatData(options.output, report, () => summary(report)));
@@ -94,7 +107,8 @@ async function check(running: RunningDemo, readySeconds: number, options: DemoOp
 
 function formatResult({ name, title, ok, evidence, problems, sabotaged, seconds }: CheckResult, paint: Paint): string {
   const mark = ok ? paint(["green", "bold"], "√") : paint(["red", "bold"], "×");
-  const what = ok ? evidence : problems.join("; ");
+  const [first = "", ...others] = problems;
+  const what = ok ? evidence : others.length === 0 ? first : `${first}; and ${others.length} more`;
   return `${mark} ${paint("bold", name)}: ${title}${sabotaged ? paint("yellow", " (sabotaged)") : ""} ${paint("dim", `(${what}; ${seconds} s)`)}`;
 }
 

@@ -32,13 +32,19 @@ export class EdgeClient {
   }
 
   /** Never rejects: what went wrong is in the outcome. */
-  send(path: string, options: RequestOptions = {}): Promise<Outcome> {
+  send(path: string, options: RequestOptions = {}, signal?: AbortSignal): Promise<Outcome> {
     const { method = "GET", headers = {}, body } = options;
     const startedMs = performance.now();
     return new Promise((resolve) => {
       const end = (status: number, text: string, error: string): void =>
         resolve({ method, path, startedMs, endedMs: performance.now(), status, body: text, error });
-      const outgoing = request(`http://${this.#address}${path}`, { method, headers, agent: this.#agent, timeout: timeoutMs });
+      const outgoing = request(`http://${this.#address}${path}`, {
+        method,
+        headers,
+        agent: this.#agent,
+        timeout: timeoutMs,
+        ...(signal === undefined ? {} : { signal }),
+      });
       outgoing.on("response", (response) => {
         const status = response.statusCode ?? 0;
         const chunks: Buffer[] = [];

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { formatTable } from "../output/table.ts";
 import type { OutputStream, Paint } from "../output/terminal.ts";
 import type { MeshOutput } from "../up/mesh-output.ts";
-import { Load } from "./load.ts";
+import { startLoad } from "./load.ts";
 import type { RunningDemo } from "./running-demo.ts";
 import type { ServiceFigures } from "./service-figures.ts";
 import { customerRequest } from "./shop-requests.ts";
@@ -22,13 +22,18 @@ const redrawMs = 1000;
 const printMs = 5000;
 
 /** Customers come to the shop and a table shows how it goes, until the session is ended. */
-export async function showTraffic(demo: RunningDemo, { folder, address, readySeconds, output }: LiveDemoOptions): Promise<never> {
+export async function showTraffic(
+  demo: RunningDemo,
+  { folder, address, readySeconds, output }: LiveDemoOptions,
+): Promise<never> {
   const stream: OutputStream = process.stdout;
   const { paint } = output;
-  output.notice(`\n${paint(["green", "bold"], `The bookshop is open after ${readySeconds} s:`)} ${paint("bold", `http://${address}/`)}\n`);
+  output.notice(
+    `\n${paint(["green", "bold"], `The bookshop is open after ${readySeconds} s:`)} ${paint("bold", `http://${address}/`)}\n`,
+  );
   output.notice(`Edit ${folder}/mesh/reviews.yaml, say the weights, and watch what the change does.\n`);
   // The outcomes are in the proxies' metrics.
-  new Load(demo.client, requestsPerSecond, customerRequest, () => undefined);
+  startLoad(demo.client, requestsPerSecond, customerRequest, () => undefined);
   const window = new TrafficWindow(demo.runner);
   const isTerminal = stream.isTTY === true;
   const table = isTerminal ? new LiveArea(stream, output) : undefined;

@@ -5,6 +5,8 @@ export interface LoadRequest extends RequestOptions {
 }
 
 const tickMs = 10;
+/** Who has not answered this long after the last request will not. */
+const answerLimitMs = 5000;
 /** A mesh that does not answer must not make the client grow without end. */
 const maxInFlight = 300;
 
@@ -13,24 +15,32 @@ export class Load {
   readonly #client: EdgeClient;
   readonly #next: () => LoadRequest;
   readonly #outcomes: Outcome[] = [];
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<Outcome>>();
+  readonly #abandoned = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #startedMs = performance.now();
   readonly #perMs: number;
   #sent = 0;
   #skipped = 0;
 
-  constructor(client: EdgeClient, requestsPerSecond: number, next: () => LoadRequest, onOutcome?: (outcome: Outcome) => void) {
+  constructor(
+    client: EdgeClient,
+    requestsPerSecond: number,
+    next: () => LoadRequest,
+    onOutcome?: (outcome: Outcome) => void,
+  ) {
     this.#client = client;
     this.#next = next;
     this.#perMs = requestsPerSecond / 1000;
     this.#timer = setInterval(() => this.#tick(onOutcome ?? ((outcome) => this.#outcomes.push(outcome))), tickMs);
   }
 
-  /** Sends nothing more; resolves with every outcome when the last answer is there. */
+  /** Sends nothing more; resolves with every outcome when the last answer is there, or has been waited for in vain. */
   async stop(): Promise<Outcome[]> {
     clearInterval(this.#timer);
+    const giveUp = setTimeout(() => this.#abandoned.abort(), answerLimitMs);
     await Promise.all(this.#inFlight);
+    clearTimeout(giveUp);
     return this.#outcomes;
   }
 
@@ -43,17 +53,24 @@ export class Load {
         return;
       }
       const { path, ...options } = this.#next();
-      const exchange: Promise<void> = this.#client.send(path, options).then((outcome) => {
+      const exchange = this.#client.send(path, options, this.#abandoned.signal);
+      this.#inFlight.add(exchange);
+      void exchange.then((outcome) => {
         this.#inFlight.delete(exchange);
         onOutcome(outcome);
+        return outcome;
       });
-      this.#inFlight.add(exchange);
     }
   }
 }
 
 /** `count` requests, `concurrency` at a time. */
-export async function sendMany(client: EdgeClient, count: number, concurrency: number, next: () => LoadRequest): Promise<Outcome[]> {
+export async function sendMany(
+  client: EdgeClient,
+  count: number,
+  concurrency: number,
+  next: () => LoadRequest,
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   let left = count;
   const work = async (): Promise<void> => {
@@ -65,4 +82,14 @@ export async function sendMany(client: EdgeClient, count: number, concurrency: n
   };
   await Promise.all(Array.from({ length: concurrency }, work));
   return outcomes;
+}
+
+/** Requests at a steady rate for as long as this process lives. */
+export function startLoad(
+  client: EdgeClient,
+  requestsPerSecond: number,
+  next: () => LoadRequest,
+  onOutcome: (outcome: Outcome) => void,
+): Load {
+  return new Load(client, requestsPerSecond, next, onOutcome);
 }

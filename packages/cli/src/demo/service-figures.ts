@@ -44,7 +44,12 @@ export function addSamples(totals: Map<string, ServiceTotals>, samples: readonly
 }
 
 /** What happened between two sums. A proxy that was started again counts from zero: what is missing then is not made up. */
-export function figuresBetween(service: string, before: ServiceTotals, after: ServiceTotals, seconds: number): ServiceFigures {
+export function figuresBetween(
+  service: string,
+  before: ServiceTotals,
+  after: ServiceTotals,
+  seconds: number,
+): ServiceFigures {
   const requests = Math.max(0, after.requests - before.requests);
   const errors = Math.max(0, after.errors - before.errors);
   const buckets = [...after.buckets]

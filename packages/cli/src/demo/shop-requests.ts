@@ -23,6 +23,7 @@ export function customerRequest(): LoadRequest {
   const draw = Math.random();
   if (draw < 0.2) return { path: "/" };
   if (draw < 0.4) return { path: "/api/books" };
-  if (draw < 0.55) return { path: "/api/books", method: "POST", body: JSON.stringify({ title: "A New Chapter", author: "a1" }) };
+  if (draw < 0.55)
+    return { path: "/api/books", method: "POST", body: JSON.stringify({ title: "A New Chapter", author: "a1" }) };
   return readRequest();
 }

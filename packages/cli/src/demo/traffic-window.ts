@@ -40,7 +40,10 @@ export class TrafficWindow {
       const address = await sidecar.adminAddress();
       if (address === undefined) return;
       const { text } = await httpCall(address, "GET", "/stats/prometheus", { timeoutMs: scrapeLimitMs });
-      addSamples(totals, readSamples(text, (name) => name === requestsMetric || name === durationMetric));
+      addSamples(
+        totals,
+        readSamples(text, (name) => name === requestsMetric || name === durationMetric),
+      );
     });
     // A proxy that is being started again is missing for a moment.
     await Promise.allSettled(scrapes);

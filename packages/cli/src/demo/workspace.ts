@@ -39,7 +39,10 @@ export async function createWorkspace(): Promise<Workspace> {
   child.unref();
   for (const stream of child.stdio) (stream as { unref?: () => void } | null)?.unref?.();
   const folder = join(root, "bookshop");
-  await cp(bookshop, folder, { recursive: true, filter: (source) => ![".heddle", "node_modules"].includes(basename(source)) });
+  await cp(bookshop, folder, {
+    recursive: true,
+    filter: (source) => ![".heddle", "node_modules"].includes(basename(source)),
+  });
   // Beside the folder with the resources, since every .json in it is taken for one.
   await writeFile(join(root, "package.json"), '{ "type": "module" }\n');
   return {

@@ -50,7 +50,9 @@ export class AdminClient {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     if (status >= 200 && status <= 299) return JSON.parse(text) as T;
-    throw new AdminRefused(`the control plane at ${this.#address} answered ${status} to ${method} ${path}: ${text.trim()}`);
+    throw new AdminRefused(
+      `the control plane at ${this.#address} answered ${status} to ${method} ${path}: ${text.trim()}`,
+    );
   }
 }
 
@@ -68,7 +70,9 @@ export function httpCall(
       (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }));
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
+        );
         response.on("error", reject);
       },
     );

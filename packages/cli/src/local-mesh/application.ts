@@ -44,7 +44,12 @@ export class Application {
     const { instance } = options;
     this.#child = new SupervisedChild({
       name: instance.id,
-      start: () => spawnGuarded({ command: instance.command, cwd: workingFolder(instance, options.folder), env: this.#environment() }),
+      start: () =>
+        spawnGuarded({
+          command: instance.command,
+          cwd: workingFolder(instance, options.folder),
+          env: this.#environment(),
+        }),
       signal: signalGroup,
       onStarted: (child) => {
         forwardOutput(child, instance.id, options.output);
@@ -154,7 +159,9 @@ export class Application {
     const limitMs = parseDuration(instance.readiness?.timeout ?? "30s") ?? 30_000;
     if (this.#hasWarned || this.#isReady || performance.now() - this.#startedAt < limitMs) return;
     this.#hasWarned = true;
-    report(`not ready after ${limitMs / 1000} s: ${problem}. The application must listen on 127.0.0.1:$PORT (${port} now); declared at ${instance.place}`);
+    report(
+      `not ready after ${limitMs / 1000} s: ${problem}. The application must listen on 127.0.0.1:$PORT (${port} now); declared at ${instance.place}`,
+    );
   }
 
   #setReady(isReady: boolean): void {

@@ -17,7 +17,11 @@ export interface MissingCommand {
 }
 
 /** Workloads whose program cannot be started, each once. Nothing is run. */
-export async function findMissingCommands(plan: MeshPlan, folder: string, env: NodeJS.ProcessEnv): Promise<MissingCommand[]> {
+export async function findMissingCommands(
+  plan: MeshPlan,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): Promise<MissingCommand[]> {
   const workloads = new Map(plan.instances.map((instance) => [instance.place, instance]));
   const checked = [...workloads.values()].map(async (instance) => {
     const command = instance.command[0] ?? "";

@@ -35,7 +35,14 @@ export class ControlPlaneProcess {
       start: () =>
         spawn(
           process.execPath,
-          [...process.execArgv, fileURLToPath(controlPlaneEntry), "--folder", options.folder, "--state-dir", options.stateDir],
+          [
+            ...process.execArgv,
+            fileURLToPath(controlPlaneEntry),
+            "--folder",
+            options.folder,
+            "--state-dir",
+            options.stateDir,
+          ],
           {
             env: { ...process.env, ...runtimeEnvironment() },
             stdio: ["ignore", "pipe", "pipe", "ipc"],

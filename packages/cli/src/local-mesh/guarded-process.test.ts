@@ -31,7 +31,9 @@ test("a program that does not exist ends with 127", async () => {
 });
 
 test("SIGTERM reaches the application, and the guard waits until it has finished", async () => {
-  const child = start('process.on("SIGTERM", () => setTimeout(() => { console.log("bye"); process.exit(3); }, 50)); setInterval(() => {}, 1000); console.log("up")');
+  const child = start(
+    'process.on("SIGTERM", () => setTimeout(() => { console.log("bye"); process.exit(3); }, 50)); setInterval(() => {}, 1000); console.log("up")',
+  );
   assert.equal(await firstLine(child), "up");
   const output: string[] = [];
   child.stdout!.on("data", (chunk: Buffer) => output.push(chunk.toString()));
@@ -47,7 +49,9 @@ test("SIGTERM ends an application that has no handler for it", async () => {
   assert.deepEqual(await once(child, "exit"), [143, null]);
 });
 
-test("the application and its children die with the process that started them, also by SIGKILL", { timeout: 20_000 }, async () => {
+test("the application and its children die with the process that started them, also by SIGKILL", {
+  timeout: 20_000,
+}, async () => {
   const application = `
     const { spawn } = require("node:child_process");
     const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });

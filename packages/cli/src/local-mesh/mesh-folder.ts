@@ -27,7 +27,9 @@ export function pickMesh(folder: string, { files, unreadable }: Pick<FolderScan,
   if (mesh !== undefined && second === undefined) return { kind: "found", mesh };
   const findings = parsed
     .flatMap((file) => file.findings)
-    .filter(({ severity, resource }) => severity === "error" && (resource === undefined || resource.kind === "LocalMesh"));
+    .filter(
+      ({ severity, resource }) => severity === "error" && (resource === undefined || resource.kind === "LocalMesh"),
+    );
   const problems = unreadable.map(({ path, reason }) => `${path} cannot be read: ${reason}`);
   if (second !== undefined) {
     const places = meshes.map(({ source }) => `${source.file}:${source.line}`).join(", ");

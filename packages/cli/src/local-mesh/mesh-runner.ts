@@ -175,10 +175,12 @@ export class MeshRunner {
   }
 
   #change(work: () => Promise<void>): Promise<void> {
-    const changing = this.#changing.catch(() => undefined).then(() => {
-      this.#goOn();
-      return work();
-    });
+    const changing = this.#changing
+      .catch(() => undefined)
+      .then(() => {
+        this.#goOn();
+        return work();
+      });
     this.#changing = changing;
     return changing;
   }
@@ -237,7 +239,10 @@ export class MeshRunner {
       try {
         const admin = await this.#controlPlane.admin();
         if (admin === undefined) throw new AdminUnreachable("the control plane is not running");
-        const [{ token }, { pem }] = await Promise.all([admin.createJoinToken({ identity, uses: 1 }), admin.trustBundle()]);
+        const [{ token }, { pem }] = await Promise.all([
+          admin.createJoinToken({ identity, uses: 1 }),
+          admin.trustBundle(),
+        ]);
         return { token, trustBundlePem: pem };
       } catch (error) {
         if (!(error instanceof AdminUnreachable)) throw error;
@@ -253,7 +258,8 @@ export class MeshRunner {
       return (await sidecar.isReady()) ? undefined : `${planned.id}/proxy`;
     });
     const edge = this.#edge?.sidecar;
-    if (edge !== undefined) checks.push(edge.isReady().then((isReady) => (isReady ? undefined : `${edgeInstanceId}/proxy`)));
+    if (edge !== undefined)
+      checks.push(edge.isReady().then((isReady) => (isReady ? undefined : `${edgeInstanceId}/proxy`)));
     const missing = (await Promise.all(checks)).filter((name) => name !== undefined);
     return missing.length > 0 ? missing : this.#notTold();
   }
@@ -280,7 +286,10 @@ export class MeshRunner {
     };
     this.#writing = this.#writing.then(write, write);
     void this.#writing.catch((error: unknown) => {
-      this.#options.report("heddle", `the list of instances cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+      this.#options.report(
+        "heddle",
+        `the list of instances cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+      );
     });
     return this.#writing;
   }

@@ -113,7 +113,10 @@ function planWorkload(
     readiness:
       workload.readiness === undefined
         ? undefined
-        : { path: workload.readiness.httpGet.path, timeout: workload.readiness.timeout ?? localMeshDefaults.readinessTimeout },
+        : {
+            path: workload.readiness.httpGet.path,
+            timeout: workload.readiness.timeout ?? localMeshDefaults.readinessTimeout,
+          },
     place: `${file}:${line}`,
   }));
 }

@@ -1,7 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { HeldPort } from "@heddle/net";
-import { formatAddress, formatInheritedDescriptors, holdPort, listenDescriptorsVariable, ListenError } from "@heddle/net";
+import {
+  formatAddress,
+  formatInheritedDescriptors,
+  holdPort,
+  listenDescriptorsVariable,
+  ListenError,
+} from "@heddle/net";
 
 /** A port could not be had; the message says which and what to do. */
 export class PortProblem extends Error {}
@@ -29,7 +35,9 @@ export function takePort(host: string, port: number): HeldPort {
  */
 export function inheritPorts(ports: readonly HeldPort[]): { stdio: number[]; environment: Record<string, string> } {
   const firstDescriptor = 4;
-  const descriptors = new Map(ports.map(({ address }, index) => [formatAddress(address.host, address.port), firstDescriptor + index]));
+  const descriptors = new Map(
+    ports.map(({ address }, index) => [formatAddress(address.host, address.port), firstDescriptor + index]),
+  );
   return {
     stdio: ports.map(({ descriptor }) => descriptor),
     environment: { [listenDescriptorsVariable]: formatInheritedDescriptors(descriptors) },

@@ -97,7 +97,11 @@ function bootstrap(proxy: ProxyIdentity, xdsAddress: string, controlPlaneId: str
             endpoints: [
               {
                 lb_endpoints: [
-                  { endpoint: { address: socketAddress(xdsAddress.slice(0, split), Number(xdsAddress.slice(split + 1))) } },
+                  {
+                    endpoint: {
+                      address: socketAddress(xdsAddress.slice(0, split), Number(xdsAddress.slice(split + 1))),
+                    },
+                  },
                 ],
               },
             ],

@@ -77,7 +77,11 @@ export class Replica {
   }
 
   get instance(): WorkloadInstance {
-    const ports = { inbound: this.#inbound.address.port, outbound: this.#outboundPorts, application: this.#applicationPort };
+    const ports = {
+      inbound: this.#inbound.address.port,
+      outbound: this.#outboundPorts,
+      application: this.#applicationPort,
+    };
     return workloadInstance(this.planned, ports, this.application.isReady);
   }
 

@@ -5,7 +5,9 @@ import type { Paint, Style } from "./terminal.ts";
 const styles: Readonly<Record<Severity, Style>> = { error: "red", warning: "yellow", info: "blue" };
 
 /** What a finding says, wherever it comes from: files here, or a control plane's admin API. */
-export type FindingText = Pick<Finding, "severity" | "message" | "hint" | "resource" | "file" | "line"> & { readonly code: string };
+export type FindingText = Pick<Finding, "severity" | "message" | "hint" | "resource" | "file" | "line"> & {
+  readonly code: string;
+};
 
 /** Findings for people: place first, as compilers write it, so that editors make links of it; what to do on the next line. */
 export function formatFindings(findings: readonly FindingText[], paint: Paint): string {

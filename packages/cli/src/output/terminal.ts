@@ -19,10 +19,10 @@ export function hasColour(stream: OutputStream, env: NodeJS.ProcessEnv = process
 export function paintFor(stream: OutputStream, env: NodeJS.ProcessEnv = process.env): Paint {
   if (!hasColour(stream, env)) return (_style, text) => text;
   // The decision is made above: styleText's own look at FORCE_COLOR would win over NO_COLOR.
-  return (style, text) => styleText(style as Style | Style[], text, { validateStream: false });
+  return (style, text) => styleText(style, text, { validateStream: false });
 }
 
 /** Columns that a text takes, escape sequences not counted. */
 export function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }

@@ -1,6 +1,12 @@
 /** A line of the control plane's log as far as people should see it. */
 export type ControlPlaneLine =
-  | { readonly kind: "rejected" | "warned"; readonly place: string; readonly code: string; readonly message: string; readonly hint: string }
+  | {
+      readonly kind: "rejected" | "warned";
+      readonly place: string;
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+    }
   | { readonly kind: "accepted"; readonly resources: number; readonly changed: readonly string[] }
   | { readonly kind: "problem"; readonly level: "warn" | "error"; readonly message: string }
   | { readonly kind: "other" };
@@ -23,7 +29,11 @@ export function readControlPlaneLine(line: string): ControlPlaneLine {
       return { kind, place: text("place"), code: text("code"), message: text("message"), hint: text("hint") };
     }
     case "configuration accepted":
-      return { kind: "accepted", resources: Number(fields["resources"] ?? 0), changed: (fields["changed"] ?? []) as string[] };
+      return {
+        kind: "accepted",
+        resources: Number(fields["resources"] ?? 0),
+        changed: (fields["changed"] ?? []) as string[],
+      };
     default:
       if (fields["level"] !== "warn" && fields["level"] !== "error") return { kind: "other" };
       return { kind: "problem", level: fields["level"], message: `${text("msg")}${formatFields(fields)}` };

@@ -18,18 +18,24 @@ export class LogFiles {
   readonly #folder: string;
   readonly #files = new Map<string, LogFile>();
   readonly #onProblem: (message: string) => void;
+  #isOpen = false;
   #hasFailed = false;
 
   constructor(folder: string, onProblem: (message: string) => void) {
     this.#folder = folder;
     this.#onProblem = onProblem;
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Removes what an earlier run has written; before this nothing is written. */
+  open(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    this.#isOpen = true;
   }
 
   /** @param source `reviews-v1-0/proxy` goes to `reviews-v1-0.proxy.log` */
   write(source: string, line: string): void {
-    if (this.#hasFailed) return;
+    if (this.#hasFailed || !this.#isOpen) return;
     const path = join(this.#folder, `${source.replaceAll("/", ".")}.log`);
     const file = this.#files.get(source) ?? this.#open(source, path);
     if (file.stream.writableLength > maxWaitingBytes) {

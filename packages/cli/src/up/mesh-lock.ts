@@ -11,7 +11,11 @@ interface Owner {
 }
 
 export type LockResult =
-  | { readonly kind: "held"; readonly lock: MeshLock; /** A run that was killed left the folder locked. */ readonly reclaimedFrom: number | undefined }
+  | {
+      readonly kind: "held";
+      readonly lock: MeshLock /** A run that was killed left the folder locked. */;
+      readonly reclaimedFrom: number | undefined;
+    }
   | { readonly kind: "taken"; readonly pid: number };
 
 const fileName = "runner.json";
@@ -35,7 +39,8 @@ export class MeshLock {
       // A link appears whole or not at all, and never over another.
       while (!(await tryLink(draft, path))) {
         const owner = await readOwner(path);
-        if (owner !== undefined && (await isSameProcess(owner.pid, owner.startedAt))) return { kind: "taken", pid: owner.pid };
+        if (owner !== undefined && (await isSameProcess(owner.pid, owner.startedAt)))
+          return { kind: "taken", pid: owner.pid };
         reclaimedFrom = owner?.pid ?? reclaimedFrom;
         // Moved away first: of two who find the same dead owner, one moves its file and the other finds none.
         const aside = `${draft}.dead`;

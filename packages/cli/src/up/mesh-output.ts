@@ -73,7 +73,9 @@ export class MeshOutput {
       case "warned": {
         const severity = line.kind === "rejected" ? "error" : "warning";
         const mark = line.kind === "rejected" ? paint(["red", "bold"], "× refused") : paint("yellow", "! noted");
-        this.#write(`${mark} ${formatFinding({ severity, code: line.code, message: line.message, hint: line.hint, file: line.place }, paint)}`);
+        this.#write(
+          `${mark} ${formatFinding({ severity, code: line.code, message: line.message, hint: line.hint, file: line.place }, paint)}`,
+        );
         return;
       }
       case "accepted":

@@ -123,7 +123,10 @@ export class MeshSession {
     try {
       await this.#runner.apply(plan);
     } catch (error) {
-      output.report("heddle", `the changed LocalMesh could not be carried out: ${error instanceof Error ? error.message : String(error)}`);
+      output.report(
+        "heddle",
+        `the changed LocalMesh could not be carried out: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 }
@@ -144,9 +147,13 @@ async function readFolder(folder: string): Promise<MeshFolder> {
 function planOf(found: MeshFolder, output: MeshOutput): MeshPlan {
   if (found.kind === "found") return planMesh(found.mesh);
   const { problems, findings } = found;
-  if (findings.length === 0) throw new UserProblem(problems.join("\n"), { hint: "Nothing was started.", exitCode: exitCodes.findings });
+  if (findings.length === 0)
+    throw new UserProblem(problems.join("\n"), { hint: "Nothing was started.", exitCode: exitCodes.findings });
   const text = formatFindings(findings, output.paint).trimEnd();
-  throw new UserProblem(`the mesh cannot be read\n${[text, ...problems].join("\n")}`, { hint: "Nothing was started.", exitCode: exitCodes.findings });
+  throw new UserProblem(`the mesh cannot be read\n${[text, ...problems].join("\n")}`, {
+    hint: "Nothing was started.",
+    exitCode: exitCodes.findings,
+  });
 }
 
 function withPort(plan: MeshPlan, port: number | undefined): MeshPlan {

@@ -15,17 +15,16 @@ export async function up(folder: string, options: UpOptions): Promise<number> {
   const stop = listenForStop();
   const absolute = resolve(folder);
   const begun = performance.now();
-  let logs: LogFiles | undefined;
-  const output = new MeshOutput({
+  const logFolder = join(absolute, stateFolderName, "logs");
+  const logs = new LogFiles(logFolder, (message) => output.report("heddle", message));
+  const output: MeshOutput = new MeshOutput({
     stream: process.stdout,
     isVerbose: options.verbose,
     showsApplications: true,
-    // Opened once the folder is ours.
-    logs: { write: (source: string, line: string) => logs?.write(source, line) },
+    logs,
   });
   const session = await MeshSession.open({ folder: absolute, output, edgePort: undefined, proxyLogLevel: "info" });
-  const logFolder = join(absolute, stateFolderName, "logs");
-  logs = new LogFiles(logFolder, (message) => output.report("heddle", message));
+  logs.open();
   try {
     output.notice(`${session.plan.name}: starting ${countProcesses(session.plan)}; Ctrl-C stops everything`);
     output.notice(output.paint("dim", portsModeNotice));

@@ -19,10 +19,15 @@ export interface ValidationResult {
 }
 
 /** Checks files and folders as one set. Exit code 3 when a finding is at or above `failOn`. */
-export async function validate(paths: readonly string[], options: { output: OutputFormat; failOn: Severity }): Promise<number> {
+export async function validate(
+  paths: readonly string[],
+  options: { output: OutputFormat; failOn: Severity },
+): Promise<number> {
   const files = await readResourceFiles(paths);
   const resources = files.flatMap((file) => file.resources);
-  const findings = [...files.flatMap((file) => file.findings), ...validateSet(resources, settingsOf(resources))].sort(byWeight);
+  const findings = [...files.flatMap((file) => file.findings), ...validateSet(resources, settingsOf(resources))].sort(
+    byWeight,
+  );
   const count = (severity: Severity): number => findings.filter((finding) => finding.severity === severity).length;
   const result: ValidationResult = {
     files: files.length,

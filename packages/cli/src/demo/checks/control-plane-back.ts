@@ -10,6 +10,7 @@ import { readRequest, reviewsRequest } from "../shop-requests.ts";
 
 const requestsPerSecond = 50;
 const requests = 200;
+const firstRound = 24;
 const concurrency = 8;
 const startLimitMs = 10_000;
 const reconnectLimitMs = 10_000;
@@ -25,7 +26,10 @@ export const controlPlaneBack: Check = {
     if (controlPlane.pid !== undefined) await controlPlane.killAndHold();
     const load = new Load(demo.client, requestsPerSecond, readRequest);
     const started = performance.now();
-    const isBack = await Promise.race([controlPlane.release().then(() => true), delay(startLimitMs, false, { ref: false })]);
+    const isBack = await Promise.race([
+      controlPlane.release().then(() => true),
+      delay(startLimitMs, false, { ref: false }),
+    ]);
     problems.require(isBack, `the control plane did not start within ${startLimitMs / 1000} s`);
     let proxies = 0;
     const isFound = await until(async () => {
@@ -36,12 +40,19 @@ export const controlPlaneBack: Check = {
     problems.require(isFound, `not every proxy was connected again within ${reconnectLimitMs / 1000} s`);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     await demo.files.setReviewsShare(100);
-    await delay(arrivalLimitMs);
+    // From the first round of answers that are all from v2; the one that counts comes after it.
+    await until(
+      async () => isSplit(countSplit(await sendMany(demo.client, firstRound, concurrency, reviewsRequest)), 1),
+      arrivalLimitMs,
+    );
     const seen = countSplit(await sendMany(demo.client, requests, concurrency, reviewsRequest));
     requireNoFailure(problems, await load.stop());
     const evidence = describeSplit(seen, 1);
     problems.require(isSplit(seen, 1), `a change of the split to v2 alone did not arrive: ${evidence}`);
-    return { problems: problems.list, evidence: `${proxies} proxies connected ${seconds} s after its start; then a split of 0/100: ${evidence}` };
+    return {
+      problems: problems.list,
+      evidence: `${proxies} proxies connected ${seconds} s after its start; then a split of 0/100: ${evidence}`,
+    };
   },
 
   async sabotage(demo) {

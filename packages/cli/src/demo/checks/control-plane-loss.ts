@@ -19,9 +19,10 @@ export const controlPlaneLoss: Check = {
   name: "control-plane-loss",
   title: "without the control plane a killed proxy comes back with its last good configuration and its keys from disk",
 
+  prepare: (demo) => demo.ensureReviewsShare(50),
+
   async run(demo) {
     const problems = new Problems();
-    await demo.ensureReviewsShare(50);
     const { pem } = await demo.trustBundle();
     const { sidecar, instance } = demo.replica(victimId);
     const serialBefore = (await probeTls(instance.inboundPort, pem)).serialNumber;
@@ -29,7 +30,10 @@ export const controlPlaneLoss: Check = {
     await demo.runner.controlPlane.killAndHold();
     const pidBefore = sidecar.pid;
     sidecar.kill();
-    const isBack = await until(async () => sidecar.pid !== undefined && sidecar.pid !== pidBefore && (await sidecar.isReady()), restartLimitMs);
+    const isBack = await until(
+      async () => sidecar.pid !== undefined && sidecar.pid !== pidBefore && (await sidecar.isReady()),
+      restartLimitMs,
+    );
     problems.require(isBack, `the proxy of ${victimId} did not come back within ${restartLimitMs / 1000} s`);
     problems.require(demo.runner.controlPlane.pid === undefined, "the control plane is running");
     let evidence = "";
@@ -38,7 +42,10 @@ export const controlPlaneLoss: Check = {
       evidence = describeSplit(seen, 0.5);
       problems.require(isSplit(seen, 0.5), `the split is another: ${evidence}`);
       const { serialNumber } = await probeTls(instance.inboundPort, pem);
-      problems.require(serialNumber === serialBefore && serialNumber !== "", `the certificate is another: ${serialNumber || "none"} instead of ${serialBefore}`);
+      problems.require(
+        serialNumber === serialBefore && serialNumber !== "",
+        `the certificate is another: ${serialNumber || "none"} instead of ${serialBefore}`,
+      );
     }
     const outcomes = await load.stop();
     requireNoFailure(problems, outcomes);

@@ -13,14 +13,24 @@ export const forbidden: Check = {
   async run(demo) {
     const problems = new Problems();
     const id = crypto.randomUUID();
-    const outcome = await demo.client.send("/api/books/1", { method: "DELETE", headers: { "x-forbidden-check": id, "user-agent": id } });
+    const outcome = await demo.client.send("/api/books/1", {
+      method: "DELETE",
+      headers: { "x-forbidden-check": id, "user-agent": id },
+    });
     problems.require(outcome.status === 403 && outcome.body === "RBAC: access denied", describeOutcome(outcome));
     // Only `web` may call books: reviews, asked to, is turned away as well.
     const stranger = await demo.client.send("/whoami/reviews/books");
     problems.require(/"status":403/.test(stranger.body), `reviews may call books: ${describeOutcome(stranger)}`);
-    const line = await demo.log.find("books-0/proxy", (text) => text.includes('"DELETE /books/1 ') && text.includes(policy), logLimitMs);
+    const line = await demo.log.find(
+      "books-0/proxy",
+      (text) => text.includes('"DELETE /books/1 ') && text.includes(policy),
+      logLimitMs,
+    );
     problems.require(line !== undefined, `no line in the access log of books-0's proxy names ${policy}`);
-    return { problems: problems.list, evidence: `DELETE got 403 "RBAC: access denied"; the log of books-0's proxy says ${policy}` };
+    return {
+      problems: problems.list,
+      evidence: `DELETE got 403 "RBAC: access denied"; the log of books-0's proxy says ${policy}`,
+    };
   },
 
   async sabotage(demo) {

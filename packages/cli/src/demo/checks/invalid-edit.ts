@@ -15,28 +15,40 @@ export const invalidEdit: Check = {
   name: "invalid-edit",
   title: "an invalid edit is refused with file and line and changes nothing",
 
+  prepare: (demo) => demo.ensureReviewsShare(50),
+
   async run(demo) {
     const problems = new Problems();
-    await demo.ensureReviewsShare(50);
     const valid = await demo.files.read(reviewsFile);
     // The second destination: a typing error, and weights that would send everything to v1 if they were taken.
-    const broken = valid.replace(/weight: 50(\n.*subset: v2\n)?/, "weight: 100$1").replace("subset: v2\n          weight: 50", "subset: v2\n          wieght: 0");
+    const broken = valid
+      .replace(/weight: 50(\n.*subset: v2\n)?/, "weight: 100$1")
+      .replace("subset: v2\n          weight: 50", "subset: v2\n          wieght: 0");
     const line = broken.split("\n").findIndex((text) => text.includes("wieght")) + 1;
     const load = new Load(demo.client, requestsPerSecond, readRequest);
     await demo.files.write(reviewsFile, broken);
     const admin = await demo.admin();
     const isRefused = await until(async () => {
       const { findings } = await admin.resources();
-      return findings.some((finding) => finding.severity === "error" && finding.file === reviewsFile && finding.line === line);
+      return findings.some(
+        (finding) => finding.severity === "error" && finding.file === reviewsFile && finding.line === line,
+      );
     }, refusalLimitMs);
     problems.require(isRefused, `nobody refuses ${reviewsFile}:${line}`);
-    const logged = await demo.log.find("control-plane", (text) => text.includes("resource rejected") && text.includes(`${reviewsFile}:${line}`), refusalLimitMs);
+    const logged = await demo.log.find(
+      "control-plane",
+      (text) => text.includes("resource rejected") && text.includes(`${reviewsFile}:${line}`),
+      refusalLimitMs,
+    );
     problems.require(logged !== undefined, `the log of the control plane does not name ${reviewsFile}:${line}`);
     const seen = countSplit(await sendMany(demo.client, requests, concurrency, reviewsRequest));
     requireNoFailure(problems, await load.stop());
     problems.require(isSplit(seen, 0.5), `the split is another: ${describeSplit(seen, 0.5)}`);
     await demo.files.write(reviewsFile, valid);
-    return { problems: problems.list, evidence: `refused at ${reviewsFile}:${line}; still ${describeSplit(seen, 0.5)}` };
+    return {
+      problems: problems.list,
+      evidence: `refused at ${reviewsFile}:${line}; still ${describeSplit(seen, 0.5)}`,
+    };
   },
 
   async sabotage(demo) {

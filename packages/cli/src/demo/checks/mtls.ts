@@ -44,8 +44,14 @@ async function probe({ planned, instance, identity }: Replica, rootPem: string, 
   const plain = await probePlaintext(inboundPort);
   problems.require(plain === "", `${planned.id} answers plaintext: ${firstLine(plain)}`);
   const tls = await probeTls(inboundPort, rootPem);
-  problems.require(tls.protocol === "TLSv1.3", `${planned.id} speaks ${tls.protocol === "" ? `no TLS (${tls.error})` : tls.protocol}`);
-  problems.require(tls.uris.join(" ") === expected, `${planned.id} shows ${tls.uris.join(" ") || "no identity"} instead of ${expected}`);
+  problems.require(
+    tls.protocol === "TLSv1.3",
+    `${planned.id} speaks ${tls.protocol === "" ? `no TLS (${tls.error})` : tls.protocol}`,
+  );
+  problems.require(
+    tls.uris.join(" ") === expected,
+    `${planned.id} shows ${tls.uris.join(" ") || "no identity"} instead of ${expected}`,
+  );
   problems.require(tls.answer === "", `${planned.id} answers a client without a certificate: ${firstLine(tls.answer)}`);
   const old = await probeTls(inboundPort, rootPem, "TLSv1.2");
   problems.require(old.protocol === "", `${planned.id} accepts ${old.protocol}`);
@@ -64,8 +70,14 @@ async function followHop(demo: RunningDemo, hop: (typeof hops)[number], problems
   }
   const elements = Object.fromEntries(seen.split(";").map((part) => part.split(/=(.*)/s, 2) as [string, string]));
   problems.require(!seen.includes(","), `${name}: more than one certificate is claimed: ${seen}`);
-  problems.require(elements["By"] === `spiffe://cluster.local/ns/${hop.to}`, `${name}: the server is ${elements["By"] ?? "nobody"}`);
-  problems.require(elements["URI"] === `spiffe://cluster.local/ns/${hop.from}`, `${name}: the client is ${elements["URI"] ?? "nobody"}`);
+  problems.require(
+    elements["By"] === `spiffe://cluster.local/ns/${hop.to}`,
+    `${name}: the server is ${elements["By"] ?? "nobody"}`,
+  );
+  problems.require(
+    elements["URI"] === `spiffe://cluster.local/ns/${hop.from}`,
+    `${name}: the client is ${elements["URI"] ?? "nobody"}`,
+  );
 }
 
 interface WhoAmI {

@@ -12,7 +12,7 @@ import { probeTls } from "../tls-probe.ts";
 const proxyOf = "web-0";
 const requestsPerSecond = 150;
 const beforeMs = 300;
-const afterMs = 1200;
+const afterMs = 1000;
 const wireLimitMs = 5000;
 
 export const renewal: Check = {
@@ -30,16 +30,21 @@ export const renewal: Check = {
     if (address === undefined) throw new Error(`the proxy of ${proxyOf} has no admin port`);
     const answer = await httpCall(address, "POST", "/certs/renew", { timeoutMs: 15_000 });
     problems.require(answer.status === 200, `POST /certs/renew answered ${answer.status}: ${answer.text.trim()}`);
-    const isRenewed = answer.status === 200 && (await until(async () => {
-      const { serialNumber } = await probeTls(instance.inboundPort, pem);
-      return serialNumber !== "" && serialNumber !== before.serialNumber;
-    }, wireLimitMs));
+    const isRenewed =
+      answer.status === 200 &&
+      (await until(async () => {
+        const { serialNumber } = await probeTls(instance.inboundPort, pem);
+        return serialNumber !== "" && serialNumber !== before.serialNumber;
+      }, wireLimitMs));
     await delay(afterMs);
     const after = await probeTls(instance.inboundPort, pem);
     const outcomes = await load.stop();
     requireNoFailure(problems, outcomes);
     problems.require(isRenewed, `the certificate on the wire still has the serial number ${after.serialNumber}`);
-    problems.require(after.uris.join(" ") === spiffeId(identity), `the new certificate is for ${after.uris.join(" ") || "nobody"}`);
+    problems.require(
+      after.uris.join(" ") === spiffeId(identity),
+      `the new certificate is for ${after.uris.join(" ") || "nobody"}`,
+    );
     return {
       problems: problems.list,
       evidence: `${proxyOf} shows serial …${after.serialNumber.slice(-8)} in place of …${before.serialNumber.slice(-8)}; ${outcomes.length} requests, none failed`,

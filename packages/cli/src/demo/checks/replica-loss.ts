@@ -8,17 +8,18 @@ import { reviewsRequest } from "../shop-requests.ts";
 const victimId = "ratings-0";
 const otherId = "ratings-1";
 const requestsPerSecond = 200;
-const beforeMs = 700;
-const afterMs = 2000;
+const beforeMs = 500;
+const afterMs = 1500;
 
 export const replicaLoss: Check = {
   name: "replica-loss",
   title: "one of two ratings replicas killed: no request fails at the edge whose response had not begun",
 
+  // Every review comes with stars then, and so passes through ratings.
+  prepare: (demo) => demo.ensureReviewsShare(100),
+
   async run(demo) {
     const problems = new Problems();
-    // Every review comes with stars then, and so passes through ratings.
-    await demo.ensureReviewsShare(100);
     const load = new Load(demo.client, requestsPerSecond, reviewsRequest);
     await delay(beforeMs);
     const killedMs = performance.now();
@@ -30,7 +31,10 @@ export const replicaLoss: Check = {
     const before = servedBy(outcomes.filter(({ endedMs }) => endedMs < killedMs));
     const after = servedBy(outcomes.filter(({ startedMs }) => startedMs > killedMs + afterMs / 2));
     problems.require(before.has(victimId), `${victimId} served nothing even before`);
-    problems.require(!after.has(victimId) && after.has(otherId), `a second later ratings come from ${[...after].join(", ") || "nobody"}`);
+    problems.require(
+      !after.has(victimId) && after.has(otherId),
+      `a second later ratings come from ${[...after].join(", ") || "nobody"}`,
+    );
     return {
       problems: problems.list,
       evidence: `${victimId} killed with its proxy under ${requestsPerSecond} requests per second; ${outcomes.length} requests, none failed, then all from ${otherId}`,

@@ -11,6 +11,8 @@ export const split: Check = {
   name: "split",
   title: "the split between reviews v1 and v2 is within 5σ of 90/10",
 
+  prepare: (demo) => demo.ensureReviewsShare(10),
+
   async run(demo) {
     const problems = new Problems();
     const outcomes = await sendMany(demo.client, requests, concurrency, reviewsRequest);

@@ -1,0 +1,115 @@
+import type { WorkloadInstance } from "@heddle/compiler";
+import { inboundListenerName } from "@heddle/compiler";
+import type { BoundEndpoint, ConnectionView, PeerView, RequestRecord as Request } from "@heddle/engine";
+import {
+  Action,
+  authorizeConnection,
+  chooseEndpoint,
+  decideRequest,
+  LiveState,
+  matchesString,
+  matchFilterChain,
+  prepareRequest,
+  RequestRecord,
+} from "@heddle/engine";
+import { errorEntry } from "@heddle/core";
+import type { ErrorCode } from "@heddle/core";
+import { HeaderList } from "@heddle/http";
+import type { InboundExplanation, MeshAnswer, Origin } from "./explanation.ts";
+import type { MeshOnPaper } from "./mesh-on-paper.ts";
+import type { Question } from "./question.ts";
+import { answerOf, StepRecorder } from "./step-recorder.ts";
+
+/** What the proxy beside the server does with a request that the client's proxy has sent. */
+export function explainInbound(
+  mesh: MeshOnPaper,
+  { source }: Question,
+  sent: Request,
+  endpoint: BoundEndpoint,
+  instance: WorkloadInstance,
+): InboundExplanation {
+  const recorder = new StepRecorder(undefined);
+  const mutualTls = endpoint.tls !== undefined;
+  const end = (answer: MeshAnswer | null): InboundExplanation => ({
+    workload: instance.workload,
+    accepted: answer === null,
+    mutualTls,
+    steps: recorder.steps(mesh),
+    answer,
+  });
+  const identity = mesh.identityOf(instance);
+  const names = endpoint.tls?.common.validation?.matchSubjectAltNames ?? [];
+  if (names.length > 0 && !names.some(({ type, match }) => type === "uri" && matchesString(match)(identity))) {
+    return end(failure("upstream_peer_rejected", null));
+  }
+  const snapshot = mesh.snapshot(instance.id);
+  const listener = snapshot.listeners.get(inboundListenerName);
+  if (listener === undefined) throw new Error(`the proxy of ${instance.id} has no inbound listener`);
+  const connection: ConnectionView = {
+    peer: mutualTls ? peerView(mesh, source) : undefined,
+    localPrincipal: mutualTls ? identity : "",
+    remoteAddress: { host: source.address, port: 0 },
+    localAddress: { host: instance.address, port: instance.inboundPort },
+    isTls: mutualTls,
+    sni: endpoint.tls?.sni ?? "",
+    applicationProtocols: endpoint.tls?.common.alpn ?? [],
+    transportProtocol: mutualTls ? "tls" : "raw_buffer",
+  };
+  const chain = matchFilterChain(listener, connection, recorder);
+  if (chain === undefined) return end(failure("no_filter_chain", null));
+  const decision = authorizeConnection(chain, connection, recorder);
+  if (!decision.allowed) return end(failure("rbac_denied", mesh.originOf(decision.policy?.provenance)));
+  const hcm = chain.http;
+  // Opaque traffic has met every policy that can be judged for it.
+  if (hcm === undefined) return end(null);
+  const request = new RequestRecord();
+  const prepared = new Action();
+  const decided = new Action();
+  const chosen = new Action();
+  const live = new LiveState();
+  request.begin(sent.method, sent.path, sent.authority, "", copyOf(sent), connection);
+  prepareRequest(hcm, request, recorder.random, prepared, recorder);
+  if (prepared.kind === "respond") return end(answerOf(mesh, prepared, request));
+  decideRequest(snapshot, live, hcm, request, 0, recorder.random, decided, recorder);
+  if (decided.kind === "respond") return end(answerOf(mesh, decided, request));
+  chooseEndpoint(live, request, 0, recorder.random, chosen, recorder);
+  return end(chosen.kind === "connect" ? null : answerOf(mesh, chosen, request));
+}
+
+function copyOf({ headers }: Request): HeaderList {
+  return HeaderList.of(
+    ...Array.from({ length: headers.length }, (_, index) => [headers.nameAt(index), headers.valueAt(index)] as const),
+  );
+}
+
+/** The client as its certificate would name it. */
+function peerView(mesh: MeshOnPaper, source: WorkloadInstance): PeerView {
+  const principal = mesh.identityOf(source);
+  return {
+    principal,
+    uriSans: [principal],
+    dnsSans: [],
+    subject: "",
+    trustDomain: mesh.plan.trustDomain,
+    namespace: source.namespace,
+    serviceAccount: source.serviceAccount,
+    sha256: "",
+    certificatePem: "",
+    chainPem: "",
+  };
+}
+
+/** A connection that does not come about, as the client sees it. */
+function failure(code: ErrorCode, origin: Origin | null): MeshAnswer {
+  const { httpStatus, text, details, flag, hint } = errorEntry(code);
+  // Where no response is made, the connection is closed, which the client's proxy reports as a failed upstream.
+  return {
+    status: httpStatus === 0 ? errorEntry("upstream_reset").httpStatus : httpStatus,
+    body: text,
+    details,
+    flags: flag === "" ? [] : [flag],
+    location: "",
+    hint,
+    origin,
+  };
+}

@@ -1,0 +1,45 @@
+import type { ExplainOptions } from "../command-line/explain-command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { formatData } from "../output/data.ts";
+import { formatFindings } from "../output/findings.ts";
+import { paintFor } from "../output/terminal.ts";
+import type { Explanation } from "./explanation.ts";
+import { MeshOnPaper } from "./mesh-on-paper.ts";
+import { readQuestion } from "./question.ts";
+import { explainSource } from "./source-side.ts";
+import { formatExplanation } from "./text.ts";
+
+/**
+ * Says what would happen to a request, with the compiler of the control plane and the engine of the proxy, from files alone.
+ * Exit code 0 when it is forwarded whichever way it takes, 1 when the mesh itself answers on any of them.
+ */
+export async function explain(method: string, url: string, options: ExplainOptions): Promise<number> {
+  const mesh = await MeshOnPaper.read(options.folder);
+  const errors = mesh.findings.filter(({ severity }) => severity === "error");
+  if (errors.length > 0)
+    process.stderr.write(
+      `${formatFindings(errors, paintFor(process.stderr))}Resources with errors are left out, as the control plane does.\n\n`,
+    );
+  const question = readQuestion(mesh, { method, url, from: options.from, headers: options.header });
+  const side = explainSource(mesh, question);
+  const explanation: Explanation = {
+    request: {
+      method: question.method,
+      url,
+      headers: question.headers,
+      from: question.source.workload,
+      identity: mesh.identityOf(question.source),
+    },
+    forwarded:
+      side.answer === null &&
+      side.destinations.length > 0 &&
+      side.destinations.every(
+        ({ answer, inbound }) => answer === null && inbound.length > 0 && inbound.every(({ accepted }) => accepted),
+      ),
+    ...side,
+  };
+  process.stdout.write(
+    await formatData(options.output, explanation, () => formatExplanation(explanation, paintFor(process.stdout))),
+  );
+  return explanation.forwarded ? exitCodes.fine : exitCodes.negative;
+}

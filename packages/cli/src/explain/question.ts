@@ -1,0 +1,112 @@
+import { resolveHost } from "@heddle/api";
+import type { WorkloadInstance } from "@heddle/compiler";
+import { exitCodes } from "../exit-codes.ts";
+import { UserProblem } from "../user-problem.ts";
+import type { MeshOnPaper } from "./mesh-on-paper.ts";
+
+/** The request that is asked about. */
+export interface Question {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly authority: string;
+  /** Origin form. */
+  readonly path: string;
+  readonly source: WorkloadInstance;
+  /** Port of the source's proxy that takes the request. */
+  readonly listenPort: number;
+}
+
+export interface AskedQuestion {
+  readonly method: string;
+  readonly url: string;
+  readonly from: string;
+  /** `name: value` */
+  readonly headers: readonly string[];
+}
+
+/** RFC 9110 §5.6.2 */
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** Finds who asks and which port of its proxy the request goes to. Throws `UserProblem`. */
+export function readQuestion(mesh: MeshOnPaper, asked: AskedQuestion): Question {
+  const { url } = asked;
+  const method = asked.method.toUpperCase();
+  if (!token.test(method)) throw wrong(`"${asked.method}" is not a method`, "Write it like GET.");
+  const source = findSource(mesh, asked.from);
+  const parts = /^http:\/\/([^/?#]+)([^#]*)/i.exec(url);
+  const headers = asked.headers.map(readHeader);
+  if (source.kind === "edge") {
+    const own = `${source.address}:${source.edgePort}`;
+    if (parts === null && !url.startsWith("/"))
+      throw wrong(`"${url}" is neither a path nor an http URL`, "Write it like /reviews/1.");
+    const path = parts === null ? url : originForm(parts[2] ?? "");
+    return { method, url, headers, source, authority: parts?.[1] ?? own, path, listenPort: source.edgePort ?? 0 };
+  }
+  if (parts === null) throw wrong(`"${url}" is not an http URL`, "Write it like http://reviews:9080/reviews/1.");
+  const authority = parts[1] ?? "";
+  return {
+    method,
+    url,
+    headers,
+    source,
+    authority,
+    path: originForm(parts[2] ?? ""),
+    listenPort: findPort(mesh, source, authority),
+  };
+}
+
+function findSource(mesh: MeshOnPaper, name: string): WorkloadInstance {
+  const instances = [...mesh.instances.values()];
+  const found =
+    instances.find((instance) => instance.workload === name) ?? instances.find((instance) => instance.id === name);
+  if (found !== undefined) return found;
+  const known = [...new Set(instances.map(({ workload }) => workload))].join(", ");
+  throw wrong(`there is no workload "${name}" with a replica`, `Workloads of ${mesh.plan.name}: ${known}.`);
+}
+
+/** The port for the service that the host means, as the caller's environment variable would hold it. */
+function findPort(mesh: MeshOnPaper, source: WorkloadInstance, authority: string): number {
+  const name = authority.replace(/:\d*$/, "").toLowerCase();
+  const services = [
+    ...new Set(
+      [...mesh.instances.values()]
+        .filter(({ kind }) => kind === "sidecar")
+        .map((one) => `${one.service}.${one.namespace}`),
+    ),
+  ];
+  const service = services.find((key) => {
+    const host = resolveHost(key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1));
+    // Kubernetes' search path: reviews, reviews.shop, reviews.shop.svc and the full name.
+    return [resolveHost(name, source.namespace), `${name}.svc.cluster.local`, `${name}.cluster.local`].includes(host);
+  });
+  if (service === undefined)
+    throw wrong(`no service of this mesh is called "${name}"`, `Services: ${services.join(", ")}.`);
+  const port = source.outboundPorts[service];
+  if (port !== undefined) return port;
+  const own = `${source.service}.${source.namespace}` === service;
+  throw new UserProblem(
+    own
+      ? `${source.workload} is itself of the service ${service}, and calls within a service pass no proxy`
+      : `${source.workload} has no way to ${service}: its \`calls\` do not name it`,
+    {
+      where: mesh.plan.instances.find(({ id }) => id === source.id)?.place ?? "",
+      hint: own ? "Ask from another workload." : `Add ${service} to its \`calls\`.`,
+    },
+  );
+}
+
+function originForm(rest: string): string {
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+function readHeader(text: string): [string, string] {
+  const colon = text.indexOf(":");
+  const name = text.slice(0, colon).trim().toLowerCase();
+  if (colon < 1 || !token.test(name)) throw wrong(`"${text}" is not a header`, "Write it like 'x-user: eve'.");
+  return [name, text.slice(colon + 1).trim()];
+}
+
+function wrong(message: string, hint: string): UserProblem {
+  return new UserProblem(message, { hint, exitCode: exitCodes.usage });
+}
