@@ -45,6 +45,8 @@ export class Http1Connection implements SocketHandler, TimerTarget {
   #connectTimer: TimerHandle | undefined;
   #state: State = "connecting";
   #isUpgrading = false;
+  /** From the upstream's last `Keep-Alive: timeout=…`, less a margin for the way there. */
+  #idleAllowedMs = Number.POSITIVE_INFINITY;
   #exchange: Http1Exchange | undefined;
   /** The upstream has closed its side: what is missing now is missing because of that. */
   #hasUpstreamEnded = false;
@@ -83,8 +85,9 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     return (this.#view ??= describe(this.#socket));
   }
 
-  /** Old enough, or used often enough, to be replaced rather than used again. */
+  /** Old enough, used often enough, or idle for almost as long as the upstream allows, to be replaced rather than used again. */
   isSpent(nowMs: number): boolean {
+    if (this.#state === "idle" && nowMs - this.idleSinceMs >= this.#idleAllowedMs) return true;
     const { maxRequestsPerConnection, maxConnectionDurationMs } = this.cluster.config;
     if (maxRequestsPerConnection > 0 && this.requests >= maxRequestsPerConnection) return true;
     return maxConnectionDurationMs > 0 && nowMs - this.#madeAtMs >= maxConnectionDurationMs;
@@ -208,6 +211,8 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     exchange.hasResponseHead = true;
+    const keepAlive = head.headers.get("keep-alive");
+    if (keepAlive !== undefined) this.#idleAllowedMs = idleAllowedMs(keepAlive);
     exchange.sink.onHead(head.status, head.headers, framingOf(head));
   }
 
@@ -291,6 +296,18 @@ const closedWhileConnecting: SocketFailure = {
   text: "the connection was closed before it was ready",
   cause: "",
 };
+
+/** Long enough for a request to get there before the upstream's timer fires. */
+const keepAliveMarginMs = 1000;
+
+/**
+ * How long an upstream that sends this field leaves the connection open for certain (RFC 2068 §19.7.1.1; Node's servers send 5 s). Using it later is the
+ * race that loses requests which may not be sent twice.
+ */
+function idleAllowedMs(keepAlive: string): number {
+  const timeoutMs = Number(/(?:^|[,;\s])timeout=(\d{1,9})/i.exec(keepAlive)?.[1] ?? Number.POSITIVE_INFINITY) * 1000;
+  return Math.max(timeoutMs - keepAliveMarginMs, timeoutMs / 2);
+}
 
 function framingOf(head: ResponseHead): Framing {
   switch (head.bodyKind) {

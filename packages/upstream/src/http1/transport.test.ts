@@ -304,6 +304,22 @@ test("an idle connection closes when its time is over", async (t) => {
   await closed;
 });
 
+test("a connection is not used when the upstream may be about to close it", async (t) => {
+  const upstream = await ScriptedUpstream.start(
+    t,
+    answerAll("HTTP/1.1 200 OK\r\nkeep-alive: timeout=5, max=9\r\ncontent-length: 2\r\n\r\nhi"),
+  );
+  const fixture = new Fixture(t);
+  const cluster = makeCluster([upstream.port]);
+  await fixture.request(cluster).sink.ended;
+  fixture.timers.advance(3900);
+  await fixture.request(cluster).sink.ended;
+  assert.equal(upstream.connections, 1);
+  fixture.timers.advance(4100);
+  await fixture.request(cluster).sink.ended;
+  assert.equal(upstream.connections, 2);
+});
+
 test("a connection carries no more requests than the cluster allows", async (t) => {
   const upstream = await ScriptedUpstream.start(t, answerAll(ok));
   const fixture = new Fixture(t);
