@@ -24,6 +24,7 @@ const malformed: [title: string, input: string, rule: Rule, status?: number, lim
   ["a Content-Length with a space inside", post("Content-Length: 1 0\r\n"), "badContentLength"],
   ["a fractional Content-Length", post("Content-Length: 5.0\r\n", "hello"), "badContentLength"],
   ["a Content-Length beyond 2^53", post("Content-Length: 9007199254740993\r\n"), "badContentLength"],
+  ["a Content-Length of 30 zeros", post(`Content-Length: ${"0".repeat(30)}\r\n`), "badContentLength"],
   ["a Content-Length of 30 digits", post(`Content-Length: ${"1".repeat(30)}\r\n`), "badContentLength"],
   [
     "Content-Length with Transfer-Encoding",

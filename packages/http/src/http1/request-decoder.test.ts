@@ -219,6 +219,21 @@ test("decoders that read at the same time do not disturb each other", () => {
   assert.deepEqual([first.requests[0]?.head.target, second.requests[0]?.head.target], ["/first", "/second"]);
 });
 
+test("a head that pauses at the end of a line is not disturbed by another decoder", () => {
+  const first = decodeRequests("GET /first HTTP/1.1\r\nX-A: one\r\n");
+  const second = decodeRequests("GET /second HTTP/1.1\r\nHost: bb\r\nX-Bbbb: twotwo\r\n\r\n");
+  const rest = "Host: a\r\n\r\n";
+  first.decoder.push(Buffer.from(rest), 0, rest.length);
+  assert.deepEqual(first.requests[0]?.head.headers, [["x-a", "one"]]);
+  assert.deepEqual(second.requests[0]?.head.headers, [["x-bbbb", "twotwo"]]);
+});
+
+test("chunk extensions are counted per message", () => {
+  const one = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;abc\r\nx\r\n0\r\n\r\n";
+  const run = decodeRequests(one + one, [], { ...testLimits, maxChunkExtensionBytes: 5 });
+  assert.deepEqual([run.violation, run.requests.map((request) => request.body)], ["", ["x", "x"]]);
+});
+
 test("push stops behind a request until next is called (pipelining)", () => {
   const heads: string[] = [];
   const decoder = new Http1RequestDecoder(testLimits, {
