@@ -19,7 +19,7 @@ export interface RunFile {
 
 export const stateFolderName = ".heddle";
 
-export function runFilePath(stateDir: string): string {
+function runFilePath(stateDir: string): string {
   return join(stateDir, "run.json");
 }
 

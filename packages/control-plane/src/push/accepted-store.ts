@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { ParsedResource } from "@heddle/api";
 import { parseAccepted, serializeAccepted } from "@heddle/api";
 import type { Clock } from "@heddle/core";
+import type { StateFileContent } from "@heddle/state";
 import { moveAside, prepareStateDirectory, readStateFile, writeStateFile } from "@heddle/state";
 
 const stateName = "accepted-resources";
@@ -40,18 +41,12 @@ export class AcceptedStore {
           `${this.#path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it, or move the file away`,
         );
       case "corrupt":
-        return {
-          resources: [],
-          problem: `${this.#path}: ${content.reason}; moved to ${content.movedTo}, resources are read afresh`,
-        };
+        return { resources: [], problem: this.#lost(content) };
       case "read": {
         const restored = parseAccepted(content.payload.toString("utf8"));
         if (restored === undefined) {
-          await moveAside(this.#path, "its content is not understood", now);
-          return {
-            resources: [],
-            problem: `${this.#path}: its content is not understood; moved aside, resources are read afresh`,
-          };
+          const moved = await moveAside(this.#path, "its content is not understood", now);
+          return { resources: [], problem: this.#lost(moved) };
         }
         const dropped = restored.dropped.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`);
         const problem =
@@ -74,5 +69,10 @@ export class AcceptedStore {
   /** Resolves when nothing is being written any more; whoever called `write` has heard of failures. */
   async flush(): Promise<void> {
     await this.#writing.catch(() => undefined);
+  }
+
+  #lost(content: StateFileContent): string {
+    const where = content.kind === "corrupt" ? `${content.reason}; moved to ${content.movedTo}` : "it cannot be used";
+    return `${this.#path}: ${where}, resources are read afresh`;
   }
 }

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { IncomingHttpHeaders } from "node:http";
 import { request } from "node:http";
+import { connect } from "node:net";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { silentLogger } from "@heddle/core";
+import { RecordingLogger } from "../testing/recording-logger.ts";
+import type { AdminServerOptions } from "./admin-server.ts";
 import { AdminProblem, startAdminServer } from "./admin-server.ts";
 
-async function start(t: TestContext): Promise<string> {
+async function start(t: TestContext, options: Partial<AdminServerOptions> = {}): Promise<string> {
   const server = await startAdminServer({
     host: "127.0.0.1",
     port: 0,
@@ -36,6 +41,7 @@ async function start(t: TestContext): Promise<string> {
         },
       },
     ],
+    ...options,
   });
   t.after(() => server.close());
   return server.address;
@@ -44,6 +50,7 @@ async function start(t: TestContext): Promise<string> {
 interface Reply {
   status: number;
   body: string;
+  headers: IncomingHttpHeaders;
 }
 
 function call(
@@ -58,7 +65,7 @@ function call(
     const outgoing = request({ host, port, method, path, headers }, (response) => {
       let text = "";
       response.on("data", (chunk: Buffer) => (text += chunk.toString()));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: text, headers: response.headers }));
     });
     outgoing.on("error", reject);
     outgoing.end(body);
@@ -111,6 +118,54 @@ for (const [title, method, path, headers, body, status, answer] of cases) {
     assert.match(reply.body, answer);
   });
 }
+
+test("an answer may be text of another type", async (t) => {
+  const reply = await call(await start(t), "GET", "/text");
+  assert.deepEqual([reply.status, reply.body, reply.headers["content-type"]], [200, "a 1", "text/plain"]);
+});
+
+test("a refusal carries the header that HTTP demands for its status", async (t) => {
+  const address = await start(t);
+  assert.equal((await call(address, "GET", "/api/v1/things")).headers["www-authenticate"], "Bearer");
+  assert.equal((await call(address, "POST", "/api/v1/things", bearer)).headers.allow, "GET");
+});
+
+test("the reason of a refusal arrives although the caller has far more to send", async (t) => {
+  const reply = await call(await start(t), "POST", "/api/v1/echo", bearer, "x".repeat(8 * 1024 * 1024));
+  assert.equal(reply.status, 413);
+  assert.match(reply.body, /longer than 65536/);
+});
+
+test("a caller that goes away in the middle of its body is no failure of ours", async (t) => {
+  const logger = new RecordingLogger();
+  const address = await start(t, { logger });
+  const [host, port] = address.split(":");
+  const socket = connect(Number(port), host);
+  await once(socket, "connect");
+  socket.end(
+    `POST /api/v1/echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer right\r\nContent-Length: 100\r\n\r\n{`,
+  );
+  socket.resume();
+  await once(socket, "close");
+  assert.equal((await call(address, "GET", "/api/v1/health")).status, 200);
+  assert.deepEqual(logger.lines, []);
+});
+
+test("a request target that is no path is refused", async (t) => {
+  const address = await start(t);
+  for (const target of ["//", "http://[/", "*"]) {
+    const reply = await call(address, "GET", target, bearer);
+    assert.ok([400, 404].includes(reply.status), `${target}: ${reply.status}`);
+  }
+});
+
+test("the address that the operator asked for is a name of its own", async (t) => {
+  const address = await start(t, { host: "0.0.0.0" });
+  const [, port] = address.split(":");
+  const local = `127.0.0.1:${port}`;
+  assert.equal((await call(local, "GET", "/api/v1/things", { ...bearer, host: `0.0.0.0:${port}` })).status, 200);
+  assert.equal((await call(local, "GET", "/api/v1/things", { ...bearer, host: `evil.example:${port}` })).status, 403);
+});
 
 test("a failure tells the caller nothing of its inside", async (t) => {
   const reply = await call(await start(t), "GET", "/api/v1/broken", bearer);

@@ -5,9 +5,12 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { silentLogger } from "@heddle/core";
+import { EventWaiter } from "../testing/event-waiter.ts";
+import { RecordingLogger } from "../testing/recording-logger.ts";
+import type { UnreadablePath } from "./folder-scan.ts";
 import { scanFolder } from "./folder-scan.ts";
 import { FolderSource } from "./folder-source.ts";
-import type { FolderSnapshot } from "./folder-source.ts";
+import type { FolderSnapshot, FolderSourceOptions } from "./folder-source.ts";
 
 async function makeFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "heddle-folder-"));
@@ -17,24 +20,25 @@ async function makeFolder(t: TestContext): Promise<string> {
 
 /** Collects snapshots; `next` waits for the first one that satisfies the condition. */
 function collector(): {
-  onSnapshot: (s: FolderSnapshot) => void;
-  next: (f: (s: FolderSnapshot) => boolean) => Promise<FolderSnapshot>;
+  onSnapshot: FolderSourceOptions["onSnapshot"];
+  next: (fits: (snapshot: FolderSnapshot) => boolean) => Promise<FolderSnapshot>;
   seen: FolderSnapshot[];
+  unreadable: (readonly UnreadablePath[])[];
 } {
   const seen: FolderSnapshot[] = [];
-  const waiting: { fits: (s: FolderSnapshot) => boolean; resolve: (s: FolderSnapshot) => void }[] = [];
+  const unreadable: (readonly UnreadablePath[])[] = [];
+  const events = new EventWaiter();
   return {
     seen,
-    onSnapshot: (snapshot) => {
+    unreadable,
+    onSnapshot: (snapshot, paths) => {
       seen.push(snapshot);
-      for (const entry of waiting.splice(0)) {
-        if (entry.fits(snapshot)) entry.resolve(snapshot);
-        else waiting.push(entry);
-      }
+      unreadable.push(paths);
+      events.notify();
     },
-    next: (fits) => {
-      const found = seen.find(fits);
-      return found === undefined ? new Promise((resolve) => waiting.push({ fits, resolve })) : Promise.resolve(found);
+    next: async (fits) => {
+      await events.until("a snapshot", () => seen.some(fits));
+      return seen.find(fits)!;
     },
   };
 }
@@ -117,6 +121,87 @@ test("a file that is written again with the same content gives no snapshot", asy
   await writeFile(join(folder, "b.yaml"), "other");
   await snapshots.next((snapshot) => snapshot.files.length === 2);
   assert.equal(snapshots.seen.length, 2);
+});
+
+test("a folder behind a link that is swapped is watched from then on", async (t) => {
+  const folder = await makeFolder(t);
+  const outside = await makeFolder(t);
+  for (const generation of ["v1", "v2"]) {
+    await mkdir(join(outside, generation));
+    await writeFile(join(outside, generation, "a.yaml"), generation);
+  }
+  await symlink(join(outside, "v1"), join(folder, "conf"));
+  const snapshots = await started(t, folder);
+  await symlink(join(outside, "v2"), join(folder, ".conf_tmp"));
+  await rename(join(folder, ".conf_tmp"), join(folder, "conf"));
+  await snapshots.next((snapshot) => snapshot.files[0]?.text === "v2");
+  await writeFile(join(outside, "v2", "a.yaml"), "v2, edited");
+  await snapshots.next((snapshot) => snapshot.files[0]?.text === "v2, edited");
+});
+
+test("a change of a file behind a link out of the folder is seen", async (t) => {
+  const folder = await makeFolder(t);
+  const outside = await makeFolder(t);
+  await writeFile(join(outside, "a.yaml"), "one");
+  await symlink(join(outside, "a.yaml"), join(folder, "a.yaml"));
+  const snapshots = await started(t, folder);
+  await writeFile(join(outside, "a.yaml"), "two");
+  await snapshots.next((snapshot) => snapshot.files[0]?.text === "two");
+});
+
+test("a folder that is removed and made again at once is still watched", async (t) => {
+  const folder = await makeFolder(t);
+  const inner = join(folder, "inner");
+  await mkdir(inner);
+  await writeFile(join(inner, "a.yaml"), "one");
+  const snapshots = await started(t, folder);
+  await rm(inner, { recursive: true });
+  await mkdir(inner);
+  await writeFile(join(inner, "a.yaml"), "two");
+  await snapshots.next((snapshot) => snapshot.files[0]?.text === "two");
+  await writeFile(join(inner, "a.yaml"), "three");
+  await snapshots.next((snapshot) => snapshot.files[0]?.text === "three");
+});
+
+test("a file that cannot be read from its first day is reported", async (t) => {
+  const folder = await makeFolder(t);
+  await writeFile(join(folder, "a.yaml"), "one");
+  const snapshots = await started(t, folder);
+  // A link to itself cannot be read by anybody, root included.
+  await symlink("loop.yaml", join(folder, "loop.yaml"));
+  await snapshots.next(() => snapshots.unreadable.at(-1)?.[0]?.path === "loop.yaml");
+});
+
+test("a reader that fails is asked again at the next change", async (t) => {
+  const folder = await makeFolder(t);
+  await writeFile(join(folder, "a.yaml"), "one");
+  const snapshots = collector();
+  const logger = new RecordingLogger();
+  const source = new FolderSource({
+    folder,
+    debounceMs: 10,
+    logger,
+    onSnapshot: (snapshot, unreadable) => {
+      if (snapshot.files[0]?.text === "poison") throw new Error("not this one");
+      snapshots.onSnapshot(snapshot, unreadable);
+    },
+  });
+  t.after(() => source.close());
+  await source.start();
+  await writeFile(join(folder, "a.yaml"), "poison");
+  await logger.until(/not this one/);
+  await writeFile(join(folder, "a.yaml"), "two");
+  await snapshots.next((snapshot) => snapshot.files[0]?.text === "two");
+});
+
+test("folders deeper than anybody means are named, not passed over in silence", async (t) => {
+  const folder = await makeFolder(t);
+  const deep = join(folder, ...Array.from({ length: 17 }, (_, index) => `d${index}`));
+  await mkdir(deep, { recursive: true });
+  await writeFile(join(deep, "a.yaml"), "x");
+  const { files, unreadable } = await scanFolder(folder);
+  assert.deepEqual(files, []);
+  assert.match(unreadable[0]?.reason ?? "", /more than 16 folders deep/);
 });
 
 test("a link to a parent folder does not go round for ever", async (t) => {
