@@ -11,7 +11,11 @@ function tls(sni: string): JsonObject {
 }
 
 function bound(members: readonly JsonObject[], cluster: JsonObject = {}): BoundCluster {
-  return bindCluster(configOf(loadCluster(fromEnvoyJson(ClusterSchema, clusterJson("c", members, cluster)))), undefined, undefined);
+  return bindCluster(
+    configOf(loadCluster(fromEnvoyJson(ClusterSchema, clusterJson("c", members, cluster)))),
+    undefined,
+    undefined,
+  );
 }
 
 function withMetadata(filter: string, values: JsonObject): JsonObject {
@@ -19,7 +23,10 @@ function withMetadata(filter: string, values: JsonObject): JsonObject {
 }
 
 test("an endpoint's metadata selects its transport", () => {
-  const raw = { name: "raw", typed_config: { "@type": "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer" } };
+  const raw = {
+    name: "raw",
+    typed_config: { "@type": "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer" },
+  };
   const cluster = {
     transport_socket: tls("default"),
     transport_socket_matches: [
@@ -29,29 +36,73 @@ test("an endpoint's metadata selects its transport", () => {
     ],
   };
   const match = (values: JsonObject): JsonObject => withMetadata("envoy.transport_socket_match", values);
-  const { endpoints } = bound([match({ tlsMode: "istio", more: "x" }), match({ tlsMode: "disabled", zone: "a" }), match({ tlsMode: "disabled" }), {}], cluster);
-  assert.deepEqual(endpoints.map((endpoint) => endpoint.tls?.sni), ["mesh", undefined, "rest", "rest"]);
+  const { endpoints } = bound(
+    [
+      match({ tlsMode: "istio", more: "x" }),
+      match({ tlsMode: "disabled", zone: "a" }),
+      match({ tlsMode: "disabled" }),
+      {},
+    ],
+    cluster,
+  );
+  assert.deepEqual(
+    endpoints.map((endpoint) => endpoint.tls?.sni),
+    ["mesh", undefined, "rest", "rest"],
+  );
   const first = { ...cluster, transport_socket_matches: cluster.transport_socket_matches.slice(0, 1) };
-  assert.deepEqual(bound([match({ tlsMode: "other" }), {}], first).endpoints.map((endpoint) => endpoint.tls?.sni), ["default", "default"]);
+  assert.deepEqual(
+    bound([match({ tlsMode: "other" }), {}], first).endpoints.map((endpoint) => endpoint.tls?.sni),
+    ["default", "default"],
+  );
 });
 
 test("Istio's workload metadata names who is behind an endpoint", () => {
   const { endpoints } = bound([withMetadata("istio", { workload: "web-v1;shop;web;v1;Kubernetes" }), {}]);
-  assert.deepEqual(endpoints[0]?.workload, { workload: "web-v1", namespace: "shop", canonicalService: "web", canonicalRevision: "v1", cluster: "Kubernetes" });
+  assert.deepEqual(endpoints[0]?.workload, {
+    workload: "web-v1",
+    namespace: "shop",
+    canonicalService: "web",
+    canonicalRevision: "v1",
+    cluster: "Kubernetes",
+  });
   assert.equal(endpoints[1]?.workload, undefined);
 });
 
 test("of two endpoints with one address the first counts", () => {
-  const at = (weight: number): JsonObject => ({ endpoint: { address: { socket_address: { address: "10.7.7.7", port_value: 1 } } }, load_balancing_weight: weight });
-  assert.deepEqual(bound([at(5), at(9)]).endpoints.map(({ key, weight }) => [key, weight]), [["10.7.7.7:1", 5]]);
+  const at = (weight: number): JsonObject => ({
+    endpoint: { address: { socket_address: { address: "10.7.7.7", port_value: 1 } } },
+    load_balancing_weight: weight,
+  });
+  assert.deepEqual(
+    bound([at(5), at(9)]).endpoints.map(({ key, weight }) => [key, weight]),
+    [["10.7.7.7:1", 5]],
+  );
 });
 
 test("endpoints that did not change stay the same objects, also across new assignments", () => {
-  const config = configOf(loadCluster(fromEnvoyJson(ClusterSchema, { name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} } } })));
-  const endpoint = (host: string, weight = 1) => ({ address: { host, port: 1 }, hostname: "", weight, health: "healthy" as const, metadata: { istio: { workload: "a;b;c;d;e" } } });
-  const assignment = (...endpoints: ReturnType<typeof endpoint>[]) => ({ clusterName: "c", overprovisioningFactor: 140, localities: [{ priority: 0, weight: 0, locality: { region: "", zone: "", subZone: "" }, endpoints }] });
+  const config = configOf(
+    loadCluster(
+      fromEnvoyJson(ClusterSchema, { name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} } } }),
+    ),
+  );
+  const endpoint = (host: string, weight = 1) => ({
+    address: { host, port: 1 },
+    hostname: "",
+    weight,
+    health: "healthy" as const,
+    metadata: { istio: { workload: "a;b;c;d;e" } },
+  });
+  const assignment = (...endpoints: ReturnType<typeof endpoint>[]) => ({
+    clusterName: "c",
+    overprovisioningFactor: 140,
+    localities: [{ priority: 0, weight: 0, locality: { region: "", zone: "", subZone: "" }, endpoints }],
+  });
   const before = bindCluster(config, assignment(endpoint("10.0.0.1"), endpoint("10.0.0.2")), undefined);
-  const after = bindCluster(config, assignment(endpoint("10.0.0.3"), endpoint("10.0.0.2", 7), endpoint("10.0.0.1")), before);
+  const after = bindCluster(
+    config,
+    assignment(endpoint("10.0.0.3"), endpoint("10.0.0.2", 7), endpoint("10.0.0.1")),
+    before,
+  );
   assert.equal(after.endpoints[2], before.endpoints[0]);
   assert.notEqual(after.endpoints[1], before.endpoints[1]);
   assert.equal(after.endpoints[1]?.weight, 7);

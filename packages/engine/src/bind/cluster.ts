@@ -16,7 +16,8 @@ export function bindCluster(
 ): BoundCluster {
   const source = config.type === "static" ? config.inlineEndpoints : assigned;
   const known = new Map<string, BoundEndpoint>();
-  if (previous?.config.transport === config.transport) for (const endpoint of previous.endpoints) known.set(endpoint.key, endpoint);
+  if (previous?.config.transport === config.transport)
+    for (const endpoint of previous.endpoints) known.set(endpoint.key, endpoint);
   const endpoints: BoundEndpoint[] = [];
   const seen = new Set<string>();
   for (const { priority, locality, endpoints: members } of source?.localities ?? []) {

@@ -138,7 +138,11 @@ function byProtocol(protocols: ProtocolLevel, offered: readonly string[]): Range
   return protocols.get("");
 }
 
-function bySourceType(types: TypeLevel, connection: ConnectionView, remote: IpWords | undefined): Ranges<SourcePortLevel> | undefined {
+function bySourceType(
+  types: TypeLevel,
+  connection: ConnectionView,
+  remote: IpWords | undefined,
+): Ranges<SourcePortLevel> | undefined {
   const local = types.get("same-ip-or-loopback");
   const external = types.get("external");
   if (local !== undefined || external !== undefined) {

@@ -1,10 +1,20 @@
-import type { RequestRecord } from "../steps/request-record.ts";
+import type { ConnectionView } from "./connection.ts";
+import { headerReader, type RequestView } from "./header-matcher.ts";
 import type { MutableHeaders } from "./headers.ts";
-import { headerReader } from "./header-matcher.ts";
 import { formatHostPort } from "./ip-address.ts";
 
+/** What formats can name; a `RequestRecord` has it. */
+export interface FormatView extends RequestView {
+  readonly connection: ConnectionView;
+  readonly remoteHost: string;
+  readonly remotePort: number;
+  readonly clusterName: string;
+  readonly route: { readonly name: string } | undefined;
+  readonly endpoint: { readonly key: string } | undefined;
+}
+
 /** One piece of a format; empty where there is nothing to say (header formatters omit empty values). */
-type Piece = (req: RequestRecord, response: MutableHeaders | undefined) => string;
+type Piece = (req: FormatView, response: MutableHeaders | undefined) => string;
 
 type Operator = Piece | { readonly problem: string };
 
@@ -12,14 +22,15 @@ type Operator = Piece | { readonly problem: string };
 export interface HeaderFormat {
   /** The text itself when it holds no operator. */
   readonly constant: string | undefined;
-  format(req: RequestRecord, response: MutableHeaders | undefined): string;
+  format(req: FormatView, response: MutableHeaders | undefined): string;
 }
 
 const simple: Readonly<Record<string, Piece>> = {
   DOWNSTREAM_REMOTE_ADDRESS: (req) => formatHostPort(req.remoteHost, req.remotePort),
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (req) => req.remoteHost,
   DOWNSTREAM_REMOTE_PORT: (req) => String(req.remotePort),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (req) => formatHostPort(req.connection.remoteAddress.host, req.connection.remoteAddress.port),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (req) =>
+    formatHostPort(req.connection.remoteAddress.host, req.connection.remoteAddress.port),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (req) => req.connection.remoteAddress.host,
   DOWNSTREAM_DIRECT_REMOTE_PORT: (req) => String(req.connection.remoteAddress.port),
   DOWNSTREAM_LOCAL_ADDRESS: (req) => formatHostPort(req.connection.localAddress.host, req.connection.localAddress.port),

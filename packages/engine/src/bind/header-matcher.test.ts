@@ -6,8 +6,17 @@ import { BoundHeaderMatch } from "./header-matcher.ts";
 import { encodeUtf8AsLatin1 } from "./regex.ts";
 import { NO, UNREADABLE, type Verdict, YES } from "./verdict.ts";
 
-function verdict(condition: HeaderCondition, value: string | undefined, options: { invert?: boolean; treatMissingAsEmpty?: boolean } = {}): Verdict {
-  const match = new BoundHeaderMatch({ name: "x", condition, invert: options.invert ?? false, treatMissingAsEmpty: options.treatMissingAsEmpty ?? false });
+function verdict(
+  condition: HeaderCondition,
+  value: string | undefined,
+  options: { invert?: boolean; treatMissingAsEmpty?: boolean } = {},
+): Verdict {
+  const match = new BoundHeaderMatch({
+    name: "x",
+    condition,
+    invert: options.invert ?? false,
+    treatMissingAsEmpty: options.treatMissingAsEmpty ?? false,
+  });
   return match.verdict(requestView({ headers: value === undefined ? {} : { x: value } }));
 }
 
@@ -31,7 +40,8 @@ test("a header matches by exact value, prefix, suffix and substring", () => {
     [text("exact", "é"), encodeUtf8AsLatin1("é"), YES],
     [text("exact", "É", true), encodeUtf8AsLatin1("é"), NO],
   ];
-  for (const [condition, value, expected] of table) assert.equal(verdict(condition, value), expected, JSON.stringify([condition, value]));
+  for (const [condition, value, expected] of table)
+    assert.equal(verdict(condition, value), expected, JSON.stringify([condition, value]));
 });
 
 test("a header matches a regex as a whole, and bytes that are not UTF-8 are unreadable", () => {
@@ -44,7 +54,16 @@ test("a header matches a regex as a whole, and bytes that are not UTF-8 are unre
 
 test("a range is half-open and takes whole integers only", () => {
   const range: HeaderCondition = { kind: "range", start: -10, end: 0 };
-  for (const [value, expected] of [["-10", YES], ["-1", YES], ["0", NO], ["-11", NO], ["-1somestring", NO], ["", NO], ["+0", NO], [" -5 ", YES]] as const) {
+  for (const [value, expected] of [
+    ["-10", YES],
+    ["-1", YES],
+    ["0", NO],
+    ["-11", NO],
+    ["-1somestring", NO],
+    ["", NO],
+    ["+0", NO],
+    [" -5 ", YES],
+  ] as const) {
     assert.equal(verdict(range, value), expected, value);
   }
 });
@@ -74,14 +93,30 @@ test("several values of a header are judged joined with commas", () => {
   const view = requestView({ headers: {} });
   view.headers.append("x", "a");
   view.headers.append("x", "b");
-  const match = new BoundHeaderMatch({ name: "x", condition: text("exact", "a,b"), invert: false, treatMissingAsEmpty: false });
+  const match = new BoundHeaderMatch({
+    name: "x",
+    condition: text("exact", "a,b"),
+    invert: false,
+    treatMissingAsEmpty: false,
+  });
   assert.equal(match.verdict(view), YES);
 });
 
 test("pseudo-headers and host are parts of the request", () => {
   const view = requestView({ method: "POST", path: "/a?b", authority: "shop.example", scheme: "https" });
-  for (const [name, value] of [[":method", "POST"], [":path", "/a?b"], [":authority", "shop.example"], ["host", "shop.example"], [":scheme", "https"]] as const) {
-    const match = new BoundHeaderMatch({ name, condition: text("exact", value), invert: false, treatMissingAsEmpty: false });
+  for (const [name, value] of [
+    [":method", "POST"],
+    [":path", "/a?b"],
+    [":authority", "shop.example"],
+    ["host", "shop.example"],
+    [":scheme", "https"],
+  ] as const) {
+    const match = new BoundHeaderMatch({
+      name,
+      condition: text("exact", value),
+      invert: false,
+      treatMissingAsEmpty: false,
+    });
     assert.equal(match.verdict(view), YES, name);
   }
 });

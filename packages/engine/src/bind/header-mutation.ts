@@ -1,6 +1,5 @@
 import type { HeaderMutationConfig, HeaderSetConfig } from "../config/header-mutation.ts";
-import type { RequestRecord } from "../steps/request-record.ts";
-import { compileHeaderFormat, type HeaderFormat } from "./format.ts";
+import { compileHeaderFormat, type FormatView, type HeaderFormat } from "./format.ts";
 import type { MutableHeaders } from "./headers.ts";
 import { encodeUtf8AsLatin1 } from "./regex.ts";
 
@@ -27,12 +26,10 @@ export class BoundHeaderMutation {
   }
 
   /** `response` is what `%RESP()%` reads; `headers` is what changes. */
-  apply(headers: MutableHeaders, req: RequestRecord, response: MutableHeaders | undefined): void {
+  apply(headers: MutableHeaders, req: FormatView, response: MutableHeaders | undefined): void {
     for (let i = 0; i < this.#levels.length; i++) applyLevel(this.#levels[i] as Level, headers, req, response);
   }
 }
-
-export const noHeaderMutation = new BoundHeaderMutation([]);
 
 function bindLevel(config: HeaderMutationConfig): Level {
   return {
@@ -50,7 +47,12 @@ function bindLevel(config: HeaderMutationConfig): Level {
  * Envoy's HeaderParser::evaluateHeaders: removals first; then every value is computed and every condition judged on the
  * headers as they are; then overwrites, then additions.
  */
-function applyLevel(level: Level, headers: MutableHeaders, req: RequestRecord, response: MutableHeaders | undefined): void {
+function applyLevel(
+  level: Level,
+  headers: MutableHeaders,
+  req: FormatView,
+  response: MutableHeaders | undefined,
+): void {
   for (let i = 0; i < level.remove.length; i++) headers.remove(level.remove[i] as string);
   const sets = level.set;
   if (sets.length === 0) return;

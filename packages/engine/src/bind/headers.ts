@@ -15,4 +15,19 @@ export interface MutableHeaders {
   append(name: string, value: string): void;
   /** Whether there was one. */
   remove(name: string): boolean;
+  removePrefix(prefix: string): void;
 }
+
+/** A list that holds nothing and keeps nothing. */
+export const noHeaders: MutableHeaders = Object.freeze({
+  length: 0,
+  nameAt: () => "",
+  valueAt: () => "",
+  get: () => undefined,
+  getAll: () => [],
+  has: () => false,
+  set: () => {},
+  append: () => {},
+  remove: () => false,
+  removePrefix: () => {},
+});

@@ -8,7 +8,22 @@ test("addresses are read as inet_pton reads them", () => {
   assert.deepEqual(parseIp("10.1.2.3"), [0x0a010203]);
   assert.deepEqual(parseIp("::1"), [0, 0, 0, 1]);
   assert.deepEqual(parseIp("2001:db8::ff00:42:8329"), [0x20010db8, 0, 0xff00, 0x428329]);
-  for (const wrong of ["", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.4 ", "a.b.c.d", ":", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", "::1.2.3", "1:2:3:4:5:6:7:8:9"]) {
+  for (const wrong of [
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "256.1.1.1",
+    "01.2.3.4",
+    "1.2.3.4 ",
+    "a.b.c.d",
+    ":",
+    ":::",
+    "1::2::3",
+    "12345::",
+    "1:2:3:4:5:6:7",
+    "::1.2.3",
+    "1:2:3:4:5:6:7:8:9",
+  ]) {
     assert.equal(parseIp(wrong), undefined, wrong);
   }
 });
@@ -19,8 +34,14 @@ test("IPv4-mapped IPv6 is IPv4, in every spelling", () => {
     assert.equal(canonicalIp(text), "10.0.0.1");
     assert.equal(new BoundCidr({ address: "10.0.0.0", prefixLength: 8 }).contains(parseIp(text) ?? []), true);
   }
-  assert.equal(new BoundCidr({ address: "::ffff:10.0.0.0", prefixLength: 104 }).contains(parseIp("10.9.9.9") ?? []), true);
-  assert.equal(new BoundCidr({ address: "::ffff:10.0.0.0", prefixLength: 104 }).contains(parseIp("11.9.9.9") ?? []), false);
+  assert.equal(
+    new BoundCidr({ address: "::ffff:10.0.0.0", prefixLength: 104 }).contains(parseIp("10.9.9.9") ?? []),
+    true,
+  );
+  assert.equal(
+    new BoundCidr({ address: "::ffff:10.0.0.0", prefixLength: 104 }).contains(parseIp("11.9.9.9") ?? []),
+    false,
+  );
 });
 
 test("a valid address is one to the runtime, too", () => {
@@ -65,7 +86,14 @@ test("impossible ranges are named", () => {
 });
 
 test("loopback is 127.0.0.0/8 and ::1", () => {
-  for (const [text, expected] of [["127.0.0.1", true], ["127.255.0.1", true], ["128.0.0.1", false], ["::1", true], ["::2", false], ["::ffff:127.0.0.1", true]] as const) {
+  for (const [text, expected] of [
+    ["127.0.0.1", true],
+    ["127.255.0.1", true],
+    ["128.0.0.1", false],
+    ["::1", true],
+    ["::2", false],
+    ["::ffff:127.0.0.1", true],
+  ] as const) {
     assert.equal(isLoopback(parseIp(text) ?? []), expected, text);
   }
 });

@@ -30,7 +30,7 @@ function bindFilterChain(config: FilterChainConfig): BoundFilterChain {
   };
 }
 
-export function bindHttpConnectionManager(config: HttpConnectionManagerConfig): BoundHttpConnectionManager {
+function bindHttpConnectionManager(config: HttpConnectionManagerConfig): BoundHttpConnectionManager {
   const filters: BoundHttpFilter[] = [];
   let suppressEnvoyHeaders = false;
   for (const filter of config.filters) {

@@ -4,11 +4,11 @@ import { compileFullMatch, encodeUtf8AsLatin1 } from "./regex.ts";
 
 /** The path without query and fragment; all path matching of routes and policies is on this. */
 export function withoutQuery(path: string): string {
-  for (let i = 0; i < path.length; i++) {
-    const code = path.charCodeAt(i);
-    if (code === 63 || code === 35) return path.slice(0, i);
-  }
-  return path;
+  const question = path.indexOf("?");
+  const hash = path.indexOf("#");
+  if (question === -1 && hash === -1) return path;
+  if (question === -1 || hash === -1) return path.slice(0, Math.max(question, hash));
+  return path.slice(0, Math.min(question, hash));
 }
 
 /** Tests a path that {@link withoutQuery} has made. */
@@ -32,7 +32,8 @@ function plainPathTest(kind: "prefix" | "exact" | "path-separated-prefix", wante
     case "prefix":
       return wanted === "/" ? (path) => path.charCodeAt(0) === 47 : (path) => path.startsWith(wanted);
     case "path-separated-prefix":
-      return (path) => path.startsWith(wanted) && (path.length === wanted.length || path.charCodeAt(wanted.length) === 47);
+      return (path) =>
+        path.startsWith(wanted) && (path.length === wanted.length || path.charCodeAt(wanted.length) === 47);
   }
 }
 

@@ -38,13 +38,18 @@ export function priorityLevels(
     healthy: share(healthy.length, all.length),
     degraded: share(degraded.length, all.length),
   }));
-  const total = Math.min(100, availability.reduce((sum, { healthy, degraded }) => sum + healthy + degraded, 0));
+  const total = Math.min(
+    100,
+    availability.reduce((sum, { healthy, degraded }) => sum + healthy + degraded, 0),
+  );
   const isPanicking = groups.map(({ all, healthy, degraded }) => {
     const usable = all.length === 0 ? 0 : (100 * (healthy.length + degraded.length)) / all.length;
     return total !== 100 && panicThreshold > 0 && usable < panicThreshold;
   });
   const isTotalPanic = groups.length > 0 && isPanicking.every(Boolean);
-  const loads = isTotalPanic ? loadsBySize(groups.map(({ all }) => all.length)) : loadsByAvailability(availability, total);
+  const loads = isTotalPanic
+    ? loadsBySize(groups.map(({ all }) => all.length))
+    : loadsByAvailability(availability, total);
   return groups.map(({ priority, all, healthy, degraded }, index) => ({
     priority,
     all: groupOf(all),

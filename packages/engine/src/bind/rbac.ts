@@ -137,7 +137,8 @@ function bindPermission(config: PermissionConfig): Condition {
     case "destination-ip":
       return bindIp(config.range, (subject) => subject.connection.localAddress.host);
     case "destination-port":
-      return ({ connection: { localAddress } }) => verdictOf(localAddress.port >= config.start && localAddress.port < config.end);
+      return ({ connection: { localAddress } }) =>
+        verdictOf(localAddress.port >= config.start && localAddress.port < config.end);
     case "requested-server-name": {
       const test = bindStringMatch(config.match);
       return (subject) => test(subject.connection.sni);
@@ -158,7 +159,9 @@ function bindPrincipal(config: PrincipalConfig): Condition {
       return (subject) => not(inner(subject));
     }
     case "authenticated":
-      return config.match === undefined ? ({ connection }) => verdictOf(connection.peer !== undefined) : bindAuthenticated(config.match);
+      return config.match === undefined
+        ? ({ connection }) => verdictOf(connection.peer !== undefined)
+        : bindAuthenticated(config.match);
     case "direct-remote-ip":
       return bindIp(config.range, (subject) => subject.connection.remoteAddress.host);
     case "remote-ip":
@@ -195,8 +198,10 @@ function bindAuthenticated(config: StringMatch): Condition {
   return ({ connection: { peer } }) => {
     if (peer === undefined) return NO;
     let result = test(peer.subject);
-    for (let i = 0; i < peer.uriSans.length && result !== YES; i++) result = stronger(result, test(peer.uriSans[i] as string));
-    for (let i = 0; i < peer.dnsSans.length && result !== YES; i++) result = stronger(result, test(peer.dnsSans[i] as string));
+    for (let i = 0; i < peer.uriSans.length && result !== YES; i++)
+      result = stronger(result, test(peer.uriSans[i] as string));
+    for (let i = 0; i < peer.dnsSans.length && result !== YES; i++)
+      result = stronger(result, test(peer.dnsSans[i] as string));
     return result;
   };
 }

@@ -146,7 +146,8 @@ export function rewriteProblem(pattern: string, substitution: string): string | 
   const problem = regexProblem(pattern);
   if (problem !== undefined) return problem;
   const parts = parseSubstitution(substitution);
-  if (parts === undefined) return "the substitution has a backslash that is followed by neither a digit nor a backslash";
+  if (parts === undefined)
+    return "the substitution has a backslash that is followed by neither a digit nor a backslash";
   const groups = RE2JS.compile(pattern).groupCount();
   const wrong = parts.find((part) => typeof part === "number" && part > groups);
   return wrong === undefined ? undefined : `the substitution names group ${wrong}, and the pattern has ${groups}`;

@@ -28,7 +28,13 @@ export const grpcConditions: readonly (readonly [bit: number, status: string])[]
   [retryOn.unavailable, "14"],
 ];
 
-const grpcNames: ReadonlySet<string> = new Set(["cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"]);
+const grpcNames: ReadonlySet<string> = new Set([
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+]);
 
 export function isRetryCondition(name: string): name is RetryCondition {
   return Object.hasOwn(retryOn, name);

@@ -17,7 +17,12 @@ function naive(config: RouteMatchConfig, request: ReturnType<typeof requestView>
     naivePath(config.path, path) &&
     config.headers.every((match) => naiveHeader(match, request.headers.get(match.name))) &&
     config.queryParameters.every(({ name, match, present }) => {
-      const value = new Map((request.path.split("?")[1] ?? "").split("&").reverse().map((pair) => [pair.split("=")[0], pair.split("=").slice(1).join("=")] as const)).get(name);
+      const value = new Map(
+        (request.path.split("?")[1] ?? "")
+          .split("&")
+          .reverse()
+          .map((pair) => [pair.split("=")[0], pair.split("=").slice(1).join("=")] as const),
+      ).get(name);
       if (match === undefined) return (value !== undefined) === present;
       return value !== undefined && match.kind === "exact" && value === match.value;
     })
@@ -43,20 +48,38 @@ test("a bound match agrees with the conditions as they read", () => {
   const segment = fc.constantFrom("/a", "/b", "/A", "/ab", "/");
   const path = fc.array(segment, { minLength: 1, maxLength: 3 }).map((parts) => parts.join(""));
   const pathMatch: fc.Arbitrary<PathMatch> = fc.oneof(
-    fc.record({ kind: fc.constantFrom("prefix" as const, "exact" as const, "path-separated-prefix" as const), value: path, caseSensitive: fc.boolean() }),
-    fc.record({ kind: fc.constant("regex" as const), regex: fc.constantFrom("/a.*", "/[ab]+", "/a/b|/b", ".*b", "/a?") }),
+    fc.record({
+      kind: fc.constantFrom("prefix" as const, "exact" as const, "path-separated-prefix" as const),
+      value: path,
+      caseSensitive: fc.boolean(),
+    }),
+    fc.record({
+      kind: fc.constant("regex" as const),
+      regex: fc.constantFrom("/a.*", "/[ab]+", "/a/b|/b", ".*b", "/a?"),
+    }),
   );
   const header: fc.Arbitrary<HeaderMatch> = fc.record({
     name: fc.constantFrom("x", "y"),
     condition: fc.oneof(
       fc.boolean().map((present) => ({ kind: "present" as const, present })),
-      fc.constantFrom("", "1", "12").map((value) => ({ kind: "string" as const, match: { kind: "prefix" as const, value, ignoreCase: false } })),
+      fc
+        .constantFrom("", "1", "12")
+        .map((value) => ({ kind: "string" as const, match: { kind: "prefix" as const, value, ignoreCase: false } })),
     ),
     invert: fc.boolean(),
     treatMissingAsEmpty: fc.boolean(),
   });
-  const parameter = fc.record({ name: fc.constantFrom("p", "q"), match: fc.constantFrom(undefined, { kind: "exact" as const, value: "1", ignoreCase: false }), present: fc.boolean() });
-  const config = fc.record({ path: pathMatch, headers: fc.array(header, { maxLength: 2 }), queryParameters: fc.array(parameter, { maxLength: 2 }), runtimeFraction: fc.constant(undefined) });
+  const parameter = fc.record({
+    name: fc.constantFrom("p", "q"),
+    match: fc.constantFrom(undefined, { kind: "exact" as const, value: "1", ignoreCase: false }),
+    present: fc.boolean(),
+  });
+  const config = fc.record({
+    path: pathMatch,
+    headers: fc.array(header, { maxLength: 2 }),
+    queryParameters: fc.array(parameter, { maxLength: 2 }),
+    runtimeFraction: fc.constant(undefined),
+  });
   const query = fc.constantFrom("", "?", "?p", "?p=1", "?q=1&p=2", "?p=2&p=1", "?pp=1&q", "?p=1=1");
   const headers = fc.dictionary(fc.constantFrom("x", "y"), fc.constantFrom("", "1", "12", "2"));
   let matched = 0;
@@ -78,7 +101,19 @@ test("a bound match agrees with the conditions as they read", () => {
 
 test("a query parameter is read as it is written, the first of its name", () => {
   for (const [path, name, value] of [
-    ["/", "a", undefined], ["/?", "a", undefined], ["/?a", "a", ""], ["/?a=", "a", ""], ["/?a=1", "a", "1"], ["/?ab=1", "a", undefined], ["/?b&a=2&a=3", "a", "2"], ["/?a=x=y", "a", "x=y"], ["/?a=%20", "a", "%20"], ["/?a=1#a=2", "a", "1"], ["/#?a=1", "a", "1"], ["/?&&a=1", "a", "1"], ["/?a=1&", "", ""],
+    ["/", "a", undefined],
+    ["/?", "a", undefined],
+    ["/?a", "a", ""],
+    ["/?a=", "a", ""],
+    ["/?a=1", "a", "1"],
+    ["/?ab=1", "a", undefined],
+    ["/?b&a=2&a=3", "a", "2"],
+    ["/?a=x=y", "a", "x=y"],
+    ["/?a=%20", "a", "%20"],
+    ["/?a=1#a=2", "a", "1"],
+    ["/#?a=1", "a", "1"],
+    ["/?&&a=1", "a", "1"],
+    ["/?a=1&", "", ""],
   ] as const) {
     assert.equal(queryParameter(path, name), value, `${name} in ${path}`);
   }

@@ -39,7 +39,11 @@ export function bindRouteTable(config: RouteTableConfig): BoundRouteTable {
   };
 }
 
-function bindVirtualHost(table: RouteTableConfig, tableOverrides: BoundFilterOverrides, config: VirtualHostConfig): BoundVirtualHost {
+function bindVirtualHost(
+  table: RouteTableConfig,
+  tableOverrides: BoundFilterOverrides,
+  config: VirtualHostConfig,
+): BoundVirtualHost {
   const overrides = mergedOverrides(config.filterOverrides, tableOverrides);
   const routes: BoundRoute[] = [];
   const host: BoundVirtualHost = { name: config.name, config, routes, overrides };
@@ -58,8 +62,18 @@ function bindRoute(table: RouteTableConfig, virtualHost: BoundVirtualHost, confi
     virtualHost,
     matcher: new RouteMatcher(config.match),
     action,
-    requestHeaders: mutationInOrder(table, table.requestHeaders, virtualHost.config.requestHeaders, config.requestHeaders),
-    responseHeaders: mutationInOrder(table, table.responseHeaders, virtualHost.config.responseHeaders, config.responseHeaders),
+    requestHeaders: mutationInOrder(
+      table,
+      table.requestHeaders,
+      virtualHost.config.requestHeaders,
+      config.requestHeaders,
+    ),
+    responseHeaders: mutationInOrder(
+      table,
+      table.responseHeaders,
+      virtualHost.config.responseHeaders,
+      config.responseHeaders,
+    ),
     overrides,
     weighted,
     totalWeight: weighted.at(-1)?.upTo ?? 0,

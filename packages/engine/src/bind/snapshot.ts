@@ -65,7 +65,8 @@ export class SnapshotBinder {
     const touched = this.#takeEndpoints(delta.endpoints);
     const clusters = new Map<string, ClusterConfig>();
     for (const name of delta.clusters?.remove ?? []) this.#clusters.delete(name);
-    for (const { name, config } of this.#clusters.values()) if (touched.has(config.edsServiceName)) clusters.set(name, config);
+    for (const { name, config } of this.#clusters.values())
+      if (touched.has(config.edsServiceName)) clusters.set(name, config);
     for (const config of delta.clusters?.set ?? []) clusters.set(config.name, config);
     for (const config of clusters.values()) this.#work.push(() => this.#bindCluster(config));
     for (const name of delta.routeTables?.remove ?? []) this.#routeTables.delete(name);

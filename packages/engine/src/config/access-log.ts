@@ -23,7 +23,10 @@ export type AccessLogFilter =
 /** One access log of a listener or HTTP connection manager. */
 export interface AccessLogConfig {
   readonly name: string;
-  readonly sink: { readonly kind: "stdout" } | { readonly kind: "stderr" } | { readonly kind: "file"; readonly path: string };
+  readonly sink:
+    | { readonly kind: "stdout" }
+    | { readonly kind: "stderr" }
+    | { readonly kind: "file"; readonly path: string };
   readonly format: AccessLogFormat;
   readonly omitEmptyValues: boolean;
   readonly filter: AccessLogFilter | undefined;

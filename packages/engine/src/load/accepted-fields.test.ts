@@ -35,7 +35,10 @@ test("the proof of every accepted field is a test that exists", () => {
         assert.ok(existsSync(url), `${type}.${field}: there is no ${file}`);
         sources.set(file, readFileSync(url, "utf8"));
       }
-      assert.ok(sources.get(file)?.includes(`test(${JSON.stringify(title)},`), `${type}.${field}: ${file} has no test "${title}"`);
+      assert.ok(
+        sources.get(file)?.includes(`test(${JSON.stringify(title)},`),
+        `${type}.${field}: ${file} has no test "${title}"`,
+      );
     }
   }
 });
@@ -69,7 +72,11 @@ function withField(desc: DescMessage, field: DescField, value: unknown): Message
 }
 
 function step(field: DescField): string {
-  return field.fieldKind === "list" ? `${field.name}[0]` : field.fieldKind === "map" ? `${field.name}["key"]` : field.name;
+  return field.fieldKind === "list"
+    ? `${field.name}[0]`
+    : field.fieldKind === "map"
+      ? `${field.name}["key"]`
+      : field.name;
 }
 
 function messageOf(field: DescField): DescMessage | undefined {
@@ -97,7 +104,12 @@ function reachable(): Place[] {
       if (inner.typeName === anyType) {
         for (const packed of typeRegistry) {
           if (packed.kind !== "message") continue;
-          queue.push({ desc: packed, path: at, load, wrap: (message) => wrap(withField(desc, field, packAny(packed, message as never))) });
+          queue.push({
+            desc: packed,
+            path: at,
+            load,
+            wrap: (message) => wrap(withField(desc, field, packAny(packed, message as never))),
+          });
         }
       } else if (!inner.typeName.startsWith("google.protobuf.")) {
         queue.push({ desc: inner, path: at, load, wrap: (message) => wrap(withField(desc, field, message)) });
@@ -130,25 +142,32 @@ function messageValue(desc: DescMessage, isWrapped: boolean): unknown {
   if (desc.typeName === "google.protobuf.Struct") return { x: 1 };
   if (desc.typeName === anyType) return packAny(ListenerSchema, {});
   // protobuf-es gives wrappers as their plain values, but not inside a oneof.
-  const value = desc.typeName.endsWith("Value") && desc.typeName.startsWith("google.protobuf.") ? desc.fields[0] : undefined;
+  const value =
+    desc.typeName.endsWith("Value") && desc.typeName.startsWith("google.protobuf.") ? desc.fields[0] : undefined;
   if (value?.fieldKind === "scalar" && isWrapped) return scalarValue(value.scalar);
   return create(desc);
 }
 
 /** Values that are not the default: one, or for enums every other. undefined: the field cannot be set to anything else. */
 function valuesOf(field: DescField): readonly { readonly value: unknown; readonly name: string }[] {
-  const kind = field.fieldKind === "list" ? field.listKind : field.fieldKind === "map" ? field.mapKind : field.fieldKind;
+  const kind =
+    field.fieldKind === "list" ? field.listKind : field.fieldKind === "map" ? field.mapKind : field.fieldKind;
   if (kind === "enum" && (field.fieldKind === "enum" || field.fieldKind === "list")) {
-    return (field.enum?.values ?? []).filter(({ number }) => number !== 0).map(({ number, name }) => ({ value: number, name }));
+    return (field.enum?.values ?? [])
+      .filter(({ number }) => number !== 0)
+      .map(({ number, name }) => ({ value: number, name }));
   }
   const desc = messageOf(field);
-  if (desc !== undefined) return [{ value: messageValue(desc, field.oneof === undefined && field.fieldKind === "message"), name: "" }];
+  if (desc !== undefined)
+    return [{ value: messageValue(desc, field.oneof === undefined && field.fieldKind === "message"), name: "" }];
   const scalar = "scalar" in field ? field.scalar : undefined;
   return scalar === undefined ? [] : [{ value: scalarValue(scalar), name: "" }];
 }
 
 function refusals(problems: readonly LoadProblem[], path: string): string[] {
-  return problems.filter((problem) => problem.path === path && problem.message.endsWith("is not supported")).map(({ message }) => message);
+  return problems
+    .filter((problem) => problem.path === path && problem.message.endsWith("is not supported"))
+    .map(({ message }) => message);
 }
 
 test("every field of every message that can be reached is proven, or refused with its path", () => {
@@ -169,15 +188,30 @@ test("every field of every message that can be reached is proven, or refused wit
         const { problems } = load(wrap(withField(desc, field, value)));
         const own = refusals(problems, at);
         if (entry === undefined) {
-          assert.deepEqual(own, [`${desc.typeName}.${field.name} is not supported`], `${desc.typeName}.${field.name} is ignored`);
+          assert.deepEqual(
+            own,
+            [`${desc.typeName}.${field.name} is not supported`],
+            `${desc.typeName}.${field.name} is ignored`,
+          );
           refused++;
         } else if (entry.values !== undefined && !entry.values.includes(name)) {
-          assert.deepEqual(own, [`the value ${name} is not supported`], `${desc.typeName}.${field.name} = ${name} is ignored`);
+          assert.deepEqual(
+            own,
+            [`the value ${name} is not supported`],
+            `${desc.typeName}.${field.name} = ${name} is ignored`,
+          );
           refused++;
         } else {
           // The value may be wrong for its field ("x" is no transport protocol), but the field and its value are known.
-          const unknown = new Set([`${desc.typeName}.${field.name} is not supported`, `the value ${name} is not supported`]);
-          assert.deepEqual(own.filter((message) => unknown.has(message)), [], at);
+          const unknown = new Set([
+            `${desc.typeName}.${field.name} is not supported`,
+            `the value ${name} is not supported`,
+          ]);
+          assert.deepEqual(
+            own.filter((message) => unknown.has(message)),
+            [],
+            at,
+          );
           proven++;
         }
       }
@@ -197,7 +231,11 @@ test("the table names only messages that can be reached, and only fields that th
       assert.ok(own !== undefined, `${type} has no field ${field}`);
       if (values === undefined) continue;
       assert.ok(own.fieldKind === "enum", `${type}.${field} is no enum`);
-      for (const name of values) assert.ok(own.enum.values.some((value) => value.name === name), `${type}.${field} has no value ${name}`);
+      for (const name of values)
+        assert.ok(
+          own.enum.values.some((value) => value.name === name),
+          `${type}.${field} has no value ${name}`,
+        );
     }
   }
 });
@@ -205,5 +243,9 @@ test("the table names only messages that can be reached, and only fields that th
 test("an unknown enum value is refused", () => {
   const message = create(ListenerSchema, { name: "l" });
   (message as unknown as { trafficDirection: number }).trafficDirection = 99;
-  assert.ok(loadListener(message).problems.some((problem) => problem.path === "traffic_direction" && problem.message === "the value 99 is unknown"));
+  assert.ok(
+    loadListener(message).problems.some(
+      (problem) => problem.path === "traffic_direction" && problem.message === "the value 99 is unknown",
+    ),
+  );
 });

@@ -6,11 +6,13 @@ const listenerFilters = "engine/src/load/listener.test.ts › listener filters a
 const filters = "engine/src/load/listener.test.ts › network RBAC filters come before the one terminal filter";
 const tcpProxy = "engine/src/load/listener.test.ts › a TCP proxy's clusters, timeouts and attempts arrive";
 const provenance = "engine/src/load/listener.test.ts › provenance comes from the metadata of heddle.dev";
-const chainMatch = "engine/src/bind/filter-chain-index.test.ts › each condition of a filter chain match separates connections";
+const chainMatch =
+  "engine/src/bind/filter-chain-index.test.ts › each condition of a filter chain match separates connections";
 const serverTls = "engine/src/load/tls.test.ts › a server's TLS context arrives";
 const clientTls = "engine/src/load/tls.test.ts › a client's TLS context arrives";
 const validation = "engine/src/load/tls.test.ts › a validation context's anchors, names, CRL and verification arrive";
-const secretSources = "engine/src/load/tls.test.ts › secrets come from ADS, the local identity, the bootstrap or the context itself";
+const secretSources =
+  "engine/src/load/tls.test.ts › secrets come from ADS, the local identity, the bootstrap or the context itself";
 const secret = "engine/src/load/secret.test.ts › a secret is a certificate with its key or a validation context";
 const dataSource = "engine/src/load/core-types.test.ts › data comes inline, from a file or from the environment";
 const address = "engine/src/load/core-types.test.ts › an address is an IP literal and a port, in canonical form";
@@ -20,31 +22,45 @@ const routesByName = "engine/src/load/http-connection-manager.test.ts › routes
 const httpFilters = "engine/src/load/http-filters.test.ts › filters are known by their type and keep their order";
 const underscores = "engine/src/steps/prepare-request.test.ts › names with underscores are allowed, dropped or refused";
 const remoteAddress = "engine/src/steps/prepare-request.test.ts › the client's address follows the trusted hops";
-const internal = "engine/src/steps/prepare-request.test.ts › only configured ranges are internal, and only they may steer the proxy";
-const forwardedHeaders = "engine/src/steps/prepare-request.test.ts › forwarded headers are appended, set or stripped at the edge";
+const internal =
+  "engine/src/steps/prepare-request.test.ts › only configured ranges are internal, and only they may steer the proxy";
+const forwardedHeaders =
+  "engine/src/steps/prepare-request.test.ts › forwarded headers are appended, set or stripped at the edge";
 const requestId = "engine/src/steps/prepare-request.test.ts › a request id is made, kept or replaced";
 const clientCertificate = "engine/src/steps/prepare-request.test.ts › the client certificate header follows its mode";
 const paths = "engine/src/steps/prepare-request.test.ts › the path is normalised before anything looks at it";
-const hosts = "engine/src/steps/prepare-request.test.ts › ports and trailing dots of the authority are stripped as configured";
-const scheme = "engine/src/steps/prepare-request.test.ts › the scheme comes from the transport, a trusted hop or the configuration";
-const responseHead = "engine/src/steps/response-headers.test.ts › the server, via and request id headers follow the connection manager";
+const hosts =
+  "engine/src/steps/prepare-request.test.ts › ports and trailing dots of the authority are stripped as configured";
+const scheme =
+  "engine/src/steps/prepare-request.test.ts › the scheme comes from the transport, a trusted hop or the configuration";
+const responseHead =
+  "engine/src/steps/response-headers.test.ts › the server, via and request id headers follow the connection manager";
 const suppressed = "engine/src/steps/response-headers.test.ts › Envoy's own headers can be suppressed";
-const domains = "engine/src/bind/virtual-host-index.test.ts › exact domains win over suffixes, suffixes over prefixes, and longer over shorter ones";
-const tableHost = "engine/src/steps/decide-request.test.ts › the virtual host is found by its domains, with or without the port";
-const tls = "engine/src/steps/decide-request.test.ts › a virtual host that requires TLS redirects";
-const internalOnly = "engine/src/steps/decide-request.test.ts › headers that are internal only are removed from outsiders";
-const routeMatch = "engine/src/steps/decide-request.test.ts › a route matches by path, headers, query parameters and fraction";
-const mutationOrder = "engine/src/steps/decide-request.test.ts › header mutations run from the weighted cluster to the table, or the other way round";
-const mutation = "engine/src/steps/decide-request.test.ts › a header is appended, added, overwritten or removed as its action says";
+const domains =
+  "engine/src/bind/virtual-host-index.test.ts › exact domains win over suffixes, suffixes over prefixes, and longer over shorter ones";
+const tableHost =
+  "engine/src/steps/decide-request.test.ts › the virtual host is found by its domains, with or without the port";
+const tls = "engine/src/steps/redirect.test.ts › a virtual host that requires TLS redirects";
+const internalOnly =
+  "engine/src/steps/decide-request.test.ts › headers that are internal only are removed from outsiders";
+const routeMatch =
+  "engine/src/steps/decide-request.test.ts › a route matches by path, headers, query parameters and fraction";
+const mutationOrder =
+  "engine/src/steps/request-rewrite.test.ts › header mutations run from the weighted cluster to the table, or the other way round";
+const mutation =
+  "engine/src/steps/request-rewrite.test.ts › a header is appended, added, overwritten or removed as its action says";
 const clusters = "engine/src/steps/decide-request.test.ts › a route leads to a cluster by name, by header or by weight";
 const noCluster = "engine/src/steps/decide-request.test.ts › a cluster that does not exist gives the configured status";
-const rewrites = "engine/src/steps/decide-request.test.ts › paths and hosts are rewritten";
-const timeouts = "engine/src/steps/decide-request.test.ts › timeouts come from the route, the connection manager and the caller's headers";
-const mirrors = "engine/src/steps/decide-request.test.ts › mirrors are drawn by their fraction and inherited from the outside";
-const redirects = "engine/src/steps/decide-request.test.ts › a redirect changes scheme, host, port, path and query";
-const direct = "engine/src/steps/decide-request.test.ts › a direct response has the route's status and body";
+const rewrites = "engine/src/steps/request-rewrite.test.ts › paths and hosts are rewritten";
+const timeouts =
+  "engine/src/steps/decide-request.test.ts › timeouts come from the route, the connection manager and the caller's headers";
+const mirrors =
+  "engine/src/steps/decide-request.test.ts › mirrors are drawn by their fraction and inherited from the outside";
+const redirects = "engine/src/steps/redirect.test.ts › a redirect changes scheme, host, port, path and query";
+const direct = "engine/src/steps/redirect.test.ts › a direct response has the route's status and body";
 const overrides = "engine/src/steps/decide-request.test.ts › the most specific override of a filter wins";
-const attemptCount = "engine/src/steps/retry.test.ts › the attempt count is told to the upstream and the caller when asked for";
+const attemptCount =
+  "engine/src/steps/retry.test.ts › the attempt count is told to the upstream and the caller when asked for";
 const retries = "engine/src/steps/retry.test.ts › each retry condition retries what it names and nothing else";
 const retryLimits = "engine/src/steps/retry.test.ts › retries end at the policy's number and at the cluster's limit";
 const backOff = "engine/src/steps/retry.test.ts › the back-off doubles from its base to its maximum, fully jittered";
@@ -55,17 +71,20 @@ const rbac = "engine/src/steps/authorization.test.ts › each permission and pri
 const rbacActions = "engine/src/steps/authorization.test.ts › ALLOW, DENY and LOG decide as Envoy's";
 const rbacShadow = "engine/src/steps/authorization.test.ts › shadow rules are reported and never enforced";
 const networkRbac = "engine/src/steps/authorization.test.ts › a network filter judges the connection";
-const faults = "engine/src/steps/fault-injection.test.ts › delays and aborts hit their share of the requests that they concern";
+const faults =
+  "engine/src/steps/fault-injection.test.ts › delays and aborts hit their share of the requests that they concern";
 const faultLimit = "engine/src/steps/fault-injection.test.ts › no more faults than allowed are active at once";
 const accessLogs = "engine/src/load/access-log.test.ts › an access log's sink, format and filter arrive";
 const stringMatch = "engine/src/load/string-match.test.ts › string, header and query matchers arrive in every form";
 const cluster = "engine/src/load/cluster.test.ts › a cluster's discovery, timeouts, limits and options arrive";
-const balancing = "engine/src/load/cluster.test.ts › the load balancer comes from lb_policy or from load_balancing_policy";
+const balancing =
+  "engine/src/load/cluster.test.ts › the load balancer comes from lb_policy or from load_balancing_policy";
 const limits = "engine/src/steps/choose-endpoint.test.ts › requests above the limit of the cluster overflow";
 const services = "engine/src/load/cluster.test.ts › the services behind a cluster come from Istio's metadata";
 const transport = "engine/src/bind/cluster.test.ts › an endpoint's metadata selects its transport";
 const endpoints = "engine/src/load/endpoints.test.ts › an assignment's localities and endpoints arrive";
-const priorities = "engine/src/bind/priority-level.test.ts › traffic goes to the first level as far as its health reaches";
+const priorities =
+  "engine/src/bind/priority-level.test.ts › traffic goes to the first level as far as its health reaches";
 
 type Fields = Readonly<Record<string, AcceptedField>>;
 
@@ -168,7 +187,13 @@ export const acceptedFields: AcceptedFields = {
     ...proven(validation, "matcher"),
   },
   "envoy.extensions.transport_sockets.tls.v3.Secret": proven(secret, "name", "tls_certificate", "validation_context"),
-  "envoy.config.core.v3.DataSource": proven(dataSource, "filename", "inline_bytes", "inline_string", "environment_variable"),
+  "envoy.config.core.v3.DataSource": proven(
+    dataSource,
+    "filename",
+    "inline_bytes",
+    "inline_string",
+    "environment_variable",
+  ),
   "envoy.config.core.v3.ConfigSource": {
     ...proven(secretSources, "ads", "api_config_source", "initial_fetch_timeout"),
     ...enumerated(secretSources, "resource_api_version", "AUTO", "V3"),
@@ -210,17 +235,23 @@ export const acceptedFields: AcceptedFields = {
     ...proven(paths, "normalize_path", "merge_slashes", "path_with_escaped_slashes_action"),
     ...proven(hosts, "strip_matching_host_port", "strip_any_host_port", "strip_trailing_host_dot"),
   },
-  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig": proven(internal, "cidr_ranges"),
-  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails": proven(
-    clientCertificate,
-    "subject",
-    "cert",
-    "chain",
-    "dns",
-    "uri",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig": proven(
+    internal,
+    "cidr_ranges",
   ),
-  "envoy.extensions.filters.network.http_connection_manager.v3.Rds": proven(routesByName, "config_source", "route_config_name"),
-  "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": proven(httpFilters, "name", "typed_config", "disabled"),
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails":
+    proven(clientCertificate, "subject", "cert", "chain", "dns", "uri"),
+  "envoy.extensions.filters.network.http_connection_manager.v3.Rds": proven(
+    routesByName,
+    "config_source",
+    "route_config_name",
+  ),
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": proven(
+    httpFilters,
+    "name",
+    "typed_config",
+    "disabled",
+  ),
   "envoy.config.core.v3.SchemeHeaderTransformation": proven(scheme, "scheme_to_overwrite"),
   "envoy.config.core.v3.HttpProtocolOptions": {
     ...proven(managerDefaults, "idle_timeout", "max_connection_duration", "max_headers_count", "max_stream_duration"),
@@ -263,7 +294,10 @@ export const acceptedFields: AcceptedFields = {
       "request_headers_to_remove",
       "most_specific_header_mutations_wins",
     ),
-    ...proven("engine/src/load/route-table.test.ts › clusters are not looked up before a request needs them", "validate_clusters"),
+    ...proven(
+      "engine/src/load/route-table.test.ts › clusters are not looked up before a request needs them",
+      "validate_clusters",
+    ),
     ...proven(direct, "max_direct_response_body_size_bytes"),
     ...proven(mirrors, "request_mirror_policies"),
     ...proven(overrides, "typed_per_filter_config"),
@@ -331,7 +365,15 @@ export const acceptedFields: AcceptedFields = {
   ),
   "envoy.type.v3.Int64Range": proven(stringMatch, "start", "end"),
   "envoy.config.route.v3.QueryParameterMatcher": proven(stringMatch, "name", "string_match", "present_match"),
-  "envoy.type.matcher.v3.StringMatcher": proven(stringMatch, "exact", "prefix", "suffix", "safe_regex", "contains", "ignore_case"),
+  "envoy.type.matcher.v3.StringMatcher": proven(
+    stringMatch,
+    "exact",
+    "prefix",
+    "suffix",
+    "safe_regex",
+    "contains",
+    "ignore_case",
+  ),
   "envoy.type.matcher.v3.RegexMatcher": proven(stringMatch, "google_re2", "regex"),
   "envoy.type.matcher.v3.RegexMatcher.GoogleRE2": {},
   "envoy.type.matcher.v3.RegexMatchAndSubstitute": proven(rewrites, "pattern", "substitution"),
@@ -475,7 +517,11 @@ export const acceptedFields: AcceptedFields = {
     ...proven(accessLogs, "access_log"),
   },
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": proven(tcpProxy, "clusters"),
-  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": proven(tcpProxy, "name", "weight"),
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": proven(
+    tcpProxy,
+    "name",
+    "weight",
+  ),
 
   "envoy.config.accesslog.v3.AccessLog": proven(accessLogs, "name", "filter", "typed_config"),
   "envoy.config.accesslog.v3.AccessLogFilter": proven(
@@ -550,14 +596,34 @@ export const acceptedFields: AcceptedFields = {
   "envoy.config.cluster.v3.LoadBalancingPolicy.Policy": proven(balancing, "typed_extension_config"),
   "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin": {},
   "envoy.extensions.load_balancing_policies.random.v3.Random": {},
-  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": proven(balancing, "choice_count", "active_request_bias"),
-  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": proven(cluster, "common_http_protocol_options", "explicit_http_config"),
+  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": proven(
+    balancing,
+    "choice_count",
+    "active_request_bias",
+  ),
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": proven(
+    cluster,
+    "common_http_protocol_options",
+    "explicit_http_config",
+  ),
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": proven(cluster, "http_protocol_options"),
 
   "envoy.config.endpoint.v3.ClusterLoadAssignment": proven(endpoints, "cluster_name", "endpoints", "policy"),
   "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy": proven(priorities, "overprovisioning_factor"),
-  "envoy.config.endpoint.v3.LocalityLbEndpoints": proven(endpoints, "locality", "lb_endpoints", "load_balancing_weight", "priority"),
+  "envoy.config.endpoint.v3.LocalityLbEndpoints": proven(
+    endpoints,
+    "locality",
+    "lb_endpoints",
+    "load_balancing_weight",
+    "priority",
+  ),
   "envoy.config.core.v3.Locality": proven(endpoints, "region", "zone", "sub_zone"),
-  "envoy.config.endpoint.v3.LbEndpoint": proven(endpoints, "endpoint", "health_status", "metadata", "load_balancing_weight"),
+  "envoy.config.endpoint.v3.LbEndpoint": proven(
+    endpoints,
+    "endpoint",
+    "health_status",
+    "metadata",
+    "load_balancing_weight",
+  ),
   "envoy.config.endpoint.v3.Endpoint": proven(endpoints, "address", "hostname"),
 };

@@ -4,12 +4,11 @@ import {
   type ComparisonFilter,
   ComparisonFilter_Op,
   type FileAccessLog,
-  type JsonObject,
   type StderrAccessLog,
   type StdoutAccessLog,
   type SubstitutionFormatString,
 } from "@heddle/xds/api";
-import type { AccessLogConfig, AccessLogFilter, AccessLogFormat, JsonLogFormat } from "../config/access-log.ts";
+import type { AccessLogConfig, AccessLogFilter, AccessLogFormat } from "../config/access-log.ts";
 import { loadDataSource } from "./core-types.ts";
 import type { Loading, Path } from "./loading.ts";
 
@@ -65,7 +64,7 @@ function loadFormat(format: SubstitutionFormatString | undefined, at: Path, load
     case "textFormatSource":
       return { kind: "text", text: loadDataSource(format.format.value, at.field("text_format_source"), loading) ?? "" };
     case "jsonFormat":
-      return { kind: "json", json: format.format.value as JsonObject as Readonly<Record<string, JsonLogFormat>> };
+      return { kind: "json", json: format.format.value };
   }
 }
 
@@ -99,7 +98,17 @@ function loadFilters(filters: readonly AccessLogFilterMessage[], at: Path, loadi
   return filters.map((filter, index) => loadFilter(filter, at.field("filters").index(index), loading));
 }
 
-function loadComparison(kind: "status" | "duration", comparison: ComparisonFilter | undefined, at: Path, loading: Loading): AccessLogFilter {
-  if (comparison?.value === undefined) loading.problem(at.field("comparison"), "there is nothing to compare with", "give op and value");
-  return { kind, op: operators[comparison?.op ?? ComparisonFilter_Op.EQ] ?? "=", value: comparison?.value?.defaultValue ?? 0 };
+function loadComparison(
+  kind: "status" | "duration",
+  comparison: ComparisonFilter | undefined,
+  at: Path,
+  loading: Loading,
+): AccessLogFilter {
+  if (comparison?.value === undefined)
+    loading.problem(at.field("comparison"), "there is nothing to compare with", "give op and value");
+  return {
+    kind,
+    op: operators[comparison?.op ?? ComparisonFilter_Op.EQ] ?? "=",
+    value: comparison?.value?.defaultValue ?? 0,
+  };
 }

@@ -10,7 +10,9 @@ const load = (cluster: JsonObject = {}): ClusterConfig => configOf(parse(cluster
 const refused = (cluster: JsonObject): string[] => problemsOf(parse(clusterJson("c", [{}], cluster)));
 
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const withHttp = (options: JsonObject): JsonObject => ({ typed_extension_protocol_options: { [httpOptions]: { "@type": `type.googleapis.com/${httpOptions}`, ...options } } });
+const withHttp = (options: JsonObject): JsonObject => ({
+  typed_extension_protocol_options: { [httpOptions]: { "@type": `type.googleapis.com/${httpOptions}`, ...options } },
+});
 const http1 = { explicit_http_config: { http_protocol_options: {} } };
 
 test("a cluster's discovery, timeouts, limits and options arrive", () => {
@@ -41,15 +43,34 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
   const full = load({
     connect_timeout: "1s",
     per_connection_buffer_limit_bytes: 4096,
-    circuit_breakers: { thresholds: [{ max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 4 }] },
+    circuit_breakers: {
+      thresholds: [{ max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 4 }],
+    },
     upstream_connection_options: { tcp_keepalive: { keepalive_probes: 3, keepalive_time: 60, keepalive_interval: 5 } },
-    ...withHttp({ common_http_protocol_options: { idle_timeout: "30s", max_connection_duration: "60s", max_requests_per_connection: 7 }, explicit_http_config: { http_protocol_options: { enable_trailers: true } } }),
+    ...withHttp({
+      common_http_protocol_options: {
+        idle_timeout: "30s",
+        max_connection_duration: "60s",
+        max_requests_per_connection: 7,
+      },
+      explicit_http_config: { http_protocol_options: { enable_trailers: true } },
+    }),
   });
-  assert.deepEqual([full.connectTimeoutMs, full.perConnectionBufferBytes, full.limits], [1000, 4096, { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 }]);
+  assert.deepEqual(
+    [full.connectTimeoutMs, full.perConnectionBufferBytes, full.limits],
+    [1000, 4096, { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 }],
+  );
   assert.deepEqual(full.tcpKeepalive, { probes: 3, timeSeconds: 60, intervalSeconds: 5 });
-  assert.deepEqual([full.idleTimeoutMs, full.maxConnectionDurationMs, full.maxRequestsPerConnection, full.enableTrailers], [30_000, 60_000, 7, true]);
-  const eds = (own: JsonObject) => configOf(parse({ name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} }, ...own } }));
-  assert.deepEqual([eds({}).type, eds({}).edsServiceName, eds({ service_name: "s" }).edsServiceName, eds({}).inlineEndpoints], ["eds", "c", "s", undefined]);
+  assert.deepEqual(
+    [full.idleTimeoutMs, full.maxConnectionDurationMs, full.maxRequestsPerConnection, full.enableTrailers],
+    [30_000, 60_000, 7, true],
+  );
+  const eds = (own: JsonObject) =>
+    configOf(parse({ name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} }, ...own } }));
+  assert.deepEqual(
+    [eds({}).type, eds({}).edsServiceName, eds({ service_name: "s" }).edsServiceName, eds({}).inlineEndpoints],
+    ["eds", "c", "s", undefined],
+  );
   const dns = configOf(
     parse({
       name: "c",
@@ -58,37 +79,87 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
       dns_failure_refresh_rate: { base_interval: "1s", max_interval: "9s" },
       respect_dns_ttl: true,
       dns_lookup_family: "V4_ONLY",
-      load_assignment: { cluster_name: "c", endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: "db.example", port_value: 1 } } } }] }] },
+      load_assignment: {
+        cluster_name: "c",
+        endpoints: [
+          { lb_endpoints: [{ endpoint: { address: { socket_address: { address: "db.example", port_value: 1 } } } }] },
+        ],
+      },
     }),
   );
-  assert.deepEqual([dns.type, dns.dns], ["strict_dns", { refreshMs: 60_000, failureBaseMs: 1000, failureMaxMs: 9000, respectTtl: true, family: "v4-only" }]);
+  assert.deepEqual(
+    [dns.type, dns.dns],
+    ["strict_dns", { refreshMs: 60_000, failureBaseMs: 1000, failureMaxMs: 9000, respectTtl: true, family: "v4-only" }],
+  );
   assert.equal(dns.inlineEndpoints?.localities[0]?.endpoints[0]?.address.host, "db.example");
   assert.equal(load({ type: "LOGICAL_DNS" }).type, "logical_dns");
-  for (const [name, family] of [["AUTO", "auto"], ["V6_ONLY", "v6-only"], ["V4_PREFERRED", "v4-preferred"], ["ALL", "all"]] as const) assert.equal(load({ dns_lookup_family: name }).dns.family, family);
+  for (const [name, family] of [
+    ["AUTO", "auto"],
+    ["V6_ONLY", "v6-only"],
+    ["V4_PREFERRED", "v4-preferred"],
+    ["ALL", "all"],
+  ] as const)
+    assert.equal(load({ dns_lookup_family: name }).dns.family, family);
 });
 
 test("the load balancer comes from lb_policy or from load_balancing_policy", () => {
-  const balancing = ({ lb, leastRequestChoices, leastRequestBias }: ClusterConfig) => [lb, leastRequestChoices, leastRequestBias];
+  const balancing = ({ lb, leastRequestChoices, leastRequestBias }: ClusterConfig) => [
+    lb,
+    leastRequestChoices,
+    leastRequestBias,
+  ];
   assert.deepEqual(balancing(load({ lb_policy: "RANDOM" })), ["random", 2, 1]);
   assert.deepEqual(balancing(load({ lb_policy: "ROUND_ROBIN", round_robin_lb_config: {} })), ["round_robin", 2, 1]);
   const bias = { default_value: 0.5 };
-  assert.deepEqual(balancing(load({ lb_policy: "LEAST_REQUEST", least_request_lb_config: { choice_count: 4, active_request_bias: bias } })), ["least_request", 4, 0.5]);
+  assert.deepEqual(
+    balancing(
+      load({ lb_policy: "LEAST_REQUEST", least_request_lb_config: { choice_count: 4, active_request_bias: bias } }),
+    ),
+    ["least_request", 4, 0.5],
+  );
   const typed = (kind: string, own: JsonObject = {}): JsonObject => ({
-    load_balancing_policy: { policies: [{ typed_extension_config: { name: kind, typed_config: { "@type": `type.googleapis.com/envoy.extensions.load_balancing_policies.${kind}`, ...own } } }] },
+    load_balancing_policy: {
+      policies: [
+        {
+          typed_extension_config: {
+            name: kind,
+            typed_config: { "@type": `type.googleapis.com/envoy.extensions.load_balancing_policies.${kind}`, ...own },
+          },
+        },
+      ],
+    },
   });
   assert.deepEqual(balancing(load(typed("round_robin.v3.RoundRobin"))), ["round_robin", 2, 1]);
   assert.deepEqual(balancing(load(typed("random.v3.Random"))), ["random", 2, 1]);
-  assert.deepEqual(balancing(load(typed("least_request.v3.LeastRequest", { choice_count: 3, active_request_bias: bias }))), ["least_request", 3, 0.5]);
+  assert.deepEqual(
+    balancing(load(typed("least_request.v3.LeastRequest", { choice_count: 3, active_request_bias: bias }))),
+    ["least_request", 3, 0.5],
+  );
   assert.deepEqual(refused({ lb_policy: "RING_HASH" }), ["lb_policy: the value RING_HASH is not supported"]);
-  assert.deepEqual(refused({ lb_policy: "RANDOM", least_request_lb_config: {} }), ["least_request_lb_config: the cluster's load balancer is another one"]);
-  assert.deepEqual(refused({ ...typed("random.v3.Random"), round_robin_lb_config: {} }), ["round_robin_lb_config: the cluster's load balancer is another one"]);
-  assert.deepEqual(refused({ lb_policy: "LEAST_REQUEST", least_request_lb_config: { choice_count: 1 } }), ["least_request_lb_config.choice_count: 1 is not between 2 and 1000"]);
-  assert.deepEqual(refused({ load_balancing_policy: { policies: [] } }), ["load_balancing_policy.policies[0].typed_extension_config.typed_config: typed_config is missing"]);
+  assert.deepEqual(refused({ lb_policy: "RANDOM", least_request_lb_config: {} }), [
+    "least_request_lb_config: the cluster's load balancer is another one",
+  ]);
+  assert.deepEqual(refused({ ...typed("random.v3.Random"), round_robin_lb_config: {} }), [
+    "round_robin_lb_config: the cluster's load balancer is another one",
+  ]);
+  assert.deepEqual(refused({ lb_policy: "LEAST_REQUEST", least_request_lb_config: { choice_count: 1 } }), [
+    "least_request_lb_config.choice_count: 1 is not between 2 and 1000",
+  ]);
+  assert.deepEqual(refused({ load_balancing_policy: { policies: [] } }), [
+    "load_balancing_policy.policies[0].typed_extension_config.typed_config: typed_config is missing",
+  ]);
 });
 
 test("the services behind a cluster come from Istio's metadata", () => {
   const services = [{ host: "web.shop.svc.cluster.local", name: "web", namespace: "shop" }];
-  const metadata = (list: unknown): JsonObject => ({ metadata: { filter_metadata: { istio: { services: list as JsonObject[] }, "heddle.dev": { kind: "DestinationRule", namespace: "shop", name: "web" } } } });
+  const metadata = (list: unknown): JsonObject => ({
+    metadata: {
+      filter_metadata: {
+        istio: { services: list as JsonObject[] },
+        "heddle.dev": { kind: "DestinationRule", namespace: "shop", name: "web" },
+      },
+    },
+  });
   const config = load(metadata(services));
   assert.deepEqual(config.services, services);
   assert.equal(config.provenance?.kind, "DestinationRule");
@@ -97,17 +168,38 @@ test("the services behind a cluster come from Istio's metadata", () => {
 });
 
 test("clusters that contradict themselves are refused", () => {
-  assert.deepEqual(problemsOf(parse({ name: "", type: "STATIC" })), ["name: the field is empty", "load_assignment: there are no endpoints"]);
-  assert.deepEqual(refused({ type: "EDS" }), ["eds_cluster_config.eds_config: endpoints come from ADS", "load_assignment: the cluster's type is EDS"]);
-  assert.deepEqual(refused({ eds_cluster_config: { eds_config: { ads: {} } } }), ["eds_cluster_config: the cluster's type is not EDS"]);
+  assert.deepEqual(problemsOf(parse({ name: "", type: "STATIC" })), [
+    "name: the field is empty",
+    "load_assignment: there are no endpoints",
+  ]);
+  assert.deepEqual(refused({ type: "EDS" }), [
+    "eds_cluster_config.eds_config: endpoints come from ADS",
+    "load_assignment: the cluster's type is EDS",
+  ]);
+  assert.deepEqual(refused({ eds_cluster_config: { eds_config: { ads: {} } } }), [
+    "eds_cluster_config: the cluster's type is not EDS",
+  ]);
   assert.deepEqual(refused({ type: "ORIGINAL_DST" }), ["type: the value ORIGINAL_DST is not supported"]);
-  assert.deepEqual(problemsOf(parse(clusterJson("c", [{}, {}], { type: "LOGICAL_DNS" }))), ["load_assignment: a LOGICAL_DNS cluster has exactly one endpoint"]);
+  assert.deepEqual(problemsOf(parse(clusterJson("c", [{}, {}], { type: "LOGICAL_DNS" }))), [
+    "load_assignment: a LOGICAL_DNS cluster has exactly one endpoint",
+  ]);
   assert.deepEqual(refused({ connect_timeout: "0s" }), ["connect_timeout: the timeout is zero"]);
-  assert.deepEqual(refused({ circuit_breakers: { thresholds: [{ priority: "HIGH" }] } }), ["circuit_breakers.thresholds[0].priority: the value HIGH is not supported"]);
-  assert.deepEqual(refused({ circuit_breakers: { thresholds: [{}, {}] } }), ["circuit_breakers.thresholds: there are several thresholds of one priority"]);
-  assert.deepEqual(refused({ dns_failure_refresh_rate: { base_interval: "2s", max_interval: "1s" } }), ["dns_failure_refresh_rate.max_interval: it is below the base interval"]);
-  assert.deepEqual(refused({ transport_socket_matches: [{ name: "", match: { a: 1 } }] }), ['transport_socket_matches[0].match["a"]: the value is not a string', "transport_socket_matches[0].name: the field is empty"]);
-  assert.deepEqual(refused({ max_requests_per_connection: 1 }), ["max_requests_per_connection: envoy.config.cluster.v3.Cluster.max_requests_per_connection is not supported"]);
+  assert.deepEqual(refused({ circuit_breakers: { thresholds: [{ priority: "HIGH" }] } }), [
+    "circuit_breakers.thresholds[0].priority: the value HIGH is not supported",
+  ]);
+  assert.deepEqual(refused({ circuit_breakers: { thresholds: [{}, {}] } }), [
+    "circuit_breakers.thresholds: there are several thresholds of one priority",
+  ]);
+  assert.deepEqual(refused({ dns_failure_refresh_rate: { base_interval: "2s", max_interval: "1s" } }), [
+    "dns_failure_refresh_rate.max_interval: it is below the base interval",
+  ]);
+  assert.deepEqual(refused({ transport_socket_matches: [{ name: "", match: { a: 1 } }] }), [
+    'transport_socket_matches[0].match["a"]: the value is not a string',
+    "transport_socket_matches[0].name: the field is empty",
+  ]);
+  assert.deepEqual(refused({ max_requests_per_connection: 1 }), [
+    "max_requests_per_connection: envoy.config.cluster.v3.Cluster.max_requests_per_connection is not supported",
+  ]);
 });
 
 test("HTTP options say HTTP/1.1, under their own name, and nothing that only listeners have", () => {
@@ -118,16 +210,37 @@ test("HTTP options say HTTP/1.1, under their own name, and nothing that only lis
     "explicit_http_config.http2_protocol_options: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.http2_protocol_options is not supported",
     "explicit_http_config: HTTP/1.1 must be said",
   ]);
-  assert.deepEqual(options({ ...http1, common_http_protocol_options: { max_headers_count: 1, max_stream_duration: "1s", headers_with_underscores_action: "REJECT_REQUEST" } }), [
-    "common_http_protocol_options.max_headers_count: it is not supported on a cluster",
-    "common_http_protocol_options.max_stream_duration: it is not supported on a cluster",
-    "common_http_protocol_options.headers_with_underscores_action: it is not supported on a cluster",
+  assert.deepEqual(
+    options({
+      ...http1,
+      common_http_protocol_options: {
+        max_headers_count: 1,
+        max_stream_duration: "1s",
+        headers_with_underscores_action: "REJECT_REQUEST",
+      },
+    }),
+    [
+      "common_http_protocol_options.max_headers_count: it is not supported on a cluster",
+      "common_http_protocol_options.max_stream_duration: it is not supported on a cluster",
+      "common_http_protocol_options.headers_with_underscores_action: it is not supported on a cluster",
+    ],
+  );
+  assert.deepEqual(
+    options({
+      explicit_http_config: {
+        http_protocol_options: { accept_http_10: true, allow_absolute_url: true, default_host_for_http_10: "x" },
+      },
+    }),
+    [
+      "explicit_http_config.http_protocol_options.allow_absolute_url: it is not supported on a cluster",
+      "explicit_http_config.http_protocol_options.accept_http_10: it is not supported on a cluster",
+      "explicit_http_config.http_protocol_options.default_host_for_http_10: it is not supported on a cluster",
+    ],
+  );
+  const misnamed = {
+    typed_extension_protocol_options: { other: { "@type": `type.googleapis.com/${httpOptions}`, ...http1 } },
+  };
+  assert.deepEqual(refused(misnamed), [
+    `typed_extension_protocol_options["other"]: "${httpOptions}" is not supported here`,
   ]);
-  assert.deepEqual(options({ explicit_http_config: { http_protocol_options: { accept_http_10: true, allow_absolute_url: true, default_host_for_http_10: "x" } } }), [
-    "explicit_http_config.http_protocol_options.allow_absolute_url: it is not supported on a cluster",
-    "explicit_http_config.http_protocol_options.accept_http_10: it is not supported on a cluster",
-    "explicit_http_config.http_protocol_options.default_host_for_http_10: it is not supported on a cluster",
-  ]);
-  const misnamed = { typed_extension_protocol_options: { other: { "@type": `type.googleapis.com/${httpOptions}`, ...http1 } } };
-  assert.deepEqual(refused(misnamed), [`typed_extension_protocol_options["other"]: "${httpOptions}" is not supported here`]);
 });

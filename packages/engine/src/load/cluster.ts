@@ -41,9 +41,11 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
   const at = new Path(options.path ?? "");
   loading.problems.push(...unsupportedFields(ClusterSchema, message, acceptedFields, at));
   const name = loading.required(message.name, at.field("name"));
-  const type = message.clusterDiscoveryType.case === "type" ? (types[message.clusterDiscoveryType.value] ?? "static") : "static";
+  const type =
+    message.clusterDiscoveryType.case === "type" ? (types[message.clusterDiscoveryType.value] ?? "static") : "static";
   const connectTimeoutMs = loading.duration(message.connectTimeout, at.field("connect_timeout"), 5000);
-  if (connectTimeoutMs === 0) loading.problem(at.field("connect_timeout"), "the timeout is zero", "give a duration above zero");
+  if (connectTimeoutMs === 0)
+    loading.problem(at.field("connect_timeout"), "the timeout is zero", "give a duration above zero");
   const http = loadHttpOptions(message, at.field("typed_extension_protocol_options"), loading);
   return loading.finish({
     name,
@@ -79,19 +81,28 @@ function loadDiscovery(
   if (type === "eds") {
     const where = at.field("eds_cluster_config");
     const source = eds?.edsConfig;
-    if (source?.configSourceSpecifier.case !== "ads") loading.problem(where.field("eds_config"), "endpoints come from ADS", "use `ads: {}`");
+    if (source?.configSourceSpecifier.case !== "ads")
+      loading.problem(where.field("eds_config"), "endpoints come from ADS", "use `ads: {}`");
     else requireAllTime(source, where.field("eds_config"), loading);
-    if (assignment !== undefined) loading.problem(at.field("load_assignment"), "the cluster's type is EDS", "remove one of them");
-    return { edsServiceName: eds === undefined || eds.serviceName === "" ? name : eds.serviceName, inlineEndpoints: undefined };
+    if (assignment !== undefined)
+      loading.problem(at.field("load_assignment"), "the cluster's type is EDS", "remove one of them");
+    return {
+      edsServiceName: eds === undefined || eds.serviceName === "" ? name : eds.serviceName,
+      inlineEndpoints: undefined,
+    };
   }
-  if (eds !== undefined) loading.problem(at.field("eds_cluster_config"), "the cluster's type is not EDS", "set `type: EDS` or remove it");
+  if (eds !== undefined)
+    loading.problem(at.field("eds_cluster_config"), "the cluster's type is not EDS", "set `type: EDS` or remove it");
   if (assignment === undefined) {
     loading.problem(at.field("load_assignment"), "there are no endpoints", "give load_assignment, or `type: EDS`");
     return { edsServiceName: name, inlineEndpoints: undefined };
   }
   const where = at.field("load_assignment");
   const endpoints = loadAssignment(assignment, name, where, loading, type === "static" ? "ip-only" : "names");
-  if (type === "logical_dns" && endpoints.localities.reduce((sum, locality) => sum + locality.endpoints.length, 0) !== 1) {
+  if (
+    type === "logical_dns" &&
+    endpoints.localities.reduce((sum, locality) => sum + locality.endpoints.length, 0) !== 1
+  ) {
     loading.problem(where, "a LOGICAL_DNS cluster has exactly one endpoint", "use STRICT_DNS for several");
   }
   return { edsServiceName: name, inlineEndpoints: endpoints };
@@ -113,16 +124,28 @@ const typedPolicies: Readonly<Record<string, ClusterConfig["lb"]>> = {
 
 function loadBalancing(message: Cluster, at: Path, loading: Loading): Balancing {
   const panic = at.field("common_lb_config").field("healthy_panic_threshold").field("value");
-  const healthyPanicThreshold = loading.range(message.commonLbConfig?.healthyPanicThreshold?.value ?? 50, panic, 0, 100);
+  const healthyPanicThreshold = loading.range(
+    message.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
+    panic,
+    0,
+    100,
+  );
   const config = message.lbConfig.case === "leastRequestLbConfig" ? message.lbConfig.value : undefined;
   checkLbConfig(message, at, loading);
   let lb = policies[message.lbPolicy] ?? "round_robin";
-  let options: { choiceCount?: number | undefined; activeRequestBias?: { defaultValue: number } | undefined } | undefined = config;
+  let options:
+    | { choiceCount?: number | undefined; activeRequestBias?: { defaultValue: number } | undefined }
+    | undefined = config;
   let where = at.field("least_request_lb_config");
   const typed = message.loadBalancingPolicy?.policies;
   if (typed !== undefined) {
     // Envoy takes the first policy that it knows; here all must be known, so it is the first.
-    where = at.field("load_balancing_policy").field("policies").index(0).field("typed_extension_config").field("typed_config");
+    where = at
+      .field("load_balancing_policy")
+      .field("policies")
+      .index(0)
+      .field("typed_extension_config")
+      .field("typed_config");
     const first = loading.unpack(typed[0]?.typedExtensionConfig?.typedConfig, where);
     const kind = first === undefined ? undefined : typedPolicies[first.$typeName];
     if (kind === undefined && first !== undefined) loading.misplaced(first, where, "a load balancing policy");
@@ -132,7 +155,12 @@ function loadBalancing(message: Cluster, at: Path, loading: Loading): Balancing 
   return {
     lb,
     leastRequestChoices: loading.range(options?.choiceCount ?? 2, where.field("choice_count"), 2, 1000),
-    leastRequestBias: loading.range(options?.activeRequestBias?.defaultValue ?? 1, where.field("active_request_bias"), 0, 1000),
+    leastRequestBias: loading.range(
+      options?.activeRequestBias?.defaultValue ?? 1,
+      where.field("active_request_bias"),
+      0,
+      1000,
+    ),
     healthyPanicThreshold,
   };
 }
@@ -147,7 +175,11 @@ function checkLbConfig(message: Cluster, at: Path, loading: Loading): void {
         (lbConfig.case === "roundRobinLbConfig" && lbPolicy === Cluster_LbPolicy.ROUND_ROBIN)));
   if (fits) return;
   const field = lbConfig.case === "leastRequestLbConfig" ? "least_request_lb_config" : "round_robin_lb_config";
-  loading.problem(at.field(field), "the cluster's load balancer is another one", "set lb_policy to match, or remove it");
+  loading.problem(
+    at.field(field),
+    "the cluster's load balancer is another one",
+    "set lb_policy to match, or remove it",
+  );
 }
 
 /** Envoy's defaults: 1024 connections, pending requests and requests, 3 retries. */
@@ -163,7 +195,10 @@ function loadLimits(message: Cluster, at: Path, loading: Loading): ClusterLimits
   };
 }
 
-type HttpOptions = Pick<ClusterConfig, "maxRequestsPerConnection" | "idleTimeoutMs" | "maxConnectionDurationMs" | "enableTrailers">;
+type HttpOptions = Pick<
+  ClusterConfig,
+  "maxRequestsPerConnection" | "idleTimeoutMs" | "maxConnectionDurationMs" | "enableTrailers"
+>;
 
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -171,7 +206,8 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
   let options: UpstreamHttpProtocolOptions | undefined;
   for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
     const unpacked = loading.unpack(any, at.key(name));
-    if (unpacked?.$typeName === httpOptionsName && name === httpOptionsName) options = unpacked as UpstreamHttpProtocolOptions;
+    if (unpacked?.$typeName === httpOptionsName && name === httpOptionsName)
+      options = unpacked as UpstreamHttpProtocolOptions;
     else if (unpacked !== undefined) loading.misplaced(unpacked, at.key(name), `${httpOptionsName} under its own name`);
   }
   const where = at.key(httpOptionsName);
@@ -180,13 +216,21 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
   const protocol = options?.upstreamProtocolOptions;
   const explicit = protocol?.case === "explicitHttpConfig" ? protocol.value.protocolConfig : undefined;
   if (options !== undefined && explicit?.case !== "httpProtocolOptions") {
-    loading.problem(where.field("explicit_http_config"), "HTTP/1.1 must be said", "give explicit_http_config with http_protocol_options");
+    loading.problem(
+      where.field("explicit_http_config"),
+      "HTTP/1.1 must be said",
+      "give explicit_http_config with http_protocol_options",
+    );
   }
   refuseDownstreamOnly(options, where, loading);
   return {
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     idleTimeoutMs: loading.duration(common?.idleTimeout, commonAt.field("idle_timeout"), 3_600_000),
-    maxConnectionDurationMs: loading.duration(common?.maxConnectionDuration, commonAt.field("max_connection_duration"), 0),
+    maxConnectionDurationMs: loading.duration(
+      common?.maxConnectionDuration,
+      commonAt.field("max_connection_duration"),
+      0,
+    ),
     enableTrailers: explicit?.case === "httpProtocolOptions" && explicit.value.enableTrailers,
   };
 }
@@ -199,7 +243,8 @@ function refuseDownstreamOnly(options: UpstreamHttpProtocolOptions | undefined, 
   const http1 = config?.case === "explicitHttpConfig" ? config.value.protocolConfig.value : undefined;
   const http1At = at.field("explicit_http_config").field("http_protocol_options");
   const refuse = (isSet: boolean, where: Path): void => {
-    if (isSet) loading.problem(where, "it is not supported on a cluster", "remove it; nothing is ever ignored in silence");
+    if (isSet)
+      loading.problem(where, "it is not supported on a cluster", "remove it; nothing is ever ignored in silence");
   };
   refuse(common?.maxHeadersCount !== undefined, commonAt.field("max_headers_count"));
   refuse(common?.maxStreamDuration !== undefined, commonAt.field("max_stream_duration"));
@@ -220,10 +265,16 @@ function loadKeepalive(message: Cluster): ClusterConfig["tcpKeepalive"] {
   };
 }
 
-function loadTransportMatch(match: Cluster_TransportSocketMatch, cluster: string, at: Path, loading: Loading): TransportMatchConfig {
+function loadTransportMatch(
+  match: Cluster_TransportSocketMatch,
+  cluster: string,
+  at: Path,
+  loading: Loading,
+): TransportMatchConfig {
   const metadata: Record<string, string> = {};
   for (const [key, value] of Object.entries(match.match ?? {})) {
-    if (typeof value !== "string") loading.problem(at.field("match").key(key), "the value is not a string", "write it as a string");
+    if (typeof value !== "string")
+      loading.problem(at.field("match").key(key), "the value is not a string", "write it as a string");
     else metadata[key] = value;
   }
   return {
@@ -242,9 +293,17 @@ function loadDns(message: Cluster, at: Path, loading: Loading): ClusterConfig["d
   const failureBaseMs = loading.duration(failure?.baseInterval, where.field("base_interval"), refreshMs);
   const fallbackMax = failure === undefined ? refreshMs : failureBaseMs * 10;
   const failureMaxMs = loading.duration(failure?.maxInterval, where.field("max_interval"), fallbackMax);
-  if (failureBaseMs === 0) loading.problem(where.field("base_interval"), "the interval is zero", "give a duration above zero");
-  if (failureMaxMs < failureBaseMs) loading.problem(where.field("max_interval"), "it is below the base interval", "raise it");
-  return { refreshMs, failureBaseMs, failureMaxMs, respectTtl: message.respectDnsTtl, family: families[message.dnsLookupFamily] ?? "auto" };
+  if (failureBaseMs === 0)
+    loading.problem(where.field("base_interval"), "the interval is zero", "give a duration above zero");
+  if (failureMaxMs < failureBaseMs)
+    loading.problem(where.field("max_interval"), "it is below the base interval", "raise it");
+  return {
+    refreshMs,
+    failureBaseMs,
+    failureMaxMs,
+    respectTtl: message.respectDnsTtl,
+    family: families[message.dnsLookupFamily] ?? "auto",
+  };
 }
 
 /** Istio's list of services behind a cluster; anything that is not of its shape is left out, since it only labels metrics. */
@@ -255,7 +314,8 @@ function loadServices(istio: JsonObject | undefined): ServiceReference[] {
   for (const service of services) {
     if (typeof service !== "object" || service === null || Array.isArray(service)) continue;
     const { host, name, namespace } = service;
-    if (typeof host === "string" && typeof name === "string" && typeof namespace === "string") out.push({ host, name, namespace });
+    if (typeof host === "string" && typeof name === "string" && typeof namespace === "string")
+      out.push({ host, name, namespace });
   }
   return out;
 }

@@ -17,10 +17,16 @@ test("an address is an IP literal and a port, in canonical form", () => {
   assert.deepEqual(load({ address: "2001:DB8:0::1", port_value: 0 }), { host: "2001:db8::1", port: 0 });
   assert.deepEqual(load({ address: "::ffff:10.0.0.1", port_value: 1 }), { host: "10.0.0.1", port: 1 });
   assert.deepEqual(load({ address: "db.example", port_value: 5432 }, "names"), { host: "db.example", port: 5432 });
-  assert.deepEqual(load({ address: "db.example", port_value: 5432 }), ['here.socket_address.address: "db.example" is not an IP address']);
-  assert.deepEqual(load({ address: "", port_value: 1 }, "names"), ['here.socket_address.address: "" is not an IP address']);
+  assert.deepEqual(load({ address: "db.example", port_value: 5432 }), [
+    'here.socket_address.address: "db.example" is not an IP address',
+  ]);
+  assert.deepEqual(load({ address: "", port_value: 1 }, "names"), [
+    'here.socket_address.address: "" is not an IP address',
+  ]);
   assert.deepEqual(load({ address: "10.0.0.1" }), ["here.socket_address.port_value: a port is required"]);
-  assert.deepEqual(load({ address: "10.0.0.1", port_value: 65536 }), ["here.socket_address.port_value: 65536 is not between 0 and 65535"]);
+  assert.deepEqual(load({ address: "10.0.0.1", port_value: 65536 }), [
+    "here.socket_address.port_value: 65536 is not between 0 and 65535",
+  ]);
 });
 
 test("data comes inline, from a file or from the environment", () => {
@@ -44,7 +50,9 @@ test("data comes inline, from a file or from the environment", () => {
 });
 
 test("metadata values are strings, others as JSON", () => {
-  const metadata = fromEnvoyJson(MetadataSchema, { filter_metadata: { istio: { workload: "a;b", count: 2, list: ["x"] } } });
+  const metadata = fromEnvoyJson(MetadataSchema, {
+    filter_metadata: { istio: { workload: "a;b", count: 2, list: ["x"] } },
+  });
   assert.deepEqual(loadMetadata(metadata), { istio: { workload: "a;b", count: "2", list: '["x"]' } });
 });
 

@@ -12,7 +12,12 @@ import type { Fraction } from "../config/string-match.ts";
 import type { Loading, Path } from "./loading.ts";
 
 /** An address of a listener or endpoint. `names` allows host names besides IP literals. */
-export function loadAddress(address: Address | undefined, at: Path, loading: Loading, names: "names" | "ip-only"): SocketAddress {
+export function loadAddress(
+  address: Address | undefined,
+  at: Path,
+  loading: Loading,
+  names: "names" | "ip-only",
+): SocketAddress {
   const none = { host: "0.0.0.0", port: 0 };
   if (address?.address.case !== "socketAddress") {
     loading.problem(at, "a socket address is required", "give socket_address with address and port_value");
@@ -44,13 +49,21 @@ export function loadDataSource(source: DataSource | undefined, at: Path, loading
       const bytes = readFile?.(source.specifier.value);
       if (bytes !== undefined) return new TextDecoder().decode(bytes);
       const why = readFile === undefined ? "files are not read here" : "the file cannot be read";
-      loading.problem(at.field("filename"), `${source.specifier.value}: ${why}`, "check the path, or give the content inline");
+      loading.problem(
+        at.field("filename"),
+        `${source.specifier.value}: ${why}`,
+        "check the path, or give the content inline",
+      );
       return undefined;
     }
     case "environmentVariable": {
       const value = environment?.[source.specifier.value];
       if (value === undefined) {
-        loading.problem(at.field("environment_variable"), `${source.specifier.value} is not set`, "set it, or give the content inline");
+        loading.problem(
+          at.field("environment_variable"),
+          `${source.specifier.value} is not set`,
+          "set it, or give the content inline",
+        );
       }
       return value;
     }
@@ -82,7 +95,8 @@ export function loadMetadata(metadata: Metadata | undefined): StringMetadata {
   const out: Record<string, Record<string, string>> = {};
   for (const [filter, struct] of Object.entries(metadata?.filterMetadata ?? {})) {
     const values: Record<string, string> = {};
-    for (const [key, value] of Object.entries(struct)) values[key] = typeof value === "string" ? value : JSON.stringify(value);
+    for (const [key, value] of Object.entries(struct))
+      values[key] = typeof value === "string" ? value : JSON.stringify(value);
     out[filter] = values;
   }
   return out;

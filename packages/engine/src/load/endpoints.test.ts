@@ -18,7 +18,12 @@ test("an assignment's localities and endpoints arrive", () => {
           priority: 1,
           load_balancing_weight: 9,
           lb_endpoints: [
-            { endpoint: { address, hostname: "h" }, health_status: "DRAINING", load_balancing_weight: 7, metadata: { filter_metadata: { istio: { workload: "w" } } } },
+            {
+              endpoint: { address, hostname: "h" },
+              health_status: "DRAINING",
+              load_balancing_weight: 7,
+              metadata: { filter_metadata: { istio: { workload: "w" } } },
+            },
             { endpoint: { address } },
           ],
         },
@@ -34,23 +39,46 @@ test("an assignment's localities and endpoints arrive", () => {
         weight: 9,
         locality: { region: "r", zone: "z", subZone: "s" },
         endpoints: [
-          { address: { host: "10.0.0.1", port: 80 }, hostname: "h", weight: 7, health: "draining", metadata: { istio: { workload: "w" } } },
+          {
+            address: { host: "10.0.0.1", port: 80 },
+            hostname: "h",
+            weight: 7,
+            health: "draining",
+            metadata: { istio: { workload: "w" } },
+          },
           { address: { host: "10.0.0.1", port: 80 }, hostname: "", weight: 1, health: "healthy", metadata: {} },
         ],
       },
     ],
   });
-  assert.deepEqual(configOf(parse({ cluster_name: "empty" })), { clusterName: "empty", overprovisioningFactor: 140, localities: [] });
+  assert.deepEqual(configOf(parse({ cluster_name: "empty" })), {
+    clusterName: "empty",
+    overprovisioningFactor: 140,
+    localities: [],
+  });
 });
 
 test("assignments with impossible values are refused", () => {
   assert.deepEqual(problemsOf(parse({})), ["cluster_name: the field is empty"]);
-  assert.deepEqual(problemsOf(parse({ cluster_name: "c", endpoints: [{ priority: 129, lb_endpoints: [{ endpoint: { address }, load_balancing_weight: 0 }, {}] }] })), [
-    "endpoints[0].priority: 129 is not between 0 and 128",
-    "endpoints[0].lb_endpoints[0].load_balancing_weight: 0 is not between 1 and 4294967295",
-    "endpoints[0].lb_endpoints[1].endpoint.address: a socket address is required",
+  assert.deepEqual(
+    problemsOf(
+      parse({
+        cluster_name: "c",
+        endpoints: [{ priority: 129, lb_endpoints: [{ endpoint: { address }, load_balancing_weight: 0 }, {}] }],
+      }),
+    ),
+    [
+      "endpoints[0].priority: 129 is not between 0 and 128",
+      "endpoints[0].lb_endpoints[0].load_balancing_weight: 0 is not between 1 and 4294967295",
+      "endpoints[0].lb_endpoints[1].endpoint.address: a socket address is required",
+    ],
+  );
+  assert.deepEqual(problemsOf(parse({ cluster_name: "c", policy: { overprovisioning_factor: 0 } })), [
+    "policy.overprovisioning_factor: 0 is not between 1 and 4294967295",
   ]);
-  assert.deepEqual(problemsOf(parse({ cluster_name: "c", policy: { overprovisioning_factor: 0 } })), ["policy.overprovisioning_factor: 0 is not between 1 and 4294967295"]);
   const named = { socket_address: { address: "db.example", port_value: 1 } };
-  assert.deepEqual(problemsOf(parse({ cluster_name: "c", endpoints: [{ lb_endpoints: [{ endpoint: { address: named } }] }] })), ['endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: "db.example" is not an IP address']);
+  assert.deepEqual(
+    problemsOf(parse({ cluster_name: "c", endpoints: [{ lb_endpoints: [{ endpoint: { address: named } }] }] })),
+    ['endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: "db.example" is not an IP address'],
+  );
 });

@@ -30,18 +30,27 @@ export function loadAssignment(
   const factor = at.field("policy").field("overprovisioning_factor");
   return {
     clusterName,
-    localities: assignment.endpoints.map((locality, index) => loadLocality(locality, at.field("endpoints").index(index), loading, names)),
+    localities: assignment.endpoints.map((locality, index) =>
+      loadLocality(locality, at.field("endpoints").index(index), loading, names),
+    ),
     overprovisioningFactor: loading.range(assignment.policy?.overprovisioningFactor ?? 140, factor, 1, 2 ** 32 - 1),
   };
 }
 
-function loadLocality(locality: LocalityLbEndpoints, at: Path, loading: Loading, names: "names" | "ip-only"): LocalityEndpointsConfig {
+function loadLocality(
+  locality: LocalityLbEndpoints,
+  at: Path,
+  loading: Loading,
+  names: "names" | "ip-only",
+): LocalityEndpointsConfig {
   const where = locality.locality;
   return {
     priority: loading.range(locality.priority, at.field("priority"), 0, 128),
     locality: { region: where?.region ?? "", zone: where?.zone ?? "", subZone: where?.subZone ?? "" },
     weight: locality.loadBalancingWeight ?? 0,
-    endpoints: locality.lbEndpoints.map((endpoint, index) => loadEndpoint(endpoint, at.field("lb_endpoints").index(index), loading, names)),
+    endpoints: locality.lbEndpoints.map((endpoint, index) =>
+      loadEndpoint(endpoint, at.field("lb_endpoints").index(index), loading, names),
+    ),
   };
 }
 

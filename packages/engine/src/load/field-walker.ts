@@ -1,4 +1,12 @@
-import { type Any, type DescField, type DescMessage, isFieldSet, type Message, typeRegistry, unpackAny } from "@heddle/xds/api";
+import {
+  type Any,
+  type DescField,
+  type DescMessage,
+  isFieldSet,
+  type Message,
+  typeRegistry,
+  unpackAny,
+} from "@heddle/xds/api";
 import type { LoadProblem } from "./loading.ts";
 import { Path } from "./loading.ts";
 
@@ -24,7 +32,12 @@ function isValueType(desc: DescMessage): boolean {
  * Every set field of a message, at any depth and through every Any, that the table does not accept. It works on
  * descriptors alone, so that a field which a later version of the API adds is refused before anybody has thought of it.
  */
-export function unsupportedFields(desc: DescMessage, message: Message, accepted: AcceptedFields, at: Path = new Path("")): LoadProblem[] {
+export function unsupportedFields(
+  desc: DescMessage,
+  message: Message,
+  accepted: AcceptedFields,
+  at: Path = new Path(""),
+): LoadProblem[] {
   const problems: LoadProblem[] = [];
   walk(desc, message, accepted, at, problems);
   return problems;
@@ -69,7 +82,8 @@ function walkField(
     case "list":
       (value as readonly unknown[]).forEach((item, index) => {
         if (field.listKind === "message") walk(field.message, item as Message, accepted, at.index(index), problems);
-        else if (field.listKind === "enum") checkEnum(field.enum.values, item as number, entry, at.index(index), problems);
+        else if (field.listKind === "enum")
+          checkEnum(field.enum.values, item as number, entry, at.index(index), problems);
       });
       break;
     case "map":
@@ -94,7 +108,8 @@ function checkEnum(
 ): void {
   const name = values.find((candidate) => candidate.number === value)?.name;
   if (name === undefined) refuse(problems, at, `the value ${value} is unknown`);
-  else if (entry.values !== undefined && !entry.values.includes(name)) refuse(problems, at, `the value ${name} is not supported`);
+  else if (entry.values !== undefined && !entry.values.includes(name))
+    refuse(problems, at, `the value ${name} is not supported`);
 }
 
 function walkAny(any: Any, accepted: AcceptedFields, at: Path, problems: LoadProblem[]): void {
@@ -108,7 +123,11 @@ function walkAny(any: Any, accepted: AcceptedFields, at: Path, problems: LoadPro
     const message = unpackAny(any, desc);
     if (message !== undefined) walk(desc, message, accepted, at, problems);
   } catch {
-    problems.push({ path: at.toString(), message: `the bytes are not a message of type "${type}"`, hint: "encode the message again" });
+    problems.push({
+      path: at.toString(),
+      message: `the bytes are not a message of type "${type}"`,
+      hint: "encode the message again",
+    });
   }
 }
 

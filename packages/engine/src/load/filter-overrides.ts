@@ -5,7 +5,11 @@ import type { Loading, Path } from "./loading.ts";
 import { loadHttpRbacPerRoute } from "./rbac.ts";
 
 /** `typed_per_filter_config`: what a route, virtual host, weighted cluster or table says for single filters. */
-export function loadFilterOverrides(configs: Readonly<Record<string, Any>>, at: Path, loading: Loading): FilterOverrides {
+export function loadFilterOverrides(
+  configs: Readonly<Record<string, Any>>,
+  at: Path,
+  loading: Loading,
+): FilterOverrides {
   const overrides: Record<string, FilterOverride> = {};
   for (const [name, any] of Object.entries(configs)) {
     const override = loadOverride(name, any, at.key(name), loading);

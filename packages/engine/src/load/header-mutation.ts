@@ -20,7 +20,9 @@ export function loadHeaderMutation(
   loading: Loading,
 ): HeaderMutationConfig {
   return {
-    remove: remove.map((name, index) => loadModifiableName(name, at.field(`${fields}_to_remove`).index(index), loading)),
+    remove: remove.map((name, index) =>
+      loadModifiableName(name, at.field(`${fields}_to_remove`).index(index), loading),
+    ),
     set: add.map((option, index) => loadHeaderSet(option, at.field(`${fields}_to_add`).index(index), loading)),
   };
 }
@@ -37,9 +39,16 @@ function loadModifiableName(name: string, at: Path, loading: Loading): string {
 function loadHeaderSet(option: HeaderValueOption, at: Path, loading: Loading): HeaderSetConfig {
   const header = at.field("header");
   const value = loadHeaderValue(option.header?.value ?? "", header.field("value"), loading);
-  loading.checked(formatProblem(value), header.field("value"), "write %% for a percent sign; see the supported operators");
+  loading.checked(
+    formatProblem(value),
+    header.field("value"),
+    "write %% for a percent sign; see the supported operators",
+  );
   const appends = option.append ?? true;
-  if (option.append !== undefined && option.appendAction !== HeaderValueOption_HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD) {
+  if (
+    option.append !== undefined &&
+    option.appendAction !== HeaderValueOption_HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD
+  ) {
     loading.problem(at.field("append"), "append and append_action are both set", "use append_action alone");
   }
   return {

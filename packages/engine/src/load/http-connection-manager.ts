@@ -17,13 +17,14 @@ import { requireAllTime } from "./tls.ts";
 
 type Config = HttpConnectionManagerConfig;
 
-const forwardClientCert: Readonly<Record<HttpConnectionManager_ForwardClientCertDetails, Config["forwardClientCert"]>> = {
-  [HttpConnectionManager_ForwardClientCertDetails.SANITIZE]: "sanitize",
-  [HttpConnectionManager_ForwardClientCertDetails.FORWARD_ONLY]: "forward-only",
-  [HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD]: "append-forward",
-  [HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET]: "sanitize-set",
-  [HttpConnectionManager_ForwardClientCertDetails.ALWAYS_FORWARD_ONLY]: "always-forward-only",
-};
+const forwardClientCert: Readonly<Record<HttpConnectionManager_ForwardClientCertDetails, Config["forwardClientCert"]>> =
+  {
+    [HttpConnectionManager_ForwardClientCertDetails.SANITIZE]: "sanitize",
+    [HttpConnectionManager_ForwardClientCertDetails.FORWARD_ONLY]: "forward-only",
+    [HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD]: "append-forward",
+    [HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET]: "sanitize-set",
+    [HttpConnectionManager_ForwardClientCertDetails.ALWAYS_FORWARD_ONLY]: "always-forward-only",
+  };
 
 const escapedSlashes: Readonly<Record<HttpConnectionManager_PathWithEscapedSlashesAction, Config["escapedSlashes"]>> = {
   [HttpConnectionManager_PathWithEscapedSlashesAction.IMPLEMENTATION_SPECIFIC_DEFAULT]: "keep",
@@ -48,7 +49,11 @@ const underscores: Readonly<Record<HttpProtocolOptions_HeadersWithUnderscoresAct
 const minute = 60_000;
 
 /** Envoy's defaults are filled in: they are the numbers below. */
-export function loadHttpConnectionManager(hcm: HttpConnectionManager, at: Path, loading: Loading): HttpConnectionManagerConfig {
+export function loadHttpConnectionManager(
+  hcm: HttpConnectionManager,
+  at: Path,
+  loading: Loading,
+): HttpConnectionManagerConfig {
   const common = hcm.commonHttpProtocolOptions;
   const options = at.field("common_http_protocol_options");
   const http1 = hcm.httpProtocolOptions;
@@ -92,7 +97,11 @@ export function loadHttpConnectionManager(hcm: HttpConnectionManager, at: Path, 
     streamIdleTimeoutMs: loading.duration(hcm.streamIdleTimeout, at.field("stream_idle_timeout"), 5 * minute),
     idleTimeoutMs: loading.duration(common?.idleTimeout, options.field("idle_timeout"), 60 * minute),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
-    maxConnectionDurationMs: loading.duration(common?.maxConnectionDuration, options.field("max_connection_duration"), 0),
+    maxConnectionDurationMs: loading.duration(
+      common?.maxConnectionDuration,
+      options.field("max_connection_duration"),
+      0,
+    ),
     maxStreamDurationMs: loading.duration(common?.maxStreamDuration, options.field("max_stream_duration"), 0),
     drainTimeoutMs: loading.duration(hcm.drainTimeout, at.field("drain_timeout"), 5000),
     delayedCloseTimeoutMs: loading.duration(hcm.delayedCloseTimeout, at.field("delayed_close_timeout"), 1000),
@@ -108,11 +117,18 @@ export function loadHttpConnectionManager(hcm: HttpConnectionManager, at: Path, 
   };
 }
 
-function loadRouteSpecifier(hcm: HttpConnectionManager, at: Path, loading: Loading): Pick<Config, "routeTable" | "routeTableName"> {
+function loadRouteSpecifier(
+  hcm: HttpConnectionManager,
+  at: Path,
+  loading: Loading,
+): Pick<Config, "routeTable" | "routeTableName"> {
   const specifier = hcm.routeSpecifier;
   switch (specifier.case) {
     case "routeConfig":
-      return { routeTable: loadRouteTable(specifier.value, at.field("route_config"), loading), routeTableName: undefined };
+      return {
+        routeTable: loadRouteTable(specifier.value, at.field("route_config"), loading),
+        routeTableName: undefined,
+      };
     case "rds":
       return { routeTable: undefined, routeTableName: loadRds(specifier.value, at.field("rds"), loading) };
     default:

@@ -30,12 +30,14 @@ export function loadHttpFilters(filters: readonly HttpFilter[], at: Path, loadin
   filters.forEach((filter, index) => {
     const where = at.index(index);
     loading.required(filter.name, where.field("name"));
-    if (names.has(filter.name)) loading.problem(where.field("name"), `"${filter.name}" is used twice`, "route overrides need unique names");
+    if (names.has(filter.name))
+      loading.problem(where.field("name"), `"${filter.name}" is used twice`, "route overrides need unique names");
     names.add(filter.name);
     const config = loadHttpFilter(filter, where, loading);
     if (config === undefined) return;
     if ((config.kind === "router") !== (index === filters.length - 1)) {
-      const message = config.kind === "router" ? "the router is not the last filter" : "the last filter is not the router";
+      const message =
+        config.kind === "router" ? "the router is not the last filter" : "the last filter is not the router";
       loading.problem(where, message, "put envoy.filters.http.router last");
     }
     configs.push(config);
@@ -60,7 +62,12 @@ function loadHttpFilter(filter: HttpFilter, at: Path, loading: Loading): HttpFil
       return { kind: "fault", name, disabled, fault: loadFault(message as HTTPFault, where, loading) };
     case "heddle.v1.StandardMetrics": {
       const reporter = reporters[(message as StandardMetrics).reporter];
-      if (reporter === undefined) loading.problem(where.field("reporter"), "the reporter is missing", "use REPORTER_SOURCE or REPORTER_DESTINATION");
+      if (reporter === undefined)
+        loading.problem(
+          where.field("reporter"),
+          "the reporter is missing",
+          "use REPORTER_SOURCE or REPORTER_DESTINATION",
+        );
       return { kind: "standard-metrics", name, disabled, reporter: reporter ?? "source" };
     }
     case "heddle.v1.PeerMetadata":
@@ -71,9 +78,16 @@ function loadHttpFilter(filter: HttpFilter, at: Path, loading: Loading): HttpFil
   }
 }
 
-function loadPeerMetadata(message: PeerMetadataMessage, name: string, disabled: boolean, at: Path, loading: Loading): HttpFilterConfig {
+function loadPeerMetadata(
+  message: PeerMetadataMessage,
+  name: string,
+  disabled: boolean,
+  at: Path,
+  loading: Loading,
+): HttpFilterConfig {
   const direction = directions[message.direction];
-  if (direction === undefined) loading.problem(at.field("direction"), "the direction is missing", "use DIRECTION_INBOUND or DIRECTION_OUTBOUND");
+  if (direction === undefined)
+    loading.problem(at.field("direction"), "the direction is missing", "use DIRECTION_INBOUND or DIRECTION_OUTBOUND");
   const { local } = message;
   return {
     kind: "peer-metadata",

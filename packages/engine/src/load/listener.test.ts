@@ -2,16 +2,41 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type JsonObject, ListenerSchema, RouteConfigurationSchema } from "@heddle/xds/api";
 import type { FilterChainConfig, ListenerConfig } from "../config/listener.ts";
-import { configOf, fromEnvoyJson, listenerJson, problemsOf, routerFilter, routesJson, routeTo, typeUrls } from "../testing/harness.ts";
+import {
+  configOf,
+  fromEnvoyJson,
+  listenerJson,
+  problemsOf,
+  routerFilter,
+  routesJson,
+  routeTo,
+  typeUrls,
+} from "../testing/harness.ts";
 import { loadListener } from "./listener.ts";
 import { loadRouteConfiguration } from "./route-table.ts";
 
-const http = { name: "hcm", typed_config: { "@type": typeUrls.manager, stat_prefix: "s", route_config: routesJson([]), http_filters: [routerFilter] } };
+const http = {
+  name: "hcm",
+  typed_config: {
+    "@type": typeUrls.manager,
+    stat_prefix: "s",
+    route_config: routesJson([]),
+    http_filters: [routerFilter],
+  },
+};
 const tcp = { name: "tcp", typed_config: { "@type": typeUrls.tcpProxy, stat_prefix: "t", cluster: "a" } };
-const rbac = { name: "rbac", typed_config: { "@type": typeUrls.networkRbac, stat_prefix: "r", rules: { action: "DENY" } } };
+const rbac = {
+  name: "rbac",
+  typed_config: { "@type": typeUrls.networkRbac, stat_prefix: "r", rules: { action: "DENY" } },
+};
 
 function json(parts: JsonObject = {}): JsonObject {
-  return { name: "l", address: { socket_address: { address: "127.0.0.1", port_value: 8080 } }, filter_chains: [{ filters: [tcp] }], ...parts };
+  return {
+    name: "l",
+    address: { socket_address: { address: "127.0.0.1", port_value: 8080 } },
+    filter_chains: [{ filters: [tcp] }],
+    ...parts,
+  };
 }
 
 function load(parts: JsonObject = {}): ListenerConfig {
@@ -53,9 +78,20 @@ test("a listener's names, addresses, direction and limits arrive", () => {
     listener_filters_timeout: "0s",
     continue_on_listener_filters_timeout: true,
   });
-  assert.deepEqual(full.addresses, [{ host: "127.0.0.1", port: 8080 }, { host: "::1", port: 8081 }]);
+  assert.deepEqual(full.addresses, [
+    { host: "127.0.0.1", port: 8080 },
+    { host: "::1", port: 8081 },
+  ]);
   assert.deepEqual(
-    [full.statPrefix, full.direction, full.bindToPort, full.tcpBacklog, full.perConnectionBufferBytes, full.listenerFiltersTimeoutMs, full.continueOnListenerFiltersTimeout],
+    [
+      full.statPrefix,
+      full.direction,
+      full.bindToPort,
+      full.tcpBacklog,
+      full.perConnectionBufferBytes,
+      full.listenerFiltersTimeoutMs,
+      full.continueOnListenerFiltersTimeout,
+    ],
     ["inbound", "inbound", false, 17, 32_768, 0, true],
   );
   assert.equal(load({ traffic_direction: "OUTBOUND" }).direction, "outbound");
@@ -67,18 +103,43 @@ test("a configuration can cross a thread", () => {
 });
 
 test("listener filters are known by their type", () => {
-  const filter = (kind: string): JsonObject => ({ name: "any name", typed_config: { "@type": `type.googleapis.com/envoy.extensions.filters.listener.${kind}` } });
+  const filter = (kind: string): JsonObject => ({
+    name: "any name",
+    typed_config: { "@type": `type.googleapis.com/envoy.extensions.filters.listener.${kind}` },
+  });
   const kinds = ["original_dst.v3.OriginalDst", "tls_inspector.v3.TlsInspector", "http_inspector.v3.HttpInspector"];
-  assert.deepEqual(load({ listener_filters: kinds.map(filter) }).listenerFilters, ["original_dst", "tls_inspector", "http_inspector"]);
-  assert.deepEqual(refused({ listener_filters: [tcp] }), ['listener_filters[0].typed_config: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy" is not supported here']);
-  assert.deepEqual(refused({ listener_filters: [{ name: "nothing" }] }), ["listener_filters[0].typed_config: typed_config is missing"]);
+  assert.deepEqual(load({ listener_filters: kinds.map(filter) }).listenerFilters, [
+    "original_dst",
+    "tls_inspector",
+    "http_inspector",
+  ]);
+  assert.deepEqual(refused({ listener_filters: [tcp] }), [
+    'listener_filters[0].typed_config: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy" is not supported here',
+  ]);
+  assert.deepEqual(refused({ listener_filters: [{ name: "nothing" }] }), [
+    "listener_filters[0].typed_config: typed_config is missing",
+  ]);
 });
 
 test("network RBAC filters come before the one terminal filter", () => {
-  const chains = load({ filter_chains: [{ name: "named", filters: [rbac, rbac, http] }, { filters: [tcp], filter_chain_match: { destination_port: 1 } }], default_filter_chain: { filters: [tcp] } });
-  assert.deepEqual(chains.filterChains.map(({ name, networkRbac, terminal }) => [name, networkRbac.length, terminal.kind]), [["named", 2, "http"], ["l#1", 0, "tcp"]]);
+  const chains = load({
+    filter_chains: [
+      { name: "named", filters: [rbac, rbac, http] },
+      { filters: [tcp], filter_chain_match: { destination_port: 1 } },
+    ],
+    default_filter_chain: { filters: [tcp] },
+  });
+  assert.deepEqual(
+    chains.filterChains.map(({ name, networkRbac, terminal }) => [name, networkRbac.length, terminal.kind]),
+    [
+      ["named", 2, "http"],
+      ["l#1", 0, "tcp"],
+    ],
+  );
   assert.deepEqual([chains.defaultFilterChain?.name, chains.defaultFilterChain?.terminal.kind], ["l#default", "tcp"]);
-  assert.deepEqual(refused({ filter_chains: [{ filters: [rbac] }] }), ["filter_chains[0].filters[0]: the last filter is not a terminal one"]);
+  assert.deepEqual(refused({ filter_chains: [{ filters: [rbac] }] }), [
+    "filter_chains[0].filters[0]: the last filter is not a terminal one",
+  ]);
   assert.deepEqual(refused({ filter_chains: [{ filters: [tcp, rbac] }] }), [
     "filter_chains[0].filters[0]: a terminal filter is followed by others",
     "filter_chains[0].filters[1]: the last filter is not a terminal one",
@@ -88,15 +149,30 @@ test("network RBAC filters come before the one terminal filter", () => {
 });
 
 test("a chain's match is checked, and chains that take the same connections are refused", () => {
-  const match = (own: JsonObject): string[] => refused({ filter_chains: [{ filters: [tcp], filter_chain_match: own }] });
+  const match = (own: JsonObject): string[] =>
+    refused({ filter_chains: [{ filters: [tcp], filter_chain_match: own }] });
   const at = "filter_chains[0].filter_chain_match";
   assert.deepEqual(match({ destination_port: 0 }), [`${at}.destination_port: 0 is not between 1 and 65535`]);
   assert.deepEqual(match({ transport_protocol: "quic" }), [`${at}.transport_protocol: "quic" is not supported`]);
-  assert.deepEqual(match({ server_names: ["*a.example"] }), [`${at}.server_names[0]: "*a.example" is not a server name`]);
-  assert.deepEqual(match({ prefix_ranges: [{ address_prefix: "10.0.0.0", prefix_len: 33 }] }), [`${at}.prefix_ranges[0]: the prefix length 33 is not between 0 and 32`]);
+  assert.deepEqual(match({ server_names: ["*a.example"] }), [
+    `${at}.server_names[0]: "*a.example" is not a server name`,
+  ]);
+  assert.deepEqual(match({ prefix_ranges: [{ address_prefix: "10.0.0.0", prefix_len: 33 }] }), [
+    `${at}.prefix_ranges[0]: the prefix length 33 is not between 0 and 32`,
+  ]);
   assert.deepEqual(match({ source_ports: [70_000] }), [`${at}.source_ports[0]: 70000 is not between 1 and 65535`]);
-  assert.deepEqual(refused({ filter_chains: [{ filters: [tcp] }, { filters: [http] }] }), ["filter_chains[1].filter_chain_match: it takes the same connections as filter chain 0"]);
-  assert.deepEqual(refused({ filter_chains: [{ name: "x", filters: [tcp] }, { name: "x", filters: [tcp], filter_chain_match: { destination_port: 1 } }] }), ['filter_chains[1].name: "x" is used twice']);
+  assert.deepEqual(refused({ filter_chains: [{ filters: [tcp] }, { filters: [http] }] }), [
+    "filter_chains[1].filter_chain_match: it takes the same connections as filter chain 0",
+  ]);
+  assert.deepEqual(
+    refused({
+      filter_chains: [
+        { name: "x", filters: [tcp] },
+        { name: "x", filters: [tcp], filter_chain_match: { destination_port: 1 } },
+      ],
+    }),
+    ['filter_chains[1].name: "x" is used twice'],
+  );
 });
 
 test("a chain's match arrives field by field", () => {
@@ -132,20 +208,62 @@ test("a chain's match arrives field by field", () => {
 });
 
 function tcpConfig(parts: JsonObject): FilterChainConfig["terminal"] | undefined {
-  return load({ filter_chains: [{ filters: [{ name: "t", typed_config: { "@type": typeUrls.tcpProxy, stat_prefix: "t", ...parts } }] }] }).filterChains[0]?.terminal;
+  return load({
+    filter_chains: [
+      { filters: [{ name: "t", typed_config: { "@type": typeUrls.tcpProxy, stat_prefix: "t", ...parts } }] },
+    ],
+  }).filterChains[0]?.terminal;
 }
 
 test("a TCP proxy's clusters, timeouts and attempts arrive", () => {
   assert.deepEqual(tcpConfig({ cluster: "a" }), {
     kind: "tcp",
-    tcp: { statPrefix: "t", clusters: [{ name: "a", weight: 1 }], idleTimeoutMs: 3_600_000, maxConnectAttempts: 1, maxDownstreamConnectionDurationMs: 0, accessLogs: [] },
+    tcp: {
+      statPrefix: "t",
+      clusters: [{ name: "a", weight: 1 }],
+      idleTimeoutMs: 3_600_000,
+      maxConnectAttempts: 1,
+      maxDownstreamConnectionDurationMs: 0,
+      accessLogs: [],
+    },
   });
-  const full = tcpConfig({ weighted_clusters: { clusters: [{ name: "a", weight: 3 }, { name: "b", weight: 1 }] }, idle_timeout: "0s", max_connect_attempts: 4, max_downstream_connection_duration: "60s" });
+  const full = tcpConfig({
+    weighted_clusters: {
+      clusters: [
+        { name: "a", weight: 3 },
+        { name: "b", weight: 1 },
+      ],
+    },
+    idle_timeout: "0s",
+    max_connect_attempts: 4,
+    max_downstream_connection_duration: "60s",
+  });
   assert.deepEqual(full, {
     kind: "tcp",
-    tcp: { statPrefix: "t", clusters: [{ name: "a", weight: 3 }, { name: "b", weight: 1 }], idleTimeoutMs: 0, maxConnectAttempts: 4, maxDownstreamConnectionDurationMs: 60_000, accessLogs: [] },
+    tcp: {
+      statPrefix: "t",
+      clusters: [
+        { name: "a", weight: 3 },
+        { name: "b", weight: 1 },
+      ],
+      idleTimeoutMs: 0,
+      maxConnectAttempts: 4,
+      maxDownstreamConnectionDurationMs: 60_000,
+      accessLogs: [],
+    },
   });
-  const wrong = refused({ filter_chains: [{ filters: [{ name: "t", typed_config: { "@type": typeUrls.tcpProxy, weighted_clusters: { clusters: [{ name: "", weight: 0 }] } } }] }] });
+  const wrong = refused({
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: "t",
+            typed_config: { "@type": typeUrls.tcpProxy, weighted_clusters: { clusters: [{ name: "", weight: 0 }] } },
+          },
+        ],
+      },
+    ],
+  });
   const at = "filter_chains[0].filters[0].typed_config";
   assert.deepEqual(wrong, [
     `${at}.stat_prefix: the field is empty`,
@@ -155,11 +273,20 @@ test("a TCP proxy's clusters, timeouts and attempts arrive", () => {
 });
 
 test("provenance comes from the metadata of heddle.dev", () => {
-  const metadata = { filter_metadata: { "heddle.dev": { kind: "VirtualService", namespace: "shop", name: "web", rule: "http[0]", generation: 7 }, other: { ignored: true } } };
+  const metadata = {
+    filter_metadata: {
+      "heddle.dev": { kind: "VirtualService", namespace: "shop", name: "web", rule: "http[0]", generation: 7 },
+      other: { ignored: true },
+    },
+  };
   const expected = { kind: "VirtualService", namespace: "shop", name: "web", rule: "http[0]", generation: "7" };
   const config = load({ metadata, filter_chains: [{ filters: [tcp], metadata }] });
   assert.deepEqual([config.provenance, config.filterChains[0]?.provenance], [expected, expected]);
-  const table = configOf(loadRouteConfiguration(fromEnvoyJson(RouteConfigurationSchema, routesJson([routeTo("a", {}, { metadata })], { metadata }, { metadata }))));
+  const table = configOf(
+    loadRouteConfiguration(
+      fromEnvoyJson(RouteConfigurationSchema, routesJson([routeTo("a", {}, { metadata })], { metadata }, { metadata })),
+    ),
+  );
   const host = table.virtualHosts[0];
   assert.deepEqual([table.provenance, host?.provenance, host?.routes[0]?.provenance], [expected, expected, expected]);
   assert.equal(load({ metadata: { filter_metadata: { other: {} } } }).provenance, undefined);
@@ -171,16 +298,34 @@ test("every problem of a listener is told at once, with its path", () => {
     address: { pipe: { path: "/run/socket" } },
     listener_filters_timeout: "-1s",
     transparent: true,
-    filter_chains: [{ filters: [{ name: "x", typed_config: { "@type": typeUrls.manager, stat_prefix: "s", route_config: {}, http_filters: [routerFilter], tracing: {} } }] }],
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: "x",
+            typed_config: {
+              "@type": typeUrls.manager,
+              stat_prefix: "s",
+              route_config: {},
+              http_filters: [routerFilter],
+              tracing: {},
+            },
+          },
+        ],
+      },
+    ],
   });
-  assert.deepEqual(problemsOf(loadListener(fromEnvoyJson(ListenerSchema, broken), { path: "static_resources.listeners[0]" })).sort(), [
-    "static_resources.listeners[0].address.pipe: envoy.config.core.v3.Address.pipe is not supported",
-    "static_resources.listeners[0].address: a socket address is required",
-    "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.tracing: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.tracing is not supported",
-    "static_resources.listeners[0].listener_filters_timeout: the duration is negative",
-    "static_resources.listeners[0].name: the field is empty",
-    "static_resources.listeners[0].transparent: envoy.config.listener.v3.Listener.transparent is not supported",
-  ]);
+  assert.deepEqual(
+    problemsOf(loadListener(fromEnvoyJson(ListenerSchema, broken), { path: "static_resources.listeners[0]" })).sort(),
+    [
+      "static_resources.listeners[0].address.pipe: envoy.config.core.v3.Address.pipe is not supported",
+      "static_resources.listeners[0].address: a socket address is required",
+      "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.tracing: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.tracing is not supported",
+      "static_resources.listeners[0].listener_filters_timeout: the duration is negative",
+      "static_resources.listeners[0].name: the field is empty",
+      "static_resources.listeners[0].transparent: envoy.config.listener.v3.Listener.transparent is not supported",
+    ],
+  );
 });
 
 test("an extension of an unknown type is refused by its path", () => {
@@ -188,10 +333,15 @@ test("an extension of an unknown type is refused by its path", () => {
   const filter = message.filterChains[0]?.filters[0];
   assert.ok(filter?.configType.case === "typedConfig");
   filter.configType.value.typeUrl = "type.googleapis.com/envoy.extensions.filters.network.redis_proxy.v3.RedisProxy";
-  assert.deepEqual(problemsOf(loadListener(message)), ['filter_chains[0].filters[0].typed_config: the type "envoy.extensions.filters.network.redis_proxy.v3.RedisProxy" is not supported']);
+  assert.deepEqual(problemsOf(loadListener(message)), [
+    'filter_chains[0].filters[0].typed_config: the type "envoy.extensions.filters.network.redis_proxy.v3.RedisProxy" is not supported',
+  ]);
   const garbled = fromEnvoyJson(ListenerSchema, listenerJson({ route_config: routesJson([]) }));
   const second = garbled.filterChains[0]?.filters[0];
   assert.ok(second?.configType.case === "typedConfig");
   second.configType.value.value = new Uint8Array([0xff]);
-  assert.match(problemsOf(loadListener(garbled))[0] ?? "", /^filter_chains\[0\]\.filters\[0\]\.typed_config: the bytes are not a message of type/);
+  assert.match(
+    problemsOf(loadListener(garbled))[0] ?? "",
+    /^filter_chains\[0\]\.filters\[0\]\.typed_config: the bytes are not a message of type/,
+  );
 });

@@ -13,7 +13,13 @@ import {
 } from "@heddle/xds/api";
 import { FilterChainIndex } from "../bind/filter-chain-index.ts";
 import type { SocketAddress } from "../config/address.ts";
-import type { FilterChainConfig, FilterChainMatchConfig, ListenerConfig, ListenerFilterKind, TcpProxyConfig } from "../config/listener.ts";
+import type {
+  FilterChainConfig,
+  FilterChainMatchConfig,
+  ListenerConfig,
+  ListenerFilterKind,
+  TcpProxyConfig,
+} from "../config/listener.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadAccessLogs } from "./access-log.ts";
 import { loadAddress, loadProvenance } from "./core-types.ts";
@@ -37,9 +43,12 @@ export function loadListener(message: Listener, options: LoadOptions = {}): Load
   const at = new Path(options.path ?? "");
   loading.problems.push(...unsupportedFields(ListenerSchema, message, acceptedFields, at));
   const name = loading.required(message.name, at.field("name"));
-  const chains = message.filterChains.map((chain, index) => loadFilterChain(chain, `${name}#${index}`, at.field("filter_chains").index(index), loading));
+  const chains = message.filterChains.map((chain, index) =>
+    loadFilterChain(chain, `${name}#${index}`, at.field("filter_chains").index(index), loading),
+  );
   const fallback = message.defaultFilterChain;
-  if (chains.length === 0 && fallback === undefined) loading.problem(at.field("filter_chains"), "the list is empty", "give a filter chain");
+  if (chains.length === 0 && fallback === undefined)
+    loading.problem(at.field("filter_chains"), "the list is empty", "give a filter chain");
   checkChains(chains, at.field("filter_chains"), loading);
   return loading.finish({
     name,
@@ -50,10 +59,17 @@ export function loadListener(message: Listener, options: LoadOptions = {}): Load
     tcpBacklog: message.tcpBacklogSize,
     perConnectionBufferBytes: message.perConnectionBufferLimitBytes ?? defaultBufferBytes,
     listenerFilters: loadListenerFilters(message.listenerFilters, at.field("listener_filters"), loading),
-    listenerFiltersTimeoutMs: loading.duration(message.listenerFiltersTimeout, at.field("listener_filters_timeout"), 15_000),
+    listenerFiltersTimeoutMs: loading.duration(
+      message.listenerFiltersTimeout,
+      at.field("listener_filters_timeout"),
+      15_000,
+    ),
     continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
     filterChains: chains,
-    defaultFilterChain: fallback === undefined ? undefined : loadFilterChain(fallback, `${name}#default`, at.field("default_filter_chain"), loading),
+    defaultFilterChain:
+      fallback === undefined
+        ? undefined
+        : loadFilterChain(fallback, `${name}#default`, at.field("default_filter_chain"), loading),
     accessLogs: loadAccessLogs(message.accessLog, at.field("access_log"), loading),
     provenance: loadProvenance(message.metadata),
   });
@@ -63,7 +79,9 @@ function loadAddresses(message: Listener, at: Path, loading: Loading): SocketAdd
   const more = at.field("additional_addresses");
   return [
     loadAddress(message.address, at.field("address"), loading, "ip-only"),
-    ...message.additionalAddresses.map(({ address }, index) => loadAddress(address, more.index(index).field("address"), loading, "ip-only")),
+    ...message.additionalAddresses.map(({ address }, index) =>
+      loadAddress(address, more.index(index).field("address"), loading, "ip-only"),
+    ),
   ];
 }
 
@@ -77,7 +95,10 @@ function loadListenerFilters(filters: readonly ListenerFilter[], at: Path, loadi
   const kinds: ListenerFilterKind[] = [];
   filters.forEach((filter, index) => {
     const where = at.index(index).field("typed_config");
-    const message = loading.unpack(filter.configType.case === "typedConfig" ? filter.configType.value : undefined, where);
+    const message = loading.unpack(
+      filter.configType.case === "typedConfig" ? filter.configType.value : undefined,
+      where,
+    );
     const kind = message === undefined ? undefined : listenerFilters[message.$typeName];
     if (kind !== undefined) kinds.push(kind);
     else if (message !== undefined) loading.misplaced(message, where, "a listener filter");
@@ -88,10 +109,12 @@ function loadListenerFilters(filters: readonly ListenerFilter[], at: Path, loadi
 function checkChains(chains: readonly FilterChainConfig[], at: Path, loading: Loading): void {
   const names = new Set<string>();
   chains.forEach(({ name }, index) => {
-    if (names.has(name)) loading.problem(at.index(index).field("name"), `"${name}" is used twice`, "names are unique in a listener");
+    if (names.has(name))
+      loading.problem(at.index(index).field("name"), `"${name}" is used twice`, "names are unique in a listener");
     names.add(name);
   });
-  for (const [first, second] of new FilterChainIndex(chains.map((chain) => ({ match: chain.match, chain }))).conflicts) {
+  for (const [first, second] of new FilterChainIndex(chains.map((chain) => ({ match: chain.match, chain })))
+    .conflicts) {
     loading.problem(
       at.index(second).field("filter_chain_match"),
       `it takes the same connections as filter chain ${first}`,
@@ -127,14 +150,24 @@ function loadFilterChainMatch(match: FilterChainMatch | undefined, at: Path, loa
   const port = match?.destinationPort;
   return {
     destinationPort: port === undefined ? undefined : loading.range(port, at.field("destination_port"), 1, 65535),
-    prefixRanges: (match?.prefixRanges ?? []).map((range, i) => loading.cidr(range, at.field("prefix_ranges").index(i))),
-    serverNames: (match?.serverNames ?? []).map((server, i) => loadServerName(server, at.field("server_names").index(i), loading)),
+    prefixRanges: (match?.prefixRanges ?? []).map((range, i) =>
+      loading.cidr(range, at.field("prefix_ranges").index(i)),
+    ),
+    serverNames: (match?.serverNames ?? []).map((server, i) =>
+      loadServerName(server, at.field("server_names").index(i), loading),
+    ),
     transportProtocol: protocol === "tls" || protocol === "raw_buffer" ? protocol : "",
     applicationProtocols: match?.applicationProtocols ?? [],
-    directSourcePrefixRanges: (match?.directSourcePrefixRanges ?? []).map((range, i) => loading.cidr(range, at.field("direct_source_prefix_ranges").index(i))),
+    directSourcePrefixRanges: (match?.directSourcePrefixRanges ?? []).map((range, i) =>
+      loading.cidr(range, at.field("direct_source_prefix_ranges").index(i)),
+    ),
     sourceType: sourceTypes[match?.sourceType ?? 0] ?? "any",
-    sourcePrefixRanges: (match?.sourcePrefixRanges ?? []).map((range, i) => loading.cidr(range, at.field("source_prefix_ranges").index(i))),
-    sourcePorts: (match?.sourcePorts ?? []).map((source, i) => loading.range(source, at.field("source_ports").index(i), 1, 65535)),
+    sourcePrefixRanges: (match?.sourcePrefixRanges ?? []).map((range, i) =>
+      loading.cidr(range, at.field("source_prefix_ranges").index(i)),
+    ),
+    sourcePorts: (match?.sourcePorts ?? []).map((source, i) =>
+      loading.range(source, at.field("source_ports").index(i), 1, 65535),
+    ),
   };
 }
 
@@ -147,18 +180,30 @@ function loadServerName(name: string, at: Path, loading: Loading): string {
 }
 
 /** Network RBAC filters, then exactly one terminal filter. */
-function loadFilters(filters: readonly Filter[], at: Path, loading: Loading): Pick<FilterChainConfig, "networkRbac" | "terminal"> {
+function loadFilters(
+  filters: readonly Filter[],
+  at: Path,
+  loading: Loading,
+): Pick<FilterChainConfig, "networkRbac" | "terminal"> {
   const networkRbac: FilterChainConfig["networkRbac"][number][] = [];
   let terminal: FilterChainConfig["terminal"] | undefined;
   filters.forEach((filter, index) => {
     const where = at.index(index).field("typed_config");
-    const message = loading.unpack(filter.configType.case === "typedConfig" ? filter.configType.value : undefined, where);
+    const message = loading.unpack(
+      filter.configType.case === "typedConfig" ? filter.configType.value : undefined,
+      where,
+    );
     const isLast = index === filters.length - 1;
     switch (message?.$typeName) {
       case undefined:
         return;
       case "envoy.extensions.filters.network.rbac.v3.RBAC":
-        if (isLast) loading.problem(at.index(index), "the last filter is not a terminal one", "end with a connection manager or TCP proxy");
+        if (isLast)
+          loading.problem(
+            at.index(index),
+            "the last filter is not a terminal one",
+            "end with a connection manager or TCP proxy",
+          );
         networkRbac.push(loadNetworkRbac(message as NetworkRbac, filter.name, where, loading));
         return;
       case "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
@@ -195,17 +240,27 @@ function loadTcpProxy(tcp: TcpProxy, at: Path, loading: Loading): TcpProxyConfig
     clusters: loadTcpClusters(tcp, at, loading),
     idleTimeoutMs: loading.duration(tcp.idleTimeout, at.field("idle_timeout"), hour),
     maxConnectAttempts: loading.range(tcp.maxConnectAttempts ?? 1, at.field("max_connect_attempts"), 1, 1000),
-    maxDownstreamConnectionDurationMs: loading.duration(tcp.maxDownstreamConnectionDuration, at.field("max_downstream_connection_duration"), 0),
+    maxDownstreamConnectionDurationMs: loading.duration(
+      tcp.maxDownstreamConnectionDuration,
+      at.field("max_downstream_connection_duration"),
+      0,
+    ),
     accessLogs: loadAccessLogs(tcp.accessLog, at.field("access_log"), loading),
   };
 }
 
 function loadTcpClusters(tcp: TcpProxy, at: Path, loading: Loading): TcpProxyConfig["clusters"] {
   const specifier = tcp.clusterSpecifier;
-  if (specifier.case === "cluster") return [{ name: loading.required(specifier.value, at.field("cluster")), weight: 1 }];
+  if (specifier.case === "cluster")
+    return [{ name: loading.required(specifier.value, at.field("cluster")), weight: 1 }];
   const where = at.field("weighted_clusters").field("clusters");
   const clusters = specifier.case === "weightedClusters" ? specifier.value.clusters : [];
-  if (clusters.length === 0) loading.problem(specifier.case === undefined ? at : where, "there is no cluster", "give cluster or weighted_clusters");
+  if (clusters.length === 0)
+    loading.problem(
+      specifier.case === undefined ? at : where,
+      "there is no cluster",
+      "give cluster or weighted_clusters",
+    );
   return clusters.map(({ name, weight }, index) => ({
     name: loading.required(name, where.index(index).field("name")),
     weight: loading.range(weight, where.index(index).field("weight"), 1, 2 ** 32 - 1),

@@ -87,7 +87,11 @@ export class Loading {
       const message = unpackAny(any);
       if (message === undefined) {
         const type = any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1);
-        this.problem(at, `the type "${type}" is not supported`, "remove the extension; nothing is ever ignored in silence");
+        this.problem(
+          at,
+          `the type "${type}" is not supported`,
+          "remove the extension; nothing is ever ignored in silence",
+        );
       }
       return message;
     } catch {

@@ -9,7 +9,13 @@ import {
   type RBAC,
   RBAC_Action,
 } from "@heddle/xds/api";
-import type { PermissionConfig, PrincipalConfig, RbacConfig, RbacFilterConfig, RbacPolicyConfig } from "../config/rbac.ts";
+import type {
+  PermissionConfig,
+  PrincipalConfig,
+  RbacConfig,
+  RbacFilterConfig,
+  RbacPolicyConfig,
+} from "../config/rbac.ts";
 import type { StringMatch } from "../config/string-match.ts";
 import type { Loading, Path } from "./loading.ts";
 import { loadHeaderMatch, loadStringMatch } from "./string-match.ts";
@@ -27,12 +33,20 @@ export function loadHttpRbac(filter: HttpRbac, name: string, at: Path, loading: 
   return { ...loadRules(filter, name, at, "http", loading), statPrefix: "" };
 }
 
-export function loadHttpRbacPerRoute(override: HttpRbacPerRoute, name: string, at: Path, loading: Loading): RbacFilterConfig | undefined {
+export function loadHttpRbacPerRoute(
+  override: HttpRbacPerRoute,
+  name: string,
+  at: Path,
+  loading: Loading,
+): RbacFilterConfig | undefined {
   return override.rbac === undefined ? undefined : loadHttpRbac(override.rbac, name, at.field("rbac"), loading);
 }
 
 export function loadNetworkRbac(filter: NetworkRbac, name: string, at: Path, loading: Loading): RbacFilterConfig {
-  return { ...loadRules(filter, name, at, "network", loading), statPrefix: loading.required(filter.statPrefix, at.field("stat_prefix")) };
+  return {
+    ...loadRules(filter, name, at, "network", loading),
+    statPrefix: loading.required(filter.statPrefix, at.field("stat_prefix")),
+  };
 }
 
 function loadRules(
@@ -46,7 +60,8 @@ function loadRules(
   return {
     name,
     rules: rules === undefined ? undefined : loadRbac(rules, at.field("rules"), layer, loading),
-    shadowRules: shadowRules === undefined ? undefined : loadRbac(shadowRules, at.field("shadow_rules"), layer, loading),
+    shadowRules:
+      shadowRules === undefined ? undefined : loadRbac(shadowRules, at.field("shadow_rules"), layer, loading),
     shadowRulesStatPrefix: filter.shadowRulesStatPrefix,
     provenance: undefined,
   };
@@ -57,22 +72,31 @@ function loadRbac(rbac: RBAC, at: Path, layer: Layer, loading: Loading): RbacCon
   return {
     // An unknown action is refused by the walker; until then nothing is let through.
     action: actions[rbac.action] ?? "deny",
-    policies: names.map((name) => loadPolicy(name, rbac.policies[name] as Policy, at.field("policies").key(name), layer, loading)),
+    policies: names.map((name) =>
+      loadPolicy(name, rbac.policies[name] as Policy, at.field("policies").key(name), layer, loading),
+    ),
   };
 }
 
 function loadPolicy(name: string, policy: Policy, at: Path, layer: Layer, loading: Loading): RbacPolicyConfig {
-  if (policy.permissions.length === 0) loading.problem(at.field("permissions"), "the list is empty", "give at least one permission");
-  if (policy.principals.length === 0) loading.problem(at.field("principals"), "the list is empty", "give at least one principal");
+  if (policy.permissions.length === 0)
+    loading.problem(at.field("permissions"), "the list is empty", "give at least one permission");
+  if (policy.principals.length === 0)
+    loading.problem(at.field("principals"), "the list is empty", "give at least one principal");
   return {
     name,
-    permissions: policy.permissions.map((item, i) => loadPermission(item, at.field("permissions").index(i), layer, loading)),
-    principals: policy.principals.map((item, i) => loadPrincipal(item, at.field("principals").index(i), layer, loading)),
+    permissions: policy.permissions.map((item, i) =>
+      loadPermission(item, at.field("permissions").index(i), layer, loading),
+    ),
+    principals: policy.principals.map((item, i) =>
+      loadPrincipal(item, at.field("principals").index(i), layer, loading),
+    ),
   };
 }
 
 function httpOnly(at: Path, layer: Layer, loading: Loading): void {
-  if (layer === "network") loading.problem(at, "a network filter sees no request", "use conditions on the connection, or an HTTP filter");
+  if (layer === "network")
+    loading.problem(at, "a network filter sees no request", "use conditions on the connection, or an HTTP filter");
 }
 
 function notEmpty(items: readonly unknown[], at: Path, loading: Loading): void {
@@ -117,7 +141,10 @@ function loadPermission(permission: Permission, at: Path, layer: Layer, loading:
       return { kind: "destination-port", start, end: loading.range(rule.value.end, where.field("end"), start, 65536) };
     }
     case "requestedServerName":
-      return { kind: "requested-server-name", match: loadStringMatch(rule.value, at.field("requested_server_name"), loading) };
+      return {
+        kind: "requested-server-name",
+        match: loadStringMatch(rule.value, at.field("requested_server_name"), loading),
+      };
     default:
       // The walker has named a rule that is set and not supported; only an absent one is said here.
       if (rule.case === undefined) loading.problem(at, "the permission is empty", "give a rule; `any: true` for all");
@@ -162,7 +189,8 @@ function loadPrincipal(principal: Principal, at: Path, layer: Layer, loading: Lo
       httpOnly(at.field("url_path"), layer, loading);
       return { kind: "url-path", match: loadUrlPath(identifier.value, at.field("url_path"), loading) };
     default:
-      if (identifier.case === undefined) loading.problem(at, "the principal is empty", "give an identifier; `any: true` for all");
+      if (identifier.case === undefined)
+        loading.problem(at, "the principal is empty", "give an identifier; `any: true` for all");
       return { kind: "not", of: { kind: "any" } };
   }
 }

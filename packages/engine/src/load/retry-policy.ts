@@ -9,19 +9,36 @@ const defaultBaseMs = 25;
 
 export function loadRetryPolicy(policy: RetryPolicy, at: Path, loading: Loading): RetryPolicyConfig {
   const backOff = at.field("retry_back_off");
-  const backOffBaseMs = loading.duration(policy.retryBackOff?.baseInterval, backOff.field("base_interval"), defaultBaseMs);
-  const backOffMaxMs = loading.duration(policy.retryBackOff?.maxInterval, backOff.field("max_interval"), backOffBaseMs * 10);
+  const backOffBaseMs = loading.duration(
+    policy.retryBackOff?.baseInterval,
+    backOff.field("base_interval"),
+    defaultBaseMs,
+  );
+  const backOffMaxMs = loading.duration(
+    policy.retryBackOff?.maxInterval,
+    backOff.field("max_interval"),
+    backOffBaseMs * 10,
+  );
   if (backOffBaseMs === 0 || (policy.retryBackOff !== undefined && policy.retryBackOff.baseInterval === undefined)) {
-    loading.problem(backOff.field("base_interval"), "the base interval is missing or zero", "give a duration above zero");
+    loading.problem(
+      backOff.field("base_interval"),
+      "the base interval is missing or zero",
+      "give a duration above zero",
+    );
   }
-  if (backOffMaxMs < backOffBaseMs) loading.problem(backOff.field("max_interval"), "it is below the base interval", "raise it");
+  if (backOffMaxMs < backOffBaseMs)
+    loading.problem(backOff.field("max_interval"), "it is below the base interval", "raise it");
   return {
     retryOn: loadRetryOn(policy.retryOn, at.field("retry_on"), loading),
     numRetries: policy.numRetries ?? 1,
     perTryTimeoutMs: loading.duration(policy.perTryTimeout, at.field("per_try_timeout"), 0),
     perTryIdleTimeoutMs: loading.duration(policy.perTryIdleTimeout, at.field("per_try_idle_timeout"), 0),
-    retriableStatusCodes: policy.retriableStatusCodes.map((code, i) => loading.range(code, at.field("retriable_status_codes").index(i), 100, 599)),
-    retriableHeaders: policy.retriableHeaders.map((matcher, i) => loadResponseHeader(matcher, at.field("retriable_headers").index(i), loading)),
+    retriableStatusCodes: policy.retriableStatusCodes.map((code, i) =>
+      loading.range(code, at.field("retriable_status_codes").index(i), 100, 599),
+    ),
+    retriableHeaders: policy.retriableHeaders.map((matcher, i) =>
+      loadResponseHeader(matcher, at.field("retriable_headers").index(i), loading),
+    ),
     retriableRequestHeaders: policy.retriableRequestHeaders.map((matcher, i) =>
       loadHeaderMatch(matcher, at.field("retriable_request_headers").index(i), loading),
     ),
@@ -35,7 +52,8 @@ export function loadRetryPolicy(policy: RetryPolicy, at: Path, loading: Loading)
 
 function loadResponseHeader(matcher: Parameters<typeof loadHeaderMatch>[0], at: Path, loading: Loading) {
   const match = loadHeaderMatch(matcher, at, loading);
-  if (match.name.startsWith(":")) loading.problem(at.field("name"), "a response has no such header", "use retriable_status_codes for :status");
+  if (match.name.startsWith(":"))
+    loading.problem(at.field("name"), "a response has no such header", "use retriable_status_codes for :status");
   return match;
 }
 

@@ -31,7 +31,9 @@ export interface InheritedAction {
   readonly mirrors: readonly MirrorConfig[];
 }
 
-const notFoundStatus: Readonly<Record<RouteAction_ClusterNotFoundResponseCode, RouteActionConfig["clusterNotFoundStatus"]>> = {
+const notFoundStatus: Readonly<
+  Record<RouteAction_ClusterNotFoundResponseCode, RouteActionConfig["clusterNotFoundStatus"]>
+> = {
   [RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE]: 503,
   [RouteAction_ClusterNotFoundResponseCode.NOT_FOUND]: 404,
   [RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR]: 500,
@@ -40,7 +42,12 @@ const notFoundStatus: Readonly<Record<RouteAction_ClusterNotFoundResponseCode, R
 /** Envoy's route timeout where none is given. */
 const defaultTimeoutMs = 15_000;
 
-export function loadRouteAction(action: RouteAction, inherited: InheritedAction, at: Path, loading: Loading): RouteActionConfig {
+export function loadRouteAction(
+  action: RouteAction,
+  inherited: InheritedAction,
+  at: Path,
+  loading: Loading,
+): RouteActionConfig {
   if (action.prefixRewrite !== "" && action.regexRewrite !== undefined) {
     loading.problem(at.field("regex_rewrite"), "prefix_rewrite is set, too", "keep one of them");
   }
@@ -51,16 +58,23 @@ export function loadRouteAction(action: RouteAction, inherited: InheritedAction,
     cluster: loadClusterSpecifier(action, at, loading),
     clusterNotFoundStatus: notFoundStatus[action.clusterNotFoundResponseCode] ?? 503,
     prefixRewrite: loadHeaderValue(action.prefixRewrite, at.field("prefix_rewrite"), loading),
-    regexRewrite: action.regexRewrite === undefined ? undefined : loadRegexRewrite(action.regexRewrite, at.field("regex_rewrite"), loading),
+    regexRewrite:
+      action.regexRewrite === undefined
+        ? undefined
+        : loadRegexRewrite(action.regexRewrite, at.field("regex_rewrite"), loading),
     hostRewrite: loadHostRewrite(action, at, loading),
     appendForwardedHost: action.appendXForwardedHost,
     timeoutMs: loading.duration(action.timeout, at.field("timeout"), defaultTimeoutMs),
-    idleTimeoutMs: action.idleTimeout === undefined ? undefined : loading.duration(action.idleTimeout, at.field("idle_timeout"), 0),
+    idleTimeoutMs:
+      action.idleTimeout === undefined ? undefined : loading.duration(action.idleTimeout, at.field("idle_timeout"), 0),
     maxStreamDurationMs:
       stream?.maxStreamDuration === undefined
         ? undefined
         : loading.duration(stream.maxStreamDuration, at.field("max_stream_duration").field("max_stream_duration"), 0),
-    retry: action.retryPolicy === undefined ? inherited.retry : loadRetryPolicy(action.retryPolicy, at.field("retry_policy"), loading),
+    retry:
+      action.retryPolicy === undefined
+        ? inherited.retry
+        : loadRetryPolicy(action.retryPolicy, at.field("retry_policy"), loading),
     mirrors: action.requestMirrorPolicies.length === 0 ? inherited.mirrors : mirrors,
   };
 }
@@ -75,18 +89,22 @@ function loadClusterSpecifier(action: RouteAction, at: Path, loading: Loading): 
     case "weightedClusters":
       return loadWeighted(specifier.value, at.field("weighted_clusters"), loading);
     default:
-      if (specifier.case === undefined) loading.problem(at, "the route leads nowhere", "give cluster, cluster_header or weighted_clusters");
+      if (specifier.case === undefined)
+        loading.problem(at, "the route leads nowhere", "give cluster, cluster_header or weighted_clusters");
       return { kind: "cluster", name: "" };
   }
 }
 
 function loadWeighted(weighted: WeightedCluster, at: Path, loading: Loading): ClusterSpecifier {
-  const clusters = weighted.clusters.map((cluster, index) => loadClusterWeight(cluster, at.field("clusters").index(index), loading));
+  const clusters = weighted.clusters.map((cluster, index) =>
+    loadClusterWeight(cluster, at.field("clusters").index(index), loading),
+  );
   if (clusters.reduce((sum, { weight }) => sum + weight, 0) === 0) {
     loading.problem(at.field("clusters"), "the weights add up to zero", "give at least one cluster a weight");
   }
   const header = weighted.randomValueSpecifier;
-  const randomHeader = header.case === "headerName" ? loadHeaderName(header.value, at.field("header_name"), loading) : "";
+  const randomHeader =
+    header.case === "headerName" ? loadHeaderName(header.value, at.field("header_name"), loading) : "";
   return { kind: "weighted", clusters, randomHeader };
 }
 
@@ -97,12 +115,27 @@ function loadClusterWeight(cluster: WeightedCluster_ClusterWeight, at: Path, loa
   const rewrite = cluster.hostRewriteSpecifier;
   return {
     cluster: cluster.name,
-    clusterHeader: cluster.clusterHeader === "" ? "" : loadHeaderName(cluster.clusterHeader, at.field("cluster_header"), loading),
+    clusterHeader:
+      cluster.clusterHeader === "" ? "" : loadHeaderName(cluster.clusterHeader, at.field("cluster_header"), loading),
     weight: cluster.weight ?? 0,
-    requestHeaders: loadHeaderMutation(cluster.requestHeadersToAdd, cluster.requestHeadersToRemove, at, "request_headers", loading),
-    responseHeaders: loadHeaderMutation(cluster.responseHeadersToAdd, cluster.responseHeadersToRemove, at, "response_headers", loading),
+    requestHeaders: loadHeaderMutation(
+      cluster.requestHeadersToAdd,
+      cluster.requestHeadersToRemove,
+      at,
+      "request_headers",
+      loading,
+    ),
+    responseHeaders: loadHeaderMutation(
+      cluster.responseHeadersToAdd,
+      cluster.responseHeadersToRemove,
+      at,
+      "response_headers",
+      loading,
+    ),
     hostRewrite:
-      rewrite.case === "hostRewriteLiteral" ? loadHeaderValue(rewrite.value, at.field("host_rewrite_literal"), loading) : undefined,
+      rewrite.case === "hostRewriteLiteral"
+        ? loadHeaderValue(rewrite.value, at.field("host_rewrite_literal"), loading)
+        : undefined,
     filterOverrides: loadFilterOverrides(cluster.typedPerFilterConfig, at.field("typed_per_filter_config"), loading),
   };
 }
@@ -117,16 +150,27 @@ function loadHostRewrite(action: RouteAction, at: Path, loading: Loading): HostR
     case "hostRewriteHeader":
       return { kind: "header", header: loadHeaderName(rewrite.value, at.field("host_rewrite_header"), loading) };
     case "hostRewritePathRegex":
-      return { kind: "path-regex", rewrite: loadRegexRewrite(rewrite.value, at.field("host_rewrite_path_regex"), loading) };
+      return {
+        kind: "path-regex",
+        rewrite: loadRegexRewrite(rewrite.value, at.field("host_rewrite_path_regex"), loading),
+      };
     case undefined:
       return undefined;
   }
 }
 
-export function loadMirrors(policies: readonly RouteAction_RequestMirrorPolicy[], at: Path, loading: Loading): MirrorConfig[] {
+export function loadMirrors(
+  policies: readonly RouteAction_RequestMirrorPolicy[],
+  at: Path,
+  loading: Loading,
+): MirrorConfig[] {
   return policies.map((policy, index) => {
     if (policy.traceSampled === true) {
-      loading.problem(at.index(index).field("trace_sampled"), "mirrored requests are never sampled", "write false or remove it");
+      loading.problem(
+        at.index(index).field("trace_sampled"),
+        "mirrored requests are never sampled",
+        "write false or remove it",
+      );
     }
     return {
       cluster: loading.required(policy.cluster, at.index(index).field("cluster")),
@@ -170,7 +214,9 @@ function loadRedirectPath(action: RedirectAction, at: Path, loading: Loading): R
   const path = action.pathRewriteSpecifier;
   switch (path.case) {
     case "pathRedirect":
-      return path.value === "" ? { kind: "keep" } : { kind: "replace", path: loadHeaderValue(path.value, at.field("path_redirect"), loading) };
+      return path.value === ""
+        ? { kind: "keep" }
+        : { kind: "replace", path: loadHeaderValue(path.value, at.field("path_redirect"), loading) };
     case "prefixRewrite":
       return { kind: "prefix-rewrite", prefix: loadHeaderValue(path.value, at.field("prefix_rewrite"), loading) };
     case "regexRewrite":
@@ -181,11 +227,20 @@ function loadRedirectPath(action: RedirectAction, at: Path, loading: Loading): R
 }
 
 /** `maxBodyBytes` is the table's `max_direct_response_body_size_bytes`. */
-export function loadDirectResponse(action: DirectResponseAction, maxBodyBytes: number, at: Path, loading: Loading): DirectResponseConfig {
+export function loadDirectResponse(
+  action: DirectResponseAction,
+  maxBodyBytes: number,
+  at: Path,
+  loading: Loading,
+): DirectResponseConfig {
   const body = action.body === undefined ? "" : (loadDataSource(action.body, at.field("body"), loading) ?? "");
   const bytes = new TextEncoder().encode(body).length;
   if (bytes > maxBodyBytes) {
-    loading.problem(at.field("body"), `the body has ${bytes} bytes, more than ${maxBodyBytes}`, "raise max_direct_response_body_size_bytes");
+    loading.problem(
+      at.field("body"),
+      `the body has ${bytes} bytes, more than ${maxBodyBytes}`,
+      "raise max_direct_response_body_size_bytes",
+    );
   }
   return { kind: "direct", status: loading.range(action.status, at.field("status"), 200, 599), body };
 }

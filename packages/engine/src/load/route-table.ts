@@ -15,13 +15,22 @@ import { loadFilterOverrides } from "./filter-overrides.ts";
 import { loadHeaderMutation } from "./header-mutation.ts";
 import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
 import { loadRetryPolicy } from "./retry-policy.ts";
-import { type InheritedAction, loadDirectResponse, loadMirrors, loadRedirect, loadRouteAction } from "./route-action.ts";
+import {
+  type InheritedAction,
+  loadDirectResponse,
+  loadMirrors,
+  loadRedirect,
+  loadRouteAction,
+} from "./route-action.ts";
 import { loadHeaderMatch, loadHeaderName, loadQueryParameterMatch, loadRegex } from "./string-match.ts";
 
 /** Envoy's bound on direct response bodies where the table sets none. */
 const defaultDirectBodyBytes = 4096;
 
-export function loadRouteConfiguration(message: RouteConfiguration, options: LoadOptions = {}): Loaded<RouteTableConfig> {
+export function loadRouteConfiguration(
+  message: RouteConfiguration,
+  options: LoadOptions = {},
+): Loaded<RouteTableConfig> {
   const loading = new Loading(options);
   const at = new Path(options.path ?? "");
   loading.problems.push(...unsupportedFields(RouteConfigurationSchema, message, acceptedFields, at));
@@ -32,10 +41,18 @@ export function loadRouteConfiguration(message: RouteConfiguration, options: Loa
 /** Also for tables inside a connection manager, whose name may be empty. */
 export function loadRouteTable(table: RouteConfiguration, at: Path, loading: Loading): RouteTableConfig {
   for (const domain of duplicateDomains(table.virtualHosts)) {
-    loading.problem(at.field("virtual_hosts"), `the domain "${domain}" is listed twice`, "a domain belongs to one virtual host");
+    loading.problem(
+      at.field("virtual_hosts"),
+      `the domain "${domain}" is listed twice`,
+      "a domain belongs to one virtual host",
+    );
   }
   if (table.validateClusters === true) {
-    loading.problem(at.field("validate_clusters"), "clusters are looked up when a request needs them", "write false or remove it");
+    loading.problem(
+      at.field("validate_clusters"),
+      "clusters are looked up when a request needs them",
+      "write false or remove it",
+    );
   }
   const names = new Set<string>();
   const bodyLimit = table.maxDirectResponseBodySizeBytes ?? defaultDirectBodyBytes;
@@ -44,13 +61,28 @@ export function loadRouteTable(table: RouteConfiguration, at: Path, loading: Loa
     name: table.name,
     virtualHosts: table.virtualHosts.map((host, index) => {
       const where = at.field("virtual_hosts").index(index);
-      if (names.has(host.name)) loading.problem(where.field("name"), `"${host.name}" is used twice`, "names are unique in a table");
+      if (names.has(host.name))
+        loading.problem(where.field("name"), `"${host.name}" is used twice`, "names are unique in a table");
       names.add(host.name);
       return loadVirtualHost(host, { retry: undefined, mirrors }, bodyLimit, where, loading);
     }),
-    internalOnlyHeaders: table.internalOnlyHeaders.map((name, i) => loadHeaderName(name, at.field("internal_only_headers").index(i), loading)),
-    requestHeaders: loadHeaderMutation(table.requestHeadersToAdd, table.requestHeadersToRemove, at, "request_headers", loading),
-    responseHeaders: loadHeaderMutation(table.responseHeadersToAdd, table.responseHeadersToRemove, at, "response_headers", loading),
+    internalOnlyHeaders: table.internalOnlyHeaders.map((name, i) =>
+      loadHeaderName(name, at.field("internal_only_headers").index(i), loading),
+    ),
+    requestHeaders: loadHeaderMutation(
+      table.requestHeadersToAdd,
+      table.requestHeadersToRemove,
+      at,
+      "request_headers",
+      loading,
+    ),
+    responseHeaders: loadHeaderMutation(
+      table.responseHeadersToAdd,
+      table.responseHeadersToRemove,
+      at,
+      "response_headers",
+      loading,
+    ),
     mostSpecificHeaderMutationsWins: table.mostSpecificHeaderMutationsWins,
     ignorePortInHostMatching: table.ignorePortInHostMatching,
     filterOverrides: loadFilterOverrides(table.typedPerFilterConfig, at.field("typed_per_filter_config"), loading),
@@ -64,24 +96,52 @@ const tlsRequirements: Readonly<Record<VirtualHost_TlsRequirementType, VirtualHo
   [VirtualHost_TlsRequirementType.ALL]: "all",
 };
 
-function loadVirtualHost(host: VirtualHost, outer: InheritedAction, bodyLimit: number, at: Path, loading: Loading): VirtualHostConfig {
-  if (host.domains.length === 0) loading.problem(at.field("domains"), "the list is empty", 'give at least one domain; "*" for all');
+function loadVirtualHost(
+  host: VirtualHost,
+  outer: InheritedAction,
+  bodyLimit: number,
+  at: Path,
+  loading: Loading,
+): VirtualHostConfig {
+  if (host.domains.length === 0)
+    loading.problem(at.field("domains"), "the list is empty", 'give at least one domain; "*" for all');
   host.domains.forEach((domain, index) => {
-    const isPlain = domain !== "" && !domain.slice(1, -1).includes("*") && !(domain.length > 1 && domain.startsWith("*") && domain.endsWith("*"));
-    if (!isPlain) loading.problem(at.field("domains").index(index), `"${domain}" is not a domain`, "a * may stand first or last");
+    const isPlain =
+      domain !== "" &&
+      !domain.slice(1, -1).includes("*") &&
+      !(domain.length > 1 && domain.startsWith("*") && domain.endsWith("*"));
+    if (!isPlain)
+      loading.problem(at.field("domains").index(index), `"${domain}" is not a domain`, "a * may stand first or last");
   });
   const mirrors = loadMirrors(host.requestMirrorPolicies, at.field("request_mirror_policies"), loading);
   const inherited: InheritedAction = {
-    retry: host.retryPolicy === undefined ? outer.retry : loadRetryPolicy(host.retryPolicy, at.field("retry_policy"), loading),
+    retry:
+      host.retryPolicy === undefined
+        ? outer.retry
+        : loadRetryPolicy(host.retryPolicy, at.field("retry_policy"), loading),
     mirrors: mirrors.length === 0 ? outer.mirrors : mirrors,
   };
   return {
     name: loading.required(host.name, at.field("name")),
     domains: host.domains,
-    routes: host.routes.map((route, index) => loadRoute(route, inherited, bodyLimit, at.field("routes").index(index), loading)),
+    routes: host.routes.map((route, index) =>
+      loadRoute(route, inherited, bodyLimit, at.field("routes").index(index), loading),
+    ),
     requireTls: tlsRequirements[host.requireTls] ?? "none",
-    requestHeaders: loadHeaderMutation(host.requestHeadersToAdd, host.requestHeadersToRemove, at, "request_headers", loading),
-    responseHeaders: loadHeaderMutation(host.responseHeadersToAdd, host.responseHeadersToRemove, at, "response_headers", loading),
+    requestHeaders: loadHeaderMutation(
+      host.requestHeadersToAdd,
+      host.requestHeadersToRemove,
+      at,
+      "request_headers",
+      loading,
+    ),
+    responseHeaders: loadHeaderMutation(
+      host.responseHeadersToAdd,
+      host.responseHeadersToRemove,
+      at,
+      "response_headers",
+      loading,
+    ),
     filterOverrides: loadFilterOverrides(host.typedPerFilterConfig, at.field("typed_per_filter_config"), loading),
     includeRequestAttemptCount: host.includeRequestAttemptCount,
     includeAttemptCountInResponse: host.includeAttemptCountInResponse,
@@ -89,7 +149,13 @@ function loadVirtualHost(host: VirtualHost, outer: InheritedAction, bodyLimit: n
   };
 }
 
-function loadRoute(route: Route, inherited: InheritedAction, bodyLimit: number, at: Path, loading: Loading): RouteConfig {
+function loadRoute(
+  route: Route,
+  inherited: InheritedAction,
+  bodyLimit: number,
+  at: Path,
+  loading: Loading,
+): RouteConfig {
   const match = loadRouteMatch(route.match, at.field("match"), loading);
   const action = loadAction(route, inherited, bodyLimit, at, loading);
   if (match.path.kind === "path-separated-prefix" && action.kind !== "direct" && rewritesPrefix(action) === "/") {
@@ -100,8 +166,20 @@ function loadRoute(route: Route, inherited: InheritedAction, bodyLimit: number, 
     name: route.name,
     match,
     action,
-    requestHeaders: loadHeaderMutation(route.requestHeadersToAdd, route.requestHeadersToRemove, at, "request_headers", loading),
-    responseHeaders: loadHeaderMutation(route.responseHeadersToAdd, route.responseHeadersToRemove, at, "response_headers", loading),
+    requestHeaders: loadHeaderMutation(
+      route.requestHeadersToAdd,
+      route.requestHeadersToRemove,
+      at,
+      "request_headers",
+      loading,
+    ),
+    responseHeaders: loadHeaderMutation(
+      route.responseHeadersToAdd,
+      route.responseHeadersToRemove,
+      at,
+      "response_headers",
+      loading,
+    ),
     filterOverrides: loadFilterOverrides(route.typedPerFilterConfig, at.field("typed_per_filter_config"), loading),
     provenance: loadProvenance(route.metadata),
   };
@@ -112,7 +190,13 @@ function rewritesPrefix(action: Exclude<RouteConfig["action"], { kind: "direct" 
   return action.path.kind === "prefix-rewrite" ? action.path.prefix : "";
 }
 
-function loadAction(route: Route, inherited: InheritedAction, bodyLimit: number, at: Path, loading: Loading): RouteConfig["action"] {
+function loadAction(
+  route: Route,
+  inherited: InheritedAction,
+  bodyLimit: number,
+  at: Path,
+  loading: Loading,
+): RouteConfig["action"] {
   const { action } = route;
   switch (action.case) {
     case "route":
@@ -122,7 +206,8 @@ function loadAction(route: Route, inherited: InheritedAction, bodyLimit: number,
     case "directResponse":
       return loadDirectResponse(action.value, bodyLimit, at.field("direct_response"), loading);
     default:
-      if (action.case === undefined) loading.problem(at, "the route has no action", "give route, redirect or direct_response");
+      if (action.case === undefined)
+        loading.problem(at, "the route has no action", "give route, redirect or direct_response");
       return { kind: "direct", status: 404, body: "" };
   }
 }
@@ -130,7 +215,9 @@ function loadAction(route: Route, inherited: InheritedAction, bodyLimit: number,
 function loadRouteMatch(match: RouteMatch | undefined, at: Path, loading: Loading): RouteMatchConfig {
   return {
     path: loadPathMatch(match, at, loading),
-    headers: (match?.headers ?? []).map((matcher, index) => loadHeaderMatch(matcher, at.field("headers").index(index), loading)),
+    headers: (match?.headers ?? []).map((matcher, index) =>
+      loadHeaderMatch(matcher, at.field("headers").index(index), loading),
+    ),
     queryParameters: (match?.queryParameters ?? []).map((matcher, index) =>
       loadQueryParameterMatch(matcher, at.field("query_parameters").index(index), loading),
     ),
@@ -148,14 +235,20 @@ function loadPathMatch(match: RouteMatch | undefined, at: Path, loading: Loading
       return { kind: "exact", value: specifier.value, caseSensitive };
     case "pathSeparatedPrefix":
       if (!/^[^?#]+[^?#/]$/.test(specifier.value)) {
-        loading.problem(at.field("path_separated_prefix"), `"${specifier.value}" is not a path prefix`, "no query, no fragment, no slash at the end");
+        loading.problem(
+          at.field("path_separated_prefix"),
+          `"${specifier.value}" is not a path prefix`,
+          "no query, no fragment, no slash at the end",
+        );
       }
       return { kind: "path-separated-prefix", value: specifier.value, caseSensitive };
     case "safeRegex":
-      if (!caseSensitive) loading.problem(at.field("case_sensitive"), "it has no effect on a regex", "write (?i) into the pattern");
+      if (!caseSensitive)
+        loading.problem(at.field("case_sensitive"), "it has no effect on a regex", "write (?i) into the pattern");
       return { kind: "regex", regex: loadRegex(specifier.value, at.field("safe_regex"), loading) };
     default:
-      if (specifier?.case === undefined) loading.problem(at, "the match has no path", 'give prefix ("/" for all), path or safe_regex');
+      if (specifier?.case === undefined)
+        loading.problem(at, "the match has no path", 'give prefix ("/" for all), path or safe_regex');
       return { kind: "prefix", value: "/", caseSensitive };
   }
 }

@@ -23,9 +23,14 @@ function loadMaterial(message: Secret, name: string, at: Path, loading: Loading)
       return material === undefined ? undefined : { kind: "certificate", name, ...material };
     }
     case "validationContext":
-      return { kind: "validation", name, validation: loadValidation(type.value, at.field("validation_context"), loading) };
+      return {
+        kind: "validation",
+        name,
+        validation: loadValidation(type.value, at.field("validation_context"), loading),
+      };
     default:
-      if (type.case === undefined) loading.problem(at, "the secret is empty", "give tls_certificate or validation_context");
+      if (type.case === undefined)
+        loading.problem(at, "the secret is empty", "give tls_certificate or validation_context");
       return undefined;
   }
 }

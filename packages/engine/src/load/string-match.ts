@@ -1,4 +1,10 @@
-import type { HeaderMatcher, QueryParameterMatcher, RegexMatchAndSubstitute, RegexMatcher, StringMatcher } from "@heddle/xds/api";
+import type {
+  HeaderMatcher,
+  QueryParameterMatcher,
+  RegexMatchAndSubstitute,
+  RegexMatcher,
+  StringMatcher,
+} from "@heddle/xds/api";
 import { regexProblem, rewriteProblem } from "../bind/regex.ts";
 import type { QueryParameterMatch } from "../config/route.ts";
 import type { HeaderCondition, HeaderMatch, RegexRewrite, StringMatch } from "../config/string-match.ts";
@@ -8,7 +14,6 @@ const regexHint = "write the pattern in RE2 syntax (no lookaround, no backrefere
 
 /** A header's value or name: no control characters, which would end the field on the wire. */
 const headerName = /^:?[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a header value must not hold (RFC 9110 §5.5).
 const forbiddenInValue = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 export function loadHeaderName(name: string, at: Path, loading: Loading): string {
@@ -17,7 +22,8 @@ export function loadHeaderName(name: string, at: Path, loading: Loading): string
 }
 
 export function loadHeaderValue(value: string, at: Path, loading: Loading): string {
-  if (forbiddenInValue.test(value)) loading.problem(at, "the value holds control characters", "remove line breaks and NUL");
+  if (forbiddenInValue.test(value))
+    loading.problem(at, "the value holds control characters", "remove line breaks and NUL");
   return value;
 }
 
@@ -46,7 +52,8 @@ export function loadStringMatch(matcher: StringMatcher | undefined, at: Path, lo
     case "contains":
       return { kind: pattern.case, value: loading.required(pattern.value, at.field(pattern.case)), ignoreCase };
     case "safeRegex":
-      if (ignoreCase) loading.problem(at.field("ignore_case"), "ignore_case has no effect on a regex", "write (?i) into the pattern");
+      if (ignoreCase)
+        loading.problem(at.field("ignore_case"), "ignore_case has no effect on a regex", "write (?i) into the pattern");
       return { kind: "regex", regex: loadRegex(pattern.value, at.field("safe_regex"), loading) };
     default:
       loading.problem(at, "there is no pattern", "give exact, prefix, suffix, contains or safe_regex");
@@ -79,7 +86,10 @@ function loadHeaderCondition(matcher: HeaderMatcher, at: Path, loading: Loading)
     case "containsMatch":
       return plain("contains", specifier.value, "contains_match");
     case "safeRegexMatch":
-      return { kind: "string", match: { kind: "regex", regex: loadRegex(specifier.value, at.field("safe_regex_match"), loading) } };
+      return {
+        kind: "string",
+        match: { kind: "regex", regex: loadRegex(specifier.value, at.field("safe_regex_match"), loading) },
+      };
     case "stringMatch":
       return { kind: "string", match: loadStringMatch(specifier.value, at.field("string_match"), loading) };
     case "rangeMatch":
@@ -91,11 +101,18 @@ function loadHeaderCondition(matcher: HeaderMatcher, at: Path, loading: Loading)
   }
 }
 
-export function loadQueryParameterMatch(matcher: QueryParameterMatcher, at: Path, loading: Loading): QueryParameterMatch {
+export function loadQueryParameterMatch(
+  matcher: QueryParameterMatcher,
+  at: Path,
+  loading: Loading,
+): QueryParameterMatch {
   const specifier = matcher.queryParameterMatchSpecifier;
   return {
     name: loading.required(matcher.name, at.field("name")),
-    match: specifier.case === "stringMatch" ? loadStringMatch(specifier.value, at.field("string_match"), loading) : undefined,
+    match:
+      specifier.case === "stringMatch"
+        ? loadStringMatch(specifier.value, at.field("string_match"), loading)
+        : undefined,
     present: specifier.case === "presentMatch" ? specifier.value : true,
   };
 }

@@ -33,7 +33,14 @@ function server(context: JsonObject): DownstreamTlsConfig {
 }
 
 function clusterWith(context: JsonObject) {
-  return loadCluster(fromEnvoyJson(ClusterSchema, clusterJson("c", [{}], { transport_socket: { name: "tls", typed_config: { "@type": typeUrls.upstreamTls, ...context } } })));
+  return loadCluster(
+    fromEnvoyJson(
+      ClusterSchema,
+      clusterJson("c", [{}], {
+        transport_socket: { name: "tls", typed_config: { "@type": typeUrls.upstreamTls, ...context } },
+      }),
+    ),
+  );
 }
 
 function client(context: JsonObject): UpstreamTlsConfig {
@@ -43,12 +50,19 @@ function client(context: JsonObject): UpstreamTlsConfig {
 }
 
 const at = "filter_chains[0].transport_socket.typed_config";
-const refused = (loaded: Loaded<unknown>, prefix = `${at}.`): string[] => problemsOf(loaded).map((problem) => problem.replace(prefix, ""));
+const refused = (loaded: Loaded<unknown>, prefix = `${at}.`): string[] =>
+  problemsOf(loaded).map((problem) => problem.replace(prefix, ""));
 
 test("a server's TLS context arrives", () => {
   const plain = server({ common_tls_context: ownCertificate });
   assert.deepEqual(plain, {
-    common: { minVersion: "1.2", maxVersion: "1.3", alpn: [], certificate: { name: "default", source: "ads" }, validation: undefined },
+    common: {
+      minVersion: "1.2",
+      maxVersion: "1.3",
+      alpn: [],
+      certificate: { name: "default", source: "ads" },
+      validation: undefined,
+    },
     requireClientCertificate: false,
     requireSni: false,
     sessionTickets: true,
@@ -64,23 +78,69 @@ test("a server's TLS context arrives", () => {
     require_sni: true,
     disable_stateless_session_resumption: true,
   });
-  assert.deepEqual([full.common.minVersion, full.common.maxVersion, full.common.alpn, full.requireClientCertificate, full.requireSni, full.sessionTickets], ["1.3", "1.3", ["istio", "http/1.1"], true, true, false]);
+  assert.deepEqual(
+    [
+      full.common.minVersion,
+      full.common.maxVersion,
+      full.common.alpn,
+      full.requireClientCertificate,
+      full.requireSni,
+      full.sessionTickets,
+    ],
+    ["1.3", "1.3", ["istio", "http/1.1"], true, true, false],
+  );
   const timed = configOf(listener({ common_tls_context: ownCertificate }, { transport_socket_connect_timeout: "7s" }));
   assert.equal(timed.filterChains[0]?.tlsHandshakeTimeoutMs, 7000);
   const raw = { "@type": "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer" };
-  assert.equal(configOf(listener({}, { transport_socket: { name: "raw", typed_config: raw } })).filterChains[0]?.tls, undefined);
+  assert.equal(
+    configOf(listener({}, { transport_socket: { name: "raw", typed_config: raw } })).filterChains[0]?.tls,
+    undefined,
+  );
   assert.deepEqual(refused(listener({})), ["common_tls_context: a server needs a certificate"]);
-  assert.deepEqual(refused(listener({ common_tls_context: ownCertificate, require_client_certificate: true })), ["require_client_certificate: there is nothing to verify client certificates with"]);
-  assert.deepEqual(refused(listener({ common_tls_context: { ...ownCertificate, tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_2" } } })), ["common_tls_context.tls_params: the minimum version is above the maximum"]);
-  assert.deepEqual(refused(listener({ common_tls_context: { ...ownCertificate, tls_params: { tls_minimum_protocol_version: "TLSv1_0" } } })), ["common_tls_context.tls_params.tls_minimum_protocol_version: the value TLSv1_0 is not supported"]);
+  assert.deepEqual(refused(listener({ common_tls_context: ownCertificate, require_client_certificate: true })), [
+    "require_client_certificate: there is nothing to verify client certificates with",
+  ]);
+  assert.deepEqual(
+    refused(
+      listener({
+        common_tls_context: {
+          ...ownCertificate,
+          tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_2" },
+        },
+      }),
+    ),
+    ["common_tls_context.tls_params: the minimum version is above the maximum"],
+  );
+  assert.deepEqual(
+    refused(
+      listener({ common_tls_context: { ...ownCertificate, tls_params: { tls_minimum_protocol_version: "TLSv1_0" } } }),
+    ),
+    ["common_tls_context.tls_params.tls_minimum_protocol_version: the value TLSv1_0 is not supported"],
+  );
   const upstream = { name: "tls", typed_config: { "@type": typeUrls.upstreamTls } };
-  assert.match(refused(listener({}, { transport_socket: upstream }))[0] ?? "", /UpstreamTlsContext" is not supported here/);
+  assert.match(
+    refused(listener({}, { transport_socket: upstream }))[0] ?? "",
+    /UpstreamTlsContext" is not supported here/,
+  );
 });
 
 test("a client's TLS context arrives", () => {
-  assert.deepEqual(client({}), { common: { minVersion: "1.2", maxVersion: "1.3", alpn: [], certificate: undefined, validation: undefined }, sni: "" });
-  const full = client({ sni: "outbound_.9080_._.web", common_tls_context: { ...ownCertificate, alpn_protocols: ["istio"], validation_context_sds_secret_config: sds("ROOTCA") } });
-  assert.deepEqual([full.sni, full.common.alpn, full.common.certificate?.name, full.common.validation?.trustedCa], ["outbound_.9080_._.web", ["istio"], "default", { name: "ROOTCA", source: "ads" }]);
+  assert.deepEqual(client({}), {
+    common: { minVersion: "1.2", maxVersion: "1.3", alpn: [], certificate: undefined, validation: undefined },
+    sni: "",
+  });
+  const full = client({
+    sni: "outbound_.9080_._.web",
+    common_tls_context: {
+      ...ownCertificate,
+      alpn_protocols: ["istio"],
+      validation_context_sds_secret_config: sds("ROOTCA"),
+    },
+  });
+  assert.deepEqual(
+    [full.sni, full.common.alpn, full.common.certificate?.name, full.common.validation?.trustedCa],
+    ["outbound_.9080_._.web", ["istio"], "default", { name: "ROOTCA", source: "ads" }],
+  );
 });
 
 test("a validation context's anchors, names, CRL and verification arrive", () => {
@@ -90,7 +150,16 @@ test("a validation context's anchors, names, CRL and verification arrive", () =>
     { san_type: "IP_ADDRESS", matcher: { exact: "10.0.0.1" } },
     { san_type: "EMAIL", matcher: { prefix: "a@" } },
   ];
-  const inline = client({ common_tls_context: { validation_context: { trusted_ca: { inline_string: "PEM" }, match_typed_subject_alt_names: names, crl: { inline_string: "CRL" }, trust_chain_verification: "ACCEPT_UNTRUSTED" } } });
+  const inline = client({
+    common_tls_context: {
+      validation_context: {
+        trusted_ca: { inline_string: "PEM" },
+        match_typed_subject_alt_names: names,
+        crl: { inline_string: "CRL" },
+        trust_chain_verification: "ACCEPT_UNTRUSTED",
+      },
+    },
+  });
   assert.deepEqual(inline.common.validation, {
     trustedCa: { pem: "PEM" },
     matchSubjectAltNames: [
@@ -102,36 +171,123 @@ test("a validation context's anchors, names, CRL and verification arrive", () =>
     trustChainVerification: "accept-untrusted",
     crlPem: "CRL",
   });
-  const combined = client({ common_tls_context: { combined_validation_context: { default_validation_context: { match_typed_subject_alt_names: names.slice(0, 1) }, validation_context_sds_secret_config: sds("ROOTCA") } } });
-  assert.deepEqual([combined.common.validation?.trustedCa, combined.common.validation?.matchSubjectAltNames.length, combined.common.validation?.trustChainVerification], [{ name: "ROOTCA", source: "ads" }, 1, "verify"]);
-  const anchorsOnly = client({ common_tls_context: { combined_validation_context: { validation_context_sds_secret_config: sds("ROOTCA") } } });
-  assert.deepEqual(anchorsOnly.common.validation, { trustedCa: { name: "ROOTCA", source: "ads" }, matchSubjectAltNames: [], trustChainVerification: "verify", crlPem: undefined });
-  const wrong = (context: JsonObject): string[] => refused(clusterWith({ common_tls_context: context }), "transport_socket.typed_config.common_tls_context.");
+  const combined = client({
+    common_tls_context: {
+      combined_validation_context: {
+        default_validation_context: { match_typed_subject_alt_names: names.slice(0, 1) },
+        validation_context_sds_secret_config: sds("ROOTCA"),
+      },
+    },
+  });
+  assert.deepEqual(
+    [
+      combined.common.validation?.trustedCa,
+      combined.common.validation?.matchSubjectAltNames.length,
+      combined.common.validation?.trustChainVerification,
+    ],
+    [{ name: "ROOTCA", source: "ads" }, 1, "verify"],
+  );
+  const anchorsOnly = client({
+    common_tls_context: { combined_validation_context: { validation_context_sds_secret_config: sds("ROOTCA") } },
+  });
+  assert.deepEqual(anchorsOnly.common.validation, {
+    trustedCa: { name: "ROOTCA", source: "ads" },
+    matchSubjectAltNames: [],
+    trustChainVerification: "verify",
+    crlPem: undefined,
+  });
+  const wrong = (context: JsonObject): string[] =>
+    refused(clusterWith({ common_tls_context: context }), "transport_socket.typed_config.common_tls_context.");
   // Without anchors a certificate would prove nothing.
-  assert.deepEqual(wrong({ validation_context: { match_typed_subject_alt_names: names } }), ["validation_context.trusted_ca: there is no data"]);
-  assert.deepEqual(wrong({ combined_validation_context: { default_validation_context: { trusted_ca: { inline_string: "PEM" } }, validation_context_sds_secret_config: sds("R") } }), ["combined_validation_context: the anchors come from the secret"]);
-  assert.deepEqual(wrong({ combined_validation_context: {} }), ["combined_validation_context: the anchors come from the secret"]);
-  assert.deepEqual(wrong({ validation_context: { trusted_ca: { inline_string: "PEM" }, match_typed_subject_alt_names: [{ matcher: { exact: "x" } }] } }), ["validation_context.match_typed_subject_alt_names[0].san_type: the type is missing or not supported"]);
+  assert.deepEqual(wrong({ validation_context: { match_typed_subject_alt_names: names } }), [
+    "validation_context.trusted_ca: there is no data",
+  ]);
+  assert.deepEqual(
+    wrong({
+      combined_validation_context: {
+        default_validation_context: { trusted_ca: { inline_string: "PEM" } },
+        validation_context_sds_secret_config: sds("R"),
+      },
+    }),
+    ["combined_validation_context: the anchors come from the secret"],
+  );
+  assert.deepEqual(wrong({ combined_validation_context: {} }), [
+    "combined_validation_context: the anchors come from the secret",
+  ]);
+  assert.deepEqual(
+    wrong({
+      validation_context: {
+        trusted_ca: { inline_string: "PEM" },
+        match_typed_subject_alt_names: [{ matcher: { exact: "x" } }],
+      },
+    }),
+    ["validation_context.match_typed_subject_alt_names[0].san_type: the type is missing or not supported"],
+  );
 });
 
 test("secrets come from ADS, the local identity, the bootstrap or the context itself", () => {
-  const local = { api_type: "GRPC", transport_api_version: "V3", set_node_on_first_message_only: true, grpc_services: [{ envoy_grpc: { cluster_name: "sds-grpc" } }] };
-  const certificate = (own: JsonObject): unknown => server({ common_tls_context: { tls_certificate_sds_secret_configs: [own] } }).common.certificate;
+  const local = {
+    api_type: "GRPC",
+    transport_api_version: "V3",
+    set_node_on_first_message_only: true,
+    grpc_services: [{ envoy_grpc: { cluster_name: "sds-grpc" } }],
+  };
+  const certificate = (own: JsonObject): unknown =>
+    server({ common_tls_context: { tls_certificate_sds_secret_configs: [own] } }).common.certificate;
   assert.deepEqual(certificate(sds("default")), { name: "default", source: "ads" });
-  assert.deepEqual(certificate({ name: "default", sds_config: { api_config_source: local, initial_fetch_timeout: "0s", resource_api_version: "V3" } }), { name: "default", source: "local" });
+  assert.deepEqual(
+    certificate({
+      name: "default",
+      sds_config: { api_config_source: local, initial_fetch_timeout: "0s", resource_api_version: "V3" },
+    }),
+    { name: "default", source: "local" },
+  );
   assert.deepEqual(certificate({ name: "from-file" }), { name: "from-file", source: "static" });
-  const inline = listener({ common_tls_context: { tls_certificates: [{ certificate_chain: { inline_string: "CHAIN" }, private_key: { inline_string: "KEY" } }] } });
+  const inline = listener({
+    common_tls_context: {
+      tls_certificates: [{ certificate_chain: { inline_string: "CHAIN" }, private_key: { inline_string: "KEY" } }],
+    },
+  });
   const reference = configOf(inline).filterChains[0]?.tls?.common.certificate;
   assert.equal(reference?.source, "inline");
   const [secret] = inline.secrets;
   assert.ok(secret?.kind === "certificate");
-  assert.deepEqual([secret.name, secret.certificateChainPem, secret.privateKey.reveal(), JSON.stringify(secret).includes("KEY")], [reference?.name, "CHAIN", "KEY", false]);
-  const wrong = (own: JsonObject): string[] => refused(listener({ common_tls_context: own }), `${at}.common_tls_context.`).filter((problem) => !problem.endsWith("a server needs a certificate"));
+  assert.deepEqual(
+    [secret.name, secret.certificateChainPem, secret.privateKey.reveal(), JSON.stringify(secret).includes("KEY")],
+    [reference?.name, "CHAIN", "KEY", false],
+  );
+  const wrong = (own: JsonObject): string[] =>
+    refused(listener({ common_tls_context: own }), `${at}.common_tls_context.`).filter(
+      (problem) => !problem.endsWith("a server needs a certificate"),
+    );
   const first = "tls_certificate_sds_secret_configs[0]";
   assert.deepEqual(wrong({ tls_certificate_sds_secret_configs: [sds("")] }), [`${first}.name: the field is empty`]);
-  assert.deepEqual(wrong({ tls_certificate_sds_secret_configs: [{ name: "x", sds_config: { api_config_source: { ...local, grpc_services: [{ envoy_grpc: { cluster_name: "other" } }] } } }] }), [`${first}.sds_config.api_config_source: secrets come from ADS or from the cluster sds-grpc`]);
-  assert.deepEqual(wrong({ tls_certificate_sds_secret_configs: [{ name: "x", sds_config: { ads: {}, initial_fetch_timeout: "5s" } }] }), [`${first}.sds_config.initial_fetch_timeout: a resource is waited for without limit`]);
-  assert.deepEqual(wrong({ tls_certificate_sds_secret_configs: [{ name: "x", sds_config: {} }] }), [`${first}.sds_config: the source is empty`]);
-  assert.match(listener({ common_tls_context: { tls_certificate_sds_secret_configs: [sds("a"), sds("b")] } }).problems[0]?.message ?? "", /several certificates/);
-  assert.deepEqual(wrong({ tls_certificates: [{ certificate_chain: { inline_string: "CHAIN" } }] }), ["tls_certificates[0].private_key: there is no data"]);
+  assert.deepEqual(
+    wrong({
+      tls_certificate_sds_secret_configs: [
+        {
+          name: "x",
+          sds_config: { api_config_source: { ...local, grpc_services: [{ envoy_grpc: { cluster_name: "other" } }] } },
+        },
+      ],
+    }),
+    [`${first}.sds_config.api_config_source: secrets come from ADS or from the cluster sds-grpc`],
+  );
+  assert.deepEqual(
+    wrong({
+      tls_certificate_sds_secret_configs: [{ name: "x", sds_config: { ads: {}, initial_fetch_timeout: "5s" } }],
+    }),
+    [`${first}.sds_config.initial_fetch_timeout: a resource is waited for without limit`],
+  );
+  assert.deepEqual(wrong({ tls_certificate_sds_secret_configs: [{ name: "x", sds_config: {} }] }), [
+    `${first}.sds_config: the source is empty`,
+  ]);
+  assert.match(
+    listener({ common_tls_context: { tls_certificate_sds_secret_configs: [sds("a"), sds("b")] } }).problems[0]
+      ?.message ?? "",
+    /several certificates/,
+  );
+  assert.deepEqual(wrong({ tls_certificates: [{ certificate_chain: { inline_string: "CHAIN" } }] }), [
+    "tls_certificates[0].private_key: there is no data",
+  ]);
 });

@@ -14,7 +14,15 @@ import {
   type UpstreamTlsContext,
 } from "@heddle/xds/api";
 import { Secret } from "@heddle/core";
-import type { CommonTlsConfig, DownstreamTlsConfig, SanMatcher, SecretRef, TlsVersion, UpstreamTlsConfig, ValidationConfig } from "../config/tls.ts";
+import type {
+  CommonTlsConfig,
+  DownstreamTlsConfig,
+  SanMatcher,
+  SecretRef,
+  TlsVersion,
+  UpstreamTlsConfig,
+  ValidationConfig,
+} from "../config/tls.ts";
 import { loadDataSource } from "./core-types.ts";
 import type { Loading, Path } from "./loading.ts";
 import { loadStringMatch } from "./string-match.ts";
@@ -23,28 +31,47 @@ import { loadStringMatch } from "./string-match.ts";
 const localSdsCluster = "sds-grpc";
 
 /** The message in a transport socket: a TLS context of the expected type, or undefined for plaintext. */
-function unpackTransportSocket(socket: TransportSocket | undefined, at: Path, expected: string, loading: Loading): Message | undefined {
+function unpackTransportSocket(
+  socket: TransportSocket | undefined,
+  at: Path,
+  expected: string,
+  loading: Loading,
+): Message | undefined {
   if (socket === undefined) return undefined;
   const where = at.field("typed_config");
   const message = loading.unpack(socket.configType.value, where);
-  if (message === undefined || message.$typeName === "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer") return undefined;
+  if (message === undefined || message.$typeName === "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer")
+    return undefined;
   if (message.$typeName === expected) return message;
   loading.misplaced(message, where, `${expected} or a raw buffer`);
   return undefined;
 }
 
-export function loadDownstreamTls(socket: TransportSocket | undefined, at: Path, owner: string, loading: Loading): DownstreamTlsConfig | undefined {
+export function loadDownstreamTls(
+  socket: TransportSocket | undefined,
+  at: Path,
+  owner: string,
+  loading: Loading,
+): DownstreamTlsConfig | undefined {
   const expected = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
   const context = unpackTransportSocket(socket, at, expected, loading) as DownstreamTlsContext | undefined;
   if (context === undefined) return undefined;
   const where = at.field("typed_config");
   const common = loadCommonTls(context.commonTlsContext, where.field("common_tls_context"), owner, loading);
   if (common.certificate === undefined) {
-    loading.problem(where.field("common_tls_context"), "a server needs a certificate", "give tls_certificates or an SDS secret");
+    loading.problem(
+      where.field("common_tls_context"),
+      "a server needs a certificate",
+      "give tls_certificates or an SDS secret",
+    );
   }
   const requireClientCertificate = context.requireClientCertificate ?? false;
   if (requireClientCertificate && common.validation === undefined) {
-    loading.problem(where.field("require_client_certificate"), "there is nothing to verify client certificates with", "give a validation context");
+    loading.problem(
+      where.field("require_client_certificate"),
+      "there is nothing to verify client certificates with",
+      "give a validation context",
+    );
   }
   const session = context.sessionTicketKeysType;
   return {
@@ -55,12 +82,20 @@ export function loadDownstreamTls(socket: TransportSocket | undefined, at: Path,
   };
 }
 
-export function loadUpstreamTls(socket: TransportSocket | undefined, at: Path, owner: string, loading: Loading): UpstreamTlsConfig | undefined {
+export function loadUpstreamTls(
+  socket: TransportSocket | undefined,
+  at: Path,
+  owner: string,
+  loading: Loading,
+): UpstreamTlsConfig | undefined {
   const expected = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
   const context = unpackTransportSocket(socket, at, expected, loading) as UpstreamTlsContext | undefined;
   if (context === undefined) return undefined;
   const where = at.field("typed_config");
-  return { common: loadCommonTls(context.commonTlsContext, where.field("common_tls_context"), owner, loading), sni: context.sni };
+  return {
+    common: loadCommonTls(context.commonTlsContext, where.field("common_tls_context"), owner, loading),
+    sni: context.sni,
+  };
 }
 
 const versions: Readonly<Partial<Record<TlsParameters_TlsProtocol, TlsVersion>>> = {
@@ -69,11 +104,17 @@ const versions: Readonly<Partial<Record<TlsParameters_TlsProtocol, TlsVersion>>>
 };
 
 /** TLS_AUTO is 1.2 to 1.3, as in Envoy for servers and clients. */
-function loadCommonTls(context: CommonTlsContext | undefined, at: Path, owner: string, loading: Loading): CommonTlsConfig {
+function loadCommonTls(
+  context: CommonTlsContext | undefined,
+  at: Path,
+  owner: string,
+  loading: Loading,
+): CommonTlsConfig {
   const params = context?.tlsParams;
   const minVersion = versions[params?.tlsMinimumProtocolVersion ?? 0] ?? "1.2";
   const maxVersion = versions[params?.tlsMaximumProtocolVersion ?? 0] ?? "1.3";
-  if (minVersion > maxVersion) loading.problem(at.field("tls_params"), "the minimum version is above the maximum", "swap them");
+  if (minVersion > maxVersion)
+    loading.problem(at.field("tls_params"), "the minimum version is above the maximum", "swap them");
   return {
     minVersion,
     maxVersion,
@@ -109,11 +150,16 @@ export function loadTlsCertificate(
 ): { certificateChainPem: string; privateKey: Secret<string> } | undefined {
   const certificateChainPem = loadDataSource(certificate.certificateChain, at.field("certificate_chain"), loading);
   const key = loadDataSource(certificate.privateKey, at.field("private_key"), loading);
-  return certificateChainPem === undefined || key === undefined ? undefined : { certificateChainPem, privateKey: new Secret(key) };
+  return certificateChainPem === undefined || key === undefined
+    ? undefined
+    : { certificateChainPem, privateKey: new Secret(key) };
 }
 
 function loadSecretRef(sds: SdsSecretConfig, at: Path, loading: Loading): SecretRef {
-  return { name: loading.required(sds.name, at.field("name")), source: secretSource(sds.sdsConfig, at.field("sds_config"), loading) };
+  return {
+    name: loading.required(sds.name, at.field("name")),
+    source: secretSource(sds.sdsConfig, at.field("sds_config"), loading),
+  };
 }
 
 function secretSource(source: ConfigSource | undefined, at: Path, loading: Loading): SecretRef["source"] {
@@ -124,8 +170,13 @@ function secretSource(source: ConfigSource | undefined, at: Path, loading: Loadi
   if (specifier.case === "apiConfigSource") {
     const services = specifier.value.grpcServices;
     const target = services[0]?.targetSpecifier;
-    if (services.length === 1 && target?.case === "envoyGrpc" && target.value.clusterName === localSdsCluster) return "local";
-    loading.problem(at.field("api_config_source"), "secrets come from ADS or from the cluster sds-grpc", "use `ads: {}`");
+    if (services.length === 1 && target?.case === "envoyGrpc" && target.value.clusterName === localSdsCluster)
+      return "local";
+    loading.problem(
+      at.field("api_config_source"),
+      "secrets come from ADS or from the cluster sds-grpc",
+      "use `ads: {}`",
+    );
   } else if (specifier.case === undefined) {
     loading.problem(at, "the source is empty", "use `ads: {}`");
   }
@@ -136,7 +187,11 @@ function secretSource(source: ConfigSource | undefined, at: Path, loading: Loadi
 export function requireAllTime(source: ConfigSource, at: Path, loading: Loading): void {
   if (source.initialFetchTimeout === undefined) return;
   if (loading.duration(source.initialFetchTimeout, at.field("initial_fetch_timeout"), 0) !== 0) {
-    loading.problem(at.field("initial_fetch_timeout"), "a resource is waited for without limit", "write 0s or remove it");
+    loading.problem(
+      at.field("initial_fetch_timeout"),
+      "a resource is waited for without limit",
+      "write 0s or remove it",
+    );
   }
 }
 
@@ -154,11 +209,16 @@ function loadValidationType(context: CommonTlsContext, at: Path, loading: Loadin
       const own = type.value.defaultValidationContext;
       const sds = type.value.validationContextSdsSecretConfig;
       if (sds === undefined || own?.trustedCa !== undefined) {
-        loading.problem(where, "the anchors come from the secret", "give validation_context_sds_secret_config, and no trusted_ca beside it");
+        loading.problem(
+          where,
+          "the anchors come from the secret",
+          "give validation_context_sds_secret_config, and no trusted_ca beside it",
+        );
         return undefined;
       }
       const trustedCa = loadSecretRef(sds, where.field("validation_context_sds_secret_config"), loading);
-      if (own === undefined) return { trustedCa, matchSubjectAltNames: [], trustChainVerification: "verify", crlPem: undefined };
+      if (own === undefined)
+        return { trustedCa, matchSubjectAltNames: [], trustChainVerification: "verify", crlPem: undefined };
       return { ...loadValidationRules(own, where.field("default_validation_context"), loading), trustedCa };
     }
     default:
@@ -173,12 +233,20 @@ export function loadValidation(context: CertificateValidationContext, at: Path, 
   return { ...rules, trustedCa: pem === undefined ? undefined : { pem } };
 }
 
-function loadValidationRules(context: CertificateValidationContext, at: Path, loading: Loading): Omit<ValidationConfig, "trustedCa"> {
+function loadValidationRules(
+  context: CertificateValidationContext,
+  at: Path,
+  loading: Loading,
+): Omit<ValidationConfig, "trustedCa"> {
   const names = at.field("match_typed_subject_alt_names");
   return {
-    matchSubjectAltNames: context.matchTypedSubjectAltNames.map((matcher, i) => loadSanMatcher(matcher, names.index(i), loading)),
+    matchSubjectAltNames: context.matchTypedSubjectAltNames.map((matcher, i) =>
+      loadSanMatcher(matcher, names.index(i), loading),
+    ),
     trustChainVerification:
-      context.trustChainVerification === CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED ? "accept-untrusted" : "verify",
+      context.trustChainVerification === CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED
+        ? "accept-untrusted"
+        : "verify",
     crlPem: context.crl === undefined ? undefined : loadDataSource(context.crl, at.field("crl"), loading),
   };
 }
@@ -192,6 +260,7 @@ const sanTypes: Readonly<Partial<Record<SubjectAltNameMatcher_SanType, SanMatche
 
 function loadSanMatcher(matcher: SubjectAltNameMatcher, at: Path, loading: Loading): SanMatcher {
   const type = sanTypes[matcher.sanType];
-  if (type === undefined) loading.problem(at.field("san_type"), "the type is missing or not supported", "use URI, DNS, IP_ADDRESS or EMAIL");
+  if (type === undefined)
+    loading.problem(at.field("san_type"), "the type is missing or not supported", "use URI, DNS, IP_ADDRESS or EMAIL");
   return { type: type ?? "uri", match: loadStringMatch(matcher.matcher, at.field("matcher"), loading) };
 }

@@ -67,7 +67,8 @@ function respondWithFailure(req: RequestRecord, failure: AttemptFailure, out: Ac
   out.respond(req, failure.code);
   if (req.attempt > 1) out.body = out.body.replace(". reset reason:", ". retried and the latest reset reason:");
   if (failure.transportFailure === "") return;
-  if (!out.body.includes("transport failure reason:")) out.body += `, transport failure reason: ${failure.transportFailure}`;
+  if (!out.body.includes("transport failure reason:"))
+    out.body += `, transport failure reason: ${failure.transportFailure}`;
   if (out.details.endsWith("}") && !out.details.includes("|")) {
     out.withDetails(req, `${out.details.slice(0, -1)}|${failure.transportFailure.replaceAll(/\s/g, "_")}}`);
   }

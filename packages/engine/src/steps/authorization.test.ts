@@ -6,7 +6,17 @@ import { applyDelta, emptySnapshot } from "../bind/snapshot.ts";
 import type { BoundFilterChain } from "../bind/types.ts";
 import { loadListener } from "../load/listener.ts";
 import { connectionView, peerView, type RequestParts } from "../testing/fixtures.ts";
-import { configOf, fromEnvoyJson, Mesh, problemsOf, routerFilter, routesJson, routeTo, clusterJson, typeUrls } from "../testing/harness.ts";
+import {
+  configOf,
+  fromEnvoyJson,
+  Mesh,
+  problemsOf,
+  routerFilter,
+  routesJson,
+  routeTo,
+  clusterJson,
+  typeUrls,
+} from "../testing/harness.ts";
 import { authorizeConnection } from "./authorization.ts";
 
 const any = [{ any: true }];
@@ -32,7 +42,12 @@ const permissions: Case[] = [
   [{ any: true }, {}, {}, true],
   [{ header: { name: ":method", string_match: { exact: "GET" } } }, {}, {}, true],
   [{ header: { name: ":method", string_match: { exact: "GET" } } }, { method: "PUT" }, {}, false],
-  [{ header: { name: ":authority", string_match: { exact: "SHOP", ignore_case: true } } }, { authority: "shop" }, {}, true],
+  [
+    { header: { name: ":authority", string_match: { exact: "SHOP", ignore_case: true } } },
+    { authority: "shop" },
+    {},
+    true,
+  ],
   [{ url_path: { path: { exact: "/admin" } } }, { path: "/admin?x=1#y".split("#")[0] ?? "" }, {}, true],
   [{ url_path: { path: { prefix: "/adm" } } }, { path: "/public?/adm" }, {}, false],
   [{ url_path: { path: { safe_regex: { regex: ".+" } } } }, { path: "/x" }, {}, true],
@@ -63,9 +78,24 @@ const principals: Case[] = [
   [{ authenticated: { principal_name: { exact: "CN=web" } } }, {}, { peer: web }, true],
   [{ authenticated: { principal_name: { prefix: "spiffe://" } } }, {}, {}, false],
   [{ direct_remote_ip: { address_prefix: "10.0.0.1", prefix_len: 32 } }, {}, {}, true],
-  [{ direct_remote_ip: { address_prefix: "1.1.1.1", prefix_len: 32 } }, { headers: { "x-forwarded-for": "1.1.1.1" } }, {}, false],
-  [{ remote_ip: { address_prefix: "1.1.1.1", prefix_len: 32 } }, { headers: { "x-forwarded-for": "1.1.1.1" } }, {}, true],
-  [{ remote_ip: { address_prefix: "10.0.0.0", prefix_len: 8 } }, { headers: { "x-forwarded-for": "1.1.1.1" } }, {}, false],
+  [
+    { direct_remote_ip: { address_prefix: "1.1.1.1", prefix_len: 32 } },
+    { headers: { "x-forwarded-for": "1.1.1.1" } },
+    {},
+    false,
+  ],
+  [
+    { remote_ip: { address_prefix: "1.1.1.1", prefix_len: 32 } },
+    { headers: { "x-forwarded-for": "1.1.1.1" } },
+    {},
+    true,
+  ],
+  [
+    { remote_ip: { address_prefix: "10.0.0.0", prefix_len: 8 } },
+    { headers: { "x-forwarded-for": "1.1.1.1" } },
+    {},
+    false,
+  ],
   [{ header: { name: "x-user", present_match: true } }, { headers: { "x-user": "" } }, {}, true],
   [{ url_path: { path: { exact: "/a" } } }, { path: "/a" }, {}, true],
   [{ and_ids: { ids: [{ any: true }, { authenticated: {} }] } }, {}, { peer: web }, true],
@@ -98,19 +128,36 @@ test("ALLOW, DENY and LOG decide as Envoy's", () => {
   };
   const named = { "ns[shop]-policy[reads]-rule[2]": getPolicy };
   assert.deepEqual(outcome({ action: "ALLOW", policies: named }, "GET"), [0, "", undefined]);
-  assert.deepEqual(outcome({ action: "ALLOW", policies: named }, "PUT"), [403, "rbac_access_denied_matched_policy[none]", undefined]);
-  assert.deepEqual(outcome({ action: "DENY", policies: named }, "GET"), [403, "rbac_access_denied_matched_policy[ns[shop]-policy[reads]-rule[2]]", "ns[shop]-policy[reads]-rule[2]"]);
+  assert.deepEqual(outcome({ action: "ALLOW", policies: named }, "PUT"), [
+    403,
+    "rbac_access_denied_matched_policy[none]",
+    undefined,
+  ]);
+  assert.deepEqual(outcome({ action: "DENY", policies: named }, "GET"), [
+    403,
+    "rbac_access_denied_matched_policy[ns[shop]-policy[reads]-rule[2]]",
+    "ns[shop]-policy[reads]-rule[2]",
+  ]);
   assert.deepEqual(outcome({ action: "DENY", policies: named }, "PUT"), [0, "", undefined]);
   assert.deepEqual(outcome({ action: "LOG", policies: named }, "GET"), [0, "", undefined]);
   // Without policies, ALLOW allows nothing and DENY denies nothing.
   assert.equal(outcome({ action: "ALLOW", policies: {} }, "GET")[0], 403);
   assert.equal(outcome({ action: "DENY", policies: {} }, "GET")[0], 0);
   // Policies are asked in the order of their names, and blanks in names are replaced.
-  assert.equal(outcome({ action: "DENY", policies: { "b policy": getPolicy, "a policy": getPolicy } }, "GET")[1], "rbac_access_denied_matched_policy[a_policy]");
+  assert.equal(
+    outcome({ action: "DENY", policies: { "b policy": getPolicy, "a policy": getPolicy } }, "GET")[1],
+    "rbac_access_denied_matched_policy[a_policy]",
+  );
   const mesh = rbacMesh({ rules: { action: "DENY", policies: named } });
   const req = mesh.decide();
   assert.equal(mesh.out.body, "RBAC: access denied");
-  assert.deepEqual(req.decidedBy, { kind: "AuthorizationPolicy", namespace: "shop", name: "reads", rule: "2", generation: undefined });
+  assert.deepEqual(req.decidedBy, {
+    kind: "AuthorizationPolicy",
+    namespace: "shop",
+    name: "reads",
+    rule: "2",
+    generation: undefined,
+  });
   assert.deepEqual(req.flags, []);
 });
 
@@ -121,24 +168,41 @@ test("a filter without rules enforces nothing", () => {
 });
 
 test("input that cannot be read is denied under every action, whatever byte it is and however often it is inverted", () => {
-  const regex = (invert: boolean): JsonObject => ({ header: { name: "x-user", safe_regex_match: { regex: "bob.*" }, invert_match: invert } });
-  const shapes = [regex(false), regex(true), { not_rule: regex(false) }, { not_rule: { not_rule: regex(false) } }, { and_rules: { rules: [{ any: true }, regex(false)] } }, { or_rules: { rules: [regex(false), { destination_port: 1 }] } }];
+  const regex = (invert: boolean): JsonObject => ({
+    header: { name: "x-user", safe_regex_match: { regex: "bob.*" }, invert_match: invert },
+  });
+  const shapes = [
+    regex(false),
+    regex(true),
+    { not_rule: regex(false) },
+    { not_rule: { not_rule: regex(false) } },
+    { and_rules: { rules: [{ any: true }, regex(false)] } },
+    { or_rules: { rules: [regex(false), { destination_port: 1 }] } },
+  ];
   for (let byte = 0x80; byte <= 0xff; byte++) {
     const headers = { "x-user": `bob${String.fromCharCode(byte)}` };
     for (const shape of byte % 16 === 0 ? shapes : shapes.slice(0, 2)) {
       for (const action of ["ALLOW", "DENY"]) {
         const mesh = rbacMesh({ rules: { action, policies: { p: policy([shape], any) } } });
         const req = mesh.decide({ headers });
-        assert.deepEqual([mesh.out.status, mesh.out.code, req.details], [403, "policy_unreadable", "rbac_access_denied_matched_policy[p]"], `${action} ${JSON.stringify(shape)} 0x${byte.toString(16)}`);
+        assert.deepEqual(
+          [mesh.out.status, mesh.out.code, req.details],
+          [403, "policy_unreadable", "rbac_access_denied_matched_policy[p]"],
+          `${action} ${JSON.stringify(shape)} 0x${byte.toString(16)}`,
+        );
       }
     }
   }
   // What can be read decides before what cannot: another ALLOW policy that matches, a DENY policy that matches.
-  const readable = rbacMesh({ rules: { action: "ALLOW", policies: { a: policy([regex(false)], any), b: policy(any, any) } } });
+  const readable = rbacMesh({
+    rules: { action: "ALLOW", policies: { a: policy([regex(false)], any), b: policy(any, any) } },
+  });
   readable.decide({ headers: { "x-user": "bob\x80" } });
   assert.equal(readable.out.kind, "forward");
   // A request that has no path cannot be judged by one.
-  const pathless = rbacMesh({ rules: { action: "DENY", policies: { p: policy([{ url_path: { path: { prefix: "/admin" } } }], any) } } });
+  const pathless = rbacMesh({
+    rules: { action: "DENY", policies: { p: policy([{ url_path: { path: { prefix: "/admin" } } }], any) } },
+  });
   pathless.decide({ method: "OPTIONS", path: "*" });
   assert.equal(pathless.out.code, "policy_unreadable");
   // Logging never denies.
@@ -148,21 +212,35 @@ test("input that cannot be read is denied under every action, whatever byte it i
 });
 
 test("UTF-8 in a header is text to a policy's regex", () => {
-  const mesh = rbacMesh({ rules: { action: "ALLOW", policies: { p: policy([{ header: { name: "x-user", safe_regex_match: { regex: "J.rg" } } }], any) } } });
+  const mesh = rbacMesh({
+    rules: {
+      action: "ALLOW",
+      policies: { p: policy([{ header: { name: "x-user", safe_regex_match: { regex: "J.rg" } } }], any) },
+    },
+  });
   mesh.decide({ headers: { "x-user": "J\xc3\xb6rg" } });
   assert.equal(mesh.out.kind, "forward");
 });
 
 test("shadow rules are reported and never enforced", () => {
-  const shadow = { shadow_rules: { action: "DENY", policies: { strict: getPolicy } }, shadow_rules_stat_prefix: "dry_run_" };
+  const shadow = {
+    shadow_rules: { action: "DENY", policies: { strict: getPolicy } },
+    shadow_rules_stat_prefix: "dry_run_",
+  };
   const mesh = rbacMesh(shadow);
   const denied = mesh.decide();
   assert.deepEqual([mesh.out.kind, denied.shadowPolicy, denied.shadowResult], ["forward", "strict", "denied"]);
   const allowed = mesh.decide({ method: "PUT" });
   assert.deepEqual([allowed.shadowPolicy, allowed.shadowResult], ["", "allowed"]);
   assert.deepEqual(allowed.shadows, [{ statPrefix: "dry_run_", policy: "", result: "allowed" }]);
-  const network = authorizeConnection(networkChain({ ...shadow, shadow_rules: { action: "DENY", policies: { strict: policy(any, any) } } }), connectionView());
-  assert.deepEqual([network.allowed, network.shadows], [true, [{ statPrefix: "dry_run_", policy: "strict", result: "denied" }]]);
+  const network = authorizeConnection(
+    networkChain({ ...shadow, shadow_rules: { action: "DENY", policies: { strict: policy(any, any) } } }),
+    connectionView(),
+  );
+  assert.deepEqual(
+    [network.allowed, network.shadows],
+    [true, [{ statPrefix: "dry_run_", policy: "strict", result: "denied" }]],
+  );
 });
 
 function networkListener(filter: JsonObject): JsonObject {
@@ -187,22 +265,44 @@ function networkChain(filter: JsonObject): BoundFilterChain {
 }
 
 test("a network filter judges the connection", () => {
-  const only = (principal: JsonObject, action = "ALLOW") => networkChain({ rules: { action, policies: { "ns[a]-policy[b]-rule[0]": policy([{ destination_port: 8080 }], [principal]) } } });
+  const only = (principal: JsonObject, action = "ALLOW") =>
+    networkChain({
+      rules: { action, policies: { "ns[a]-policy[b]-rule[0]": policy([{ destination_port: 8080 }], [principal]) } },
+    });
   const mutual = connectionView({ peer: web, isTls: true });
   const named = { authenticated: { principal_name: { exact: "spiffe://td/ns/shop/sa/web" } } };
   assert.equal(authorizeConnection(only(named), mutual).allowed, true);
   const refused = authorizeConnection(only(named), connectionView());
-  assert.deepEqual([refused.allowed, refused.code, refused.details], [false, "rbac_denied", "rbac_access_denied_matched_policy[none]"]);
+  assert.deepEqual(
+    [refused.allowed, refused.code, refused.details],
+    [false, "rbac_denied", "rbac_access_denied_matched_policy[none]"],
+  );
   const denied = authorizeConnection(only(named, "DENY"), mutual);
-  assert.deepEqual([denied.allowed, denied.details, denied.policy?.provenance?.name], [false, "rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]", "b"]);
-  assert.equal(authorizeConnection(only({ remote_ip: { address_prefix: "10.0.0.1", prefix_len: 32 } }), connectionView()).allowed, true);
-  const unreadable = authorizeConnection(only({ direct_remote_ip: { address_prefix: "10.0.0.0", prefix_len: 8 } }, "DENY"), connectionView({ remoteAddress: { host: "/run/socket", port: 0 } }));
+  assert.deepEqual(
+    [denied.allowed, denied.details, denied.policy?.provenance?.name],
+    [false, "rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]", "b"],
+  );
+  assert.equal(
+    authorizeConnection(only({ remote_ip: { address_prefix: "10.0.0.1", prefix_len: 32 } }), connectionView()).allowed,
+    true,
+  );
+  const unreadable = authorizeConnection(
+    only({ direct_remote_ip: { address_prefix: "10.0.0.0", prefix_len: 8 } }, "DENY"),
+    connectionView({ remoteAddress: { host: "/run/socket", port: 0 } }),
+  );
   assert.deepEqual([unreadable.allowed, unreadable.code], [false, "policy_unreadable"]);
 });
 
 test("a network filter refuses conditions on requests, which it would never see", () => {
-  const load = (own: JsonObject): string[] => problemsOf(loadListener(fromEnvoyJson(ListenerSchema, networkListener({ rules: { action: "DENY", policies: { p: own } } }))));
+  const load = (own: JsonObject): string[] =>
+    problemsOf(
+      loadListener(fromEnvoyJson(ListenerSchema, networkListener({ rules: { action: "DENY", policies: { p: own } } }))),
+    );
   const at = 'filter_chains[0].filters[0].typed_config.rules.policies["p"]';
-  assert.deepEqual(load(policy([{ not_rule: { header: { name: "a", present_match: true } } }], any)), [`${at}.permissions[0].not_rule.header: a network filter sees no request`]);
-  assert.deepEqual(load(policy(any, [{ url_path: { path: { exact: "/" } } }])), [`${at}.principals[0].url_path: a network filter sees no request`]);
+  assert.deepEqual(load(policy([{ not_rule: { header: { name: "a", present_match: true } } }], any)), [
+    `${at}.permissions[0].not_rule.header: a network filter sees no request`,
+  ]);
+  assert.deepEqual(load(policy(any, [{ url_path: { path: { exact: "/" } } }])), [
+    `${at}.principals[0].url_path: a network filter sees no request`,
+  ]);
 });

@@ -1,6 +1,7 @@
 import type { BoundRbac, BoundRbacFilter, RbacDecision, RbacSubject, ShadowDecision } from "../bind/rbac.ts";
 import { denialDetails } from "../bind/rbac.ts";
 import type { ConnectionView } from "../bind/connection.ts";
+import { noHeaders } from "../bind/headers.ts";
 import type { BoundFilterChain, ConnectionDecision } from "../bind/types.ts";
 import { UNREADABLE, YES } from "../bind/verdict.ts";
 import type { Action } from "./action.ts";
@@ -8,7 +9,12 @@ import type { DecisionTrace } from "./decision-trace.ts";
 import type { RequestRecord } from "./request-record.ts";
 
 /** Evaluates one rule set; every policy that was judged goes to `trace`. */
-function evaluate(rules: BoundRbac, subject: RbacSubject, kind: string, trace: DecisionTrace | undefined): RbacDecision {
+function evaluate(
+  rules: BoundRbac,
+  subject: RbacSubject,
+  kind: string,
+  trace: DecisionTrace | undefined,
+): RbacDecision {
   if (trace === undefined) return rules.evaluate(subject);
   const decision = rules.evaluate(subject, (policy, verdict) => {
     trace.add({
@@ -25,19 +31,41 @@ function evaluate(rules: BoundRbac, subject: RbacSubject, kind: string, trace: D
     });
   });
   if (decision.policy === undefined) {
-    const why = decision.allowed ? "no policy matches, so nothing is denied" : "no policy matches, and only what matches is allowed";
-    trace.add({ kind: "policy", name: `${kind}${rules.action}`, matched: !decision.allowed, why, provenance: undefined });
+    const why = decision.allowed
+      ? "no policy matches, so nothing is denied"
+      : "no policy matches, and only what matches is allowed";
+    trace.add({
+      kind: "policy",
+      name: `${kind}${rules.action}`,
+      matched: !decision.allowed,
+      why,
+      provenance: undefined,
+    });
   }
   return decision;
 }
 
-function shadowDecision(filter: BoundRbacFilter, rules: BoundRbac, subject: RbacSubject, trace: DecisionTrace | undefined): ShadowDecision {
+function shadowDecision(
+  filter: BoundRbacFilter,
+  rules: BoundRbac,
+  subject: RbacSubject,
+  trace: DecisionTrace | undefined,
+): ShadowDecision {
   const { policy, allowed } = evaluate(rules, subject, "shadow ", trace);
-  return { statPrefix: filter.config.shadowRulesStatPrefix, policy: policy?.name ?? "", result: allowed ? "allowed" : "denied" };
+  return {
+    statPrefix: filter.config.shadowRulesStatPrefix,
+    policy: policy?.name ?? "",
+    result: allowed ? "allowed" : "denied",
+  };
 }
 
 /** An HTTP RBAC filter: true to go on; false with a 403 in `out`. */
-export function authorizeRequest(filter: BoundRbacFilter, req: RequestRecord, out: Action, trace: DecisionTrace | undefined): boolean {
+export function authorizeRequest(
+  filter: BoundRbacFilter,
+  req: RequestRecord,
+  out: Action,
+  trace: DecisionTrace | undefined,
+): boolean {
   if (filter.shadowRules !== undefined) {
     const shadow = shadowDecision(filter, filter.shadowRules, req, trace);
     req.shadows.push(shadow);
@@ -62,20 +90,12 @@ const allowed: ConnectionDecision = {
   shadows: [],
 };
 
-const noHeaders: RbacSubject["headers"] = {
-  length: 0,
-  nameAt: () => "",
-  valueAt: () => "",
-  get: () => undefined,
-  getAll: () => [],
-  has: () => false,
-  set: () => {},
-  append: () => {},
-  remove: () => false,
-};
-
 /** The network RBAC filters of a chain, before one byte goes to its terminal filter. */
-export function authorizeConnection(chain: BoundFilterChain, connection: ConnectionView, trace?: DecisionTrace): ConnectionDecision {
+export function authorizeConnection(
+  chain: BoundFilterChain,
+  connection: ConnectionView,
+  trace?: DecisionTrace,
+): ConnectionDecision {
   if (chain.networkRbac.length === 0) return allowed;
   const subject: RbacSubject = {
     method: "",

@@ -26,7 +26,11 @@ function picks(mesh: Mesh, count: number): Record<string, number> {
 const weights = (...values: number[]): JsonObject[] => values.map((weight) => ({ load_balancing_weight: weight }));
 
 test("round robin takes turns, in proportion to the weights", () => {
-  assert.deepEqual(picks(balanced([{}, {}, {}], { lb_policy: "ROUND_ROBIN" }), 300), { "10.1.0.1": 100, "10.1.0.2": 100, "10.1.0.3": 100 });
+  assert.deepEqual(picks(balanced([{}, {}, {}], { lb_policy: "ROUND_ROBIN" }), 300), {
+    "10.1.0.1": 100,
+    "10.1.0.2": 100,
+    "10.1.0.3": 100,
+  });
   const weighted = picks(balanced(weights(1, 2, 5), { lb_policy: "ROUND_ROBIN" }), 800);
   assert.deepEqual(weighted, { "10.1.0.1": 100, "10.1.0.2": 200, "10.1.0.3": 500 });
 });
@@ -52,7 +56,10 @@ test("least request prefers the endpoint with fewer active requests", () => {
   const taken = new Set(busy.map((req) => req.endpoint?.host));
   assert.equal(taken.has(mesh.forward().endpoint?.host), false);
   // With two choices the load stays close together, far closer than at random.
-  const two = balanced(Array.from({ length: 10 }, () => ({})), { lb_policy: "LEAST_REQUEST", circuit_breakers: { thresholds: [{ max_requests: 10_000 }] } });
+  const two = balanced(
+    Array.from({ length: 10 }, () => ({})),
+    { lb_policy: "LEAST_REQUEST", circuit_breakers: { thresholds: [{ max_requests: 10_000 }] } },
+  );
   for (let i = 0; i < 1000; i++) two.forward({ headers: { "x-request-id": "kept" } });
   const active = [...(two.live.clusters.get("a")?.endpoints.values() ?? [])].map((state) => state.activeRequests);
   assert.equal(active.length, 10);
@@ -63,7 +70,10 @@ test("least request weighs weights against active requests when they differ", ()
   const idle = picks(balanced(weights(1, 3), { lb_policy: "LEAST_REQUEST" }), 400);
   assert.deepEqual(idle, { "10.1.0.1": 100, "10.1.0.2": 300 });
   const share = (bias: number): number => {
-    const mesh = balanced(weights(1, 3), { lb_policy: "LEAST_REQUEST", least_request_lb_config: { active_request_bias: { default_value: bias, runtime_key: "" } } });
+    const mesh = balanced(weights(1, 3), {
+      lb_policy: "LEAST_REQUEST",
+      least_request_lb_config: { active_request_bias: { default_value: bias, runtime_key: "" } },
+    });
     const cluster = mesh.snapshot.clusters.get("a");
     const heavy = cluster?.endpoints[1];
     assert.ok(heavy !== undefined);
@@ -76,12 +86,19 @@ test("least request weighs weights against active requests when they differ", ()
 });
 
 test("requests above the limit of the cluster overflow", () => {
-  const mesh = balanced([{}], { circuit_breakers: { thresholds: [{ priority: "DEFAULT", max_requests: 2, max_pending_requests: 1, max_connections: 1 }] } });
+  const mesh = balanced([{}], {
+    circuit_breakers: {
+      thresholds: [{ priority: "DEFAULT", max_requests: 2, max_pending_requests: 1, max_connections: 1 }],
+    },
+  });
   const first = mesh.forward();
   mesh.forward();
   const third = mesh.decide();
   mesh.choose(third);
-  assert.deepEqual([mesh.out.kind, mesh.out.code, third.flags, third.details], ["respond", "overflow", ["UO"], "upstream_reset_before_response_started{overflow}"]);
+  assert.deepEqual(
+    [mesh.out.kind, mesh.out.code, third.flags, third.details],
+    ["respond", "overflow", ["UO"], "upstream_reset_before_response_started{overflow}"],
+  );
   finishRequest(mesh.live, third, { status: 503, code: "overflow" });
   finishRequest(mesh.live, first, { status: 200, code: "" });
   mesh.forward();
@@ -92,7 +109,10 @@ test("requests above the limit of the cluster overflow", () => {
   assert.deepEqual([mesh.live.tryAcquirePending(cluster), mesh.live.tryAcquirePending(cluster)], [true, false]);
   mesh.live.releasePending(cluster);
   assert.equal(mesh.live.tryAcquirePending(cluster), true);
-  assert.deepEqual([mesh.live.tryAcquireConnection(cluster, endpoint), mesh.live.tryAcquireConnection(cluster, endpoint)], [true, false]);
+  assert.deepEqual(
+    [mesh.live.tryAcquireConnection(cluster, endpoint), mesh.live.tryAcquireConnection(cluster, endpoint)],
+    [true, false],
+  );
   mesh.live.releaseConnection(cluster, endpoint);
   assert.equal(mesh.live.tryAcquireConnection(cluster, endpoint), true);
   mesh.live.releaseConnection(cluster, endpoint);
@@ -107,7 +127,10 @@ test("without a usable endpoint the answer is 503 with the flag UH", () => {
   ]) {
     const req = mesh.decide();
     mesh.choose(req);
-    assert.deepEqual([mesh.out.status, mesh.out.body, req.details, req.flags], [503, "no healthy upstream", "no_healthy_upstream", ["UH"]]);
+    assert.deepEqual(
+      [mesh.out.status, mesh.out.body, req.details, req.flags],
+      [503, "no healthy upstream", "no_healthy_upstream", ["UH"]],
+    );
   }
 });
 
@@ -118,9 +141,26 @@ test("an EDS cluster has no endpoints until they are given", () => {
   assert.equal(req.cluster?.isReady, false);
   mesh.choose(req);
   assert.equal(mesh.out.code, "no_healthy_upstream");
-  const endpoint = { address: { host: "10.9.9.9", port: 1 }, hostname: "", weight: 1, health: "healthy" as const, metadata: {} };
+  const endpoint = {
+    address: { host: "10.9.9.9", port: 1 },
+    hostname: "",
+    weight: 1,
+    health: "healthy" as const,
+    metadata: {},
+  };
   mesh.snapshot = applyDelta(mesh.snapshot, {
-    endpoints: { set: [{ clusterName: "service", overprovisioningFactor: 140, localities: [{ priority: 0, weight: 0, locality: { region: "", zone: "", subZone: "" }, endpoints: [endpoint] }] }], remove: [] },
+    endpoints: {
+      set: [
+        {
+          clusterName: "service",
+          overprovisioningFactor: 140,
+          localities: [
+            { priority: 0, weight: 0, locality: { region: "", zone: "", subZone: "" }, endpoints: [endpoint] },
+          ],
+        },
+      ],
+      remove: [],
+    },
   });
   assert.equal(mesh.forward().endpoint?.key, "10.9.9.9:1");
 });

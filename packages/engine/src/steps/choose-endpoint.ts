@@ -55,13 +55,25 @@ export function chooseEndpoint(
   addressAttempt(req, endpoint, nowMs);
   out.reset("connect");
   out.endpoint = endpoint;
-  trace?.add({ kind: "endpoint", name: endpoint.key, matched: true, why: `chosen by ${cluster.config.lb}`, provenance: cluster.provenance });
+  trace?.add({
+    kind: "endpoint",
+    name: endpoint.key,
+    matched: true,
+    why: `chosen by ${cluster.config.lb}`,
+    provenance: cluster.provenance,
+  });
 }
 
-function pickAvoidingPrevious(live: LiveState, cluster: BoundCluster, req: RequestRecord, random: RandomSource): BoundEndpoint | undefined {
+function pickAvoidingPrevious(
+  live: LiveState,
+  cluster: BoundCluster,
+  req: RequestRecord,
+  random: RandomSource,
+): BoundEndpoint | undefined {
   let endpoint = pickEndpoint(live, cluster, random);
   const policy = req.retryPolicy?.config;
-  if (endpoint === undefined || policy?.avoidPreviousHosts !== true || req.previousEndpoints.length === 0) return endpoint;
+  if (endpoint === undefined || policy?.avoidPreviousHosts !== true || req.previousEndpoints.length === 0)
+    return endpoint;
   for (let draw = 0; draw < policy.hostSelectionRetryMaxAttempts; draw++) {
     const { key }: BoundEndpoint = endpoint;
     if (!req.previousEndpoints.some((previous) => previous.key === key)) break;
@@ -75,7 +87,12 @@ function addressAttempt(req: RequestRecord, endpoint: BoundEndpoint, nowMs: numb
     req.headers.set("x-envoy-attempt-count", String(req.attempt));
   }
   const action = req.route?.action;
-  if (action?.kind === "route" && action.hostRewrite?.kind === "auto" && endpoint.hostname !== "" && req.authority !== endpoint.hostname) {
+  if (
+    action?.kind === "route" &&
+    action.hostRewrite?.kind === "auto" &&
+    endpoint.hostname !== "" &&
+    req.authority !== endpoint.hostname
+  ) {
     rewriteHost(req, endpoint.hostname, action.appendForwardedHost && req.attempt === 1);
   }
   setExpectedTimeout(req, nowMs - req.decidedMs);

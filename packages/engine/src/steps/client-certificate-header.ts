@@ -44,5 +44,10 @@ function clientCertificateElement(
 
 /** What Envoy's URL encoding of a PEM escapes: line feeds, blanks and the characters that the header's syntax uses. */
 function encodePem(pem: string): string {
-  return pem.replaceAll("\n", "%0A").replaceAll(" ", "%20").replaceAll("+", "%2B").replaceAll("/", "%2F").replaceAll("=", "%3D");
+  return pem
+    .replaceAll("\n", "%0A")
+    .replaceAll(" ", "%20")
+    .replaceAll("+", "%2B")
+    .replaceAll("/", "%2F")
+    .replaceAll("=", "%3D");
 }

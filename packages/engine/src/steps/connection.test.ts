@@ -10,14 +10,20 @@ import { clusterJson, configOf, fromEnvoyJson, numbers, seeded, TraceList, typeU
 import { chooseTcpCluster, matchFilterChain } from "./connection.ts";
 
 function tcp(proxy: JsonObject, chain: JsonObject = {}): JsonObject {
-  return { filters: [{ name: "tcp", typed_config: { "@type": typeUrls.tcpProxy, stat_prefix: "t", ...proxy } }], ...chain };
+  return {
+    filters: [{ name: "tcp", typed_config: { "@type": typeUrls.tcpProxy, stat_prefix: "t", ...proxy } }],
+    ...chain,
+  };
 }
 
 function listenerOf(parts: JsonObject): { snapshot: Snapshot; listener: BoundListener } {
   const json = { name: "l", address: { socket_address: { address: "127.0.0.1", port_value: 1 } }, ...parts };
   const snapshot = applyDelta(emptySnapshot, {
     listeners: { set: [configOf(loadListener(fromEnvoyJson(ListenerSchema, json)))], remove: [] },
-    clusters: { set: ["a", "b"].map((name) => configOf(loadCluster(fromEnvoyJson(ClusterSchema, clusterJson(name))))), remove: [] },
+    clusters: {
+      set: ["a", "b"].map((name) => configOf(loadCluster(fromEnvoyJson(ClusterSchema, clusterJson(name))))),
+      remove: [],
+    },
   });
   const listener = snapshot.listeners.get("l");
   assert.ok(listener !== undefined);
@@ -25,21 +31,51 @@ function listenerOf(parts: JsonObject): { snapshot: Snapshot; listener: BoundLis
 }
 
 test("a connection gets the chain that fits, else the default, else none", () => {
-  const chains = [tcp({ cluster: "a" }, { name: "mesh", filter_chain_match: { transport_protocol: "tls", application_protocols: ["istio"] } })];
+  const chains = [
+    tcp(
+      { cluster: "a" },
+      { name: "mesh", filter_chain_match: { transport_protocol: "tls", application_protocols: ["istio"] } },
+    ),
+  ];
   const strict = listenerOf({ filter_chains: chains }).listener;
-  const permissive = listenerOf({ filter_chains: chains, default_filter_chain: tcp({ cluster: "b" }, { name: "rest" }) }).listener;
+  const permissive = listenerOf({
+    filter_chains: chains,
+    default_filter_chain: tcp({ cluster: "b" }, { name: "rest" }),
+  }).listener;
   const mutual = connectionView({ transportProtocol: "tls", applicationProtocols: ["istio"] });
   const trace = new TraceList();
   assert.equal(matchFilterChain(strict, mutual, trace)?.name, "mesh");
   assert.equal(matchFilterChain(strict, connectionView(), trace), undefined);
   assert.equal(matchFilterChain(permissive, mutual, trace)?.name, "mesh");
   assert.equal(matchFilterChain(permissive, connectionView(), trace)?.name, "rest");
-  assert.deepEqual(trace.entries.map(({ name, matched }) => [name, matched]), [["mesh", true], ["l", false], ["mesh", true], ["rest", true]]);
-  assert.equal(trace.entries[1]?.why, "no chain fits port 8080, raw_buffer, no server name, no application protocol, and there is no default");
+  assert.deepEqual(
+    trace.entries.map(({ name, matched }) => [name, matched]),
+    [
+      ["mesh", true],
+      ["l", false],
+      ["mesh", true],
+      ["rest", true],
+    ],
+  );
+  assert.equal(
+    trace.entries[1]?.why,
+    "no chain fits port 8080, raw_buffer, no server name, no application protocol, and there is no default",
+  );
 });
 
 test("a TCP proxy's cluster is drawn by weight", () => {
-  const { snapshot, listener } = listenerOf({ filter_chains: [tcp({ weighted_clusters: { clusters: [{ name: "a", weight: 3 }, { name: "b", weight: 1 }] } })] });
+  const { snapshot, listener } = listenerOf({
+    filter_chains: [
+      tcp({
+        weighted_clusters: {
+          clusters: [
+            { name: "a", weight: 3 },
+            { name: "b", weight: 1 },
+          ],
+        },
+      }),
+    ],
+  });
   const [chain] = listener.chains;
   assert.ok(chain !== undefined);
   assert.equal(chooseTcpCluster(snapshot, chain, numbers(0.74))?.name, "a");

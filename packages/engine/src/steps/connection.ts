@@ -5,7 +5,11 @@ import type { BoundCluster, BoundFilterChain, BoundListener } from "../bind/type
 import type { DecisionTrace } from "./decision-trace.ts";
 
 /** The filter chain for a connection; undefined: none fits and there is no default, so the connection is closed. */
-export function matchFilterChain(listener: BoundListener, connection: ConnectionView, trace?: DecisionTrace): BoundFilterChain | undefined {
+export function matchFilterChain(
+  listener: BoundListener,
+  connection: ConnectionView,
+  trace?: DecisionTrace,
+): BoundFilterChain | undefined {
   const found = listener.index.find(connection);
   const chain = found ?? listener.defaultChain;
   trace?.add({
@@ -18,20 +22,30 @@ export function matchFilterChain(listener: BoundListener, connection: Connection
   return chain;
 }
 
-function describe(connection: ConnectionView, found: BoundFilterChain | undefined, chain: BoundFilterChain | undefined): string {
+function describe(
+  connection: ConnectionView,
+  found: BoundFilterChain | undefined,
+  chain: BoundFilterChain | undefined,
+): string {
   const { localAddress, sni, transportProtocol, applicationProtocols } = connection;
   const what = [
     `port ${localAddress.port}`,
     transportProtocol,
     sni === "" ? "no server name" : `server name ${sni}`,
-    applicationProtocols.length === 0 ? "no application protocol" : `application protocols ${applicationProtocols.join(", ")}`,
+    applicationProtocols.length === 0
+      ? "no application protocol"
+      : `application protocols ${applicationProtocols.join(", ")}`,
   ].join(", ");
   if (found !== undefined) return `the most specific chain for ${what}`;
   return chain === undefined ? `no chain fits ${what}, and there is no default` : `no chain fits ${what}: the default`;
 }
 
 /** For TCP proxying: the cluster, drawn by weight; undefined: the snapshot does not have it. */
-export function chooseTcpCluster(snapshot: Snapshot, chain: BoundFilterChain, random: RandomSource): BoundCluster | undefined {
+export function chooseTcpCluster(
+  snapshot: Snapshot,
+  chain: BoundFilterChain,
+  random: RandomSource,
+): BoundCluster | undefined {
   const clusters = chain.tcp?.clusters ?? [];
   const total = clusters.reduce((sum, { weight }) => sum + weight, 0);
   let left = clusters.length > 1 ? random() * total : 0;

@@ -82,7 +82,13 @@ function resolveRoute(
   const table = hcm.routeTable ?? (name === undefined ? undefined : snapshot.routeTables.get(name));
   req.routeTable = table;
   if (table === undefined) {
-    trace?.add({ kind: "virtual-host", name: name ?? "", matched: false, why: `the route table ${name} has not been received`, provenance: undefined });
+    trace?.add({
+      kind: "virtual-host",
+      name: name ?? "",
+      matched: false,
+      why: `the route table ${name} has not been received`,
+      provenance: undefined,
+    });
     return true;
   }
   if (!req.isInternal) for (const header of table.config.internalOnlyHeaders) req.headers.remove(header);
@@ -124,7 +130,8 @@ function clusterName(action: RouteActionConfig, req: RequestRecord): string {
 }
 
 function overrideOf(filter: BoundHttpFilter, req: RequestRecord): BoundFilterOverride | undefined {
-  const overrides = req.weighted?.overrides ?? req.route?.overrides ?? req.virtualHost?.overrides ?? req.routeTable?.overrides;
+  const overrides =
+    req.weighted?.overrides ?? req.route?.overrides ?? req.virtualHost?.overrides ?? req.routeTable?.overrides;
   return overrides?.get(filter.name);
 }
 
@@ -163,7 +170,13 @@ function runFilters(
 }
 
 /** The router. */
-function act(hcm: BoundHttpConnectionManager, req: RequestRecord, random: RandomSource, out: Action, trace: DecisionTrace | undefined): void {
+function act(
+  hcm: BoundHttpConnectionManager,
+  req: RequestRecord,
+  random: RandomSource,
+  out: Action,
+  trace: DecisionTrace | undefined,
+): void {
   const { route } = req;
   if (route === undefined) {
     out.respond(req, "no_route");
@@ -220,7 +233,12 @@ function forward(
 }
 
 /** Envoy's finalizeRequestHeaders: mutations from the weighted cluster outwards, then the host, then the path. */
-function rewriteRequest(hcm: BoundHttpConnectionManager, route: BoundRoute, action: RouteActionConfig, req: RequestRecord): void {
+function rewriteRequest(
+  hcm: BoundHttpConnectionManager,
+  route: BoundRoute,
+  action: RouteActionConfig,
+  req: RequestRecord,
+): void {
   const { weighted } = req;
   if (weighted !== undefined) {
     weighted.requestHeaders.apply(req.headers, req, undefined);
@@ -230,8 +248,10 @@ function rewriteRequest(hcm: BoundHttpConnectionManager, route: BoundRoute, acti
   const rewrite = action.hostRewrite;
   if (rewrite !== undefined) {
     if (rewrite.kind === "literal") rewriteHost(req, rewrite.value, action.appendForwardedHost);
-    else if (rewrite.kind === "header") rewriteHost(req, headerReader(rewrite.header)(req) ?? "", action.appendForwardedHost);
-    else if (rewrite.kind === "path-regex") rewriteHost(req, route.rewriteHost?.(req.path) ?? "", action.appendForwardedHost);
+    else if (rewrite.kind === "header")
+      rewriteHost(req, headerReader(rewrite.header)(req) ?? "", action.appendForwardedHost);
+    else if (rewrite.kind === "path-regex")
+      rewriteHost(req, route.rewriteHost?.(req.path) ?? "", action.appendForwardedHost);
   }
   if (route.rewritePath === undefined) return;
   if (!hcm.suppressEnvoyHeaders) req.headers.set("x-envoy-original-path", req.path);

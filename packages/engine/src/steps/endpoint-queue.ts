@@ -58,7 +58,8 @@ export class EndpointQueue {
       const left = 2 * at + 1;
       if (left >= this.#heap.length) return;
       const right = left + 1;
-      const isRightFirst = right < this.#heap.length && this.#isBefore(this.#heap[right] as Entry, this.#heap[left] as Entry);
+      const isRightFirst =
+        right < this.#heap.length && this.#isBefore(this.#heap[right] as Entry, this.#heap[left] as Entry);
       const child = isRightFirst ? right : left;
       if (!this.#swapIfBefore(child, at)) return;
       at = child;

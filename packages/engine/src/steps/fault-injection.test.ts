@@ -20,7 +20,10 @@ const kept = { headers: { "x-request-id": "kept" } };
 test("delays and aborts hit their share of the requests that they concern", () => {
   const aborting = faultMesh({ abort: { http_status: 418, ...all } });
   const req = aborting.decide();
-  assert.deepEqual([aborting.out.kind, aborting.out.status, aborting.out.body, req.details], ["respond", 418, "fault filter abort", "fault_filter_abort"]);
+  assert.deepEqual(
+    [aborting.out.kind, aborting.out.status, aborting.out.body, req.details],
+    ["respond", 418, "fault filter abort", "fault_filter_abort"],
+  );
   assert.deepEqual(req.flags, ["FI"]);
 
   const delaying = faultMesh({ delay: { fixed_delay: "1.5s", ...all } });
@@ -52,7 +55,11 @@ test("delays and aborts hit their share of the requests that they concern", () =
   assert.ok(Math.abs(hits - 500) < 5 * Math.sqrt(5000 * 0.1 * 0.9), String(hits));
 
   // Only requests with the headers, only for the cluster.
-  const concerned = faultMesh({ abort: { http_status: 500, ...all }, headers: [{ name: "x-chaos", exact_match: "yes" }], upstream_cluster: "b" });
+  const concerned = faultMesh({
+    abort: { http_status: 500, ...all },
+    headers: [{ name: "x-chaos", exact_match: "yes" }],
+    upstream_cluster: "b",
+  });
   const status = (path: string, headers: Record<string, string>): number => {
     concerned.decide({ path, headers });
     return concerned.out.status;

@@ -41,7 +41,13 @@ export function injectFault(
     out.delayMs = fault.delayMs;
     out.code = "fault_delay";
     out.flag = "DI";
-    trace?.add({ kind: "fault", name: "delay", matched: true, why: `delayed by ${fault.delayMs} ms`, provenance: req.route?.provenance });
+    trace?.add({
+      kind: "fault",
+      name: "delay",
+      matched: true,
+      why: `delayed by ${fault.delayMs} ms`,
+      provenance: req.route?.provenance,
+    });
     return false;
   }
   return injectAbort(fault, live, req, random, out, trace);
@@ -61,6 +67,12 @@ export function injectAbort(
   out.respond(req, "fault_abort");
   out.status = fault.abortStatus;
   req.decidedBy = req.route?.provenance;
-  trace?.add({ kind: "fault", name: "abort", matched: true, why: `aborted with ${fault.abortStatus}`, provenance: req.route?.provenance });
+  trace?.add({
+    kind: "fault",
+    name: "abort",
+    matched: true,
+    why: `aborted with ${fault.abortStatus}`,
+    provenance: req.route?.provenance,
+  });
   return false;
 }

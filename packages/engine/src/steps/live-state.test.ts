@@ -9,11 +9,20 @@ import { afterDelay } from "./decide-request.ts";
 import type { RequestRecord } from "./request-record.ts";
 
 function busyMesh(): Mesh {
-  const fault = { "@type": typeUrls.fault, delay: { fixed_delay: "1s", percentage: { numerator: 30 } }, abort: { http_status: 500, percentage: { numerator: 10 } } };
+  const fault = {
+    "@type": typeUrls.fault,
+    delay: { fixed_delay: "1s", percentage: { numerator: 30 } },
+    abort: { http_status: 500, percentage: { numerator: 10 } },
+  };
   return new Mesh({
     routes: routesJson([routeTo("a", { retry_policy: { retry_on: "5xx,reset", num_retries: 2 } })]),
     manager: { http_filters: [{ name: "fault", typed_config: fault }, routerFilter] },
-    clusters: [clusterJson("a", [{}, {}, {}], { lb_policy: "LEAST_REQUEST", circuit_breakers: { thresholds: [{ max_requests: 4, max_retries: 2 }] } })],
+    clusters: [
+      clusterJson("a", [{}, {}, {}], {
+        lb_policy: "LEAST_REQUEST",
+        circuit_breakers: { thresholds: [{ max_requests: 4, max_retries: 2 }] },
+      }),
+    ],
   });
 }
 
@@ -22,8 +31,16 @@ function checkCounts(mesh: Mesh): void {
   assert.ok(live.activeFaults >= 0);
   for (const cluster of live.clusters.values()) {
     const endpoints = [...cluster.endpoints.values()];
-    for (const number of [cluster.activeRequests, cluster.activeRetries, ...endpoints.map((endpoint) => endpoint.activeRequests)]) assert.ok(number >= 0);
-    assert.equal(cluster.activeRequests, endpoints.reduce((sum, endpoint) => sum + endpoint.activeRequests, 0));
+    for (const number of [
+      cluster.activeRequests,
+      cluster.activeRetries,
+      ...endpoints.map((endpoint) => endpoint.activeRequests),
+    ])
+      assert.ok(number >= 0);
+    assert.equal(
+      cluster.activeRequests,
+      endpoints.reduce((sum, endpoint) => sum + endpoint.activeRequests, 0),
+    );
     assert.ok(cluster.activeRequests <= 4 && cluster.activeRetries <= 2);
   }
 }
@@ -34,8 +51,32 @@ function advance(mesh: Mesh, req: RequestRecord, event: number, kinds: Map<Reque
   if (kind === "delay") afterDelay(mesh.live, req, mesh.nowMs, mesh.random, mesh.out);
   else if (kind === "forward" || kind === "retry") mesh.choose(req);
   else if (kind !== "connect") return;
-  else if (event < 3) afterFailure(mesh.live, req, { code: event === 0 ? "upstream_reset" : "upstream_connect_failed", bytesWritten: event, reusedConnection: false, responseStarted: false, transportFailure: "" }, mesh.nowMs, mesh.random, mesh.out);
-  else if (event < 6) afterResponseHead(mesh.live, req, event === 3 ? 200 : 503, new PlainHeaders(), 1, mesh.nowMs, mesh.random, mesh.out);
+  else if (event < 3)
+    afterFailure(
+      mesh.live,
+      req,
+      {
+        code: event === 0 ? "upstream_reset" : "upstream_connect_failed",
+        bytesWritten: event,
+        reusedConnection: false,
+        responseStarted: false,
+        transportFailure: "",
+      },
+      mesh.nowMs,
+      mesh.random,
+      mesh.out,
+    );
+  else if (event < 6)
+    afterResponseHead(
+      mesh.live,
+      req,
+      event === 3 ? 200 : 503,
+      new PlainHeaders(),
+      1,
+      mesh.nowMs,
+      mesh.random,
+      mesh.out,
+    );
   else afterTimeout(mesh.live, req, event === 6 ? "per-try" : "request", mesh.nowMs, mesh.random, mesh.out);
   kinds.set(req, mesh.out.kind);
 }
@@ -62,7 +103,8 @@ test("whatever happens in whatever order, nothing is counted below zero and ever
         }
         checkCounts(mesh);
       }
-      for (const req of slots) if (req !== undefined) finishRequest(mesh.live, req, { status: 0, code: "downstream_closed" });
+      for (const req of slots)
+        if (req !== undefined) finishRequest(mesh.live, req, { status: 0, code: "downstream_closed" });
       checkCounts(mesh);
       assert.equal(mesh.live.activeFaults, 0);
       for (const cluster of mesh.live.clusters.values()) assert.equal(cluster.isIdle, true);

@@ -65,7 +65,8 @@ export class ClusterState {
   }
 
   get isIdle(): boolean {
-    if (this.activeRequests !== 0 || this.pendingRequests !== 0 || this.activeRetries !== 0 || this.connections !== 0) return false;
+    if (this.activeRequests !== 0 || this.pendingRequests !== 0 || this.activeRetries !== 0 || this.connections !== 0)
+      return false;
     for (const endpoint of this.endpoints.values()) if (!endpoint.isIdle) return false;
     return true;
   }
@@ -194,7 +195,8 @@ export class LiveState {
         continue;
       }
       const present = new Set(cluster.endpoints.map((endpoint) => endpoint.key));
-      for (const [key, endpoint] of state.endpoints) if (!present.has(key) && endpoint.isIdle) state.endpoints.delete(key);
+      for (const [key, endpoint] of state.endpoints)
+        if (!present.has(key) && endpoint.isIdle) state.endpoints.delete(key);
     }
   }
 }

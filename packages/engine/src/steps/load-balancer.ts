@@ -36,14 +36,21 @@ function groupOf(level: PriorityLevel, chosen: EndpointGroup): EndpointGroup | u
   return group.endpoints.length === 0 ? undefined : group;
 }
 
-function pickFrom(live: LiveState, cluster: BoundCluster, group: EndpointGroup, random: RandomSource): BoundEndpoint | undefined {
+function pickFrom(
+  live: LiveState,
+  cluster: BoundCluster,
+  group: EndpointGroup,
+  random: RandomSource,
+): BoundEndpoint | undefined {
   const { endpoints } = group;
   if (endpoints.length === 1) return endpoints[0];
   switch (cluster.config.lb) {
     case "random":
       return endpoints[Math.floor(random() * endpoints.length)];
     case "round_robin":
-      return group.equalWeights ? inTurn(live, group, random) : byDeadline(live, group, random, (endpoint) => endpoint.weight);
+      return group.equalWeights
+        ? inTurn(live, group, random)
+        : byDeadline(live, group, random, (endpoint) => endpoint.weight);
     case "least_request": {
       if (group.equalWeights) return leastBusy(live, cluster, endpoints, random);
       const bias = cluster.config.leastRequestBias;

@@ -14,7 +14,12 @@ function shadowAuthority(authority: string): string {
  * headers (`headers` is the proxy's copy of them), no retries, its answer thrown away. It then goes through
  * `chooseEndpoint` and `finishRequest` like any other. False: there is no such cluster.
  */
-export function prepareMirror(req: RequestRecord, mirror: BoundMirror, headers: MutableHeaders, copy: RequestRecord): boolean {
+export function prepareMirror(
+  req: RequestRecord,
+  mirror: BoundMirror,
+  headers: MutableHeaders,
+  copy: RequestRecord,
+): boolean {
   const cluster = req.snapshot?.clusters.get(mirror.cluster);
   if (cluster === undefined) return false;
   const authority = mirror.appendShadowSuffix ? shadowAuthority(req.authority) : req.authority;

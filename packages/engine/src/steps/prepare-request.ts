@@ -31,7 +31,13 @@ const internalHeaders = [
 ] as const;
 
 /** `x-forwarded-*` that an untrusted caller must not set; `-for` is appended to and `-proto` is overwritten instead. */
-const forwardedHeaders = ["x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme", "x-forwarded-ssl"] as const;
+const forwardedHeaders = [
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-prefix",
+  "x-forwarded-scheme",
+  "x-forwarded-ssl",
+] as const;
 
 /**
  * Before policy and routing, in this order: underscores in names, path normalisation, host normalisation, the client's
@@ -93,7 +99,12 @@ function acceptUnderscores(req: RequestRecord, action: "reject" | "drop"): boole
   return true;
 }
 
-function normalize(hcm: BoundHttpConnectionManager, req: RequestRecord, out: Action, trace: DecisionTrace | undefined): boolean {
+function normalize(
+  hcm: BoundHttpConnectionManager,
+  req: RequestRecord,
+  out: Action,
+  trace: DecisionTrace | undefined,
+): boolean {
   const { normalizePath: isOn, mergeSlashes, escapedSlashes } = hcm.config;
   const before = req.path;
   const { path, outcome } = normalizePath(before, { normalize: isOn, mergeSlashes, escapedSlashes });
@@ -177,13 +188,7 @@ function cleanHeaders(hcm: BoundHttpConnectionManager, req: RequestRecord, isEdg
     headers.set("x-envoy-internal", "true");
   } else if (isEdge) {
     // Envoy removes a list of names here; from outside, none with this prefix has a meaning (design §5, Edge).
-    for (let i = headers.length - 1; i >= 0; i--) {
-      const name = headers.nameAt(i);
-      if (name.startsWith("x-envoy-")) {
-        headers.remove(name);
-        i = Math.min(i, headers.length);
-      }
-    }
+    headers.removePrefix("x-envoy-");
   } else {
     for (const name of internalHeaders) headers.remove(name);
   }
@@ -195,7 +200,12 @@ function cleanHeaders(hcm: BoundHttpConnectionManager, req: RequestRecord, isEdg
 }
 
 /** A new id at the edge (unless external ones are kept), or where there is none. */
-function setRequestId(hcm: BoundHttpConnectionManager, req: RequestRecord, isEdge: boolean, random: RandomSource): void {
+function setRequestId(
+  hcm: BoundHttpConnectionManager,
+  req: RequestRecord,
+  isEdge: boolean,
+  random: RandomSource,
+): void {
   const { generateRequestId, preserveExternalRequestId } = hcm.config;
   const present = req.headers.get("x-request-id");
   const isForced = isEdge && !preserveExternalRequestId;

@@ -35,6 +35,7 @@ function hostFor(req: RequestRecord, scheme: string, port: string): string {
   if (colon === -1) return authority;
   const protocol = req.headers.get("x-forwarded-proto");
   const own = authority.slice(colon);
-  const isDefault = scheme !== protocol && ((protocol === "https" && own === ":443") || (protocol === "http" && own === ":80"));
+  const isDefault =
+    scheme !== protocol && ((protocol === "https" && own === ":443") || (protocol === "http" && own === ":80"));
   return port !== "" || isDefault ? authority.slice(0, colon) : authority;
 }

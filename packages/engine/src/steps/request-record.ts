@@ -1,7 +1,7 @@
 import type { ResponseFlag } from "@heddle/core";
 import type { Provenance } from "../config/address.ts";
 import type { ConnectionView } from "../bind/connection.ts";
-import type { MutableHeaders } from "../bind/headers.ts";
+import { type MutableHeaders, noHeaders } from "../bind/headers.ts";
 import type { Snapshot } from "../bind/snapshot.ts";
 import type {
   BoundCluster,
@@ -15,18 +15,6 @@ import type {
   ShadowDecision,
 } from "../bind/types.ts";
 import type { ClusterState, EndpointState } from "./live-state.ts";
-
-const noHeaders: MutableHeaders = Object.freeze({
-  length: 0,
-  nameAt: () => "",
-  valueAt: () => "",
-  get: () => undefined,
-  getAll: () => [],
-  has: () => false,
-  set: () => {},
-  append: () => {},
-  remove: () => false,
-});
 
 const noConnection: ConnectionView = Object.freeze({
   peer: undefined,

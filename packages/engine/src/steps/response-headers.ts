@@ -30,7 +30,10 @@ function applyRouteMutations(req: RequestRecord, headers: MutableHeaders): void 
 function finishForConnectionManager(req: RequestRecord, headers: MutableHeaders, isLocal: boolean): void {
   const config = req.hcm?.config;
   if (config === undefined) return;
-  if (config.serverHeader === "overwrite" || (!headers.has("server") && (isLocal || config.serverHeader === "append-if-absent"))) {
+  if (
+    config.serverHeader === "overwrite" ||
+    (!headers.has("server") && (isLocal || config.serverHeader === "append-if-absent"))
+  ) {
     headers.set("server", config.serverName);
   }
   if (config.via !== "") appendToList(headers, "via", config.via);

@@ -10,7 +10,10 @@ import type { AttemptFailure } from "./outcome.ts";
 import type { RequestRecord } from "./request-record.ts";
 
 const three = [{}, {}, {}];
-const insiders = { internal_address_config: { cidr_ranges: [{ address_prefix: "10.0.0.0", prefix_len: 8 }] }, use_remote_address: true };
+const insiders = {
+  internal_address_config: { cidr_ranges: [{ address_prefix: "10.0.0.0", prefix_len: 8 }] },
+  use_remote_address: true,
+};
 
 function retryMesh(policy: JsonObject | undefined, cluster: JsonObject = {}, host: JsonObject = {}): Mesh {
   return new Mesh({
@@ -30,7 +33,16 @@ function fail(mesh: Mesh, req: RequestRecord, own: AttemptFailure): string {
 }
 
 function respond(mesh: Mesh, req: RequestRecord, status: number, headers: Record<string, string> = {}): string {
-  afterResponseHead(mesh.live, req, status, new PlainHeaders(Object.entries(headers)), 1, mesh.nowMs, mesh.random, mesh.out);
+  afterResponseHead(
+    mesh.live,
+    req,
+    status,
+    new PlainHeaders(Object.entries(headers)),
+    1,
+    mesh.nowMs,
+    mesh.random,
+    mesh.out,
+  );
   return mesh.out.kind;
 }
 
@@ -62,12 +74,25 @@ test("each retry condition retries what it names and nothing else", () => {
       const mesh = retryMesh({ retry_on: condition });
       return fail(mesh, mesh.forward(), own) === "retry";
     });
-    assert.deepEqual(retried.map(([name]) => name), expected, condition);
+    assert.deepEqual(
+      retried.map(([name]) => name),
+      expected,
+      condition,
+    );
   }
 
   const responses: [number, Record<string, string>, string?][] = [
-    [200, {}], [409, {}], [404, {}], [500, {}], [501, {}], [502, {}], [503, {}], [504, {}], [429, {}],
-    [503, { "x-envoy-ratelimited": "true" }], [200, { "x-again": "yes" }],
+    [200, {}],
+    [409, {}],
+    [404, {}],
+    [500, {}],
+    [501, {}],
+    [502, {}],
+    [503, {}],
+    [504, {}],
+    [429, {}],
+    [503, { "x-envoy-ratelimited": "true" }],
+    [200, { "x-again": "yes" }],
   ];
   const byResponse: [JsonObject, number[]][] = [
     [{ retry_on: "5xx" }, [500, 501, 502, 503, 504]],
@@ -85,16 +110,28 @@ test("each retry condition retries what it names and nothing else", () => {
       const mesh = retryMesh(policy);
       return respond(mesh, mesh.forward(), status, headers) === "retry";
     });
-    assert.deepEqual(retried.map(([status]) => status).sort((a, b) => a - b), expected, JSON.stringify(policy));
+    assert.deepEqual(
+      retried.map(([status]) => status).sort((a, b) => a - b),
+      expected,
+      JSON.stringify(policy),
+    );
   }
   const limited = retryMesh({ retry_on: "5xx", retriable_request_headers: [{ name: "x-may", present_match: true }] });
   assert.equal(respond(limited, limited.forward({ headers: { "x-may": "" } }), 500), "retry");
 
   const grpc = (condition: string, status: string): string => {
     const mesh = retryMesh({ retry_on: condition });
-    return respond(mesh, mesh.forward({ headers: { "content-type": "application/grpc" } }), 200, { "grpc-status": status });
+    return respond(mesh, mesh.forward({ headers: { "content-type": "application/grpc" } }), 200, {
+      "grpc-status": status,
+    });
   };
-  for (const [condition, status] of [["cancelled", "1"], ["deadline-exceeded", "4"], ["resource-exhausted", "8"], ["internal", "13"], ["unavailable", "14"]] as const) {
+  for (const [condition, status] of [
+    ["cancelled", "1"],
+    ["deadline-exceeded", "4"],
+    ["resource-exhausted", "8"],
+    ["internal", "13"],
+    ["unavailable", "14"],
+  ] as const) {
     assert.equal(grpc(condition, status), "retry", condition);
     assert.equal(grpc(condition, "0"), "proceed", condition);
   }
@@ -137,7 +174,10 @@ test("retries end at the policy's number and at the cluster's limit", () => {
   assert.deepEqual(passed.flags, ["URX"]);
 
   // At most so many retries are in progress in the cluster; a retry is in progress until its answer.
-  const mesh = retryMesh({ retry_on: "5xx", num_retries: 5 }, { circuit_breakers: { thresholds: [{ max_retries: 1 }] } });
+  const mesh = retryMesh(
+    { retry_on: "5xx", num_retries: 5 },
+    { circuit_breakers: { thresholds: [{ max_retries: 1 }] } },
+  );
   const first = mesh.forward();
   const second = mesh.forward();
   assert.equal(respond(mesh, first, 500), "retry");
@@ -165,21 +205,33 @@ test("the back-off doubles from its base to its maximum, fully jittered", () => 
   assert.deepEqual(delays({}, 0.5), [12, 25, 50, 100, 125, 125]);
   assert.deepEqual(delays({}, 0), [0, 0, 0, 0, 0, 0]);
   assert.deepEqual(delays({ retry_back_off: { base_interval: "0.1s" } }, 0.999999), [99, 199, 399, 799, 999, 999]);
-  assert.deepEqual(delays({ retry_back_off: { base_interval: "0.1s", max_interval: "0.15s" } }, 0.999999), [99, 149, 149, 149, 149, 149]);
+  assert.deepEqual(
+    delays({ retry_back_off: { base_interval: "0.1s", max_interval: "0.15s" } }, 0.999999),
+    [99, 149, 149, 149, 149, 149],
+  );
 });
 
 test("a per-try timeout is retried like a reset", () => {
-  const timedOut = (condition: string, which: "request" | "per-try" | "per-try-idle"): [string, number, string, string[]] => {
+  const timedOut = (
+    condition: string,
+    which: "request" | "per-try" | "per-try-idle",
+  ): [string, number, string, string[]] => {
     const mesh = retryMesh({ retry_on: condition, per_try_timeout: "1s", per_try_idle_timeout: "0.5s" });
     const req = mesh.forward();
     assert.deepEqual([req.perTryTimeoutMs, req.perTryIdleTimeoutMs], [1000, 500]);
     afterTimeout(mesh.live, req, which, mesh.nowMs, mesh.random, mesh.out);
     return [mesh.out.kind, mesh.out.status, req.details, req.flags];
   };
-  for (const condition of ["reset", "5xx", "gateway-error"]) assert.equal(timedOut(condition, "per-try")[0], "retry", condition);
+  for (const condition of ["reset", "5xx", "gateway-error"])
+    assert.equal(timedOut(condition, "per-try")[0], "retry", condition);
   assert.equal(timedOut("5xx", "per-try-idle")[0], "retry");
   assert.deepEqual(timedOut("connect-failure", "per-try"), ["respond", 504, "upstream_per_try_timeout", ["UT"]]);
-  assert.deepEqual(timedOut("connect-failure", "per-try-idle"), ["respond", 504, "upstream_per_try_idle_timeout", ["UT"]]);
+  assert.deepEqual(timedOut("connect-failure", "per-try-idle"), [
+    "respond",
+    504,
+    "upstream_per_try_idle_timeout",
+    ["UT"],
+  ]);
   assert.deepEqual(timedOut("5xx", "request"), ["respond", 504, "response_timeout", ["UT"]]);
 });
 
@@ -219,7 +271,10 @@ test("endpoints that were tried are avoided", () => {
   assert.ok(sameTwice(previous) < 60); // one more draw: a ninth instead of a third
   assert.ok(sameTwice({ ...previous, host_selection_retry_max_attempts: "20" }) === 0);
   // The last draw is taken as it is: with one endpoint there is no other.
-  const mesh = new Mesh({ routes: routesJson([routeTo("a", { retry_policy: { retry_on: "5xx", ...previous } })]), clusters: [clusterJson("a")] });
+  const mesh = new Mesh({
+    routes: routesJson([routeTo("a", { retry_policy: { retry_on: "5xx", ...previous } })]),
+    clusters: [clusterJson("a")],
+  });
   const req = mesh.forward();
   assert.equal(respond(mesh, req, 500), "retry");
   mesh.choose(req);
@@ -227,20 +282,28 @@ test("endpoints that were tried are avoided", () => {
 });
 
 test("under IdempotentRequest only idempotent requests are sent again", () => {
-  const policy = { retry_on: "5xx,reset,connect-failure", retry_options_predicates: [{ name: "idempotent", typed_config: { "@type": typeUrls.idempotent } }] };
+  const policy = {
+    retry_on: "5xx,reset,connect-failure",
+    retry_options_predicates: [{ name: "idempotent", typed_config: { "@type": typeUrls.idempotent } }],
+  };
   const outcome = (method: string, headers: Record<string, string>, own: AttemptFailure | number): string => {
     const mesh = retryMesh(policy);
     const req = mesh.forward({ method, headers });
     return typeof own === "number" ? respond(mesh, req, own) : fail(mesh, req, own);
   };
-  for (const method of ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]) assert.equal(outcome(method, {}, 503), "retry", method);
+  for (const method of ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+    assert.equal(outcome(method, {}, 503), "retry", method);
   for (const method of ["POST", "PATCH", "PURGE"]) {
     assert.equal(outcome(method, {}, 503), "proceed", method);
     assert.equal(outcome(method, {}, failure("upstream_reset")), "respond", method);
     assert.equal(outcome(method, { "idempotency-key": "k" }, 503), "retry", method);
     // What is always safe stays so for every method.
     assert.equal(outcome(method, {}, failure("upstream_connect_failed", { bytesWritten: 0 })), "retry", method);
-    assert.equal(outcome(method, {}, failure("upstream_reset", { bytesWritten: 0, reusedConnection: true })), "retry", method);
+    assert.equal(
+      outcome(method, {}, failure("upstream_reset", { bytesWritten: 0, reusedConnection: true })),
+      "retry",
+      method,
+    );
     assert.equal(outcome(method, {}, failure("upstream_refused")), "retry", method);
     // The caller's own wish holds for every method.
     assert.equal(outcome(method, { "x-envoy-retry-on": "5xx" }, 503), "retry", method);
@@ -282,15 +345,32 @@ test("after response headers have gone out nothing is retried", () => {
   const req = mesh.forward();
   assert.equal(respond(mesh, req, 200), "proceed");
   assert.equal(fail(mesh, req, failure("upstream_reset", { bytesWritten: 0 })), "reset");
-  assert.deepEqual([mesh.out.code, req.details, req.flags], ["upstream_reset_mid_response", "upstream_reset_after_response_started{connection_termination}", ["UC"]]);
+  assert.deepEqual(
+    [mesh.out.code, req.details, req.flags],
+    ["upstream_reset_mid_response", "upstream_reset_after_response_started{connection_termination}", ["UC"]],
+  );
   const early = retryMesh({ retry_on: "5xx,reset" });
   assert.equal(fail(early, early.forward(), failure("upstream_protocol_error", { responseStarted: true })), "reset");
 });
 
 test("the caller's retry headers are consumed, and outsiders' are removed", () => {
   const mesh = retryMesh(undefined);
-  const names = ["x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries", "x-envoy-retriable-status-codes", "x-envoy-retriable-header-names", "x-envoy-hedge-on-per-try-timeout"];
-  const headers = { "x-envoy-retry-on": "retriable-status-codes,retriable-headers,nonsense", "x-envoy-retry-grpc-on": "unavailable", "x-envoy-max-retries": "4", "x-envoy-retriable-status-codes": "418, x,404", "x-envoy-retriable-header-names": "X-Again, ", "x-envoy-hedge-on-per-try-timeout": "true" };
+  const names = [
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-hedge-on-per-try-timeout",
+  ];
+  const headers = {
+    "x-envoy-retry-on": "retriable-status-codes,retriable-headers,nonsense",
+    "x-envoy-retry-grpc-on": "unavailable",
+    "x-envoy-max-retries": "4",
+    "x-envoy-retriable-status-codes": "418, x,404",
+    "x-envoy-retriable-header-names": "X-Again, ",
+    "x-envoy-hedge-on-per-try-timeout": "true",
+  };
   const req = mesh.forward({ headers });
   for (const name of names) assert.equal(req.headers.has(name), false, name);
   assert.equal(respond(mesh, req, 418), "retry");
@@ -309,7 +389,10 @@ test("the answer to a failure says what the transport said, and that it was retr
   assert.equal(fail(mesh, req, tls), "retry");
   mesh.choose(req);
   assert.equal(fail(mesh, req, tls), "respond");
-  assert.match(mesh.out.body, /^upstream connect error or disconnect\/reset before headers\. retried and the latest reset reason: .*, transport failure reason: ECONNREFUSED by peer$/);
+  assert.match(
+    mesh.out.body,
+    /^upstream connect error or disconnect\/reset before headers\. retried and the latest reset reason: .*, transport failure reason: ECONNREFUSED by peer$/,
+  );
   assert.match(req.details, /^upstream_reset_before_response_started\{.*\|ECONNREFUSED_by_peer\}$/);
 });
 

@@ -35,41 +35,44 @@ export function isConnectFailure(code: ErrorCode): boolean {
   return connectFailures.has(code);
 }
 
-export function isIdempotent(req: RequestRecord): boolean {
+function isIdempotent(req: RequestRecord): boolean {
   return idempotentMethods.has(req.method) || req.headers.has("idempotency-key");
 }
 
 /** What may be retried, from the route's policy and the caller's headers, which are consumed (Envoy's RetryStateImpl). */
 export function beginRetries(policy: BoundRetryPolicy | undefined, req: RequestRecord): void {
-  const { headers } = req;
-  const byHeader = parseRetryOn(headers.get("x-envoy-retry-on") ?? "", false) | parseRetryOn(headers.get("x-envoy-retry-grpc-on") ?? "", true);
-  const isOn = headers.has("x-envoy-retry-on") || headers.has("x-envoy-retry-grpc-on") || (policy !== undefined && policy.conditions !== 0);
+  const byHeader = req.isInternal ? takeConditions(req) : 0;
+  const conditions = (policy?.conditions ?? 0) | byHeader;
   req.retryPolicy = policy;
-  req.retryConditions = 0;
-  req.retryConditionsByHeader = 0;
-  req.retriesRemaining = 0;
-  if (isOn) {
-    // A policy may be limited to requests with certain headers; the limit holds for conditions from headers, too.
-    const limits = policy?.retriableRequestHeaders ?? [];
-    if (limits.length === 0 || limits.some((match) => match.verdict(req) === YES)) {
-      req.retryConditions = (policy?.conditions ?? 0) | byHeader;
-      req.retryConditionsByHeader = byHeader;
-      req.retriesRemaining = retriesAllowed(policy, req);
-    }
-    for (const code of (headers.get("x-envoy-retriable-status-codes") ?? "").split(",")) {
-      if (/^\s*[0-9]{3}\s*$/.test(code)) req.retryStatusCodes.push(Number(code));
-    }
-    for (const name of (headers.get("x-envoy-retriable-header-names") ?? "").split(",")) {
-      if (name.trim() !== "") req.retryHeaderNames.push(name.trim().toLowerCase());
-    }
+  // A policy may be limited to requests with certain headers; the limit holds for conditions from headers, too.
+  const limits = policy?.retriableRequestHeaders ?? [];
+  if (conditions !== 0 && (limits.length === 0 || limits.some((match) => match.verdict(req) === YES))) {
+    req.retryConditions = conditions;
+    req.retryConditionsByHeader = byHeader;
+    req.retriesRemaining = retriesAllowed(policy, req);
   }
-  for (const name of requestHeaders) headers.remove(name);
+  if (req.isInternal) for (const name of requestHeaders) req.headers.remove(name);
   req.canRetry = req.retryConditions !== 0 && req.retriesRemaining > 0;
+}
+
+/** What an internal caller asks for; prepareRequest has removed such headers from everybody else's requests. */
+function takeConditions(req: RequestRecord): number {
+  const { headers } = req;
+  for (const code of (headers.get("x-envoy-retriable-status-codes") ?? "").split(",")) {
+    if (/^\s*[0-9]{3}\s*$/.test(code)) req.retryStatusCodes.push(Number(code));
+  }
+  for (const name of (headers.get("x-envoy-retriable-header-names") ?? "").split(",")) {
+    if (name.trim() !== "") req.retryHeaderNames.push(name.trim().toLowerCase());
+  }
+  return (
+    parseRetryOn(headers.get("x-envoy-retry-on") ?? "", false) |
+    parseRetryOn(headers.get("x-envoy-retry-grpc-on") ?? "", true)
+  );
 }
 
 /** The header's number wins; without a policy Envoy retries once. */
 function retriesAllowed(policy: BoundRetryPolicy | undefined, req: RequestRecord): number {
-  const text = req.headers.get("x-envoy-max-retries")?.trim();
+  const text = req.isInternal ? req.headers.get("x-envoy-max-retries")?.trim() : undefined;
   if (text !== undefined && /^[0-9]{1,9}$/.test(text)) return Number(text);
   return policy?.config.numRetries ?? 1;
 }
@@ -112,11 +115,15 @@ export function isResponseRetriable(req: RequestRecord, status: number, headers:
   if ((conditions & retryOn["retriable-status-codes"]) !== 0 && isRetriableStatus(req, status)) return true;
   if ((conditions & retryOn["retriable-headers"]) !== 0 && hasRetriableHeader(req, headers)) return true;
   const grpcStatus = req.isGrpc ? headers.get("grpc-status") : undefined;
-  return grpcStatus !== undefined && grpcConditions.some(([bit, value]) => (conditions & bit) !== 0 && value === grpcStatus);
+  return (
+    grpcStatus !== undefined && grpcConditions.some(([bit, value]) => (conditions & bit) !== 0 && value === grpcStatus)
+  );
 }
 
 function isRetriableStatus(req: RequestRecord, status: number): boolean {
-  return req.retryStatusCodes.includes(status) || req.retryPolicy?.config.retriableStatusCodes.includes(status) === true;
+  return (
+    req.retryStatusCodes.includes(status) || req.retryPolicy?.config.retriableStatusCodes.includes(status) === true
+  );
 }
 
 function hasRetriableHeader(req: RequestRecord, headers: MutableHeaders): boolean {
@@ -136,7 +143,13 @@ export function releaseRetry(req: RequestRecord): void {
  * Uses up one retry. False: none is left (flag URX) or too many are in progress in the cluster (flag UO). The delay is
  * fully jittered: random below the base, doubling up to the maximum.
  */
-export function scheduleRetry(live: LiveState, req: RequestRecord, random: RandomSource, out: Action, trace?: DecisionTrace): boolean {
+export function scheduleRetry(
+  live: LiveState,
+  req: RequestRecord,
+  random: RandomSource,
+  out: Action,
+  trace?: DecisionTrace,
+): boolean {
   releaseRetry(req);
   const { cluster } = req;
   if (cluster === undefined) return false;
@@ -162,7 +175,12 @@ export function scheduleRetry(live: LiveState, req: RequestRecord, random: Rando
   req.canRetry = req.retriesRemaining > 0;
   out.reset("retry");
   out.delayMs = Math.floor(random() * interval);
-  trace?.add({ kind: "retry", name: `retry ${req.retriesDone}`, matched: true, why: `after ${out.delayMs} ms; ${req.retriesRemaining} left`, provenance: req.route?.provenance });
+  trace?.add({
+    kind: "retry",
+    name: `retry ${req.retriesDone}`,
+    matched: true,
+    why: `after ${out.delayMs} ms; ${req.retriesRemaining} left`,
+    provenance: req.route?.provenance,
+  });
   return true;
 }
-

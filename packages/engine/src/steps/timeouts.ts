@@ -4,7 +4,7 @@ import { parseInteger } from "../bind/header-matcher.ts";
 import type { RequestRecord } from "./request-record.ts";
 
 function takeMilliseconds(req: RequestRecord, name: string): number | undefined {
-  const text = req.headers.get(name);
+  const text = req.isInternal ? req.headers.get(name) : undefined;
   if (text === undefined) return undefined;
   req.headers.remove(name);
   const value = parseInteger(text);
@@ -12,8 +12,8 @@ function takeMilliseconds(req: RequestRecord, name: string): number | undefined 
 }
 
 /**
- * The timeouts in force (Envoy's finalTimeout): the route's, overridden by the caller's headers where they are still there
- * (prepareRequest has removed an outsider's). A per-try timeout that is not shorter than the whole says nothing.
+ * The timeouts in force (Envoy's finalTimeout): the route's, overridden by the headers of an internal caller (prepareRequest
+ * has removed everybody else's). A per-try timeout that is not shorter than the whole says nothing.
  */
 export function setTimeouts(hcm: BoundHttpConnectionManager, action: RouteActionConfig, req: RequestRecord): void {
   const { retry } = action;
@@ -23,7 +23,7 @@ export function setTimeouts(hcm: BoundHttpConnectionManager, action: RouteAction
   if (req.timeoutMs !== 0 && req.perTryTimeoutMs >= req.timeoutMs) req.perTryTimeoutMs = 0;
   req.idleTimeoutMs = action.idleTimeoutMs ?? hcm.config.streamIdleTimeoutMs;
   req.maxStreamDurationMs = action.maxStreamDurationMs ?? hcm.config.maxStreamDurationMs;
-  req.timeoutStatus = req.headers.remove("x-envoy-upstream-rq-timeout-alt-response") ? 204 : 504;
+  req.timeoutStatus = req.isInternal && req.headers.remove("x-envoy-upstream-rq-timeout-alt-response") ? 204 : 504;
 }
 
 /** `x-envoy-expected-rq-timeout-ms`: how long the upstream has for this attempt. */

@@ -50,6 +50,10 @@ export class PlainHeaders implements MutableHeaders {
     return this.#entries.length !== before;
   }
 
+  removePrefix(prefix: string): void {
+    this.#entries = this.#entries.filter(([own]) => !own.startsWith(prefix));
+  }
+
   toJSON(): [string, string][] {
     return this.#entries;
   }
@@ -80,7 +84,8 @@ export function requestView(parts: RequestParts = {}): {
 }
 
 export function peerView(principal: string, parts: Partial<PeerView> = {}): PeerView {
-  const [, trustDomain = "", namespace = "", serviceAccount = ""] = /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal) ?? [];
+  const [, trustDomain = "", namespace = "", serviceAccount = ""] =
+    /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal) ?? [];
   return {
     principal,
     uriSans: principal === "" ? [] : [principal],

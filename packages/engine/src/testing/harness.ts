@@ -69,7 +69,10 @@ export function listenerJson(manager: JsonObject, listener: JsonObject = {}): Js
     filter_chains: [
       {
         filters: [
-          { name: "hcm", typed_config: { "@type": typeUrls.manager, stat_prefix: "test", http_filters: [routerFilter], ...manager } },
+          {
+            name: "hcm",
+            typed_config: { "@type": typeUrls.manager, stat_prefix: "test", http_filters: [routerFilter], ...manager },
+          },
         ],
       },
     ],
@@ -150,9 +153,22 @@ export class Mesh {
     const options = parts.options ?? {};
     this.snapshot = applyDelta(emptySnapshot, {
       listeners: { set: [configOf(loadListener(listener, options))], remove: [] },
-      clusters: { set: (parts.clusters ?? []).map((json) => configOf(loadCluster(fromEnvoyJson(ClusterSchema, json), options))), remove: [] },
-      routeTables: { set: (parts.tables ?? []).map((json) => configOf(loadRouteConfiguration(fromEnvoyJson(RouteConfigurationSchema, json), options))), remove: [] },
-      endpoints: { set: (parts.assignments ?? []).map((json) => configOf(loadEndpoints(fromEnvoyJson(ClusterLoadAssignmentSchema, json), options))), remove: [] },
+      clusters: {
+        set: (parts.clusters ?? []).map((json) => configOf(loadCluster(fromEnvoyJson(ClusterSchema, json), options))),
+        remove: [],
+      },
+      routeTables: {
+        set: (parts.tables ?? []).map((json) =>
+          configOf(loadRouteConfiguration(fromEnvoyJson(RouteConfigurationSchema, json), options)),
+        ),
+        remove: [],
+      },
+      endpoints: {
+        set: (parts.assignments ?? []).map((json) =>
+          configOf(loadEndpoints(fromEnvoyJson(ClusterLoadAssignmentSchema, json), options)),
+        ),
+        remove: [],
+      },
     });
     this.live = new LiveState();
     this.out = new Action();
@@ -167,7 +183,14 @@ export class Mesh {
   request(parts: RequestParts = {}, connection: Partial<ConnectionView> = {}): RequestRecord {
     const req = new RequestRecord();
     const headers = new PlainHeaders(Object.entries(parts.headers ?? {}));
-    req.begin(parts.method ?? "GET", parts.path ?? "/", parts.authority ?? "example.com", parts.scheme ?? "", headers, connectionView(connection));
+    req.begin(
+      parts.method ?? "GET",
+      parts.path ?? "/",
+      parts.authority ?? "example.com",
+      parts.scheme ?? "",
+      headers,
+      connectionView(connection),
+    );
     return req;
   }
 
@@ -180,7 +203,8 @@ export class Mesh {
   /** Prepared and decided; `this.out` has the result. */
   decide(parts: RequestParts = {}, connection: Partial<ConnectionView> = {}, trace?: DecisionTrace): RequestRecord {
     const req = this.prepare(parts, connection, trace);
-    if (this.out.kind === "proceed") decideRequest(this.snapshot, this.live, this.hcm, req, this.nowMs, this.random, this.out, trace);
+    if (this.out.kind === "proceed")
+      decideRequest(this.snapshot, this.live, this.hcm, req, this.nowMs, this.random, this.out, trace);
     return req;
   }
 
