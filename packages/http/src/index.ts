@@ -18,6 +18,4 @@ export { Http1RequestDecoder } from "./http1/request-decoder.ts";
 export type { Http1ResponseSink, ResponseHead } from "./http1/response-decoder.ts";
 export { Http1ResponseDecoder } from "./http1/response-decoder.ts";
 export { Http1Violation } from "./http1/violation.ts";
-export type { EscapedSlashes, NormalizedPath, PathOptions } from "./path.ts";
-export { normalizePath } from "./path.ts";
 export { reasonPhrase } from "./status.ts";
