@@ -290,9 +290,9 @@ export class Generation implements AdminSource {
     if (!this.#wasLive && this.#isServing()) {
       this.#wasLive = true;
       this.#logger.info("ready", { admin: this.#admin?.socket.port, listeners: this.#configuration.listeners().length, startMs: Math.round(performance.now()) });
-      this.#channel.send({ type: "ready" });
-    }
-    void this.#announce();
+      // Whoever waits for us to be ready may read the file at once.
+      void this.#announce().then(() => this.#channel.send({ type: "ready" }));
+    } else void this.#announce();
   }
 
   #isServing(): boolean {

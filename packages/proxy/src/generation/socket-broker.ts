@@ -1,3 +1,4 @@
+import { closeSync } from "node:fs";
 import { BoundSocket } from "node:net";
 import type { SendHandle } from "node:child_process";
 import type { ErrorCode } from "@heddle/core";
@@ -52,7 +53,7 @@ export class SocketBroker {
     if (inherited !== undefined) return { socket: { fd: inherited, wanted: { host, port }, host, port, close: () => {} } };
     const index = this.#held.findIndex((socket) => socket.key === key && socket.host === host && socket.port === port);
     const [held] = index < 0 ? [] : this.#held.splice(index, 1);
-    if (held !== undefined) return { socket: this.#listening(held, held.fd, () => {}) };
+    if (held !== undefined) return { socket: this.#listening(held, held.fd, () => closeSync(held.fd)) };
     return this.#bindNew(key, host, port);
   }
 
@@ -70,7 +71,7 @@ export class SocketBroker {
     if (own === undefined) return { socket: this.#listening(name, bound.fd(), () => bound.close()) };
     // The channel takes a BoundSocket, and with it the ownership; the types do not know it yet.
     this.#channel.send({ type: "hold", ...name }, bound as unknown as SendHandle);
-    return { socket: this.#listening(name, own, () => {}) };
+    return { socket: this.#listening(name, own, () => closeSync(own)) };
   }
 
   #listening(name: SocketName, fd: number, close: () => void): ListeningSocket {

@@ -80,3 +80,33 @@ export function bootstrap(listeners: readonly Json[], clusters: readonly Json[],
     ...more,
   };
 }
+
+const tlsPackage = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
+
+export interface TlsMaterial {
+  readonly chainPem: string;
+  readonly privateKeyPem: string;
+  readonly anchorsPem: string;
+}
+
+function commonTls({ chainPem, privateKeyPem, anchorsPem }: TlsMaterial, validation: Json = {}): Json {
+  return {
+    tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
+    tls_certificates: [{ certificate_chain: { inline_string: chainPem }, private_key: { inline_string: privateKeyPem } }],
+    validation_context: { trusted_ca: { inline_string: anchorsPem }, ...validation },
+  };
+}
+
+/** A `transport_socket` that demands client certificates. */
+export function serverTls(material: TlsMaterial, more: Json = {}): Json {
+  return {
+    name: "tls",
+    typed_config: { "@type": `${tlsPackage}.DownstreamTlsContext`, require_client_certificate: true, common_tls_context: commonTls(material), ...more },
+  };
+}
+
+/** A `transport_socket` that expects this SPIFFE identity of the server. */
+export function clientTls(material: TlsMaterial, expectedUri: string): Json {
+  const validation = { match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: expectedUri } }] };
+  return { name: "tls", typed_config: { "@type": `${tlsPackage}.UpstreamTlsContext`, common_tls_context: commonTls(material, validation) } };
+}

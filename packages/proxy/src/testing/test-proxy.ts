@@ -10,7 +10,7 @@ import type { HeldSocket } from "../supervisor/socket-table.ts";
 export class TestProxy implements AsyncDisposable {
   readonly generation: Generation;
   readonly messages: GenerationMessage[] = [];
-  readonly #held: HeldSocket[] = [];
+  readonly #held = new Map<string, HeldSocket>();
   readonly #listeners: ((message: SupervisorMessage) => void)[] = [];
   readonly #ready: Promise<void>;
 
@@ -25,7 +25,8 @@ export class TestProxy implements AsyncDisposable {
     const channel: SupervisorChannel = {
       send: (message, handle) => {
         this.messages.push(message);
-        if (handle !== undefined) this.#held.push(handle as unknown as HeldSocket);
+        if (message.type === "hold") this.#held.set(`${message.key} ${message.boundPort}`, handle as unknown as HeldSocket);
+        if (message.type === "release") this.#release(`${message.key} ${message.boundPort}`);
         if (message.type === "ready") isReady();
       },
       onMessage: (listener) => this.#listeners.push(listener),
@@ -44,7 +45,12 @@ export class TestProxy implements AsyncDisposable {
   /** Resolves when it has started, ready or not. */
   static async begin(bootstrap: object, options: Partial<ProxyOptions> = {}): Promise<TestProxy> {
     const proxy = new TestProxy(bootstrap, options);
-    await proxy.generation.start();
+    try {
+      await proxy.generation.start();
+    } catch (error) {
+      await proxy[Symbol.asyncDispose]();
+      throw error;
+    }
     return proxy;
   }
 
@@ -62,6 +68,11 @@ export class TestProxy implements AsyncDisposable {
     const held = this.messages.find((message) => message.type === "hold" && message.key === "admin");
     assert.ok(held?.type === "hold");
     return held.boundPort;
+  }
+
+  #release(name: string): void {
+    this.#held.get(name)?.close();
+    this.#held.delete(name);
   }
 
   /** GET of an admin path, its body. */
@@ -89,6 +100,6 @@ export class TestProxy implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.generation.drain(0);
-    for (const socket of this.#held) socket.close();
+    for (const socket of this.#held.values()) socket.close();
   }
 }

@@ -49,9 +49,9 @@ before(async () => {
 // Raw upstreams say `connection: close`, or are cut off: the next test must not meet a connection of this one.
 
 after(async () => {
-  await proxy[Symbol.asyncDispose]();
-  await app.close();
-  await raw[Symbol.asyncDispose]();
+  await proxy?.[Symbol.asyncDispose]();
+  await app?.close();
+  await raw?.[Symbol.asyncDispose]();
 });
 
 async function connected(run: (client: RawPeer) => Promise<void>, listener = "web"): Promise<void> {

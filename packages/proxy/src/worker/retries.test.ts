@@ -40,8 +40,8 @@ before(async () => {
 });
 
 after(async () => {
-  await proxy[Symbol.asyncDispose]();
-  await upstream[Symbol.asyncDispose]();
+  await proxy?.[Symbol.asyncDispose]();
+  await upstream?.[Symbol.asyncDispose]();
 });
 
 async function connected(run: (client: RawPeer) => Promise<void>): Promise<void> {

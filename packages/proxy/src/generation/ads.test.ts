@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { connectRaw, type EchoedRequest, startEchoServer } from "@heddle/testkit";
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from "@heddle/xds/api";
+import { adsBootstrap, AdsControlPlane, type JsonResources } from "../testing/ads-control-plane.ts";
+import { cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+
+const ads = { ads: {}, resource_api_version: "V3" };
+
+/** A listener with routes by RDS, a cluster with endpoints by EDS. */
+function resources(ports: readonly number[], path = "/"): JsonResources {
+  const listener = httpListener({
+    name: "web",
+    routes: [],
+    manager: { route_config: undefined, rds: { route_config_name: "web-routes", config_source: ads } },
+  });
+  const { load_assignment: assignment } = cluster("app", ports) as { load_assignment: Record<string, unknown> };
+  return {
+    [LISTENER_TYPE]: [JSON.parse(JSON.stringify(listener))],
+    [ROUTE_TYPE]: [{ name: "web-routes", virtual_hosts: [{ name: "all", domains: ["*"], routes: [route(path, "app")] }] }],
+    [CLUSTER_TYPE]: [{ name: "app", type: "EDS", connect_timeout: "1s", eds_cluster_config: { eds_config: ads } }],
+    [ENDPOINT_TYPE]: [assignment],
+  };
+}
+
+async function folder(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "heddle-ads-"));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function get(proxy: TestProxy, path: string): Promise<{ status: number; body: string }> {
+  const response = await fetch(`http://127.0.0.1:${proxy.port("web")}${path}`);
+  return { status: response.status, body: await response.text() };
+}
+
+for (const api of ["DELTA_GRPC", "GRPC"] as const) {
+  test(`configuration comes over ADS (${api}), changes, and goes`, async () => {
+    await using app = await startEchoServer({ name: "first" });
+    await using other = await startEchoServer({ name: "second" });
+    await using controlPlane = new AdsControlPlane();
+    await controlPlane.start();
+    controlPlane.set(resources([app.port]));
+    await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port, api));
+    assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "first");
+    const port = proxy.port("web");
+
+    await controlPlane.synced(controlPlane.set(resources([other.port])));
+    assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "second");
+
+    await controlPlane.synced(controlPlane.set(resources([other.port], "/only")));
+    assert.equal((await get(proxy, "/x")).status, 404);
+    assert.equal((await get(proxy, "/only")).status, 200);
+    assert.equal(proxy.port("web"), port, "a new route table does not touch the listener's socket");
+
+    await controlPlane.synced(controlPlane.set({ ...resources([other.port]), [LISTENER_TYPE]: [] }));
+    assert.deepEqual(proxy.generation.listeners(), []);
+    await assert.rejects(connectRaw(port), /ECONNREFUSED/);
+  });
+}
+
+test("a resource that cannot be served is refused by name with its path; the others are applied and its old version stays", async () => {
+  await using app = await startEchoServer();
+  await using controlPlane = new AdsControlPlane();
+  await controlPlane.start();
+  const good = resources([app.port]);
+  controlPlane.set(good);
+  await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
+  const [web] = good[LISTENER_TYPE]!;
+  const added = httpListener({ name: "added", routes: [{ match: { prefix: "/" }, direct_response: { status: 200, body: { inline_string: "added" } } }] });
+  controlPlane.set({ ...good, [LISTENER_TYPE]: [{ ...web, socket_options: [{ level: 1, name: 2, int_value: 3 }] }, added] });
+  const reason = await controlPlane.refused(LISTENER_TYPE);
+  assert.match(reason, /^web: socket_options/);
+  assert.equal((await get(proxy, "/x")).status, 200);
+  assert.equal(await (await fetch(`http://127.0.0.1:${proxy.port("added")}/`)).text(), "added");
+  assert.match(await proxy.admin("/config_dump"), /"error_state":[^]*socket_options/);
+});
+
+test("a regular expression that cannot be compiled is refused and the old routes stay", async () => {
+  await using app = await startEchoServer();
+  await using controlPlane = new AdsControlPlane();
+  await controlPlane.start();
+  const good = resources([app.port]);
+  controlPlane.set(good);
+  await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
+  const broken = { match: { safe_regex: { regex: "(" } }, route: { cluster: "app" } };
+  controlPlane.set({ ...good, [ROUTE_TYPE]: [{ name: "web-routes", virtual_hosts: [{ name: "all", domains: ["*"], routes: [broken] }] }] });
+  assert.match(await controlPlane.refused(ROUTE_TYPE), /^web-routes: virtual_hosts\[0\]\.routes\[0\]\.match/);
+  assert.equal((await get(proxy, "/x")).status, 200);
+});
+
+test("without its control plane a restarted proxy serves the last good configuration, and takes changes when it is back", async (t) => {
+  await using app = await startEchoServer({ name: "first" });
+  await using other = await startEchoServer({ name: "second" });
+  const stateDir = await folder(t);
+  await using controlPlane = new AdsControlPlane();
+  await controlPlane.start();
+  const version = controlPlane.set(resources([app.port]));
+  {
+    await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+    await controlPlane.synced(version);
+    assert.equal((await get(proxy, "/x")).status, 200);
+    await controlPlane.stop();
+    assert.equal((await get(proxy, "/x")).status, 200, "losing the control plane changes nothing");
+  }
+  await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "first");
+  const announced = JSON.parse(await readFile(join(stateDir, "proxy.json"), "utf8"));
+  assert.equal(announced.pid, process.pid);
+  assert.equal(announced.listeners[0].addresses[0].port, proxy.port("web"));
+  const newer = controlPlane.set(resources([other.port]));
+  await controlPlane.start();
+  await controlPlane.synced(newer);
+  assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "second");
+});
+
+test("a damaged last good state is moved aside and the proxy waits for its control plane", async (t) => {
+  await using app = await startEchoServer();
+  const stateDir = await folder(t);
+  await writeFile(join(stateDir, "resources.state"), '{"heddleState":"resources","formatVersion":1,"sha256":"00"}\n{}');
+  await using controlPlane = new AdsControlPlane();
+  await controlPlane.start();
+  controlPlane.set(resources([app.port]));
+  await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  assert.equal((await get(proxy, "/x")).status, 200);
+  assert.ok((await readdir(stateDir)).some((name) => name.startsWith("resources.state.corrupt-")));
+});
+
+test("a state of a newer version stops the start and is left alone", async (t) => {
+  const stateDir = await folder(t);
+  const path = join(stateDir, "resources.state");
+  const content = '{"heddleState":"resources","formatVersion":99,"sha256":"00"}\n';
+  await writeFile(path, content);
+  const begun = TestProxy.begin(adsBootstrap(1), { stateDir });
+  await assert.rejects(begun, /a state file was written by a newer version: .*resources\.state has format 99/);
+  assert.equal(await readFile(path, "utf8"), content);
+});

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { connectRaw, type EchoedRequest, type EchoServer, type RawServer, startEchoServer, startRawServer, ThrowawayCa } from "@heddle/testkit";
+import { bootstrap, clientTls, cluster, httpListener, route, serverTls, type TlsMaterial } from "../testing/bootstrap-json.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+
+// web (outbound proxy) → reviews (two inbound proxies) → application, as the mesh has it.
+
+const webUri = "spiffe://cluster.local/ns/shop/sa/web";
+const reviewsUri = "spiffe://cluster.local/ns/shop/sa/reviews";
+const filters = "type.googleapis.com/heddle.v1";
+
+let ca: ThrowawayCa;
+let web: TlsMaterial;
+let reviews: TlsMaterial;
+let app: EchoServer;
+let raw: RawServer;
+let outbound: TestProxy;
+let inbound: TestProxy;
+let folder: string;
+
+function workload(name: string, direction: "INBOUND" | "OUTBOUND", principal: string): Record<string, unknown> {
+  const local = { workload: `${name}-v1`, namespace: "shop", canonical_service: name, canonical_revision: "v1", app: name, version: "v1", cluster: "Kubernetes", principal };
+  return { name: "peer", typed_config: { "@type": `${filters}.PeerMetadata`, direction: `DIRECTION_${direction}`, local } };
+}
+function metrics(reporter: "SOURCE" | "DESTINATION"): Record<string, unknown> {
+  return { name: "metrics", typed_config: { "@type": `${filters}.StandardMetrics`, reporter: `REPORTER_${reporter}` } };
+}
+function accessLog(path: string, format: string): Record<string, unknown> {
+  return {
+    access_log: [
+      {
+        name: "file",
+        typed_config: {
+          "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+          path,
+          log_format: { text_format_source: { inline_string: `${format}\n` } },
+        },
+      },
+    ],
+  };
+}
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "heddle-mesh-"));
+  ca = await ThrowawayCa.create();
+  const anchorsPem = ca.certificatePem;
+  web = { ...(await ca.issue(webUri)), anchorsPem };
+  reviews = { ...(await ca.issue(reviewsUri)), anchorsPem };
+  app = await startEchoServer();
+  raw = await startRawServer();
+  const denyDelete = {
+    name: "rbac",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+      rules: {
+        action: "ALLOW",
+        policies: {
+          "ns[shop]-policy[reviews]-rule[0]": {
+            permissions: [{ header: { name: ":method", string_match: { exact: "GET" } } }, { header: { name: ":method", string_match: { exact: "POST" } } }],
+            principals: [{ authenticated: { principal_name: { exact: webUri } } }],
+          },
+        },
+      },
+    },
+  };
+  const forwardCert = { forward_client_cert_details: "APPEND_FORWARD", set_current_client_cert_details: { uri: true } };
+  inbound = await TestProxy.start(
+    bootstrap(
+      [
+        httpListener({
+          name: "healthy",
+          direction: "INBOUND",
+          transportSocket: serverTls(reviews),
+          routes: [route("/raw", "raw"), route("/", "app")],
+          filters: [workload("reviews", "INBOUND", reviewsUri), metrics("DESTINATION"), denyDelete],
+          manager: {
+            ...forwardCert,
+            ...accessLog(join(folder, "inbound.log"), "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_TLS_VERSION% %REQ(:PATH)%"),
+          },
+        }),
+        httpListener({ name: "broken", direction: "INBOUND", transportSocket: serverTls(reviews), routes: [route("/", "dead")], manager: forwardCert }),
+      ],
+      [
+        cluster("app", [app.port], { metadata: { filter_metadata: { istio: { services: [{ host: "reviews.shop.svc.cluster.local", name: "reviews", namespace: "shop" }] } } } }),
+        cluster("raw", [raw.port]),
+        cluster("dead", [1]),
+      ],
+    ),
+  );
+  const retry = { retry_policy: { retry_on: "connect-failure,refused-stream", num_retries: 3, retry_back_off: { base_interval: "0.001s" } } };
+  const toReviews = (name: string, ports: readonly number[], uri = reviewsUri): Record<string, unknown> => cluster(name, ports, { transport_socket: clientTls(web, uri) });
+  const brokenPort = inbound.port("broken");
+  const healthyPort = inbound.port("healthy");
+  outbound = await TestProxy.start(
+    bootstrap(
+      [
+        httpListener({
+          name: "outbound",
+          direction: "OUTBOUND",
+          routes: [
+            route("/either", "either", retry),
+            route("/broken", "broken"),
+            route("/impostor", "impostor"),
+            route("/raw", "healthy"),
+            route("/", "healthy"),
+          ],
+          filters: [workload("web", "OUTBOUND", webUri), metrics("SOURCE")],
+          manager: accessLog(join(folder, "outbound.log"), "%RESPONSE_CODE% %RESPONSE_FLAGS% %UPSTREAM_PEER_URI_SAN% %UPSTREAM_TRANSPORT_FAILURE_REASON%"),
+        }),
+      ],
+      [
+        toReviews("healthy", [healthyPort]),
+        toReviews("broken", [brokenPort]),
+        // Both endpoints are asked in turn, so of four attempts at least one meets the broken one first.
+        toReviews("either", [brokenPort, healthyPort]),
+        toReviews("impostor", [healthyPort], "spiffe://cluster.local/ns/shop/sa/somebody-else"),
+      ],
+    ),
+  );
+});
+
+after(async () => {
+  await outbound?.[Symbol.asyncDispose]();
+  await inbound?.[Symbol.asyncDispose]();
+  await app?.close();
+  await raw?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function ask(request: string, body = ""): Promise<{ head: string; body: string }> {
+  const client = await connectRaw(outbound.port("outbound"));
+  try {
+    await client.send(`${request} HTTP/1.1\r\nhost: reviews\r\nconnection: close\r\n${body === "" ? "" : `content-length: ${body.length}\r\n`}\r\n${body}`);
+    return await client.response();
+  } finally {
+    client.socket.destroy();
+  }
+}
+
+test("a request crosses two proxies over mutual TLS and the application sees who asked", async () => {
+  const { head, body } = await ask("GET /hello");
+  assert.match(head, /^HTTP\/1\.1 200 /);
+  const headers = new Map((JSON.parse(body) as EchoedRequest).rawHeaders);
+  assert.match(headers.get("x-forwarded-client-cert") ?? "", new RegExp(`URI=${webUri}`));
+  assert.ok(!headers.has("baggage"), "what proxies tell each other stays between them");
+});
+
+test("Istio's metrics name both ends, on both sides", async () => {
+  await ask("GET /metrics");
+  await outbound.whenBalanced();
+  await inbound.whenBalanced();
+  const names = { source_workload: "web-v1", source_app: "web", source_version: "v1", source_workload_namespace: "shop" };
+  const destination = inbound.generation.metrics.total("istio_requests_total", {
+    ...names,
+    reporter: "destination",
+    source_principal: webUri,
+    destination_principal: reviewsUri,
+    destination_workload: "reviews-v1",
+    destination_service: "reviews.shop.svc.cluster.local",
+    connection_security_policy: "mutual_tls",
+    response_code: "200",
+  });
+  assert.ok(destination > 0);
+  const source = outbound.generation.metrics.total("istio_requests_total", {
+    ...names,
+    reporter: "source",
+    source_principal: webUri,
+    destination_principal: reviewsUri,
+    response_code: "200",
+  });
+  assert.ok(source > 0);
+  assert.match(await inbound.admin("/stats/prometheus"), /istio_requests_total\{reporter="destination"/);
+});
+
+test("a request that policy refuses is denied by name, in the answer and in the log", async () => {
+  const { head, body } = await ask("DELETE /x");
+  assert.match(head, /^HTTP\/1\.1 403 Forbidden/);
+  assert.equal(body, "RBAC: access denied");
+  assert.doesNotMatch(head, /heddle-unprocessed/);
+  await untilLogged(join(folder, "inbound.log"), `403 - rbac_access_denied_matched_policy[none] ${webUri} TLSv1.3 /x`);
+});
+
+test("a POST that one inbound proxy could not give to its application goes to another endpoint", async () => {
+  const before = app.requests;
+  for (let i = 0; i < 4; i++) {
+    const { head, body } = await ask("POST /either", "once");
+    assert.match(head, /^HTTP\/1\.1 200 /);
+    assert.equal((JSON.parse(body) as EchoedRequest).body, "once");
+  }
+  assert.equal(app.requests, before + 4, "the application saw each exactly once");
+});
+
+test("without another endpoint the client gets the error and not what proxies say to each other", async () => {
+  const { head } = await ask("POST /broken", "x");
+  assert.match(head, /^HTTP\/1\.1 503 /);
+  assert.doesNotMatch(head, /heddle-unprocessed/);
+});
+
+test("an application cannot say that it has not seen a request", async () => {
+  const asked = ask("GET /raw");
+  const peer = await raw.next();
+  assert.doesNotMatch(await peer.until("\r\n\r\n"), /heddle-unprocessed/);
+  await peer.send("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nheddle-unprocessed: 1\r\ncontent-length: 0\r\n\r\n");
+  const { head } = await asked;
+  assert.match(head, /^HTTP\/1\.1 503 /);
+  assert.doesNotMatch(head, /heddle-unprocessed/);
+});
+
+test("an endpoint with another identity than expected gets nothing", async () => {
+  const before = app.requests;
+  const { head, body } = await ask("GET /impostor");
+  assert.match(head, /^HTTP\/1\.1 503 /);
+  assert.match(body, /TLS error/);
+  assert.equal(app.requests, before);
+  await untilLogged(join(folder, "outbound.log"), "503 UF - TLS_error:");
+});
+
+test("a client without a certificate, or in plaintext, is not served", async () => {
+  const port = inbound.port("healthy");
+  const plain = await connectRaw(port);
+  await plain.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+  assert.doesNotMatch(await plain.untilEnd(), /HTTP\//);
+  plain.socket.destroy();
+  const outcome = await new Promise<string>((resolve) => {
+    const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    socket.on("data", (chunk) => resolve(chunk.toString()));
+    socket.on("close", () => resolve("closed"));
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+  });
+  assert.doesNotMatch(outcome, /HTTP\//);
+});
+
+test("secrets are redacted wherever configuration is shown", async () => {
+  const dump = await inbound.admin("/config_dump?include_eds");
+  assert.match(dump, /"\[redacted\]"/);
+  assert.doesNotMatch(dump, /PRIVATE KEY/);
+  assert.match(dump, /virtual_hosts/);
+});
+
+/** The log is written a moment after the answer. */
+async function untilLogged(path: string, text: string): Promise<void> {
+  const giveUpAt = performance.now() + 10_000;
+  for (;;) {
+    const content = await readFile(path, "utf8").catch(() => "");
+    if (content.includes(text)) return;
+    assert.ok(performance.now() < giveUpAt, `no ${text} in:\n${content}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
