@@ -10,6 +10,8 @@ export const systemPackages: Readonly<Record<string, string>> = {
   haproxy: "haproxy",
   curl: "curl",
   openssl: "openssl",
+  zsh: "zsh",
+  fish: "fish",
 };
 
 /** @returns a line for each command that is missing and could not be installed */

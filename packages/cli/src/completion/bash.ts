@@ -52,9 +52,9 @@ function replyValues(value: Values): string {
     case "choices":
       return reply(words(value.choices));
     case "files":
-      return `compopt -o filenames 2>/dev/null\n    ${reply("-f")}`;
+      return `compopt -o filenames 2>/dev/null || :\n    ${reply("-f")}`;
     case "folders":
-      return `compopt -o filenames 2>/dev/null\n    ${reply("-d")}`;
+      return `compopt -o filenames 2>/dev/null || :\n    ${reply("-d")}`;
     case "text":
       return ":";
   }

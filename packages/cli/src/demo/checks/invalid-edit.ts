@@ -20,10 +20,8 @@ export const invalidEdit: Check = {
   async run(demo) {
     const problems = new Problems();
     const valid = await demo.files.read(reviewsFile);
-    // The second destination: a typing error, and weights that would send everything to v1 if they were taken.
-    const broken = valid
-      .replace(/weight: 50(\n.*subset: v2\n)?/, "weight: 100$1")
-      .replace("subset: v2\n          weight: 50", "subset: v2\n          wieght: 0");
+    // A typing error at the second weight, and a first one that would send everything to v1 if half of the edit were taken.
+    const broken = valid.replace("weight: 50", "weight: 100").replace("weight: 50", "wieght: 0");
     const line = broken.split("\n").findIndex((text) => text.includes("wieght")) + 1;
     const load = new Load(demo.client, requestsPerSecond, readRequest);
     await demo.files.write(reviewsFile, broken);

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { runHeddle } from "../testing/heddle-process.ts";
+import { buildProgram } from "./tree.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+const commands = buildProgram(() => undefined).commands.map((command) => command.name());
+
+for (const words of [["version"], ["--version"], ["-V"]]) {
+  test(`heddle ${words.join(" ")} prints the version and nothing else`, async () => {
+    assert.deepEqual(await runHeddle(words), { code: 0, stdout: `${version}\n`, stderr: "" });
+  });
+}
+
+test("every command has its own help with an example, on standard output", async () => {
+  for (const command of commands) {
+    const { code, stdout, stderr } = await runHeddle([command, "--help"]);
+    assert.deepEqual([code, stderr], [0, ""], command);
+    assert.match(stdout, new RegExp(`Usage: heddle ${command}`), command);
+    assert.match(stdout, /\nExamples?:\n {2}\$ (source <\()?heddle /, command);
+  }
+});
+
+test("heddle alone, heddle help and heddle --help list every command", async () => {
+  for (const words of [[], ["help"], ["--help"]]) {
+    const { code, stdout } = await runHeddle(words);
+    assert.equal(code, 0);
+    for (const command of commands) assert.match(stdout, new RegExp(`^ {2}${command} `, "m"));
+  }
+});
+
+const wrongUsage: readonly { words: readonly string[]; says: RegExp }[] = [
+  { words: ["valdate"], says: /unknown command 'valdate'\n\(Did you mean validate\?\)/ },
+  { words: ["validate"], says: /missing required argument/ },
+  { words: ["validate", "x", "--no-such"], says: /unknown option '--no-such'/ },
+  { words: ["validate", "/no/such/folder"], says: /\/no\/such\/folder: there is no such file or folder\n→ / },
+  { words: ["validate", ".", "--output", "xml"], says: /Allowed choices are table, json, yaml/ },
+  { words: ["explain", "GET", "http://a/"], says: /required option '--from <workload>'/ },
+  { words: ["up"], says: /missing required argument 'folder'/ },
+  { words: ["up", "/no/such/folder"], says: /there is no such folder/ },
+  { words: ["demo", "--port", "70000"], says: /number from 0 to 65535/ },
+  { words: ["demo", "--only", "mtls"], says: /need --check/ },
+  { words: ["demo", "--check", "--sabotage", "nothing"], says: /Allowed choices are mtls, split,/ },
+  { words: ["completion", "tcsh"], says: /Allowed choices are bash, zsh, fish/ },
+  { words: ["proxy"], says: /no bootstrap/ },
+  { words: ["proxy", "--no-such"], says: /no-such/ },
+  { words: ["control-plane"], says: /--folder is missing/ },
+];
+
+for (const { words, says } of wrongUsage) {
+  test(`heddle ${words.join(" ")} is wrong usage: exit code 2 and what to do`, async () => {
+    const { code, stdout, stderr } = await runHeddle(words);
+    assert.equal(code, 2);
+    assert.equal(stdout, "");
+    assert.match(stderr, says);
+    assert.doesNotMatch(stderr, /^\s+at /m, "a stack trace is for nobody here");
+  });
+}
+
+test("a reader that goes away is no error", async () => {
+  const { code } = await runHeddle(["completion", "zsh"]);
+  assert.equal(code, 0);
+});
+
+test("the options of proxy and control-plane in the tree are those that the packages take", async () => {
+  const program = buildProgram(() => undefined);
+  const optionsOf = (name: string): string[] =>
+    (program.commands.find((command) => command.name() === name)?.options ?? []).map(({ long }) => long ?? "").sort();
+  const { proxyUsage } = await import("@heddle/proxy");
+  const own = [...proxyUsage.matchAll(/^ +(?:-\w, )? *(--[\w-]+)/gm)].map((match) => match[1]);
+  assert.deepEqual(optionsOf("proxy"), own.sort());
+  const { stderr } = await runHeddle(["control-plane"]);
+  assert.deepEqual(
+    optionsOf("control-plane"),
+    [...stderr.matchAll(/\[?(--[\w-]+) [A-Z:]+\]?/g)].map((match) => match[1]).sort(),
+  );
+});

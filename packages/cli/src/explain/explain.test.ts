@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runHeddle } from "../testing/heddle-process.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
+import type { Explanation } from "./explanation.ts";
+import { MeshOnPaper } from "./mesh-on-paper.ts";
+import { readQuestion } from "./question.ts";
+import { explainSource } from "./source-side.ts";
+
+const bookshop = fileURLToPath(new URL("../../../../examples/bookshop", import.meta.url));
+
+const mesh = `apiVersion: heddle.dev/v1alpha1
+kind: LocalMesh
+metadata: { name: shop }
+spec:
+  edge: { service: web }
+  workloads:
+    - { name: web, service: web, command: [node], port: 80, calls: [api, gone.shop] }
+    - { name: api-v1, service: api, version: v1, command: [node], port: 80, replicas: 2 }
+    - { name: api-v2, service: api, version: v2, command: [node], port: 80 }
+    - { name: gone, service: gone, namespace: shop, command: [node], port: 80, replicas: 0 }
+`;
+
+async function explain(
+  context: TestContext,
+  resources: string,
+  method: string,
+  url: string,
+  from = "web",
+  headers: string[] = [],
+) {
+  const paper = await MeshOnPaper.read(temporaryFolder(context, { "mesh.yaml": mesh, "resources.yaml": resources }));
+  assert.deepEqual(
+    paper.findings.filter(({ severity }) => severity === "error"),
+    [],
+  );
+  return explainSource(paper, readQuestion(paper, { method, url, from, headers }));
+}
+
+test("a weighted route shows each of its ways with share, subset and the replicas behind it", async (context) => {
+  const side = await explain(
+    context,
+    `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api }
+spec:
+  host: api
+  subsets:
+    - name: v1
+      labels: { version: v1 }
+    - name: v2
+      labels: { version: v2 }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: api }
+spec:
+  hosts: [api]
+  http:
+    - name: split
+      timeout: 3s
+      route:
+        - destination: { host: api, subset: v1 }
+          weight: 75
+        - destination: { host: api, subset: v2 }
+          weight: 25
+`,
+    "GET",
+    "http://api/",
+  );
+  assert.deepEqual(
+    side.destinations.map(({ cluster, percent, endpoints, origin }) => [
+      cluster,
+      percent,
+      endpoints.map(({ instance }) => instance),
+      origin?.line,
+    ]),
+    [
+      ["outbound|80|v1|api.default.svc.cluster.local", 75, ["api-v1-0", "api-v1-1"], 7],
+      ["outbound|80|v2|api.default.svc.cluster.local", 25, ["api-v2-0"], 9],
+    ],
+  );
+  assert.deepEqual(
+    [side.route?.name, side.route?.origin?.line, side.route?.timeoutMs, side.route?.timeoutOrigin?.line],
+    ["split", 18, 3000, 19],
+  );
+  assert.equal(
+    side.destinations.every(({ inbound }) => inbound.every(({ accepted, mutualTls }) => accepted && mutualTls)),
+    true,
+  );
+});
+
+const routes = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: api }
+spec:
+  hosts: [api]
+  http:
+    - name: beta
+      match: [{ headers: { x-beta: { exact: "1" } } }]
+      directResponse: { status: 418, body: { string: tea } }
+    - name: moved
+      match: [{ uri: { prefix: /old } }]
+      redirect: { uri: /new }
+    - name: broken
+      match: [{ uri: { prefix: /broken } }]
+      fault: { abort: { httpStatus: 555, percentage: { value: 100 } } }
+      route: [{ destination: { host: api } }]
+    - name: sometimes
+      match: [{ uri: { prefix: /sometimes } }]
+      fault: { abort: { httpStatus: 555, percentage: { value: 40 } } }
+      retries: { attempts: 7, retryOn: 5xx }
+      route: [{ destination: { host: api } }]
+    - name: slow
+      match: [{ uri: { prefix: /slow } }]
+      fault: { delay: { fixedDelay: 5s, percentage: { value: 100 } } }
+      rewrite: { uri: /fast }
+      route: [{ destination: { host: api } }]
+    - name: nowhere
+      match: [{ uri: { prefix: /nowhere } }]
+      route: [{ destination: { host: gone.shop.svc.cluster.local } }]
+`;
+
+const questions: readonly {
+  title: string;
+  path: string;
+  headers?: string[];
+  route: string;
+  answer?: readonly [status: number, flags: string];
+}[] = [
+  { title: "a header chooses a direct response", path: "/", headers: ["X-Beta: 1"], route: "beta", answer: [418, ""] },
+  { title: "a redirect is an answer of the mesh", path: "/old/page", route: "moved", answer: [301, ""] },
+  { title: "a fault that always strikes is the answer", path: "/broken", route: "broken", answer: [555, "FI"] },
+  { title: "a fault that strikes sometimes is told as a chance", path: "/sometimes", route: "sometimes" },
+  { title: "a delay does not hinder the request", path: "/slow/1", route: "slow" },
+];
+
+for (const { title, path, headers = [], route, answer } of questions) {
+  test(title, async (context) => {
+    const side = await explain(context, routes, "GET", `http://api${path}`, "web", headers);
+    const chosen = side.steps.find(({ kind, matched }) => kind === "route" && matched);
+    assert.equal(chosen?.name, route);
+    assert.equal(chosen?.origin?.resource, "VirtualService default/api");
+    assert.deepEqual(side.answer === null ? undefined : [side.answer.status, side.answer.flags.join()], answer);
+    if (route === "sometimes") {
+      assert.deepEqual(side.route?.faults, [{ kind: "abort", percent: 40, delayMs: 0, status: 555 }]);
+      assert.deepEqual([side.route?.retries?.attempts, side.route?.retries?.origin?.line], [7, 20]);
+    }
+    if (route === "slow") assert.equal(side.route?.sent.path, "/fast/1");
+  });
+}
+
+test("the routes above the one that matches say why they do not", async (context) => {
+  const { steps } = await explain(context, routes, "GET", "http://api/sometimes");
+  const passed = steps.filter(({ kind, matched }) => kind === "route" && !matched);
+  assert.deepEqual(
+    passed.map(({ name }) => name),
+    ["beta", "moved", "broken"],
+  );
+  for (const { why, origin } of passed) assert.ok(why !== "" && origin !== null);
+});
+
+test("a request that no route of a VirtualService matches gets the mesh's 404", async (context) => {
+  const { answer } = await explain(context, routes, "GET", "http://api/else");
+  assert.deepEqual([answer?.status, answer?.flags], [404, ["NR"]]);
+});
+
+test("a destination without a replica answers 503 from the client's own proxy", async (context) => {
+  const side = await explain(context, routes, "GET", "http://api/nowhere");
+  const answer = side.destinations[0]?.answer ?? side.answer;
+  assert.equal(answer?.status, 503);
+});
+
+const policy = (name: string, action: string, rules: string): string => `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: ${name} }
+spec:
+  selector: { matchLabels: { app: api, version: v2 } }
+  action: ${action}
+  rules: ${rules}
+---
+`;
+
+test("policies are judged at each workload that may get the request, and named with file and line", async (context) => {
+  const side = await explain(
+    context,
+    policy("no-delete", "DENY", "[{ to: [{ operation: { methods: [DELETE] } }] }]"),
+    "DELETE",
+    "http://api/x",
+  );
+  const inbound = side.destinations.flatMap((destination) => destination.inbound);
+  assert.deepEqual(
+    inbound.map(({ workload, accepted }) => [workload, accepted]),
+    [
+      ["api-v1", true],
+      ["api-v2", false],
+    ],
+  );
+  const answer = inbound[1]?.answer;
+  assert.deepEqual([answer?.status, answer?.body], [403, "RBAC: access denied"]);
+  assert.deepEqual(
+    [
+      answer?.origin?.resource,
+      answer?.origin?.rule,
+      answer?.origin?.file.endsWith("resources.yaml"),
+      answer?.origin?.line,
+    ],
+    ["AuthorizationPolicy default/no-delete", "rules[0]", true, 7],
+  );
+});
+
+test("an ALLOW policy turns away an identity that it does not name", async (context) => {
+  const resources = policy(
+    "only-web",
+    "ALLOW",
+    "[{ from: [{ source: { principals: [cluster.local/ns/default/sa/web] } }] }]",
+  );
+  const fromWeb = await explain(context, resources, "GET", "http://api/x");
+  assert.equal(
+    fromWeb.destinations.every(({ inbound }) => inbound.every(({ accepted }) => accepted)),
+    true,
+  );
+  const fromOther = await explain(context, resources, "GET", "http://api/x", "gone").catch(
+    (error: Error) => error.message,
+  );
+  assert.match(String(fromOther), /no workload "gone" with a replica/);
+});
+
+test("the edge takes a path alone, and every host", async (context) => {
+  const side = await explain(context, "", "GET", "/index.html", "edge");
+  assert.equal(side.destinations[0]?.endpoints[0]?.instance, "web-0");
+});
+
+const refusals: readonly { words: readonly string[]; code: number; says: RegExp }[] = [
+  { words: ["GET", "http://nope/", "--from", "web"], code: 2, says: /no service of this mesh is called "nope"/ },
+  {
+    words: ["GET", "http://books/", "--from", "nobody"],
+    code: 2,
+    says: /no workload "nobody".*\n→ Workloads of bookshop: web, books/,
+  },
+  { words: ["GET", "ftp://books/", "--from", "web"], code: 2, says: /not an http URL/ },
+  { words: ["G T", "http://books/", "--from", "web"], code: 2, says: /not a method/ },
+  { words: ["GET", "http://books/", "--from", "web", "-H", "no header"], code: 2, says: /not a header/ },
+  {
+    words: ["GET", "http://ratings/", "--from", "ratings"],
+    code: 1,
+    says: /mesh\.yaml:\d+: ratings is itself of the service/,
+  },
+  { words: ["GET", "http://books/", "--from", "web", "--folder", "mesh"], code: 2, says: /no valid LocalMesh/ },
+];
+
+for (const { words, code, says } of refusals) {
+  test(`heddle explain ${words.join(" ")} says why it has no answer`, async () => {
+    const cwd = words.includes("--folder") ? bookshop : undefined;
+    const result = await runHeddle(
+      ["explain", ...words, ...(cwd === undefined ? ["--folder", bookshop] : [])],
+      cwd === undefined ? {} : { cwd },
+    );
+    assert.equal(result.code, code);
+    assert.match(result.stderr, says);
+  });
+}
+
+test("the exit code is 0 for a request that is forwarded and 1 for one that the mesh answers, in text and JSON", async () => {
+  const forwarded = await runHeddle([
+    "explain",
+    "GET",
+    "http://reviews:9080/reviews/1",
+    "--from",
+    "web",
+    "--folder",
+    bookshop,
+  ]);
+  assert.equal(forwarded.code, 0);
+  assert.match(forwarded.stdout, /route canary: .*mesh\/reviews\.yaml:\d+/);
+  assert.match(forwarded.stdout, /v2\|reviews.*10 % of the requests/);
+  assert.match(forwarded.stdout, /→ forwarded\n$/);
+  const denied = await runHeddle([
+    "explain",
+    "DELETE",
+    "http://books/books/1",
+    "--from",
+    "web",
+    "--folder",
+    bookshop,
+    "--output",
+    "json",
+  ]);
+  assert.equal(denied.code, 1);
+  const explanation = JSON.parse(denied.stdout) as Explanation;
+  assert.deepEqual([explanation.forwarded, explanation.request.from], [false, "web"]);
+  assert.equal(
+    explanation.destinations[0]?.inbound[0]?.answer?.origin?.resource,
+    "AuthorizationPolicy default/books-no-delete",
+  );
+});
+
+test("resources with errors are left out and told on standard error", async (context) => {
+  const cwd = temporaryFolder(context, {
+    "mesh.yaml": mesh,
+    "bad.yaml": routes.replace("hosts: [api]", "hostz: [api]"),
+  });
+  const { code, stdout, stderr } = await runHeddle(["explain", "GET", "http://api/broken", "--from", "web"], { cwd });
+  assert.match(stderr, /^bad\.yaml:5: error/);
+  assert.deepEqual([code, stdout.includes("→ forwarded")], [0, true]);
+});
