@@ -245,8 +245,9 @@ for (const [mode, edges] of modes) {
 
     // The public write destroys the socket with its error, so the answer is lost with it there.
     if (edges.directWrite) {
-      test("an answer that came before the peer refused the rest is read", async () => {
-        await using server = await startRawServer();
+      test("an answer that came before the peer refused the rest is read", async (t) => {
+        const server = await startRawServer();
+        t.after(() => server[Symbol.asyncDispose]());
         const [socket, handler] = connectTo(server.port);
         const chunk = Buffer.alloc(60_000);
         socket.write(chunk, 0, chunk.length);
@@ -279,8 +280,9 @@ for (const [mode, edges] of modes) {
       assert.equal(handler.failure, undefined);
     });
 
-    test("connecting tells when it is ready, and sends what was written before", async () => {
-      await using server = await startRawServer();
+    test("connecting tells when it is ready, and sends what was written before", async (t) => {
+      const server = await startRawServer();
+      t.after(() => server[Symbol.asyncDispose]());
       const [socket, handler] = connectTo(server.port);
       socket.write(Buffer.from("early"), 0, 5);
       const peer = await server.next();
@@ -517,8 +519,9 @@ for (const [mode, edges] of modes) {
         assert.equal(handler.failure?.code, "downstream_closed");
       });
 
-      test("a server that does not speak TLS is named", async () => {
-        await using server = await startRawServer();
+      test("a server that does not speak TLS is named", async (t) => {
+        const server = await startRawServer();
+        t.after(() => server[Symbol.asyncDispose]());
         const [socket, dialer] = connectTo(server.port);
         const handler = new Recorder();
         dialer.onReadyHook = () => socket.upgrade(clientContext(), Date.now, handler);
