@@ -12,7 +12,7 @@ import type {
   TrustBundleResponse,
 } from "./admin-api/index.ts";
 import { EventWaiter } from "./testing/event-waiter.ts";
-import { identityOf, instances, meshFile, policyFile, timeoutFile } from "./testing/mesh-files.ts";
+import { connectTimeoutFile, identityOf, instances, meshFile, policyFile, timeoutFile } from "./testing/mesh-files.ts";
 import { TestControlPlane } from "./testing/test-control-plane.ts";
 
 async function proxyRow(plane: TestControlPlane, id: string): Promise<ProxyRow> {
@@ -101,6 +101,23 @@ test("proxies shows who is connected, and what each has acknowledged and refused
   await Promise.all([web.stop(), picky.stop()]);
   const gone = await untilRow(plane, "web-0", ({ isConnected }) => !isConnected);
   assert.deepEqual([gone.isSynced, gone.connectedAtMs, gone.types], [false, 0, []]);
+});
+
+test("a proxy is in sync again once it takes what it had refused", async (t) => {
+  const plane = await TestControlPlane.start(t);
+  let isPicky = false;
+  await plane.proxy("web-0", {
+    refuse: (type, name) =>
+      isPicky && type === CLUSTER_TYPE && name.startsWith("outbound|7070") ? "too slow" : undefined,
+  });
+  await untilRow(plane, "web-0", ({ isSynced }) => isSynced);
+  isPicky = true;
+  await plane.write("rule.yaml", connectTimeoutFile("ratings", "7s"));
+  await untilRow(plane, "web-0", ({ types }) => types.some(({ lastError }) => lastError !== ""));
+  isPicky = false;
+  await plane.write("rule.yaml", connectTimeoutFile("ratings", "6s"));
+  const { types } = await untilRow(plane, "web-0", ({ isSynced }) => isSynced);
+  assert.ok(types.every(({ isSynced, lastError }) => isSynced && lastError === ""));
 });
 
 test("the version grows with every change that is compiled, and with no other", async (t) => {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
 import { test } from "node:test";
 import type { Listener } from "@heddle/xds/api";
 import {
   CLUSTER_TYPE,
+  create,
+  DeltaDiscoveryRequestSchema,
   ENDPOINT_TYPE,
   HttpConnectionManagerSchema,
   HttpRbacSchema,
@@ -10,11 +14,14 @@ import {
   RBAC_Action,
   ROUTE_TYPE,
   SECRET_TYPE,
+  toBinary,
   unpackAny,
 } from "@heddle/xds/api";
-import { instances, meshFile, policyFile, timeoutFile } from "../testing/mesh-files.ts";
+import type { ProxiesResponse } from "../admin-api/index.ts";
+import { instances, meshFile, nodeIdOf, policyFile, timeoutFile } from "../testing/mesh-files.ts";
 import { TestControlPlane } from "../testing/test-control-plane.ts";
 import type { TestProxy } from "../testing/test-proxy.ts";
+import { tlsOptions } from "../testing/test-workload.ts";
 
 const reviews = "outbound|9080||reviews.default.svc.cluster.local";
 const ratings = "outbound|7070||ratings.default.svc.cluster.local";
@@ -168,6 +175,53 @@ test("a proxy that answers nothing delays no other", async (t) => {
   assert.equal(stuck.resources.size, 0);
   never.resolve();
   await stuck.until("the newest state", hasTimeout(4));
+});
+
+test("a proxy that reads nothing delays no other, and neither the end of the control plane", async (t) => {
+  const plane = await TestControlPlane.start(t, { "reviews.yaml": timeoutFile("3s") });
+  const identity = await plane.join("ratings");
+  // No window: the server may not send it a single byte of a response.
+  const session = connectHttp2(`https://${plane.xdsAddress}`, {
+    ...tlsOptions(plane.rootPem, identity),
+    settings: { initialWindowSize: 0 },
+  });
+  t.after(() => session.destroy());
+  session.on("error", () => {
+    // The control plane's end cuts it off.
+  });
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {
+    // As above.
+  });
+  const first = { typeUrl: CLUSTER_TYPE, node: { id: nodeIdOf("ratings-0") } };
+  const message = toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, first));
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  stream.write(Buffer.concat([prefix, message]));
+  await plane.logger.until(/xds stream opened.*ratings-0/);
+
+  const web = await plane.proxy("web-0");
+  await web.until("3 s", hasTimeout(3));
+  await plane.write("reviews.yaml", timeoutFile("4s"));
+  await web.until("4 s", hasTimeout(4));
+  const closed = once(stream, "close");
+  await plane.halt();
+  await closed;
+});
+
+test("a proxy that vanishes while it is sent something is forgotten", async (t) => {
+  const plane = await TestControlPlane.start(t);
+  const proxy = await plane.proxy("ratings-0");
+  await proxy.until("its configuration", hasAll);
+  await proxy.stop();
+  await plane.logger.until(/xds stream closed.*ratings-0/);
+  const { json } = await plane.admin<ProxiesResponse>("GET", "/api/v1/proxies");
+  assert.ok(json.proxies.every(({ isConnected }) => !isConnected));
 });
 
 test("a proxy that refuses one cluster gets everything else, and its refusal is seen", async (t) => {

@@ -77,3 +77,14 @@ spec:
     - from: [{ source: { principals: ["${trustDomain}/ns/default/sa/web"] } }]
 `;
 }
+
+/** Connections to a service must stand after so long: a change of its clusters alone. */
+export function connectTimeoutFile(service: string, timeout: string): string {
+  return `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${service} }
+spec:
+  host: ${service}
+  trafficPolicy: { connectionPool: { tcp: { connectTimeout: ${timeout} } } }
+`;
+}
