@@ -57,6 +57,7 @@ const siblings: Readonly<Record<string, Readonly<Record<string, (field: string) 
     "http.directResponse": () => ({ status: 200 }),
     "http.fault.delay": () => ({ fixedDelay: "1s" }),
     "http.fault.abort": () => ({ httpStatus: 500 }),
+    "http.retries": () => ({ attempts: 1 }),
     "http.rewrite.uriRegexRewrite": () => ({ match: "a", rewrite: "b" }),
   },
   DestinationRule: {

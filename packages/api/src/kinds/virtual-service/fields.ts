@@ -212,7 +212,7 @@ const rewrite = object<spec.HttpRewrite>({
 
 const retries = object<spec.HttpRetry>({
   fields: {
-    attempts: field(integer(0, 100), "How often a failed request is sent again; 0 switches retries off.", {
+    attempts: field(integer(0, 100), "How often a failed request is sent again; 0, and none at all, switch retries off.", {
       default: 2,
     }),
     perTryTimeout: field(formatted(duration), "Time limit of each attempt; absent means the route's timeout."),
@@ -235,7 +235,7 @@ const fault = object<spec.HttpFault>({
       object<spec.FaultDelay>({
         fields: {
           fixedDelay: field(formatted(duration), "How long the request waits.", { required: true }),
-          percentage: field(percent, "Share of the requests that wait; all when absent."),
+          percentage: field(percent, "Share of the requests that wait; none when absent."),
         },
         notYet: { exponentialDelay: "Use fixedDelay.", percent: "Use percentage: { value: … }." },
       }),
@@ -245,7 +245,7 @@ const fault = object<spec.HttpFault>({
       object<spec.FaultAbort>({
         fields: {
           httpStatus: field(integer(200, 599), "Status code of the answer.", { required: true }),
-          percentage: field(percent, "Share of the requests that are answered; all when absent."),
+          percentage: field(percent, "Share of the requests that are answered; none when absent."),
         },
         notYet: { grpcStatus: "Use httpStatus.", http2Error: "Use httpStatus." },
       }),

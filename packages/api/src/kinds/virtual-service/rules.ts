@@ -72,13 +72,13 @@ export const rewriteGroupsExist: Check<spec.RegexRewrite> = (rewrite, context) =
   }
 };
 
-/** As Istio: retries that are switched off must not be configured. */
+/** As Istio: retries that are switched off must not be configured. Absent attempts are none (istio.md 4.6). */
 export const retriesAreOnWhenConfigured: Check<spec.HttpRetry> = (retries, context) => {
-  if (retries.attempts !== 0) return;
+  if ((retries.attempts ?? 0) !== 0) return;
   for (const name of ["perTryTimeout", "retryOn", "backoff", "retryIgnorePreviousHosts"] as const) {
     if (retries[name] === undefined) continue;
-    const message = `${describePath([...context.path, name])} is set, but attempts: 0 switches retries off.`;
-    context.report("HDL0022", [name], message, "Raise attempts, or remove the field.");
+    const message = `${describePath([...context.path, name])} is set, but ${retries.attempts === 0 ? "attempts: 0 switches" : "without attempts"} retries ${retries.attempts === 0 ? "off" : "are off"}.`;
+    context.report("HDL0022", [name], message, "Set attempts to 1 or more, or remove the field.");
   }
 };
 

@@ -130,7 +130,7 @@ export interface RegexRewrite {
 }
 
 export interface HttpRetry {
-  /** 0 switches retries off. */
+  /** 0, and none at all, switch retries off. */
   readonly attempts?: number;
   readonly perTryTimeout?: string;
   /** Envoy's retry-on words and bare status codes, comma-separated. */
@@ -147,13 +147,13 @@ export interface HttpFault {
 
 export interface FaultDelay {
   readonly fixedDelay: string;
-  /** 100 % when absent. */
+  /** None when absent, as in Istio. */
   readonly percentage?: Percent;
 }
 
 export interface FaultAbort {
   readonly httpStatus: number;
-  /** 100 % when absent. */
+  /** None when absent, as in Istio. */
   readonly percentage?: Percent;
 }
 
