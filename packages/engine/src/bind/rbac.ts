@@ -80,10 +80,7 @@ export class BoundRbac {
       const verdict = entry.matches(subject);
       considered?.(entry.policy, verdict);
       if (verdict === YES) return entry.whenMatched;
-      if (verdict === UNREADABLE) {
-        if (this.action === "deny") return entry.whenUnreadable;
-        if (result === this.#whenNone) result = entry.whenUnreadable;
-      }
+      if (verdict === UNREADABLE && result === this.#whenNone) result = entry.whenUnreadable;
     }
     return result;
   }

@@ -20,7 +20,6 @@ export function releaseAttempt(req: RequestRecord): void {
  * call does nothing.
  */
 export function finishRequest(live: LiveState, req: RequestRecord, outcome: RequestOutcome): void {
-  if (req.isFinished) return;
   req.isFinished = true;
   if (req.countedEndpoint !== undefined) {
     if (outcome.code === "" && outcome.status < 500) req.countedEndpoint.successes++;

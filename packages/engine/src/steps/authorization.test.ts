@@ -199,6 +199,11 @@ test("input that cannot be read is denied under every action, whatever byte it i
   });
   readable.decide({ headers: { "x-user": "bob\x80" } });
   assert.equal(readable.out.kind, "forward");
+  const denying = rbacMesh({
+    rules: { action: "DENY", policies: { a: policy([regex(false)], any), b: policy(any, any) } },
+  });
+  const denied = denying.decide({ headers: { "x-user": "bob\x80" } });
+  assert.equal(denied.details, "rbac_access_denied_matched_policy[b]");
   // A request that has no path cannot be judged by one.
   const pathless = rbacMesh({
     rules: { action: "DENY", policies: { p: policy([{ url_path: { path: { prefix: "/admin" } } }], any) } },

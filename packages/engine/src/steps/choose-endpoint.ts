@@ -24,6 +24,8 @@ export function chooseEndpoint(
 ): void {
   const { cluster } = req;
   if (cluster === undefined) throw new Error("chooseEndpoint is called before decideRequest said forward");
+  // Counting it again now would never be given back.
+  if (req.isFinished) throw new Error("chooseEndpoint is called after finishRequest");
   // The attempt before has ended, or there would be no need for another.
   releaseAttempt(req);
   if (req.endpoint !== undefined) req.previousEndpoints.push(req.endpoint);

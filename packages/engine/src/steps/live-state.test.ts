@@ -113,6 +113,15 @@ test("whatever happens in whatever order, nothing is counted below zero and ever
   );
 });
 
+test("a finished request cannot be counted again", () => {
+  const mesh = busyMesh();
+  mesh.random = () => 0.99;
+  const req = mesh.forward();
+  finishRequest(mesh.live, req, { status: 200, code: "" });
+  assert.throws(() => mesh.choose(req), /after finishRequest/);
+  assert.equal(mesh.live.clusters.get("a")?.activeRequests, 0);
+});
+
 test("numbers survive a change of configuration, and are forgotten when nothing refers to them", () => {
   const mesh = busyMesh();
   mesh.random = () => 0.99;
