@@ -32,7 +32,7 @@ const columns: readonly { readonly key: keyof Measurement; readonly title: strin
   { key: "pssMb", title: "PSS MB", digits: 0 },
 ];
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

@@ -128,7 +128,7 @@ export class MetricWriter {
     this.#used += cells;
     const handle = makeHandle(family, this.#chunk, offset);
     this.#handles.set(seriesKey(name, labels), handle);
-    this.#announce({ family, labels, dotted, buffer: this.#chunk.buffer as SharedArrayBuffer, offset });
+    this.#announce({ family, labels, dotted, buffer: this.#chunk.buffer, offset });
     return handle;
   }
 }
