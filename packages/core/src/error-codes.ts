@@ -453,6 +453,16 @@ export const errorCodes = {
     text: "stream timeout",
     hint: "Nothing moved on this request in either direction for stream_idle_timeout; 408 instead while the request was still being sent.",
   },
+  stream_duration: {
+    source: "downstream",
+    retry: "never",
+    httpStatus: 504,
+    grpcStatus: 14,
+    flag: "DT",
+    details: "max_duration_timeout",
+    text: "downstream duration timeout",
+    hint: "The request lasted longer than max_stream_duration; 408 instead while it was still being sent.",
+  },
   connection_duration: {
     source: "downstream",
     retry: "never",

@@ -2,6 +2,7 @@ import { create, fromJson, type JsonValue, type Message } from "@bufbuild/protob
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { errorEntry } from "@heddle/core";
 import type { ClusterConfig, SocketAddress } from "@heddle/engine";
+import { unsupportedFields } from "@heddle/engine/load";
 import {
   type Address,
   ApiConfigSource_ApiType,
@@ -16,7 +17,7 @@ import {
 } from "@heddle/xds/api";
 import { type Bootstrap, BootstrapSchema } from "@heddle/xds/api/bootstrap";
 import { loadResource } from "../generation/resource-loader.ts";
-import { findUnsupportedFields } from "./accepted-fields.ts";
+import { acceptedBootstrapFields } from "./accepted-fields.ts";
 import type { AdsConfig, BootstrapConfig, BootstrapProblem, ParsedBootstrap } from "./bootstrap.ts";
 import { findJsonProblems } from "./json-problems.ts";
 import { type BootstrapSource, type DocumentPath, formatPath, parsePath, readSource } from "./source.ts";
@@ -58,8 +59,9 @@ function decode(source: BootstrapSource, report: Report): Bootstrap | undefined 
 }
 
 function readBootstrap(message: Bootstrap, report: Report): BootstrapConfig | undefined {
-  const { hint } = errorEntry("config_unsupported_field");
-  for (const path of findUnsupportedFields(BootstrapSchema, message)) report(path, errorEntry("config_unsupported_field").text, hint);
+  for (const problem of unsupportedFields(BootstrapSchema, withoutResources(message), acceptedBootstrapFields)) {
+    report(parsePath(problem.path), problem.message, problem.hint);
+  }
   const ads = readAds(message, report);
   const resources: Resources = [];
   const statics = message.staticResources;
@@ -88,6 +90,13 @@ function readBootstrap(message: Bootstrap, report: Report): BootstrapConfig | un
       resources.push({ type, name: resource.name, message: resource });
     });
   }
+}
+
+/** Resources are judged one by one by their loaders. */
+function withoutResources(message: Bootstrap): Bootstrap {
+  const { staticResources } = message;
+  if (staticResources === undefined) return message;
+  return { ...message, staticResources: { ...staticResources, listeners: [], clusters: [], secrets: [] } };
 }
 
 function readAds(message: Bootstrap, report: Report): AdsConfig | undefined {

@@ -39,13 +39,17 @@ async function get(proxy: TestProxy, path: string): Promise<{ status: number; bo
 }
 
 for (const api of ["DELTA_GRPC", "GRPC"] as const) {
-  test(`configuration comes over ADS (${api}), changes, and goes`, async () => {
-    await using app = await startEchoServer({ name: "first" });
-    await using other = await startEchoServer({ name: "second" });
-    await using controlPlane = new AdsControlPlane();
+  test(`configuration comes over ADS (${api}), changes, and goes`, async (t) => {
+    const app = await startEchoServer({ name: "first" });
+    t.after(() => app[Symbol.asyncDispose]());
+    const other = await startEchoServer({ name: "second" });
+    t.after(() => other[Symbol.asyncDispose]());
+    const controlPlane = new AdsControlPlane();
+    t.after(() => controlPlane[Symbol.asyncDispose]());
     await controlPlane.start();
     controlPlane.set(resources([app.port]));
-    await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port, api));
+    const proxy = await TestProxy.start(adsBootstrap(controlPlane.port, api));
+    t.after(() => proxy[Symbol.asyncDispose]());
     assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "first");
     const port = proxy.port("web");
 
@@ -63,13 +67,16 @@ for (const api of ["DELTA_GRPC", "GRPC"] as const) {
   });
 }
 
-test("a resource that cannot be served is refused by name with its path; the others are applied and its old version stays", async () => {
-  await using app = await startEchoServer();
-  await using controlPlane = new AdsControlPlane();
+test("a resource that cannot be served is refused by name with its path; the others are applied and its old version stays", async (t) => {
+  const app = await startEchoServer();
+  t.after(() => app[Symbol.asyncDispose]());
+  const controlPlane = new AdsControlPlane();
+  t.after(() => controlPlane[Symbol.asyncDispose]());
   await controlPlane.start();
   const good = resources([app.port]);
   controlPlane.set(good);
-  await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
+  const proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
+  t.after(() => proxy[Symbol.asyncDispose]());
   const [web] = good[LISTENER_TYPE]!;
   const added = httpListener({ name: "added", routes: [{ match: { prefix: "/" }, direct_response: { status: 200, body: { inline_string: "added" } } }] });
   controlPlane.set({ ...good, [LISTENER_TYPE]: [{ ...web, socket_options: [{ level: 1, name: 2, int_value: 3 }] }, added] });
@@ -80,13 +87,16 @@ test("a resource that cannot be served is refused by name with its path; the oth
   assert.match(await proxy.admin("/config_dump"), /"error_state":[^]*socket_options/);
 });
 
-test("a regular expression that cannot be compiled is refused and the old routes stay", async () => {
-  await using app = await startEchoServer();
-  await using controlPlane = new AdsControlPlane();
+test("a regular expression that cannot be compiled is refused and the old routes stay", async (t) => {
+  const app = await startEchoServer();
+  t.after(() => app[Symbol.asyncDispose]());
+  const controlPlane = new AdsControlPlane();
+  t.after(() => controlPlane[Symbol.asyncDispose]());
   await controlPlane.start();
   const good = resources([app.port]);
   controlPlane.set(good);
-  await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
+  const proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
+  t.after(() => proxy[Symbol.asyncDispose]());
   const broken = { match: { safe_regex: { regex: "(" } }, route: { cluster: "app" } };
   controlPlane.set({ ...good, [ROUTE_TYPE]: [{ name: "web-routes", virtual_hosts: [{ name: "all", domains: ["*"], routes: [broken] }] }] });
   assert.match(await controlPlane.refused(ROUTE_TYPE), /^web-routes: virtual_hosts\[0\]\.routes\[0\]\.match/);
@@ -94,20 +104,26 @@ test("a regular expression that cannot be compiled is refused and the old routes
 });
 
 test("without its control plane a restarted proxy serves the last good configuration, and takes changes when it is back", async (t) => {
-  await using app = await startEchoServer({ name: "first" });
-  await using other = await startEchoServer({ name: "second" });
+  const app = await startEchoServer({ name: "first" });
+  t.after(() => app[Symbol.asyncDispose]());
+  const other = await startEchoServer({ name: "second" });
+  t.after(() => other[Symbol.asyncDispose]());
   const stateDir = await folder(t);
-  await using controlPlane = new AdsControlPlane();
+  const controlPlane = new AdsControlPlane();
+  t.after(() => controlPlane[Symbol.asyncDispose]());
   await controlPlane.start();
   const version = controlPlane.set(resources([app.port]));
-  {
-    await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  const first = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  try {
     await controlPlane.synced(version);
-    assert.equal((await get(proxy, "/x")).status, 200);
+    assert.equal((await get(first, "/x")).status, 200);
     await controlPlane.stop();
-    assert.equal((await get(proxy, "/x")).status, 200, "losing the control plane changes nothing");
+    assert.equal((await get(first, "/x")).status, 200, "losing the control plane changes nothing");
+  } finally {
+    await first[Symbol.asyncDispose]();
   }
-  await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  const proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  t.after(() => proxy[Symbol.asyncDispose]());
   assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "first");
   const announced = JSON.parse(await readFile(join(stateDir, "proxy.json"), "utf8"));
   assert.equal(announced.pid, process.pid);
@@ -119,13 +135,16 @@ test("without its control plane a restarted proxy serves the last good configura
 });
 
 test("a damaged last good state is moved aside and the proxy waits for its control plane", async (t) => {
-  await using app = await startEchoServer();
+  const app = await startEchoServer();
+  t.after(() => app[Symbol.asyncDispose]());
   const stateDir = await folder(t);
   await writeFile(join(stateDir, "resources.state"), '{"heddleState":"resources","formatVersion":1,"sha256":"00"}\n{}');
-  await using controlPlane = new AdsControlPlane();
+  const controlPlane = new AdsControlPlane();
+  t.after(() => controlPlane[Symbol.asyncDispose]());
   await controlPlane.start();
   controlPlane.set(resources([app.port]));
-  await using proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  const proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  t.after(() => proxy[Symbol.asyncDispose]());
   assert.equal((await get(proxy, "/x")).status, 200);
   assert.ok((await readdir(stateDir)).some((name) => name.startsWith("resources.state.corrupt-")));
 });

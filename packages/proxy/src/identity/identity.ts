@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { Secret } from "@heddle/core";
 
 /** This proxy's own certificate and key: an X.509-SVID. */
@@ -19,11 +19,14 @@ export function readIdentity(
   privateKeyPem: string,
 ): { identity: Identity; problem: undefined } | { identity: undefined; problem: string } {
   let leaf: X509Certificate;
+  let isOfKey: boolean;
   try {
     leaf = new X509Certificate(chainPem);
+    isOfKey = leaf.checkPrivateKey(createPrivateKey(privateKeyPem));
   } catch (error) {
-    return { identity: undefined, problem: `the certificate cannot be read: ${(error as Error).message}` };
+    return { identity: undefined, problem: `the certificate or its key cannot be read: ${(error as Error).message}` };
   }
+  if (!isOfKey) return { identity: undefined, problem: "the certificate is for another key" };
   const uri = /(?:^|, )URI:([^,]+)/.exec(leaf.subjectAltName ?? "")?.[1];
   if (uri === undefined) return { identity: undefined, problem: "the certificate names no SPIFFE URI" };
   return {

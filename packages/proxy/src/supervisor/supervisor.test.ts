@@ -29,7 +29,8 @@ async function get(port: number, path: string): Promise<string> {
 
 test("a generation that is killed is replaced on the same sockets, and a connection made meanwhile is served", async (t) => {
   const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
-  await using proxy = new ProxyProcess(["-c", config]);
+  const proxy = new ProxyProcess(["-c", config]);
+  t.after(() => proxy[Symbol.asyncDispose]());
   const admin = await proxy.ready();
   const port = await listenerPort(admin, "web");
   const [generation] = await childrenOf(proxy.process.pid!);
@@ -48,9 +49,11 @@ test("a generation that is killed is replaced on the same sockets, and a connect
 });
 
 test("SIGHUP hands over to a new generation and no request on the way is lost", async (t) => {
-  await using app = await startEchoServer();
+  const app = await startEchoServer();
+  t.after(() => app[Symbol.asyncDispose]());
   const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [route("/", "app")] })], [cluster("app", [app.port])]));
-  await using proxy = new ProxyProcess(["-c", config, "--drain-time-s", "1"]);
+  const proxy = new ProxyProcess(["-c", config, "--drain-time-s", "1"]);
+  t.after(() => proxy[Symbol.asyncDispose]());
   const admin = await proxy.ready();
   const port = await listenerPort(admin, "web");
   const [before] = await childrenOf(proxy.process.pid!);
@@ -83,7 +86,8 @@ test("SIGTERM lets a request in progress finish, says that the connection ends, 
   await once(upstream, "listening");
   const { port: upstreamPort } = upstream.address() as AddressInfo;
   const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [route("/", "app")] })], [cluster("app", [upstreamPort])]));
-  await using proxy = new ProxyProcess(["-c", config, "--drain-time-s", "10"]);
+  const proxy = new ProxyProcess(["-c", config, "--drain-time-s", "10"]);
+  t.after(() => proxy[Symbol.asyncDispose]());
   const admin = await proxy.ready();
   const client = await connectRaw(await listenerPort(admin, "web"));
   t.after(() => client.socket.destroy());
@@ -103,7 +107,8 @@ test("SIGTERM lets a request in progress finish, says that the connection ends, 
 
 test("when the parent is killed nothing stays behind", async (t) => {
   const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
-  await using proxy = new ProxyProcess(["-c", config], { ipc: true });
+  const proxy = new ProxyProcess(["-c", config], { ipc: true });
+  t.after(() => proxy[Symbol.asyncDispose]());
   const admin = await proxy.ready();
   const [generation] = await childrenOf(proxy.process.pid!);
   assert.ok(generation !== undefined && isAlive(generation));
@@ -116,7 +121,8 @@ test("when the parent is killed nothing stays behind", async (t) => {
 
 test("when the supervisor is killed its generation ends", async (t) => {
   const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
-  await using proxy = new ProxyProcess(["-c", config]);
+  const proxy = new ProxyProcess(["-c", config]);
+  t.after(() => proxy[Symbol.asyncDispose]());
   await proxy.ready();
   const [generation] = await childrenOf(proxy.process.pid!);
   proxy.kill("SIGKILL");
@@ -131,14 +137,16 @@ test("a socket that the parent hands down is served, and survives the supervisor
   const config = await configFile(t, bootstrap([httpListener({ name: "web", port, routes: [direct] })], []));
   const env = { HEDDLE_LISTEN_FDS: `127.0.0.1:${port}=4` };
   {
-    await using proxy = new ProxyProcess(["-c", config], { env, fds: [bound.fd()] });
+    const proxy = new ProxyProcess(["-c", config], { env, fds: [bound.fd()] });
+    t.after(() => proxy[Symbol.asyncDispose]());
     await proxy.ready();
     assert.equal(await get(port, "/direct"), "direct");
     proxy.kill("SIGKILL");
     await proxy.exited();
   }
   const waiting = connectRaw(port);
-  await using successor = new ProxyProcess(["-c", config], { env, fds: [bound.fd()] });
+  const successor = new ProxyProcess(["-c", config], { env, fds: [bound.fd()] });
+  t.after(() => successor[Symbol.asyncDispose]());
   const client = await waiting;
   await successor.ready();
   t.after(() => client.socket.destroy());
@@ -177,7 +185,8 @@ for (const [title, args, content, exitCode, log] of refusals) {
   test(`${title}: exit code ${exitCode}, and the place and the reason are said`, async (t) => {
     const config = await configFile(t, content);
     const env = log.source.includes("HEDDLE") ? { HEDDLE_LISTEN_FDS: "nonsense" } : {};
-    await using proxy = new ProxyProcess(args(config), { env });
+    const proxy = new ProxyProcess(args(config), { env });
+    t.after(() => proxy[Symbol.asyncDispose]());
     assert.equal(await proxy.exited(), exitCode);
     assert.match(proxy.log, log);
   });
@@ -189,23 +198,27 @@ test("a port that is in use is refused by name with exit code 1", async (t) => {
   await once(other, "listening");
   const { port } = other.address() as AddressInfo;
   const config = await configFile(t, bootstrap([httpListener({ name: "web", port, routes: [direct] })], []));
-  await using proxy = new ProxyProcess(["-c", config]);
+  const proxy = new ProxyProcess(["-c", config]);
+  t.after(() => proxy[Symbol.asyncDispose]());
   assert.equal(await proxy.exited(), 1);
   assert.match(proxy.log, new RegExp(`127\\.0\\.0\\.1:${port}: the port is already in use`));
 });
 
-test("--mode validate says that a bootstrap is fine and starts nothing", async () => {
+test("--mode validate says that a bootstrap is fine and starts nothing", async (t) => {
   const example = new URL("../../../../examples/envoy/static.yaml", import.meta.url);
-  await using proxy = new ProxyProcess(["-c", example.pathname, "--mode", "validate"]);
+  const proxy = new ProxyProcess(["-c", example.pathname, "--mode", "validate"]);
+  t.after(() => proxy[Symbol.asyncDispose]());
   assert.equal(await proxy.exited(), 0);
   assert.match(proxy.log, /OK/);
 });
 
 test("the example bootstrap is served", async (t) => {
-  await using app = await startEchoServer();
+  const app = await startEchoServer();
+  t.after(() => app[Symbol.asyncDispose]());
   const text = await readFile(new URL("../../../../examples/envoy/static.yaml", import.meta.url), "utf8");
   const config = await configFile(t, text.replace("port_value: 9901", "port_value: 0").replace("port_value: 10000", "port_value: 0").replace("port_value: 8000", `port_value: ${app.port}`));
-  await using proxy = new ProxyProcess(["-c", config]);
+  const proxy = new ProxyProcess(["-c", config]);
+  t.after(() => proxy[Symbol.asyncDispose]());
   const port = await listenerPort(await proxy.ready(), "web");
   assert.equal(await get(port, "/hello"), "hello from the proxy\n");
   assert.equal(JSON.parse(await get(port, "/x")).url, "/x");

@@ -374,19 +374,21 @@ export function onDeadline(x: Exchange, which: Deadline): void {
       return onTimeout(x, "per-try-idle");
     case deadline.wholeRequest:
       x.chain.stats.requestTimeouts.add(1);
-      return void refuse(x, "request_body_timeout");
+      return refuseLate(x, "request_body_timeout", 408);
     case deadline.streamDuration:
-      x.worker.action.respond(x.req, "connection_duration");
-      x.worker.action.status = x.isRequestComplete ? 504 : 408;
-      x.worker.action.body = "downstream duration timeout";
-      x.worker.action.withDetails(x.req, "max_duration_timeout");
-      return respond(x);
+      return refuseLate(x, "stream_duration", x.isRequestComplete ? 504 : 408);
     case deadline.streamIdle:
       // 408 tells a client that it was too slow; 504 that we were (Envoy, HCM `stream_idle_timeout`).
-      return void refuse(x, "stream_idle_timeout", x.isRequestComplete ? 504 : 408);
+      return refuseLate(x, "stream_idle_timeout", x.isRequestComplete ? 504 : 408);
     default:
       return;
   }
+}
+
+/** The rest of a request that is too late is not waited for. */
+function refuseLate(x: Exchange, code: ErrorCode, status: number): void {
+  if (!x.isRequestComplete) x.downstream.closeAfterResponse();
+  refuse(x, code, status);
 }
 
 function onTimeout(x: Exchange, which: "request" | "per-try" | "per-try-idle"): void {
@@ -470,7 +472,9 @@ export function leaveRestUnread(x: Exchange): void {
   // A client that waits for 100 may now send its body or not: nobody can tell where its next request begins.
   const isWaiting = head?.expectContinue === true && x.stage <= stageAskForBody;
   if (restBytes > x.chain.bufferBytes || restBytes > maxDiscardedBytes || isWaiting) downstream.closeAfterResponse();
-  else if (x.isRequestPaused) {
+  else {
+    downstream.deadlines.set(deadline.idle, x.worker.timers.now(), x.chain.hcm.config.idleTimeoutMs);
+    if (!x.isRequestPaused) return;
     x.isRequestPaused = false;
     downstream.resumeRequest();
   }

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { CLUSTER_TYPE, LISTENER_TYPE, SECRET_TYPE } from "@heddle/xds/api";
+import { adsBootstrap } from "../testing/ads-control-plane.ts";
+import { parseBootstrap } from "./parse.ts";
+
+const full = `
+node:
+  id: sidecar~1
+  cluster: web
+  metadata: { NAMESPACE: shop, SERVICE_ACCOUNT: web }
+  locality: { region: r, zone: z, sub_zone: s }
+  user_agent_name: other
+  user_agent_version: "1"
+admin:
+  address: { socket_address: { protocol: TCP, address: "::1", port_value: 9901 } }
+static_resources:
+  secrets:
+    - name: ca
+      validation_context: { trusted_ca: { inline_string: "-----BEGIN CERTIFICATE-----" } }
+  clusters:
+    - name: xds
+      type: STATIC
+      connect_timeout: 2s
+      http2_protocol_options: {}
+      load_assignment: { cluster_name: xds, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 1 } } } } ] } ] }
+dynamic_resources:
+  lds_config: { ads: {}, resource_api_version: V3, initial_fetch_timeout: 5s }
+  cds_config: { ads: {} }
+  ads_config:
+    api_type: DELTA_GRPC
+    transport_api_version: V3
+    set_node_on_first_message_only: true
+    grpc_services: [ { envoy_grpc: { cluster_name: xds } } ]
+`;
+
+test("every accepted field of a bootstrap has its effect", () => {
+  const { config, problems } = parseBootstrap(full);
+  assert.deepEqual(problems, []);
+  assert.ok(config?.ads);
+  assert.equal(config.node.id, "sidecar~1");
+  assert.equal(config.node.locality?.subZone, "s");
+  assert.deepEqual(config.nodeMetadata, { NAMESPACE: "shop", SERVICE_ACCOUNT: "web" });
+  assert.deepEqual(config.admin, { host: "::1", port: 9901 });
+  assert.deepEqual(config.resources.map(({ type, name }) => [type, name]), [[SECRET_TYPE, "ca"]]);
+  const { delta, wantsClusters, wantsListeners, cluster } = config.ads;
+  assert.deepEqual([delta, wantsClusters, wantsListeners, cluster.connectTimeoutMs], [true, true, true, 2000]);
+});
+
+test("JSON is read like YAML", () => {
+  const { config } = parseBootstrap(JSON.stringify(adsBootstrap(1, "GRPC")));
+  assert.equal(config?.ads?.delta, false);
+});
+
+test("the example has a listener and a cluster", async () => {
+  const text = await readFile(new URL("../../../../examples/envoy/static.yaml", import.meta.url), "utf8");
+  const types = parseBootstrap(text).config?.resources.map(({ type }) => type);
+  assert.deepEqual(types, [CLUSTER_TYPE, LISTENER_TYPE]);
+});
+
+const refused: [title: string, text: string, line: number, path: string, message: RegExp][] = [
+  ["a tab for indentation", "node:\n\tid: a", 2, "", /[Tt]ab/],
+  ["a key twice", "node: { id: a }\nadmin: {}\nnode: { id: b }", 3, "", /unique/],
+  ["a list where an object belongs", "node: []", 1, "node", /must be an object/],
+  ["a number where a string belongs", "node:\n  id: 1\n  cluster: [x]", 3, "node.cluster", /must be a string/],
+  ["an unknown field in the middle", "node:\n  id: a\nadmin:\n  adress: {}", 4, "admin.adress", /is not a field of envoy\.config\.bootstrap\.v3\.Admin/],
+  ["an unknown enum value", "admin: { address: { socket_address: { protocol: SCTP } } }", 1, "admin.address.socket_address.protocol", /must be one of TCP, UDP/],
+  ["an enum value that is not supported", "admin: { address: { socket_address: { protocol: UDP, address: 127.0.0.1, port_value: 1 } } }", 1, "admin.address.socket_address.protocol", /UDP is not supported/],
+  ["a bad duration", "dynamic_resources:\n  lds_config: { ads: {}, initial_fetch_timeout: soon }", 2, "dynamic_resources.lds_config.initial_fetch_timeout", /./],
+  ["two members of a oneof", "dynamic_resources:\n  lds_config: { ads: {}, path: x }", 2, "dynamic_resources.lds_config.path", /excludes ads/],
+  ["a field that has no effect here", "node: { id: a }\nstats_flush_interval: 5s", 2, "stats_flush_interval", /not supported/],
+  ["an admin field that has no effect here", "admin:\n  access_log_path: /dev/null\n  address: { socket_address: { address: 127.0.0.1, port_value: 1 } }", 2, "admin.access_log_path", /not supported/],
+  ["a pipe for the admin port", "admin:\n  address:\n    pipe: { path: /x }", 3, "admin.address.pipe", /not supported/],
+  ["REST for xDS", "dynamic_resources:\n  ads_config:\n    api_type: REST\n    transport_api_version: V3", 3, "dynamic_resources.ads_config.api_type", /REST is not supported/],
+  [
+    "a control plane that is no cluster",
+    "dynamic_resources:\n  ads_config:\n    api_type: GRPC\n    transport_api_version: V3\n    grpc_services:\n      - envoy_grpc: { cluster_name: nowhere }",
+    6,
+    "dynamic_resources.ads_config.grpc_services[0].envoy_grpc.cluster_name",
+    /no static cluster "nowhere"/,
+  ],
+  ["LDS from a file", "dynamic_resources:\n  lds_config: { path_config_source: { path: /x } }", 2, "dynamic_resources.lds_config.path_config_source", /not supported/],
+  ["ADS without its place", "dynamic_resources:\n  lds_config: { ads: {} }", 1, "dynamic_resources", /ads_config is missing/],
+  [
+    "an extension that nobody knows",
+    'static_resources:\n  clusters:\n    - name: a\n      type: STATIC\n      transport_socket:\n        name: x\n        typed_config:\n          "@type": type.googleapis.com/example.Unknown',
+    8,
+    "static_resources.clusters[0].transport_socket.typed_config.@type",
+    /example\.Unknown is not supported/,
+  ],
+  [
+    "a resource's field that the proxy does not support",
+    "static_resources:\n  clusters:\n    - name: a\n      type: STATIC\n      load_assignment: { cluster_name: a }\n      dns_lookup_family: V4_ONLY\n      outlier_detection: {}",
+    7,
+    "static_resources.clusters[0].outlier_detection",
+    /not supported/,
+  ],
+  [
+    "two resources of one name",
+    "static_resources:\n  clusters:\n    - { name: a, type: STATIC, load_assignment: { cluster_name: a } }\n    - { name: a, type: STATIC, load_assignment: { cluster_name: a } }",
+    4,
+    "static_resources.clusters[1].name",
+    /"a" is used twice/,
+  ],
+];
+for (const [title, text, line, path, message] of refused) {
+  test(`${title} is refused with its line, path and reason`, () => {
+    const { config, problems } = parseBootstrap(text);
+    assert.equal(config, undefined);
+    const found = problems.find((problem) => problem.path === path && message.test(problem.message));
+    assert.ok(found, JSON.stringify(problems));
+    assert.equal(found.line, line, JSON.stringify(found));
+  });
+}
+
+test("all problems are found at once", () => {
+  const { problems } = parseBootstrap("node: { idd: a }\nadmin: { adress: {} }\nstatic_resources: { clusters: [ { nam: x } ] }");
+  assert.deepEqual(problems.map(({ path, line }) => [path, line]), [
+    ["node.idd", 1],
+    ["admin.adress", 2],
+    ["static_resources.clusters[0].nam", 3],
+  ]);
+});

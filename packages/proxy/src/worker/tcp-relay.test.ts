@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { connectRaw, type RawServer, startRawServer } from "@heddle/testkit";
+import { bootstrap, cluster } from "../testing/bootstrap-json.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+
+let proxy: TestProxy;
+let upstream: RawServer;
+
+function tcpListener(name: string, clusterName: string, filters: readonly object[] = []): Record<string, unknown> {
+  const proxyType = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+  return {
+    name,
+    address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
+    filter_chains: [{ filters: [...filters, { name: "tcp", typed_config: { "@type": proxyType, stat_prefix: name, cluster: clusterName } }] }],
+  };
+}
+
+before(async () => {
+  upstream = await startRawServer();
+  const deny = {
+    name: "rbac",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+      stat_prefix: "deny",
+      rules: { action: "DENY", policies: { all: { permissions: [{ any: true }], principals: [{ any: true }] } } },
+    },
+  };
+  proxy = await TestProxy.start(
+    bootstrap(
+      [tcpListener("open", "up"), tcpListener("denied", "up", [deny]), tcpListener("dead", "dead"), tcpListener("missing", "nowhere")],
+      [cluster("up", [upstream.port]), cluster("dead", [1])],
+    ),
+  );
+});
+
+after(async () => {
+  await proxy?.[Symbol.asyncDispose]();
+  await upstream?.[Symbol.asyncDispose]();
+});
+
+test("bytes go both ways, and each side's end by itself", async () => {
+  const client = await connectRaw(proxy.port("open"));
+  await client.send("ping");
+  const peer = await upstream.next();
+  assert.equal(await peer.until("ping"), "ping");
+  client.end();
+  assert.equal(await peer.untilEnd(), "");
+  await peer.send("answer after the end");
+  assert.equal(await client.until("answer after the end"), "answer after the end");
+  peer.end();
+  assert.equal(await client.untilEnd(), "");
+  client.socket.destroy();
+});
+
+test("a reset of one side is a reset for the other", async () => {
+  const client = await connectRaw(proxy.port("open"));
+  await client.send("x");
+  const peer = await upstream.next();
+  await peer.until("x");
+  client.reset();
+  await peer.untilEnd();
+  const second = await connectRaw(proxy.port("open"));
+  await second.send("y");
+  const other = await upstream.next();
+  await other.until("y");
+  other.reset();
+  await second.untilEnd();
+  assert.match(second.error?.message ?? "", /ECONNRESET/);
+});
+
+test("a megabyte crosses in each direction whole", async () => {
+  const client = await connectRaw(proxy.port("open"));
+  const bytes = Buffer.alloc(1_000_000, "0123456789");
+  await client.send("!");
+  const peer = await upstream.next();
+  await peer.until("!");
+  const [there, back] = await Promise.all([peer.bytes(bytes.length), client.bytes(bytes.length), client.send(bytes), peer.send(bytes)]);
+  assert.equal(there, bytes.toString("latin1"));
+  assert.equal(back, bytes.toString("latin1"));
+  client.socket.destroy();
+  peer.socket.destroy();
+});
+
+for (const listener of ["denied", "dead", "missing"]) {
+  test(`a connection to the listener "${listener}" is closed and nothing of it is forwarded`, async () => {
+    const before = upstream.connectionsAccepted;
+    const client = await connectRaw(proxy.port(listener));
+    await client.send("x");
+    assert.equal(await client.untilEnd(), "");
+    assert.equal(upstream.connectionsAccepted, before);
+    client.socket.destroy();
+  });
+}

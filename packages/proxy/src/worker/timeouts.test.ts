@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddle/testkit";
+import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+
+// Each listener has one short limit: what is waited for is the answer, never a span of time.
+
+let proxy: TestProxy;
+let upstream: RawServer;
+
+before(async () => {
+  upstream = await startRawServer();
+  const routes = [{ match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } }, route("/", "up", { timeout: "0s" })];
+  const listener = (name: string, manager: object): Record<string, unknown> => httpListener({ name, routes, manager: { ...manager } });
+  proxy = await TestProxy.start(
+    bootstrap(
+      [
+        listener("head", { request_headers_timeout: "0.05s" }),
+        listener("body", { request_timeout: "0.05s" }),
+        listener("stream", { stream_idle_timeout: "0.05s" }),
+        listener("idle", { common_http_protocol_options: { idle_timeout: "0.05s" } }),
+        listener("duration", { common_http_protocol_options: { max_connection_duration: "0.05s" } }),
+        listener("count", { common_http_protocol_options: { max_requests_per_connection: 2 } }),
+        listener("whole", { common_http_protocol_options: { max_stream_duration: "0.05s" } }),
+      ],
+      [cluster("up", [upstream.port])],
+    ),
+  );
+});
+
+after(async () => {
+  await proxy?.[Symbol.asyncDispose]();
+  await upstream?.[Symbol.asyncDispose]();
+});
+
+async function connected(listener: string, run: (client: RawPeer) => Promise<void>): Promise<void> {
+  const client = await connectRaw(proxy.port(listener));
+  try {
+    await run(client);
+    await proxy.whenBalanced();
+  } finally {
+    client.socket.destroy();
+  }
+}
+
+test("a head that is begun and not finished in time: 408 and the end", () =>
+  connected("head", async (client) => {
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n");
+    assert.match(await client.untilEnd(), /^HTTP\/1\.1 408 [^]*\r\nconnection: close\r\n/);
+  }));
+
+test("a connection between two requests has begun no head", () =>
+  connected("head", async (client) => {
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert.equal((await client.response()).body, "direct");
+    // Another one, begun later, runs out of time first.
+    await connected("head", async (other) => {
+      await other.send("GET");
+      assert.match(await other.untilEnd(), /^HTTP\/1\.1 408 /);
+    });
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert.equal((await client.response()).body, "direct");
+  }));
+
+test("a body that does not come in time: 408, and the upstream is given up", () =>
+  connected("body", async (client) => {
+    await client.send("POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
+    const peer = await upstream.next();
+    await peer.until("half");
+    assert.match(await client.untilEnd(), /^HTTP\/1\.1 408 [^]*request timeout/);
+    await peer.untilEnd();
+  }));
+
+test("an upstream that says nothing for too long: 504 with its reason", () =>
+  connected("stream", async (client) => {
+    await client.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\n");
+    const { head, body } = await client.response();
+    assert.match(head, /^HTTP\/1\.1 504 /);
+    assert.equal(body, "stream timeout");
+    await peer.untilEnd();
+  }));
+
+test("a client that stops in its body for too long: 408", () =>
+  connected("stream", async (client) => {
+    await client.send("POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
+    const peer = await upstream.next();
+    await peer.until("half");
+    assert.match(await client.untilEnd(), /^HTTP\/1\.1 408 /);
+  }));
+
+test("a response that stalls is broken off, and the client sees that it is not whole", () =>
+  connected("stream", async (client) => {
+    await client.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\n");
+    await peer.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+    const answer = await client.untilEnd();
+    assert.match(answer, /4\r\nhalf\r\n$/);
+    await peer.untilEnd();
+  }));
+
+test("a connection without requests is closed after its idle time", () =>
+  connected("idle", async (client) => {
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert.equal((await client.response()).body, "direct");
+    assert.equal(await client.untilEnd(), "");
+  }));
+
+test("a connection that has lived long enough ends, between requests at once", () =>
+  connected("duration", async (client) => {
+    assert.equal(await client.untilEnd(), "");
+  }));
+
+test("the last request that a connection may carry is told so", () =>
+  connected("count", async (client) => {
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert.doesNotMatch((await client.response()).head, /connection: close/);
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert.match(await client.untilEnd(), /\r\nconnection: close\r\n/);
+  }));
+
+test("a stream that lasts too long is answered with 504", () =>
+  connected("whole", async (client) => {
+    await client.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\n");
+    const { head, body } = await client.response();
+    assert.match(head, /^HTTP\/1\.1 504 /);
+    assert.equal(body, "downstream duration timeout");
+  }));
