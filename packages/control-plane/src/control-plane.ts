@@ -11,6 +11,7 @@ import { IstioCertificateService } from "@heddle/xds/api/istio-ca";
 import { adminRoutes } from "./admin-routes.ts";
 import { CertificateAuthority } from "./authority/certificate-authority.ts";
 import type { ServerCredentials } from "./authority/certificate-authority.ts";
+import { keepRenewed } from "./authority/certificate-renewal.ts";
 import { certificateService, maxCertificateRequestBytes } from "./authority/certificate-service.ts";
 import { JoinTokens } from "./authority/join-tokens.ts";
 import { ControlPlaneMetrics } from "./control-plane-metrics.ts";
@@ -51,8 +52,6 @@ export interface RunningControlPlane {
 /** Quiet time after a change before it is taken, in milliseconds (design, issue 1). */
 const debounceMs = 10;
 const stopDeadlineMs = 2000;
-/** How often the age of the own certificate is looked at; a timer of hours would stand still while the machine sleeps. */
-const renewalCheckMs = 60_000;
 
 /**
  * Starts the control plane of one folder. Resolves when resources and instances have been read once and both doors are
@@ -215,28 +214,10 @@ class ControlPlane {
     });
     this.#lifecycle.register("certificate expiry", publisher);
     await writePort(stateDir, server.port);
-    this.#keepRenewed(server, credentials, issue);
+    const onRenewed = (renewed: ServerCredentials): void => server.renew(renewed);
+    const renewal = keepRenewed({ first: credentials, issue, onRenewed, clock, logger });
+    this.#lifecycle.register("certificate renewal", renewal);
     return server;
-  }
-
-  /** The own certificate is renewed at half of its life, as every other; what fails is tried again at the next look. */
-  #keepRenewed(server: SecureServer, first: ServerCredentials, issue: () => Promise<ServerCredentials>): void {
-    const { clock, logger } = this.#options;
-    let { certificate } = first;
-    const renewWhenDue = async (): Promise<void> => {
-      if (clock.wallMs() < (certificate.notBeforeMs + certificate.notAfterMs) / 2) return;
-      try {
-        const renewed = await issue();
-        server.renew(renewed);
-        certificate = renewed.certificate;
-        logger.info("own certificate renewed", { notAfter: new Date(certificate.notAfterMs).toISOString() });
-      } catch (error) {
-        logger.error("the own certificate could not be renewed", { error: String(error) });
-      }
-    };
-    const timer = setInterval(() => void renewWhenDue(), renewalCheckMs);
-    timer.unref();
-    this.#lifecycle.register("certificate renewal", { close: () => clearInterval(timer) });
   }
 }
 

@@ -89,7 +89,8 @@ export class MeshConfiguration {
     this.#hasFiles = true;
     this.#accept([
       ...[...parsed.values()].map(({ file }) => file),
-      ...unreadable.flatMap((path) => this.#standInsFor(path)),
+      // Unreadable is not deleted: what was accepted from there, out of a folder too, stays in force.
+      ...unreadable.map(({ path, reason }) => unreadableFile(path, reason)),
     ]);
     this.#compile();
   }
@@ -97,14 +98,6 @@ export class MeshConfiguration {
   setInstances(instances: readonly WorkloadInstance[]): void {
     this.#instances = new Map(instances.map((instance) => [instance.id, instance]));
     this.#compile();
-  }
-
-  /** A folder that cannot be read stands for every file in it that something is in force from: unreadable is not deleted. */
-  #standInsFor({ path, reason }: UnreadablePath): ParsedFile[] {
-    const inForce = new Set(
-      this.#accepted.map(({ source }) => source.file).filter((file) => file.startsWith(`${path}/`)),
-    );
-    return [path, ...inForce].map((file) => unreadableFile(file, reason));
   }
 
   #accept(files: readonly ParsedFile[]): void {

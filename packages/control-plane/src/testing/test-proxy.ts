@@ -27,6 +27,8 @@ export interface TestProxyOptions {
 /** A proxy as the control plane sees one: the real client, taking what it is given. */
 export class TestProxy {
   readonly resources = new Map<string, Map<string, Message>>();
+  /** Names of everything that was ever taken away from it. */
+  readonly removed: string[] = [];
   readonly #events = new EventWaiter();
   readonly #client: AdsClient;
   readonly #options: TestProxyOptions;
@@ -89,7 +91,7 @@ export class TestProxy {
   #take({ type, added, removed, isFull }: ResourceUpdate): { rejected: { name: string; error: string }[] } {
     const rejected: { name: string; error: string }[] = [];
     const known = isFull ? new Map<string, Message>() : new Map(this.resources.get(type));
-    for (const name of removed) known.delete(name);
+    this.removed.push(...removed.filter((name) => known.delete(name)));
     for (const { name, message } of added) {
       const error = this.#options.refuse?.(type, name);
       if (error === undefined) known.set(name, message);
