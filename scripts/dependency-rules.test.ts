@@ -49,7 +49,7 @@ const importViolations: Record<string, [file: string, source: string]> = {
   "protobuf-runtime-only-through-xds": ["packages/compiler/src/runtime.ts", 'import "@bufbuild/protobuf";'],
   "no-cycles": [
     "packages/core/src/cycle.ts",
-    'import type { Other } from "./cycles-back.ts"; export type One = Other;',
+    'import { other } from "./cycles-back.ts"; export const one = () => other;',
   ],
   "only-declared-exports": ["packages/net/src/inside.ts", 'import "../../core/src/inner.ts";'],
   "packages-import-by-name": ["packages/net/src/relative.ts", 'import "../../core/src/index.ts";'],
@@ -66,7 +66,7 @@ const importViolations: Record<string, [file: string, source: string]> = {
 const companions: Record<string, string> = {
   "packages/proxy/src/bootstrap/parse.ts": 'import "@heddle/xds/api";',
   "packages/core/src/inner.ts": "export const inner = 1;",
-  "packages/core/src/cycles-back.ts": 'import type { One } from "./cycle.ts"; export type Other = One;',
+  "packages/core/src/cycles-back.ts": 'import { one } from "./cycle.ts"; export const other = () => one;',
   "packages/net/src/a.test.ts": "export const a = 1;",
 };
 

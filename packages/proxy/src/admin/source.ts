@@ -1,6 +1,8 @@
-import type { JsonValue } from "@bufbuild/protobuf";
 import type { LogLevel } from "@heddle/core";
 import type { MetricReader } from "@heddle/telemetry";
+
+/** Any JSON value: what the admin pages print. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 
 export type ServerState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
 
