@@ -70,11 +70,11 @@ test("the options of proxy and control-plane in the tree are those that the pack
   const optionsOf = (name: string): string[] =>
     (program.commands.find((command) => command.name() === name)?.options ?? []).map(({ long }) => long ?? "").sort();
   const { proxyUsage } = await import("@heddle/proxy");
-  const own = [...proxyUsage.matchAll(/^ +(?:-\w, )? *(--[\w-]+)/gm)].map((match) => match[1]);
+  const own = [...proxyUsage.matchAll(/^ +(?:-\w, )? *(--[\w-]+)/gm)].map(([, option = ""]) => option);
   assert.deepEqual(optionsOf("proxy"), own.sort());
   const { stderr } = await runHeddle(["control-plane"]);
   assert.deepEqual(
     optionsOf("control-plane"),
-    [...stderr.matchAll(/\[?(--[\w-]+) [A-Z:]+\]?/g)].map((match) => match[1]).sort(),
+    [...stderr.matchAll(/\[?(--[\w-]+) [A-Z:]+\]?/g)].map(([, option = ""]) => option).sort(),
   );
 });

@@ -46,7 +46,7 @@ zpty session zsh -f -i
 zpty -w session "PROMPT= ; fpath=(${folder} \\$fpath); autoload -Uz compinit; compinit -u -d ${folder}/dump; zstyle ':completion:*' list-colors ''; LISTMAX=0; setopt auto_list no_always_last_prompt; print READY"
 line=
 while [[ $line != *READY* ]]; do zpty -r session line || exit 1; done
-zpty -w -n session "heddle \$1"$'\\t\\t'
+zpty -w -n session "heddle $1"$'\\t\\t'
 all=
 for try in {1..100}; do
   while zpty -r -t session line; do all+=$line; done

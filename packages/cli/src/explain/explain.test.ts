@@ -222,10 +222,21 @@ test("an ALLOW policy turns away an identity that it does not name", async (cont
     fromWeb.destinations.every(({ inbound }) => inbound.every(({ accepted }) => accepted)),
     true,
   );
-  const fromOther = await explain(context, resources, "GET", "http://api/x", "gone").catch(
-    (error: Error) => error.message,
+  const others = resources.replace("sa/web", "sa/somebody-else");
+  const turnedAway = (await explain(context, others, "GET", "http://api/x")).destinations.flatMap(
+    ({ inbound }) => inbound,
   );
-  assert.match(String(fromOther), /no workload "gone" with a replica/);
+  assert.deepEqual(
+    turnedAway.map(({ workload, answer }) => [workload, answer?.details ?? ""]),
+    [
+      ["api-v1", ""],
+      ["api-v2", "rbac_access_denied_matched_policy[none]"],
+    ],
+  );
+});
+
+test("a workload without a replica sends nothing", async (context) => {
+  await assert.rejects(explain(context, "", "GET", "http://api/x", "gone"), /no workload "gone" with a replica/);
 });
 
 test("the edge takes a path alone, and every host", async (context) => {

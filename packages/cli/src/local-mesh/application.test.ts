@@ -10,8 +10,8 @@ interface Observed {
   readonly application: Application;
   readonly reports: string[];
   readonly lines: string[];
-  next(isReady: boolean): Promise<void>;
-  report(pattern: RegExp): Promise<string>;
+  readonly next: (isReady: boolean) => Promise<void>;
+  readonly report: (pattern: RegExp) => Promise<string>;
 }
 
 async function start(context: TestContext, script: string, planned: Partial<PlannedInstance> = {}): Promise<Observed> {

@@ -1,7 +1,7 @@
 import { parseDuration } from "@heddle/core";
 import { httpCall } from "./admin-client.ts";
 import { workingFolder } from "./command-lookup.ts";
-import { signalGroup, spawnGuarded } from "./guarded-process.ts";
+import { endGroup, signalGroup, spawnGuarded } from "./guarded-process.ts";
 import type { PlannedInstance } from "./plan.ts";
 import { serviceKey, urlVariable } from "./plan.ts";
 import { forwardOutput } from "./process-output.ts";
@@ -58,7 +58,8 @@ export class Application {
         this.#setReady(false);
         this.#probeIn(0);
       },
-      onEnded: () => {
+      onEnded: (child) => {
+        endGroup(child);
         this.#setReady(false);
         clearTimeout(this.#timer);
       },

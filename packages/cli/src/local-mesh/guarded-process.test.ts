@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { signalGroup, spawnGuarded } from "./guarded-process.ts";
+import { endGroup, signalGroup, spawnGuarded } from "./guarded-process.ts";
 
 function start(script: string): ChildProcess {
   return spawnGuarded({ command: [process.execPath, "-e", script], cwd: "/", env: process.env });
@@ -75,4 +75,14 @@ test("a signal to a group that has ended is nothing", async () => {
   const child = start("");
   await once(child, "exit");
   signalGroup(child, "SIGTERM");
+});
+
+test("an application whose guard was killed can be ended with its group", { timeout: 20_000 }, async () => {
+  const child = start("console.log(process.pid); setInterval(() => {}, 1000)");
+  const pid = Number(await firstLine(child));
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  endGroup(child);
+  await gone(pid);
+  endGroup(child);
 });

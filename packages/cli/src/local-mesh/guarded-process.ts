@@ -39,6 +39,17 @@ export function spawnGuarded(command: GuardedCommand): ChildProcess {
   });
 }
 
+/** Ends what is left of a group whose guard has ended: an application whose guard was killed would keep its port. */
+export function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    // Nothing is left, as it should be.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 /** Sends a signal to a guarded process's whole group. */
 export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;

@@ -7,7 +7,7 @@ export interface SupervisedChildOptions {
   readonly signal: (child: ChildProcess, signal: NodeJS.Signals) => void;
   readonly onStarted?: (child: ChildProcess) => void;
   /** The child ended, for whatever reason. */
-  readonly onEnded?: () => void;
+  readonly onEnded?: (child: ChildProcess) => void;
   /** The child ended without being told to; it is started again after `restartInMs`. */
   readonly onCrash: (how: string, restartInMs: number) => void;
 }
@@ -51,6 +51,7 @@ export class SupervisedChild {
         if (this.#child !== child) return;
         this.#child = undefined;
         resolve();
+        this.#options.onEnded?.(child);
         this.#onEnd(how);
       };
       child.once("error", (error) => onEnd(error.message));
@@ -91,7 +92,6 @@ export class SupervisedChild {
   }
 
   #onEnd(how: string): void {
-    this.#options.onEnded?.();
     if (this.#isStopping || this.#isHeld) return;
     if (performance.now() - this.#startedAt >= stableMs) this.#failures = 0;
     const delayMs = Math.min(firstDelayMs * 2 ** this.#failures, longestDelayMs);

@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
+import { smallMesh } from "../testing/small-mesh.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
+
+function start(context: TestContext, folder: string): HeddleProcess {
+  const heddle = new HeddleProcess(["up", folder]);
+  context.after(() => heddle.dispose());
+  return heddle;
+}
+
+async function edgeUrl(heddle: HeddleProcess): Promise<string> {
+  return /http:\S+/.exec(await heddle.line(/^ {2}edge /))?.[0] ?? "";
+}
+
+/** Asks until the answer is the expected one; capped by the test's own time-out. */
+async function answers(url: string, expected: string): Promise<void> {
+  for (;;) {
+    const text = await fetch(url).then(
+      (response) => response.text(),
+      (error: unknown) => String(error),
+    );
+    if (text === expected) return;
+    await delay(20);
+  }
+}
+
+test("a mesh serves, follows its files, refuses a second run, and leaves nothing after Ctrl-C", {
+  timeout: 110_000,
+}, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const heddle = start(context, folder);
+  await heddle.line(/encrypted and steered, but not isolated/);
+  const url = await edgeUrl(heddle);
+  await answers(url, "hello from back-0");
+
+  const second = await runHeddle(["up", folder]);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, new RegExp(`this mesh is already running, as process ${heddle.child.pid}\n→ `));
+
+  // A change of a resource, a change that is refused, and one of the LocalMesh.
+  writeFileSync(join(folder, "routes.yaml"), smallMesh["routes.yaml"]?.replace("5s", "6s") ?? "");
+  await heddle.line(/√ in force ~ VirtualService default\/back/);
+  writeFileSync(join(folder, "routes.yaml"), smallMesh["routes.yaml"]?.replace("timeout", "tiemout") ?? "");
+  await heddle.line(/× refused routes\.yaml:8: error HDL\d+: .*tiemout/);
+  await answers(url, "hello from back-0");
+  writeFileSync(
+    join(folder, "mesh.yaml"),
+    smallMesh["mesh.yaml"]?.replaceAll("calls: []", "calls: []\n      env: { GREETING: goodbye }") ?? "",
+  );
+  await answers(url, "goodbye from back-0");
+  writeFileSync(
+    join(folder, "mesh.yaml"),
+    smallMesh["mesh.yaml"]?.replaceAll("[node, server.cjs]", "[no-such-program]") ?? "",
+  );
+  await heddle.line(
+    /mesh\.yaml:\d+: the workload front cannot be started: its command "no-such-program" was not found .*what runs goes on/,
+  );
+  await answers(url, "goodbye from back-0");
+
+  assert.match(readFileSync(join(folder, ".heddle/logs/edge.proxy.log"), "utf8"), /"GET \/ HTTP\/1\.1" 200/);
+  heddle.kill("SIGINT");
+  assert.equal(await heddle.end(), 0);
+  await heddle.nothingLeft();
+  for (const name of ["run.json", "runner.json"]) assert.equal(existsSync(join(folder, ".heddle", name)), false, name);
+  await assert.rejects(fetch(url));
+});
+
+test("SIGKILL leaves no process, and the next run takes up what it left", { timeout: 110_000 }, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const first = start(context, folder);
+  await answers(await edgeUrl(first), "hello from back-0");
+  const authority = readFileSync(join(folder, ".heddle/ca/authority.state"), "latin1");
+  assert.ok(first.family().length > 6, "control plane, proxies, workers and applications run");
+  first.kill("SIGKILL");
+  await first.nothingLeft();
+
+  const second = start(context, folder);
+  await second.line(
+    new RegExp(`the run of process ${first.child.pid} was killed; what it left in .*\\.heddle is used again`),
+  );
+  await answers(await edgeUrl(second), "hello from back-0");
+  assert.equal(
+    readFileSync(join(folder, ".heddle/ca/authority.state"), "latin1"),
+    authority,
+    "the authority is the same",
+  );
+  second.kill("SIGTERM");
+  assert.equal(await second.end(), 0);
+  await second.nothingLeft();
+});
+
+test("what crashes is started again: application, proxy, control plane", { timeout: 110_000 }, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const heddle = start(context, folder);
+  const url = await edgeUrl(heddle);
+  await answers(url, "hello from back-0");
+  const kill = (pattern: RegExp): void => {
+    const found = heddle.family().filter(({ command }) => pattern.test(command));
+    assert.ok(found.length > 0, `no process matches ${pattern}`);
+    for (const { pid } of found) process.kill(pid, "SIGKILL");
+  };
+  kill(/control-plane\/src\/entry/);
+  await heddle.line(/the control plane ended \(SIGKILL\); traffic goes on; started again/);
+  await answers(url, "hello from back-0");
+  kill(/main\.ts proxy .*back-0/);
+  await heddle.line(/the proxy ended \(SIGKILL\); started again/);
+  await answers(url, "hello from back-0");
+  kill(/^\/bin\/sh -c .*server\.cjs/s);
+  await heddle.line(/the application ended \(SIGKILL\); started again/);
+  await answers(url, "hello from back-0");
+  heddle.kill("SIGTERM");
+  assert.equal(await heddle.end(), 0);
+  await heddle.nothingLeft();
+});
+
+test("a port in use is named with the remedy, before anything starts", async (context) => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  context.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const folder = temporaryFolder(context, {
+    ...smallMesh,
+    "mesh.yaml": smallMesh["mesh.yaml"]?.replace("port: 0", `port: ${port}`) ?? "",
+  });
+  const { code, stdout, stderr } = await runHeddle(["up", folder]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    new RegExp(
+      `port ${port} on 127\\.0\\.0\\.1 is in use: end the program that listens there, or set another port\n→ Nothing was started`,
+    ),
+  );
+  assert.doesNotMatch(stdout, /listening/);
+  assert.equal(existsSync(join(folder, ".heddle/runner.json")), false);
+});
+
+const refused: readonly { title: string; mesh: string; code: number; says: RegExp }[] = [
+  {
+    title: "a missing command is named with workload and place",
+    mesh: smallMesh["mesh.yaml"]?.replace("command: [node, server.cjs]", "command: [no-such-program]") ?? "",
+    code: 1,
+    says: /mesh\.yaml:8: the workload front cannot be started: its command "no-such-program" was not found/,
+  },
+  {
+    title: "a LocalMesh with an error is refused with its line",
+    mesh: smallMesh["mesh.yaml"]?.replace("port: 80", "prot: 80") ?? "",
+    code: 3,
+    says: /mesh\.yaml:11: error HDL\d+: .*prot/,
+  },
+  { title: "a folder without a LocalMesh is refused", mesh: "", code: 3, says: /holds no LocalMesh resource/ },
+];
+
+for (const { title, mesh, code, says } of refused) {
+  test(title, async (context) => {
+    const folder = temporaryFolder(context, { ...smallMesh, "mesh.yaml": mesh });
+    const result = await runHeddle(["up", folder]);
+    assert.equal(result.code, code);
+    assert.match(result.stderr, says);
+    assert.doesNotMatch(result.stderr, /^\s+at /m);
+    assert.equal(existsSync(join(folder, ".heddle/runner.json")), false);
+  });
+}
+
+test("told to stop while it starts, it ends and leaves nothing", { timeout: 110_000 }, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const heddle = start(context, folder);
+  await heddle.line(/starting the control plane/);
+  heddle.kill("SIGINT");
+  assert.equal(await heddle.end(), 0);
+  await heddle.nothingLeft();
+});
