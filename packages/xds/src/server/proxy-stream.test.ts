@@ -192,6 +192,21 @@ describe("the order of a push", () => {
     assert.deepEqual(client.next(), { type: CLUSTER_TYPE, added: [], removed: ["a"] });
   });
 
+  it("is in sync again when what a refusal named was replaced, the rest of its batch being in force", () => {
+    const client = syncedDeltaClient();
+    const clusters = [cluster("a", "bad"), cluster("b")];
+    const rest = { listeners: [listener("in", "r")], routes: [route("r", "*")] };
+    client.stream.setSnapshot(snapshot("2", { ...rest, clusters }));
+    assert.deepEqual(client.next(), { type: CLUSTER_TYPE, added: ["a", "b"], removed: [] });
+    client.nack(CLUSTER_TYPE, "a: bad name");
+    client.next();
+    client.stream.setSnapshot(snapshot("3", { ...rest, clusters: [cluster("a", "good"), ...clusters.slice(1)] }));
+    assert.deepEqual(client.next(), { type: CLUSTER_TYPE, added: ["a"], removed: [] });
+    client.ack(CLUSTER_TYPE);
+    client.next();
+    assert.equal(client.stream.status().types.find((type) => type.type === CLUSTER_TYPE)?.state, "accepted");
+  });
+
   it("does not hold removals for a refused resource that the client has dropped since", () => {
     const client = syncedDeltaClient();
     client.stream.setSnapshot(snapshot("2", { listeners: [listener("in", "r")], routes: [route("r", "bad")] }));

@@ -223,7 +223,7 @@ export class Subscription {
   refuse(nonce: string, message: string, atMs: number): Nack | undefined {
     const response = this.#take(nonce);
     if (response === undefined) return undefined;
-    for (const resource of response.upserts) {
+    for (const resource of namedIn(message, response.upserts)) {
       if (this.#sent.get(resource.name)?.version === resource.version)
         this.#refused.set(resource.name, resource.version);
     }
@@ -291,4 +291,13 @@ export class Subscription {
     this.#refused.delete(name);
     this.#settledWith = undefined;
   }
+}
+
+/**
+ * What a NACK refuses. It says so in words: Envoy's and our client's name the resources that are not in force, and the others of
+ * the batch are. Words that name none refuse all.
+ */
+function namedIn(message: string, upserts: readonly VersionedResource[]): readonly VersionedResource[] {
+  const named = upserts.filter(({ name }) => new RegExp(`(?<![\\w|.-])${RegExp.escape(name)}(?![\\w|-])`).test(message));
+  return named.length === 0 ? upserts : named;
 }
