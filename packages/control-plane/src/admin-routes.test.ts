@@ -11,7 +11,7 @@ import type {
   ResourcesResponse,
   TrustBundleResponse,
 } from "./admin-api/index.ts";
-import { EventWaiter } from "./testing/event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 import { connectTimeoutFile, identityOf, instances, meshFile, policyFile, timeoutFile } from "./testing/mesh-files.ts";
 import { TestControlPlane } from "./testing/test-control-plane.ts";
 

@@ -4,3 +4,4 @@ export type { EchoedRequest, EchoServer, EchoServerOptions } from "./echo-server
 export { startEchoServer } from "./echo-server.ts";
 export type { RawServer } from "./raw-client.ts";
 export { connectRaw, RawPeer, startRawServer } from "./raw-client.ts";
+export { EventWaiter } from "./event-waiter.ts";

@@ -13,7 +13,7 @@ import { CLUSTER_TYPE } from "./api/index.ts";
 import { AdsClient, dialHttp2 } from "./client/index.ts";
 import { AdsServer } from "./server/index.ts";
 import { clock } from "./testing/ads-fixture.ts";
-import { EventWaiter } from "./testing/event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 import { ManualTimers } from "./testing/manual-timers.ts";
 import { cluster, snapshot } from "./testing/resources.ts";
 

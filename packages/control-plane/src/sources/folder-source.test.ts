@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { silentLogger } from "@heddle/core";
-import { EventWaiter } from "../testing/event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 import { RecordingLogger } from "../testing/recording-logger.ts";
 import type { UnreadablePath } from "./folder-scan.ts";
 import { scanFolder } from "./folder-scan.ts";

@@ -6,7 +6,7 @@ import type { TestContext } from "node:test";
 import { test } from "node:test";
 import type { WorkloadInstance } from "@heddle/compiler";
 import { writeStateFile } from "@heddle/state";
-import { EventWaiter } from "../testing/event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 import { instances } from "../testing/mesh-files.ts";
 import { RecordingLogger } from "../testing/recording-logger.ts";
 import { ShiftedClock } from "../testing/shifted-clock.ts";

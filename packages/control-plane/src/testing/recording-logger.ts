@@ -1,5 +1,5 @@
 import type { LogFields, Logger, LogLevel } from "@heddle/core";
-import { EventWaiter } from "./event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 
 export interface LogLine {
   readonly level: LogLevel;

@@ -4,7 +4,7 @@ import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
 import type { AdsClientOptions, AdsClientState, ResourceUpdate } from "@heddle/xds/client";
 import { AdsClient, dialHttp2 } from "@heddle/xds/client";
 import { systemClock } from "../system-clock.ts";
-import { EventWaiter } from "./event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 import { nodeIdOf } from "./mesh-files.ts";
 import type { TestIdentity } from "./test-workload.ts";
 import { tlsOptions } from "./test-workload.ts";

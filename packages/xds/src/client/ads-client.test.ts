@@ -7,7 +7,7 @@ import type { ResourceType } from "../api/index.ts";
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE, SecretSchema } from "../api/index.ts";
 import { versionedResource } from "../server/index.ts";
 import { AdsFixture, clock } from "../testing/ads-fixture.ts";
-import { EventWaiter } from "../testing/event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 import { ManualTimers } from "../testing/manual-timers.ts";
 import { cluster, endpoints, listener, route, snapshot } from "../testing/resources.ts";
 import type { AdsClientOptions } from "./ads-client.ts";

@@ -298,6 +298,8 @@ export class Subscription {
  * the batch are. Words that name none refuse all.
  */
 function namedIn(message: string, upserts: readonly VersionedResource[]): readonly VersionedResource[] {
-  const named = upserts.filter(({ name }) => new RegExp(`(?<![\\w|.-])${RegExp.escape(name)}(?![\\w|-])`).test(message));
+  const named = upserts.filter(({ name }) =>
+    new RegExp(`(?<![\\w|.-])${RegExp.escape(name)}(?![\\w|-])`).test(message),
+  );
   return named.length === 0 ? upserts : named;
 }

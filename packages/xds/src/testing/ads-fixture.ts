@@ -7,7 +7,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { silentLogger } from "@heddle/core";
 import type { AdsServerOptions, ResourceSnapshot } from "../server/index.ts";
 import { AdsServer } from "../server/index.ts";
-import { EventWaiter } from "./event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 
 export const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
 

@@ -9,7 +9,7 @@ import {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
 } from "../api/index.ts";
-import { EventWaiter } from "./event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 
 const service = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
 

@@ -1,5 +1,5 @@
 import type { Timers } from "../keep-alive.ts";
-import { EventWaiter } from "./event-waiter.ts";
+import { EventWaiter } from "@heddle/testkit";
 
 interface Entry {
   readonly callback: () => void;
