@@ -92,7 +92,12 @@ before(async () => {
       require_client_certificate: true,
       common_tls_context: {
         tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
-        tls_certificates: [{ certificate_chain: { filename: join(folder, "books.pem") }, private_key: { filename: join(folder, "books.key") } }],
+        tls_certificates: [
+          {
+            certificate_chain: { filename: join(folder, "books.pem") },
+            private_key: { filename: join(folder, "books.key") },
+          },
+        ],
         validation_context: { trusted_ca: { filename: join(folder, "ca.pem") } },
       },
     },
@@ -123,7 +128,9 @@ async function url(path: string, listener = "plain"): Promise<string> {
 }
 
 async function curl(...args: string[]): Promise<string> {
-  const { stdout } = await execute("curl", ["--silent", "--show-error", "--max-time", "20", ...args], { maxBuffer: 1 << 26 });
+  const { stdout } = await execute("curl", ["--silent", "--show-error", "--max-time", "20", ...args], {
+    maxBuffer: 1 << 26,
+  });
   return stdout;
 }
 
@@ -155,8 +162,13 @@ test("HEAD, ranges and conditional requests keep nginx's answers", async () => {
 test("curl's upload with 100-continue, and with chunks, arrives whole", async () => {
   const body = randomBytes(300_000).toString("hex");
   await writeFile(join(folder, "body.txt"), body);
-  for (const flags of [["--header", "Expect: 100-continue"], ["--header", "Transfer-Encoding: chunked"]]) {
-    const echoed = JSON.parse(await curl("--data-binary", `@${join(folder, "body.txt")}`, ...flags, await url("/app"))) as EchoedRequest;
+  for (const flags of [
+    ["--header", "Expect: 100-continue"],
+    ["--header", "Transfer-Encoding: chunked"],
+  ]) {
+    const echoed = JSON.parse(
+      await curl("--data-binary", `@${join(folder, "body.txt")}`, ...flags, await url("/app")),
+    ) as EchoedRequest;
     assert.equal(echoed.method, "POST");
     assert.equal(echoed.body, body);
   }
@@ -164,12 +176,26 @@ test("curl's upload with 100-continue, and with chunks, arrives whole", async ()
 
 test("one curl with three URLs stays on one connection", async () => {
   const target = await url("/index.html");
-  const words = await curl("--write-out", "%{num_connects}\n", "--output", "/dev/null", target, "--output", "/dev/null", target, "--output", "/dev/null", target);
+  const words = await curl(
+    "--write-out",
+    "%{num_connects}\n",
+    "--output",
+    "/dev/null",
+    target,
+    "--output",
+    "/dev/null",
+    target,
+    "--output",
+    "/dev/null",
+    target,
+  );
   assert.deepEqual(words.trim().split("\n"), ["1", "0", "0"]);
 });
 
 test("through haproxy behind, the application sees the request as it was", async () => {
-  const echoed = JSON.parse(await curl("--header", "X-Twice: a", "--header", "X-Twice: b", await url("/haproxy?x=%2F"))) as EchoedRequest;
+  const echoed = JSON.parse(
+    await curl("--header", "X-Twice: a", "--header", "X-Twice: b", await url("/haproxy?x=%2F")),
+  ) as EchoedRequest;
   assert.equal(echoed.url, "/haproxy?x=%2F");
   assert.deepEqual(
     echoed.rawHeaders.filter(([name]) => name.toLowerCase() === "x-twice").map(([, value]) => value),
@@ -179,18 +205,32 @@ test("through haproxy behind, the application sees the request as it was", async
 
 test("counters equal what h2load sent, to the request", async () => {
   const before = await counter("http.plain.downstream_rq_total");
-  const { stdout } = await execute("h2load", ["--h1", "-n", "20000", "-c", "32", await url("/index.html")], { timeout: 60_000 });
+  const { stdout } = await execute("h2load", ["--h1", "-n", "20000", "-c", "32", await url("/index.html")], {
+    timeout: 60_000,
+  });
   assert.match(stdout, /20000 succeeded, 0 failed, 0 errored/);
   assert.equal((await counter("http.plain.downstream_rq_total")) - before, 20_000);
   const started = await counter("heddle_requests_started_total");
-  const stats = (await adminGet(admin, "/stats")).split("\n").filter((line) => line.startsWith("heddle_requests_ended_total."));
-  assert.equal(stats.reduce((sum, line) => sum + Number(line.split(": ")[1]), 0), started);
+  const stats = (await adminGet(admin, "/stats"))
+    .split("\n")
+    .filter((line) => line.startsWith("heddle_requests_ended_total."));
+  assert.equal(
+    stats.reduce((sum, line) => sum + Number(line.split(": ")[1]), 0),
+    started,
+  );
 });
 
 /** What openssl's client says of a handshake and a request. */
 async function openssl(...args: string[]): Promise<string> {
   const port = await listenerPort(admin, "secure");
-  const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", join(folder, "ca.pem"), ...args]);
+  const child = spawn("openssl", [
+    "s_client",
+    "-connect",
+    `127.0.0.1:${port}`,
+    "-CAfile",
+    join(folder, "ca.pem"),
+    ...args,
+  ]);
   let words = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (words += chunk.toString()));
   child.stdin.on("error", () => undefined);

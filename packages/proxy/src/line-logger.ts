@@ -60,7 +60,8 @@ function formatFields(fields: LogFields): string {
   let text = "";
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    const shown = value instanceof Error ? value.message : typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+    const shown =
+      value instanceof Error ? value.message : typeof value === "string" ? value : (JSON.stringify(value) ?? "");
     text += ` ${key}=${/[\s"=]/.test(shown) ? JSON.stringify(shown) : shown}`;
   }
   return text;

@@ -9,12 +9,12 @@ import { exitCodes } from "./supervisor/messages.ts";
  */
 export async function runProxy(argv: readonly string[]): Promise<number> {
   if (argv.includes("--help") || argv.includes("-h")) {
-    console.log(proxyUsage);
+    process.stdout.write(`${proxyUsage}\n`);
     return exitCodes.fine;
   }
   const { options, problem } = parseCommandLine(argv);
   if (options === undefined) {
-    console.error(`heddle proxy: ${problem}\n\n${proxyUsage}`);
+    process.stderr.write(`heddle proxy: ${problem}\n\n${proxyUsage}\n`);
     return exitCodes.usage;
   }
   if (options.mode === "validate") {

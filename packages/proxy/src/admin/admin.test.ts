@@ -7,7 +7,10 @@ import { TestProxy } from "../testing/test-proxy.ts";
 let proxy: TestProxy;
 
 before(async () => {
-  const routes = [{ match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } }, route("/", "app")];
+  const routes = [
+    { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } },
+    route("/", "app"),
+  ];
   proxy = await TestProxy.start(bootstrap([httpListener({ name: "web", routes })], [cluster("app", [1, 2])]));
 });
 
@@ -52,7 +55,8 @@ test("what changes something needs POST", async () => {
 });
 
 test("a page of another origin cannot change anything", async () => {
-  const request = "POST /drain_listeners HTTP/1.1\r\nhost: 127.0.0.1\r\norigin: http://attacker.example\r\ncontent-length: 0\r\n\r\n";
+  const request =
+    "POST /drain_listeners HTTP/1.1\r\nhost: 127.0.0.1\r\norigin: http://attacker.example\r\ncontent-length: 0\r\n\r\n";
   assert.match((await raw(request)).head, /^HTTP\/1\.1 403 /);
   assert.equal(proxy.generation.state(), "LIVE");
 });
@@ -70,7 +74,10 @@ test("statistics come as text, JSON and for Prometheus, and can be filtered", as
   assert.doesNotMatch(await proxy.admin("/stats?usedonly"), /: 0$/m);
   const json = JSON.parse(await proxy.admin("/stats?format=json&filter=rq_total"));
   assert.ok(json.stats.some(({ name }: { name: string }) => name === "http.web.downstream_rq_total"));
-  assert.match(await proxy.admin("/stats/prometheus"), /^envoy_http_downstream_rq_total\{envoy_http_conn_manager_prefix="web"\} \d+$/m);
+  assert.match(
+    await proxy.admin("/stats/prometheus"),
+    /^envoy_http_downstream_rq_total\{envoy_http_conn_manager_prefix="web"\} \d+$/m,
+  );
   assert.match(await proxy.admin("/stats?filter=("), /Invalid regex/);
 });
 
@@ -87,7 +94,13 @@ test("clusters and listeners are shown in Envoy's forms", async () => {
 test("configuration, version and help are shown", async () => {
   const dump = JSON.parse(await proxy.admin("/config_dump"));
   const types = dump.configs.map((config: { "@type": string }) => config["@type"].split(".").at(-1));
-  assert.deepEqual(types, ["BootstrapConfigDump", "ClustersConfigDump", "ListenersConfigDump", "RoutesConfigDump", "SecretsConfigDump"]);
+  assert.deepEqual(types, [
+    "BootstrapConfigDump",
+    "ClustersConfigDump",
+    "ListenersConfigDump",
+    "RoutesConfigDump",
+    "SecretsConfigDump",
+  ]);
   assert.equal(dump.configs[2].static_listeners[0].listener.name, "web");
   const info = JSON.parse(await proxy.admin("/server_info"));
   assert.equal(info.state, "LIVE");
@@ -108,7 +121,10 @@ test("renewing a certificate without an authority says so", async () => {
 
 test("draining the listeners makes the proxy not ready and refuses new connections; one that is open says that it ends", async () => {
   const own = await TestProxy.start(
-    bootstrap([httpListener({ name: "web", routes: [{ match: { prefix: "/" }, direct_response: { status: 200 } }] })], []),
+    bootstrap(
+      [httpListener({ name: "web", routes: [{ match: { prefix: "/" }, direct_response: { status: 200 } }] })],
+      [],
+    ),
   );
   try {
     const port = own.port("web");

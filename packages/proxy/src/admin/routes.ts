@@ -1,14 +1,36 @@
 import { parseLogLevel } from "@heddle/core";
-import { envoyStats, formatEnvoyStats, formatEnvoyStatsJson, formatPrometheus, prometheusContentType } from "@heddle/telemetry";
+import {
+  envoyStats,
+  formatEnvoyStats,
+  formatEnvoyStatsJson,
+  formatPrometheus,
+  prometheusContentType,
+} from "@heddle/telemetry";
 import type { AdminReply, AdminRoute } from "./server.ts";
-import type { AdminSource, CertificateView, ClusterView, ListenerView } from "./source.ts";
+import type { ClusterView } from "../worker/cluster-views.ts";
+import type { AdminSource, CertificateView, ListenerView } from "./source.ts";
 
 /** Everything that the admin port can do, in the order in which `/help` lists it. Paths and answers are Envoy's. */
 export function adminRoutes(source: AdminSource): AdminRoute[] {
   return [
-    { path: "/ready", method: "GET", help: "200 LIVE when the proxy serves, else 503 and its state", handle: () => ready(source) },
-    { path: "/server_info", method: "GET", help: "version, state and command line", handle: () => json(source.serverInfo()) },
-    { path: "/stats", method: "GET", help: "counters and gauges; ?filter=<regex>, ?usedonly, ?format=json|prometheus", handle: (query) => stats(source, query) },
+    {
+      path: "/ready",
+      method: "GET",
+      help: "200 LIVE when the proxy serves, else 503 and its state",
+      handle: () => ready(source),
+    },
+    {
+      path: "/server_info",
+      method: "GET",
+      help: "version, state and command line",
+      handle: () => json(source.serverInfo()),
+    },
+    {
+      path: "/stats",
+      method: "GET",
+      help: "counters and gauges; ?filter=<regex>, ?usedonly, ?format=json|prometheus",
+      handle: (query) => stats(source, query),
+    },
     { path: "/stats/prometheus", method: "GET", help: "all metrics for Prometheus", handle: () => prometheus(source) },
     {
       path: "/config_dump",
@@ -16,12 +38,32 @@ export function adminRoutes(source: AdminSource): AdminRoute[] {
       help: "configuration in force; ?include_eds adds endpoints",
       handle: (query) => json({ configs: source.configDump(query.has("include_eds")) }),
     },
-    { path: "/clusters", method: "GET", help: "clusters and their endpoints; ?format=json", handle: (query) => clusters(source, query) },
-    { path: "/listeners", method: "GET", help: "listeners and their addresses; ?format=json", handle: (query) => listeners(source, query) },
+    {
+      path: "/clusters",
+      method: "GET",
+      help: "clusters and their endpoints; ?format=json",
+      handle: (query) => clusters(source, query),
+    },
+    {
+      path: "/listeners",
+      method: "GET",
+      help: "listeners and their addresses; ?format=json",
+      handle: (query) => listeners(source, query),
+    },
     { path: "/certs", method: "GET", help: "certificates and their validity", handle: () => certificates(source) },
     { path: "/certs/renew", method: "POST", help: "get a new certificate now", handle: () => renew(source) },
-    { path: "/logging", method: "POST", help: "show or change (?level=<level>) the log level", handle: (query) => logging(source, query) },
-    { path: "/drain_listeners", method: "POST", help: "stop accepting; open requests are finished", handle: () => act(() => source.drainListeners()) },
+    {
+      path: "/logging",
+      method: "POST",
+      help: "show or change (?level=<level>) the log level",
+      handle: (query) => logging(source, query),
+    },
+    {
+      path: "/drain_listeners",
+      method: "POST",
+      help: "stop accepting; open requests are finished",
+      handle: () => act(() => source.drainListeners()),
+    },
     { path: "/quitquitquit", method: "POST", help: "drain and exit", handle: () => act(() => source.quit()) },
   ];
 }
@@ -101,7 +143,9 @@ function clusterText(view: ClusterView): string {
 function listeners(source: AdminSource, query: URLSearchParams): AdminReply {
   const views = source.listeners();
   if (query.get("format") === "json") return json({ listener_statuses: views.map(listenerStatus) });
-  const lines = views.flatMap((view) => view.addresses.map(({ host, port }) => `${view.name}::${formatHost(host)}:${port}\n`));
+  const lines = views.flatMap((view) =>
+    view.addresses.map(({ host, port }) => `${view.name}::${formatHost(host)}:${port}\n`),
+  );
   return { status: 200, body: lines.join("") };
 }
 
@@ -111,7 +155,9 @@ function listenerStatus(view: ListenerView): object {
 }
 
 function certificates(source: AdminSource): AdminReply {
-  const chains = source.certificates().map(({ ca, chain }) => ({ ca_cert: ca.map(certificate), cert_chain: chain.map(certificate) }));
+  const chains = source
+    .certificates()
+    .map(({ ca, chain }) => ({ ca_cert: ca.map(certificate), cert_chain: chain.map(certificate) }));
   return json({ certificates: chains });
 }
 
@@ -136,7 +182,8 @@ function logging(source: AdminSource, query: URLSearchParams): AdminReply {
   const text = query.get("level");
   if (text !== null) {
     const level = parseLogLevel(text);
-    if (level === undefined) return { status: 400, body: `unknown level "${text}": debug, info, warning, error or off\n` };
+    if (level === undefined)
+      return { status: 400, body: `unknown level "${text}": debug, info, warning, error or off\n` };
     source.setLogLevel(level);
   }
   return { status: 200, body: `active loggers:\n  heddle: ${source.logLevel()}\n` };

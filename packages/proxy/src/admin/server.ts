@@ -83,7 +83,8 @@ export class AdminServer implements Closeable {
       return { status: 403, body: `Host "${host}" is not allowed: use the IP address or localhost\n` };
     }
     const origin = request.headers.origin;
-    if (origin !== undefined && origin !== `http://${host}`) return { status: 403, body: `Origin "${origin}" is not allowed\n` };
+    if (origin !== undefined && origin !== `http://${host}`)
+      return { status: 403, body: `Origin "${origin}" is not allowed\n` };
     const url = URL.parse(request.url ?? "/", "http://admin");
     if (url === null) return { status: 400, body: "the request target cannot be read\n" };
     if (url.pathname === "/" || url.pathname === "/help") return { status: 200, body: this.#help() };
@@ -99,7 +100,9 @@ export class AdminServer implements Closeable {
 
   #help(): string {
     const width = Math.max(...this.#routes.map((route) => route.path.length));
-    return this.#routes.map((route) => `  ${route.path.padEnd(width)}  ${route.help}${route.method === "POST" ? " (POST)" : ""}\n`).join("");
+    return this.#routes
+      .map((route) => `  ${route.path.padEnd(width)}  ${route.help}${route.method === "POST" ? " (POST)" : ""}\n`)
+      .join("");
   }
 }
 

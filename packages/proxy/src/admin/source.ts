@@ -1,5 +1,6 @@
 import type { LogLevel } from "@heddle/core";
 import type { MetricReader } from "@heddle/telemetry";
+import type { ClusterView } from "../worker/cluster-views.ts";
 
 /** Any JSON value: what the admin pages print. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
@@ -10,26 +11,6 @@ export interface ListenerView {
   readonly name: string;
   /** What it is really bound to: the port where 0 was configured. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-}
-
-export interface EndpointView {
-  readonly address: string;
-  readonly hostname: string;
-  readonly weight: number;
-  readonly priority: number;
-  readonly health: string;
-  readonly region: string;
-  readonly zone: string;
-  readonly subZone: string;
-  /** Envoy's per-host statistics: cx_active, rq_total, rq_error and so on. */
-  readonly stats: Readonly<Record<string, number>>;
-}
-
-export interface ClusterView {
-  readonly name: string;
-  readonly addedViaApi: boolean;
-  readonly limits: Readonly<Record<string, number>>;
-  readonly endpoints: readonly EndpointView[];
 }
 
 export interface CertificateView {

@@ -14,10 +14,23 @@ export const acceptedBootstrapFields: AcceptedFields = {
   "envoy.config.bootstrap.v3.Bootstrap.DynamicResources": accepted("lds_config", "cds_config", "ads_config"),
   "envoy.config.bootstrap.v3.Admin": accepted("address"),
   "envoy.config.core.v3.Address": accepted("socket_address"),
-  "envoy.config.core.v3.SocketAddress": { ...accepted("address", "port_value"), protocol: { proof: parsing, values: ["TCP"] } },
-  "envoy.config.core.v3.Node": accepted("id", "cluster", "metadata", "locality", "user_agent_name", "user_agent_version"),
+  "envoy.config.core.v3.SocketAddress": {
+    ...accepted("address", "port_value"),
+    protocol: { proof: parsing, values: ["TCP"] },
+  },
+  "envoy.config.core.v3.Node": accepted(
+    "id",
+    "cluster",
+    "metadata",
+    "locality",
+    "user_agent_name",
+    "user_agent_version",
+  ),
   "envoy.config.core.v3.Locality": accepted("region", "zone", "sub_zone"),
-  "envoy.config.core.v3.ConfigSource": { ...accepted("ads", "initial_fetch_timeout"), resource_api_version: { proof: parsing, values: ["AUTO", "V3"] } },
+  "envoy.config.core.v3.ConfigSource": {
+    ...accepted("ads", "initial_fetch_timeout"),
+    resource_api_version: { proof: parsing, values: ["AUTO", "V3"] },
+  },
   "envoy.config.core.v3.AggregatedConfigSource": {},
   "envoy.config.core.v3.ApiConfigSource": {
     ...accepted("grpc_services", "set_node_on_first_message_only"),
@@ -27,7 +40,10 @@ export const acceptedBootstrapFields: AcceptedFields = {
   "envoy.config.core.v3.GrpcService": accepted("envoy_grpc"),
   "envoy.config.core.v3.GrpcService.EnvoyGrpc": { ...accepted("cluster_name"), retry_policy: { proof: reconnecting } },
   "envoy.config.core.v3.RetryPolicy": { retry_back_off: { proof: reconnecting } },
-  "envoy.config.core.v3.BackoffStrategy": { base_interval: { proof: reconnecting }, max_interval: { proof: reconnecting } },
+  "envoy.config.core.v3.BackoffStrategy": {
+    base_interval: { proof: reconnecting },
+    max_interval: { proof: reconnecting },
+  },
 };
 
 function accepted(...fields: readonly string[]): Record<string, { readonly proof: string }> {

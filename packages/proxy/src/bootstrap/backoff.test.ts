@@ -21,7 +21,12 @@ static_resources:
 }
 
 const cases: readonly { title: string; retryPolicy: string; baseMs: number; maxMs: number }[] = [
-  { title: "without a retry policy the stream is opened again after 500 ms to 30 s", retryPolicy: "", baseMs: 500, maxMs: 30_000 },
+  {
+    title: "without a retry policy the stream is opened again after 500 ms to 30 s",
+    retryPolicy: "",
+    baseMs: 500,
+    maxMs: 30_000,
+  },
   {
     title: "a base interval alone grows to ten times itself",
     retryPolicy: ", retry_policy: { retry_back_off: { base_interval: 0.2s } }",
@@ -45,7 +50,9 @@ for (const { title, retryPolicy, baseMs, maxMs } of cases) {
 }
 
 test("a longest interval below the base interval is refused with its path", () => {
-  const { problems } = parseBootstrap(bootstrap(", retry_policy: { retry_back_off: { base_interval: 2s, max_interval: 1s } }"));
+  const { problems } = parseBootstrap(
+    bootstrap(", retry_policy: { retry_back_off: { base_interval: 2s, max_interval: 1s } }"),
+  );
   assert.deepEqual(
     problems.map(({ path }) => path),
     ["dynamic_resources.ads_config.grpc_services[0].envoy_grpc.retry_policy.retry_back_off.max_interval"],

@@ -1,4 +1,12 @@
-import { type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue, type Registry, ScalarType } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type Registry,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import type { DocumentPath } from "./source.ts";
 
 export interface JsonProblem {
@@ -13,7 +21,12 @@ const wellKnown = /^google\.protobuf\.(Duration|Timestamp|Struct|Value|ListValue
  * Finds every place where `json` is not a `desc`: protobuf-es stops at the first and does not say where it is.
  * Unknown fields, unknown `@type`s and wrong values are named with their path.
  */
-export function findJsonProblems(desc: DescMessage, json: unknown, registry: Registry, path: DocumentPath = []): JsonProblem[] {
+export function findJsonProblems(
+  desc: DescMessage,
+  json: unknown,
+  registry: Registry,
+  path: DocumentPath = [],
+): JsonProblem[] {
   if (wellKnown.test(desc.typeName)) return decodes(desc, json as JsonValue, registry, path);
   if (desc.typeName === "google.protobuf.Any") return findAnyProblems(json, registry, path);
   if (!isObject(json)) return [{ path, message: `must be an object (${desc.typeName})` }];
@@ -28,7 +41,8 @@ export function findJsonProblems(desc: DescMessage, json: unknown, registry: Reg
     if (value === null) continue;
     if (field.oneof !== undefined) {
       const other = oneofs.get(field.oneof.name);
-      if (other !== undefined) problems.push({ path: [...path, key], message: `excludes ${other}: only one of them may be set` });
+      if (other !== undefined)
+        problems.push({ path: [...path, key], message: `excludes ${other}: only one of them may be set` });
       oneofs.set(field.oneof.name, key);
     }
     problems.push(...findFieldProblems(desc, field, key, value, registry, [...path, key]));
@@ -57,7 +71,9 @@ function findFieldProblems(
       if (!isObject(value)) return [{ path, message: "must be an object" }];
       const { message } = field;
       if (message === undefined) break;
-      return Object.entries(value).flatMap(([name, item]) => findJsonProblems(message, item, registry, [...path, name]));
+      return Object.entries(value).flatMap(([name, item]) =>
+        findJsonProblems(message, item, registry, [...path, name]),
+      );
     }
     case "scalar":
     case "enum":
@@ -79,7 +95,13 @@ function findAnyProblems(json: unknown, registry: Registry, path: DocumentPath):
   return findJsonProblems(desc, rest, registry, path);
 }
 
-function decodes(desc: DescMessage, json: JsonValue, registry: Registry, path: DocumentPath, expected?: string): JsonProblem[] {
+function decodes(
+  desc: DescMessage,
+  json: JsonValue,
+  registry: Registry,
+  path: DocumentPath,
+  expected?: string,
+): JsonProblem[] {
   try {
     fromJson(desc, json, { registry });
     return [];

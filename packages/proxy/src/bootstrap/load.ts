@@ -9,7 +9,9 @@ export type LoadedBootstrap =
   | { readonly bootstrap: undefined; readonly report: readonly string[]; readonly exitCode: number };
 
 /** Reads the bootstrap that the options name; the report says what is wrong, where, and what to do. */
-export async function loadBootstrap(options: Pick<ProxyOptions, "configPath" | "configYaml">): Promise<LoadedBootstrap> {
+export async function loadBootstrap(
+  options: Pick<ProxyOptions, "configPath" | "configYaml">,
+): Promise<LoadedBootstrap> {
   const file = options.configPath ?? "--config-yaml";
   let text = options.configYaml ?? "";
   if (options.configPath !== undefined) {
@@ -22,11 +24,15 @@ export async function loadBootstrap(options: Pick<ProxyOptions, "configPath" | "
   }
   const parsed = parseBootstrap(text);
   if (parsed.config !== undefined) return { bootstrap: parsed.config };
-  return { bootstrap: undefined, report: parsed.problems.map((problem) => formatProblem(file, problem)), exitCode: exitCodes.findings };
+  return {
+    bootstrap: undefined,
+    report: parsed.problems.map((problem) => formatProblem(file, problem)),
+    exitCode: exitCodes.findings,
+  };
 }
 
 /** `envoy.yaml:12: static_resources.listeners[0].foo: … Hint.` */
-export function formatProblem(file: string, { line, path, message, hint }: BootstrapProblem): string {
+function formatProblem(file: string, { line, path, message, hint }: BootstrapProblem): string {
   const where = line > 0 ? `${file}:${line}` : file;
   return `${where}: ${path === "" ? "" : `${path}: `}${message}${hint === "" ? "" : `. ${hint}`}`;
 }

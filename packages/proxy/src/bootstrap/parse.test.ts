@@ -43,7 +43,10 @@ test("every accepted field of a bootstrap has its effect", () => {
   assert.equal(config.node.locality?.subZone, "s");
   assert.deepEqual(config.nodeMetadata, { NAMESPACE: "shop", SERVICE_ACCOUNT: "web" });
   assert.deepEqual(config.admin, { host: "::1", port: 9901 });
-  assert.deepEqual(config.resources.map(({ type, name }) => [type, name]), [[SECRET_TYPE, "ca"]]);
+  assert.deepEqual(
+    config.resources.map(({ type, name }) => [type, name]),
+    [[SECRET_TYPE, "ca"]],
+  );
   const { delta, wantsClusters, wantsListeners, cluster } = config.ads;
   assert.deepEqual([delta, wantsClusters, wantsListeners, cluster.connectTimeoutMs], [true, true, true, 2000]);
 });
@@ -64,15 +67,63 @@ const refused: [title: string, text: string, line: number, path: string, message
   ["a key twice", "node: { id: a }\nadmin: {}\nnode: { id: b }", 3, "", /unique/],
   ["a list where an object belongs", "node: []", 1, "node", /must be an object/],
   ["a number where a string belongs", "node:\n  id: 1\n  cluster: [x]", 3, "node.cluster", /must be a string/],
-  ["an unknown field in the middle", "node:\n  id: a\nadmin:\n  adress: {}", 4, "admin.adress", /is not a field of envoy\.config\.bootstrap\.v3\.Admin/],
-  ["an unknown enum value", "admin: { address: { socket_address: { protocol: SCTP } } }", 1, "admin.address.socket_address.protocol", /must be one of TCP, UDP/],
-  ["an enum value that is not supported", "admin: { address: { socket_address: { protocol: UDP, address: 127.0.0.1, port_value: 1 } } }", 1, "admin.address.socket_address.protocol", /UDP is not supported/],
-  ["a bad duration", "dynamic_resources:\n  lds_config: { ads: {}, initial_fetch_timeout: soon }", 2, "dynamic_resources.lds_config.initial_fetch_timeout", /./],
-  ["two members of a oneof", "dynamic_resources:\n  lds_config: { ads: {}, path: x }", 2, "dynamic_resources.lds_config.path", /excludes ads/],
-  ["a field that has no effect here", "node: { id: a }\nstats_flush_interval: 5s", 2, "stats_flush_interval", /not supported/],
-  ["an admin field that has no effect here", "admin:\n  access_log_path: /dev/null\n  address: { socket_address: { address: 127.0.0.1, port_value: 1 } }", 2, "admin.access_log_path", /not supported/],
+  [
+    "an unknown field in the middle",
+    "node:\n  id: a\nadmin:\n  adress: {}",
+    4,
+    "admin.adress",
+    /is not a field of envoy\.config\.bootstrap\.v3\.Admin/,
+  ],
+  [
+    "an unknown enum value",
+    "admin: { address: { socket_address: { protocol: SCTP } } }",
+    1,
+    "admin.address.socket_address.protocol",
+    /must be one of TCP, UDP/,
+  ],
+  [
+    "an enum value that is not supported",
+    "admin: { address: { socket_address: { protocol: UDP, address: 127.0.0.1, port_value: 1 } } }",
+    1,
+    "admin.address.socket_address.protocol",
+    /UDP is not supported/,
+  ],
+  [
+    "a bad duration",
+    "dynamic_resources:\n  lds_config: { ads: {}, initial_fetch_timeout: soon }",
+    2,
+    "dynamic_resources.lds_config.initial_fetch_timeout",
+    /./,
+  ],
+  [
+    "two members of a oneof",
+    "dynamic_resources:\n  lds_config: { ads: {}, path: x }",
+    2,
+    "dynamic_resources.lds_config.path",
+    /excludes ads/,
+  ],
+  [
+    "a field that has no effect here",
+    "node: { id: a }\nstats_flush_interval: 5s",
+    2,
+    "stats_flush_interval",
+    /not supported/,
+  ],
+  [
+    "an admin field that has no effect here",
+    "admin:\n  access_log_path: /dev/null\n  address: { socket_address: { address: 127.0.0.1, port_value: 1 } }",
+    2,
+    "admin.access_log_path",
+    /not supported/,
+  ],
   ["a pipe for the admin port", "admin:\n  address:\n    pipe: { path: /x }", 3, "admin.address.pipe", /not supported/],
-  ["REST for xDS", "dynamic_resources:\n  ads_config:\n    api_type: REST\n    transport_api_version: V3", 3, "dynamic_resources.ads_config.api_type", /REST is not supported/],
+  [
+    "REST for xDS",
+    "dynamic_resources:\n  ads_config:\n    api_type: REST\n    transport_api_version: V3",
+    3,
+    "dynamic_resources.ads_config.api_type",
+    /REST is not supported/,
+  ],
   [
     "a control plane that is no cluster",
     "dynamic_resources:\n  ads_config:\n    api_type: GRPC\n    transport_api_version: V3\n    grpc_services:\n      - envoy_grpc: { cluster_name: nowhere }",
@@ -80,8 +131,20 @@ const refused: [title: string, text: string, line: number, path: string, message
     "dynamic_resources.ads_config.grpc_services[0].envoy_grpc.cluster_name",
     /no static cluster "nowhere"/,
   ],
-  ["LDS from a file", "dynamic_resources:\n  lds_config: { path_config_source: { path: /x } }", 2, "dynamic_resources.lds_config.path_config_source", /not supported/],
-  ["ADS without its place", "dynamic_resources:\n  lds_config: { ads: {} }", 1, "dynamic_resources", /ads_config is missing/],
+  [
+    "LDS from a file",
+    "dynamic_resources:\n  lds_config: { path_config_source: { path: /x } }",
+    2,
+    "dynamic_resources.lds_config.path_config_source",
+    /not supported/,
+  ],
+  [
+    "ADS without its place",
+    "dynamic_resources:\n  lds_config: { ads: {} }",
+    1,
+    "dynamic_resources",
+    /ads_config is missing/,
+  ],
   [
     "an extension that nobody knows",
     'static_resources:\n  clusters:\n    - name: a\n      type: STATIC\n      transport_socket:\n        name: x\n        typed_config:\n          "@type": type.googleapis.com/example.Unknown',
@@ -115,10 +178,15 @@ for (const [title, text, line, path, message] of refused) {
 }
 
 test("all problems are found at once", () => {
-  const { problems } = parseBootstrap("node: { idd: a }\nadmin: { adress: {} }\nstatic_resources: { clusters: [ { nam: x } ] }");
-  assert.deepEqual(problems.map(({ path, line }) => [path, line]), [
-    ["node.idd", 1],
-    ["admin.adress", 2],
-    ["static_resources.clusters[0].nam", 3],
-  ]);
+  const { problems } = parseBootstrap(
+    "node: { idd: a }\nadmin: { adress: {} }\nstatic_resources: { clusters: [ { nam: x } ] }",
+  );
+  assert.deepEqual(
+    problems.map(({ path, line }) => [path, line]),
+    [
+      ["node.idd", 1],
+      ["admin.adress", 2],
+      ["static_resources.clusters[0].nam", 3],
+    ],
+  );
 });

@@ -81,12 +81,14 @@ function readBootstrap(message: Bootstrap, report: Report): BootstrapConfig | un
     const seen = new Set<string>();
     messages.forEach((resource, index) => {
       const path = ["static_resources", field, index];
-      if (seen.has(resource.name)) report([...path, "name"], `the name "${resource.name}" is used twice`, "Give each its own name.");
+      if (seen.has(resource.name))
+        report([...path, "name"], `the name "${resource.name}" is used twice`, "Give each its own name.");
       seen.add(resource.name);
       // The control plane is reached by gRPC and so by HTTP/2, which no other cluster may ask for yet.
       if (type === CLUSTER_TYPE && resource.name === ads?.cluster.name) return;
       const loaded = loadResource(type, resource, "static");
-      for (const problem of loaded.problems) report([...path, ...parsePath(problem.path)], problem.message, problem.hint);
+      for (const problem of loaded.problems)
+        report([...path, ...parsePath(problem.path)], problem.message, problem.hint);
       resources.push({ type, name: resource.name, message: resource });
     });
   }
@@ -103,20 +105,26 @@ function readAds(message: Bootstrap, report: Report): AdsConfig | undefined {
   const dynamic = message.dynamicResources;
   if (dynamic === undefined) return undefined;
   const path = ["dynamic_resources"];
-  for (const [field, source] of [["lds_config", dynamic.ldsConfig], ["cds_config", dynamic.cdsConfig]] as const) {
+  for (const [field, source] of [
+    ["lds_config", dynamic.ldsConfig],
+    ["cds_config", dynamic.cdsConfig],
+  ] as const) {
     if (source !== undefined && source.configSourceSpecifier.case !== "ads") {
       report([...path, field], "only ads is supported here", "Write `ads: {}` and configure ads_config.");
     }
   }
   const api = dynamic.adsConfig;
   if (api === undefined) {
-    if (dynamic.ldsConfig !== undefined || dynamic.cdsConfig !== undefined) report(path, "ads_config is missing", "Say where the control plane is.");
+    if (dynamic.ldsConfig !== undefined || dynamic.cdsConfig !== undefined)
+      report(path, "ads_config is missing", "Say where the control plane is.");
     return undefined;
   }
   const adsPath = [...path, "ads_config"];
   const isDelta = api.apiType === ApiConfigSource_ApiType.DELTA_GRPC;
-  if (!isDelta && api.apiType !== ApiConfigSource_ApiType.GRPC) report([...adsPath, "api_type"], "must be GRPC or DELTA_GRPC", "REST is not supported.");
-  if (api.transportApiVersion !== ApiVersion.V3) report([...adsPath, "transport_api_version"], "must be V3", "Older versions of the API are not spoken.");
+  if (!isDelta && api.apiType !== ApiConfigSource_ApiType.GRPC)
+    report([...adsPath, "api_type"], "must be GRPC or DELTA_GRPC", "REST is not supported.");
+  if (api.transportApiVersion !== ApiVersion.V3)
+    report([...adsPath, "transport_api_version"], "must be V3", "Older versions of the API are not spoken.");
   const [service, ...others] = api.grpcServices;
   if (service?.targetSpecifier.case !== "envoyGrpc" || others.length > 0) {
     report([...adsPath, "grpc_services"], "must be one envoy_grpc", "Name the static cluster of the control plane.");
@@ -126,12 +134,20 @@ function readAds(message: Bootstrap, report: Report): AdsConfig | undefined {
   const index = message.staticResources?.clusters.findIndex((cluster) => cluster.name === name) ?? -1;
   const cluster = message.staticResources?.clusters[index];
   if (cluster === undefined) {
-    report([...adsPath, "grpc_services", 0, "envoy_grpc", "cluster_name"], `there is no static cluster "${name}"`, "Add it to static_resources.clusters.");
+    report(
+      [...adsPath, "grpc_services", 0, "envoy_grpc", "cluster_name"],
+      `there is no static cluster "${name}"`,
+      "Add it to static_resources.clusters.",
+    );
     return undefined;
   }
   const config = loadControlPlane(cluster, ["static_resources", "clusters", index], report);
   if (config === undefined) return undefined;
-  const backoff = readBackoff(retryPolicy?.retryBackOff, [...adsPath, "grpc_services", 0, "envoy_grpc", "retry_policy", "retry_back_off"], report);
+  const backoff = readBackoff(
+    retryPolicy?.retryBackOff,
+    [...adsPath, "grpc_services", 0, "envoy_grpc", "retry_policy", "retry_back_off"],
+    report,
+  );
   return {
     cluster: config,
     delta: isDelta,
@@ -154,7 +170,11 @@ function readBackoff(strategy: BackoffStrategy | undefined, path: DocumentPath, 
   if (strategy !== undefined && (baseMs === undefined || baseMs < 1)) {
     report([...path, "base_interval"], "must be at least 1 ms", "Write it like 0.5s.");
   } else if (maxMs !== undefined && maxMs < (baseMs ?? 0)) {
-    report([...path, "max_interval"], "must not be less than base_interval", "Leave it out for ten times base_interval.");
+    report(
+      [...path, "max_interval"],
+      "must not be less than base_interval",
+      "Leave it out for ten times base_interval.",
+    );
   }
   if (baseMs === undefined) return { baseMs: 500, maxMs: 30_000 };
   return { baseMs, maxMs: maxMs ?? baseMs * 10 };
@@ -169,7 +189,11 @@ function loadControlPlane(cluster: Cluster, path: DocumentPath, report: Report):
   const config = loaded.change?.clusters?.set[0];
   if (config === undefined) return undefined;
   if (config.inlineEndpoints === undefined) {
-    report(path, "the control plane's cluster needs its endpoints in load_assignment", "EDS cannot say where EDS comes from.");
+    report(
+      path,
+      "the control plane's cluster needs its endpoints in load_assignment",
+      "EDS cannot say where EDS comes from.",
+    );
     return undefined;
   }
   return config;

@@ -16,11 +16,16 @@ export interface SyntaxProblem {
 }
 
 /** Reads YAML, of which JSON is a part. One document; keys must be unique. */
-export function readSource(text: string): { source: BootstrapSource; problems: [] } | { source: undefined; problems: SyntaxProblem[] } {
+export function readSource(
+  text: string,
+): { source: BootstrapSource; problems: [] } | { source: undefined; problems: SyntaxProblem[] } {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false, merge: true });
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({ line: lineCounter.linePos(error.pos[0]).line, message: error.message }));
+    const problems = document.errors.map((error) => ({
+      line: lineCounter.linePos(error.pos[0]).line,
+      message: error.message,
+    }));
     return { source: undefined, problems };
   }
   let value: unknown;

@@ -6,9 +6,9 @@ import { loadBootstrap } from "./load.ts";
 export async function validateBootstrap(options: Pick<ProxyOptions, "configPath" | "configYaml">): Promise<number> {
   const loaded = await loadBootstrap(options);
   if (loaded.bootstrap !== undefined) {
-    console.log(`configuration '${options.configPath ?? "--config-yaml"}' OK`);
+    process.stdout.write(`configuration '${options.configPath ?? "--config-yaml"}' OK\n`);
     return exitCodes.fine;
   }
-  for (const line of loaded.report) console.error(line);
+  for (const line of loaded.report) process.stderr.write(`${line}\n`);
   return loaded.exitCode;
 }

@@ -7,10 +7,18 @@ import { ActiveConfiguration, type ResourceChange } from "./active-configuration
 // Only what decides about warming; the rest of a configuration plays no part here.
 function listener(name: string, routeTableName: string, certificate?: SecretRef): ListenerConfig {
   const tls = certificate === undefined ? undefined : { common: { certificate } };
-  return { name, filterChains: [{ terminal: { kind: "http", http: { routeTableName } }, tls }] } as unknown as ListenerConfig;
+  return {
+    name,
+    filterChains: [{ terminal: { kind: "http", http: { routeTableName } }, tls }],
+  } as unknown as ListenerConfig;
 }
 function cluster(name: string, edsServiceName: string): ClusterConfig {
-  return { name, type: "eds", edsServiceName, transport: { default: undefined, matches: [] } } as unknown as ClusterConfig;
+  return {
+    name,
+    type: "eds",
+    edsServiceName,
+    transport: { default: undefined, matches: [] },
+  } as unknown as ClusterConfig;
 }
 const routes = (name: string): RouteTableConfig => ({ name }) as RouteTableConfig;
 const endpoints = (clusterName: string): EndpointsConfig => ({ clusterName }) as EndpointsConfig;
@@ -25,7 +33,10 @@ test("a cluster serves when its endpoints have come", () => {
   assert.deepEqual(configuration.apply({ clusters: set(cluster("a", "a-eds")) }, 0).delta, {});
   assert.deepEqual(configuration.warming.clusters, ["a"]);
   const { delta } = configuration.apply({ endpoints: set(endpoints("a-eds")) }, 1);
-  assert.deepEqual(delta.clusters?.set.map((config) => config.name), ["a"]);
+  assert.deepEqual(
+    delta.clusters?.set.map((config) => config.name),
+    ["a"],
+  );
   assert.equal(names(configuration), "a");
 });
 
@@ -75,6 +86,12 @@ test("a new worker is told everything that serves and nothing that warms", () =>
   const configuration = new ActiveConfiguration();
   configuration.apply({ clusters: set(cluster("a", "x"), cluster("b", "y")), endpoints: set(endpoints("x")) }, 0);
   const { delta } = configuration.everything();
-  assert.deepEqual(delta.clusters?.set.map((config) => config.name), ["a"]);
-  assert.deepEqual(delta.endpoints?.set.map((config) => config.clusterName), ["x"]);
+  assert.deepEqual(
+    delta.clusters?.set.map((config) => config.name),
+    ["a"],
+  );
+  assert.deepEqual(
+    delta.endpoints?.set.map((config) => config.clusterName),
+    ["x"],
+  );
 });

@@ -23,7 +23,10 @@ export interface ResourceChange {
   readonly clusters?: ResourceDelta<ClusterConfig>;
   readonly routeTables?: ResourceDelta<RouteTableConfig>;
   readonly endpoints?: ResourceDelta<EndpointsConfig>;
-  readonly secrets?: { readonly set: readonly SourcedSecret[]; readonly remove: readonly Pick<SecretRef, "source" | "name">[] };
+  readonly secrets?: {
+    readonly set: readonly SourcedSecret[];
+    readonly remove: readonly Pick<SecretRef, "source" | "name">[];
+  };
 }
 
 /** What the workers must be told. */
@@ -35,7 +38,7 @@ export interface ActiveChange {
 /** Envoy's `initial_fetch_timeout`: a resource waits no longer for what it refers to. */
 const warmingMs = 15_000;
 
-export function secretKey(ref: Pick<SecretRef, "source" | "name">): string {
+function secretKey(ref: Pick<SecretRef, "source" | "name">): string {
   return `${ref.source}/${ref.name}`;
 }
 
@@ -72,7 +75,6 @@ export class ActiveConfiguration {
     };
   }
 
-
   /** @param nowMs monotonic */
   apply(change: ResourceChange, nowMs: number): ActiveChange {
     merge(this.#routeTables, change.routeTables, (table) => table.name);
@@ -83,8 +85,20 @@ export class ActiveConfiguration {
     for (const ref of change.secrets?.remove ?? []) this.#secrets.delete(secretKey(ref));
     this.#accept(this.#listeners, this.#activeListeners, change.listeners, nowMs);
     this.#accept(this.#clusters, this.#activeClusters, change.clusters, nowMs);
-    const clusters = this.#settle(this.#clusters, this.#activeClusters, change.clusters, (config) => this.#clusterMisses(config), nowMs);
-    const listeners = this.#settle(this.#listeners, this.#activeListeners, change.listeners, (config) => this.#listenerMisses(config), nowMs);
+    const clusters = this.#settle(
+      this.#clusters,
+      this.#activeClusters,
+      change.clusters,
+      (config) => this.#clusterMisses(config),
+      nowMs,
+    );
+    const listeners = this.#settle(
+      this.#listeners,
+      this.#activeListeners,
+      change.listeners,
+      (config) => this.#listenerMisses(config),
+      nowMs,
+    );
     return {
       delta: {
         ...(clusters === undefined ? {} : { clusters }),
@@ -174,12 +188,16 @@ function merge<T>(map: Map<string, T>, delta: ResourceDelta<T> | undefined, name
 }
 
 function chainsOf(listener: ListenerConfig): ListenerConfig["filterChains"] {
-  return listener.defaultFilterChain === undefined ? listener.filterChains : [...listener.filterChains, listener.defaultFilterChain];
+  return listener.defaultFilterChain === undefined
+    ? listener.filterChains
+    : [...listener.filterChains, listener.defaultFilterChain];
 }
 
 function routeTableNames(listener: ListenerConfig): string[] {
   return chainsOf(listener).flatMap((chain) =>
-    chain.terminal.kind === "http" && chain.terminal.http.routeTableName !== undefined ? [chain.terminal.http.routeTableName] : [],
+    chain.terminal.kind === "http" && chain.terminal.http.routeTableName !== undefined
+      ? [chain.terminal.http.routeTableName]
+      : [],
   );
 }
 
@@ -188,11 +206,13 @@ function listenerSecrets(listener: ListenerConfig): SecretRef[] {
 }
 
 function clusterSecrets(cluster: ClusterConfig): SecretRef[] {
-  return [cluster.transport.default, ...cluster.transport.matches.map((match) => match.tls)].flatMap((tls) => tlsSecrets(tls));
+  return [cluster.transport.default, ...cluster.transport.matches.map((match) => match.tls)].flatMap((tls) =>
+    tlsSecrets(tls),
+  );
 }
 
 /** The secrets that a TLS context refers to: certificate and trust anchors. */
-export function tlsSecrets(tls: DownstreamTlsConfig | UpstreamTlsConfig | undefined): SecretRef[] {
+function tlsSecrets(tls: DownstreamTlsConfig | UpstreamTlsConfig | undefined): SecretRef[] {
   if (tls === undefined) return [];
   const refs: SecretRef[] = [];
   if (tls.common.certificate !== undefined) refs.push(tls.common.certificate);

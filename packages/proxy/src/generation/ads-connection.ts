@@ -9,7 +9,11 @@ export type FindSecret = (ref: Pick<SecretRef, "source" | "name">) => SecretConf
  * Dials the control plane as its cluster says: plaintext, or TLS with the certificate and anchors of this moment. The
  * endpoints are tried in turn, one for each call.
  */
-export function adsDialer(cluster: ClusterConfig, findSecret: FindSecret, anchorsPem: () => string | undefined): (signal: AbortSignal) => Promise<AdsConnection> {
+export function adsDialer(
+  cluster: ClusterConfig,
+  findSecret: FindSecret,
+  anchorsPem: () => string | undefined,
+): (signal: AbortSignal) => Promise<AdsConnection> {
   const endpoints = (cluster.inlineEndpoints?.localities ?? []).flatMap((locality) => locality.endpoints);
   let turn = 0;
   return async (signal) => {
@@ -18,15 +22,23 @@ export function adsDialer(cluster: ClusterConfig, findSecret: FindSecret, anchor
     const { dialHttp2 } = await import("@heddle/xds/client");
     const { host, port } = endpoint.address;
     const authority = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-    const options = { connectTimeoutMs: cluster.connectTimeoutMs, timers: { setTimeout, clearTimeout } as never };
+    const options = { connectTimeoutMs: cluster.connectTimeoutMs, timers: { setTimeout, clearTimeout } };
     const tls = cluster.transport.default;
     if (tls === undefined) return dialHttp2({ ...options, url: `http://${authority}` }, signal);
     const { certificate, validation, minVersion, maxVersion } = tls.common;
     const own = certificate === undefined ? undefined : findSecret(certificate);
     if (certificate !== undefined && own?.kind !== "certificate") throw new Error("this proxy has no certificate yet");
     const anchors = validation?.trustedCa;
-    const ca = anchors === undefined ? undefined : "pem" in anchors ? anchors.pem : (anchorsOf(findSecret(anchors)) ?? anchorsPem());
-    if (ca === undefined) throw new Error(`the cluster ${cluster.name} has no trust anchors: without them anybody could pose as the control plane`);
+    const ca =
+      anchors === undefined
+        ? undefined
+        : "pem" in anchors
+          ? anchors.pem
+          : (anchorsOf(findSecret(anchors)) ?? anchorsPem());
+    if (ca === undefined)
+      throw new Error(
+        `the cluster ${cluster.name} has no trust anchors: without them anybody could pose as the control plane`,
+      );
     const matchers = validation?.matchSubjectAltNames ?? [];
     const session = {
       ca,
@@ -35,7 +47,9 @@ export function adsDialer(cluster: ClusterConfig, findSecret: FindSecret, anchor
       ...(tls.sni === "" ? {} : { servername: tls.sni }),
       ...(own?.kind === "certificate" ? { cert: own.certificateChainPem, key: own.privateKey.reveal() } : {}),
       // Without matchers the runtime compares the dialled name: workloads of the mesh have none, so none can pose as the control plane.
-      ...(matchers.length === 0 ? {} : { checkServerIdentity: (_host: string, peer: PeerCertificate) => judge(peer, matchers) }),
+      ...(matchers.length === 0
+        ? {}
+        : { checkServerIdentity: (_host: string, peer: PeerCertificate) => judge(peer, matchers) }),
     };
     return dialHttp2({ ...options, url: `https://${authority}`, session }, signal);
   };
@@ -52,8 +66,12 @@ function judge(peer: PeerCertificate, matchers: readonly SanMatcher[]): Error | 
     const colon = entry.indexOf(":");
     return { type: entry.slice(0, colon).toLowerCase().replace("ip address", "ip"), value: entry.slice(colon + 1) };
   });
-  const isMatched = matchers.some(({ type, match }) => names.some((name) => name.type === type && matches(match, name.value)));
-  return isMatched ? undefined : new Error(`the control plane's certificate is for ${peer.subjectaltname ?? "nobody"}, which is not accepted`);
+  const isMatched = matchers.some(({ type, match }) =>
+    names.some((name) => name.type === type && matches(match, name.value)),
+  );
+  return isMatched
+    ? undefined
+    : new Error(`the control plane's certificate is for ${peer.subjectaltname ?? "nobody"}, which is not accepted`);
 }
 
 function matches(match: SanMatcher["match"], value: string): boolean {

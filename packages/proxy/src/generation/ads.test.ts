@@ -21,7 +21,9 @@ function resources(ports: readonly number[], path = "/"): JsonResources {
   const { load_assignment: assignment } = cluster("app", ports) as { load_assignment: Record<string, unknown> };
   return {
     [LISTENER_TYPE]: [JSON.parse(JSON.stringify(listener))],
-    [ROUTE_TYPE]: [{ name: "web-routes", virtual_hosts: [{ name: "all", domains: ["*"], routes: [route(path, "app")] }] }],
+    [ROUTE_TYPE]: [
+      { name: "web-routes", virtual_hosts: [{ name: "all", domains: ["*"], routes: [route(path, "app")] }] },
+    ],
     [CLUSTER_TYPE]: [{ name: "app", type: "EDS", connect_timeout: "1s", eds_cluster_config: { eds_config: ads } }],
     [ENDPOINT_TYPE]: [assignment],
   };
@@ -78,8 +80,14 @@ test("a resource that cannot be served is refused by name with its path; the oth
   const proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
   t.after(() => proxy[Symbol.asyncDispose]());
   const [web] = good[LISTENER_TYPE]!;
-  const added = httpListener({ name: "added", routes: [{ match: { prefix: "/" }, direct_response: { status: 200, body: { inline_string: "added" } } }] });
-  controlPlane.set({ ...good, [LISTENER_TYPE]: [{ ...web, socket_options: [{ level: 1, name: 2, int_value: 3 }] }, added] });
+  const added = httpListener({
+    name: "added",
+    routes: [{ match: { prefix: "/" }, direct_response: { status: 200, body: { inline_string: "added" } } }],
+  });
+  controlPlane.set({
+    ...good,
+    [LISTENER_TYPE]: [{ ...web, socket_options: [{ level: 1, name: 2, int_value: 3 }] }, added],
+  });
   const reason = await controlPlane.refused(LISTENER_TYPE);
   assert.match(reason, /^web: socket_options/);
   assert.equal((await get(proxy, "/x")).status, 200);
@@ -98,7 +106,10 @@ test("a regular expression that cannot be compiled is refused and the old routes
   const proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
   t.after(() => proxy[Symbol.asyncDispose]());
   const broken = { match: { safe_regex: { regex: "(" } }, route: { cluster: "app" } };
-  controlPlane.set({ ...good, [ROUTE_TYPE]: [{ name: "web-routes", virtual_hosts: [{ name: "all", domains: ["*"], routes: [broken] }] }] });
+  controlPlane.set({
+    ...good,
+    [ROUTE_TYPE]: [{ name: "web-routes", virtual_hosts: [{ name: "all", domains: ["*"], routes: [broken] }] }],
+  });
   assert.match(await controlPlane.refused(ROUTE_TYPE), /^web-routes: virtual_hosts\[0\]\.routes\[0\]\.match/);
   assert.equal((await get(proxy, "/x")).status, 200);
 });

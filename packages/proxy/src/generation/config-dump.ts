@@ -1,21 +1,43 @@
 import { create, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
-import { resourceSchemas, CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NodeSchema, ROUTE_TYPE, SECRET_TYPE, typeRegistry, type ResourceType } from "@heddle/xds/api";
+import {
+  resourceSchemas,
+  CLUSTER_TYPE,
+  ENDPOINT_TYPE,
+  LISTENER_TYPE,
+  NodeSchema,
+  ROUTE_TYPE,
+  SECRET_TYPE,
+  typeRegistry,
+  type ResourceType,
+} from "@heddle/xds/api";
 import type { BootstrapConfig } from "../bootstrap/bootstrap.ts";
 import type { Configuration, HeldResource, RefusedResource } from "./configuration.ts";
 
 /** Fields whose values are secrets, wherever they stand in a message. */
-const secretFields = new Set(["private_key", "password", "session_ticket_keys", "generic_secret", "private_key_provider"]);
+const secretFields = new Set([
+  "private_key",
+  "password",
+  "session_ticket_keys",
+  "generic_secret",
+  "private_key_provider",
+]);
 
 const adminType = (name: string): string => `type.googleapis.com/envoy.admin.v3.${name}`;
 
 /** Envoy's `/config_dump`, from what is in force; nothing that could authenticate anybody leaves with it. */
-export function configDump(bootstrap: BootstrapConfig, configuration: Configuration, includeEndpoints: boolean): JsonValue[] {
+export function configDump(
+  bootstrap: BootstrapConfig,
+  configuration: Configuration,
+  includeEndpoints: boolean,
+): JsonValue[] {
   const all = [...configuration.held()];
   const ofType = (type: ResourceType): Held[] => all.filter((held) => held.type === type);
   const dumps: JsonValue[] = [
     {
       "@type": adminType("BootstrapConfigDump"),
-      bootstrap: { node: redacted(toJson(NodeSchema, create(NodeSchema, bootstrap.node), { useProtoFieldName: true })) },
+      bootstrap: {
+        node: redacted(toJson(NodeSchema, create(NodeSchema, bootstrap.node), { useProtoFieldName: true })),
+      },
     },
     clustersDump(ofType(CLUSTER_TYPE)),
     listenersDump(ofType(LISTENER_TYPE), configuration),
@@ -31,7 +53,9 @@ type Held = HeldResource & { readonly isStatic: boolean };
 function clustersDump(held: readonly Held[]): JsonObject {
   return {
     "@type": adminType("ClustersConfigDump"),
-    static_clusters: held.filter((one) => one.isStatic).map((one) => ({ cluster: messageOf(one), last_updated: updated(one) })),
+    static_clusters: held
+      .filter((one) => one.isStatic)
+      .map((one) => ({ cluster: messageOf(one), last_updated: updated(one) })),
     dynamic_active_clusters: held
       .filter((one) => !one.isStatic)
       .map((one) => ({ version_info: one.version, cluster: messageOf(one), last_updated: updated(one) })),
@@ -41,7 +65,9 @@ function clustersDump(held: readonly Held[]): JsonObject {
 function listenersDump(held: readonly Held[], configuration: Configuration): JsonObject {
   return {
     "@type": adminType("ListenersConfigDump"),
-    static_listeners: held.filter((one) => one.isStatic).map((one) => ({ listener: messageOf(one), last_updated: updated(one) })),
+    static_listeners: held
+      .filter((one) => one.isStatic)
+      .map((one) => ({ listener: messageOf(one), last_updated: updated(one) })),
     dynamic_listeners: held
       .filter((one) => !one.isStatic)
       .map((one) => {
@@ -57,7 +83,11 @@ function listenersDump(held: readonly Held[], configuration: Configuration): Jso
 }
 
 function routesDump(held: readonly Held[]): JsonObject {
-  const configs = held.map((one) => ({ version_info: one.version, route_config: messageOf(one), last_updated: updated(one) }));
+  const configs = held.map((one) => ({
+    version_info: one.version,
+    route_config: messageOf(one),
+    last_updated: updated(one),
+  }));
   return { "@type": adminType("RoutesConfigDump"), dynamic_route_configs: configs };
 }
 
@@ -65,16 +95,28 @@ function secretsDump(held: readonly Held[], configuration: Configuration): JsonO
   const own = [...configuration.active.secrets].filter(({ source }) => source === "local");
   return {
     "@type": adminType("SecretsConfigDump"),
-    static_secrets: held.filter((one) => one.isStatic).map((one) => ({ name: one.name, secret: messageOf(one), last_updated: updated(one) })),
+    static_secrets: held
+      .filter((one) => one.isStatic)
+      .map((one) => ({ name: one.name, secret: messageOf(one), last_updated: updated(one) })),
     dynamic_active_secrets: [
       ...held
         .filter((one) => !one.isStatic)
-        .map((one) => ({ name: one.name, version_info: one.version, secret: messageOf(one), last_updated: updated(one) })),
+        .map((one) => ({
+          name: one.name,
+          version_info: one.version,
+          secret: messageOf(one),
+          last_updated: updated(one),
+        })),
       ...own.map(({ secret }) => ({
         name: secret.name,
         secret:
           secret.kind === "certificate"
-            ? { tls_certificate: { certificate_chain: { inline_string: secret.certificateChainPem }, private_key: { inline_string: "[redacted]" } } }
+            ? {
+                tls_certificate: {
+                  certificate_chain: { inline_string: secret.certificateChainPem },
+                  private_key: { inline_string: "[redacted]" },
+                },
+              }
             : {},
       })),
     ],
@@ -84,7 +126,11 @@ function secretsDump(held: readonly Held[], configuration: Configuration): JsonO
 function endpointsDump(held: readonly Held[]): JsonObject {
   return {
     "@type": adminType("EndpointsConfigDump"),
-    dynamic_endpoint_configs: held.map((one) => ({ version_info: one.version, endpoint_config: messageOf(one), last_updated: updated(one) })),
+    dynamic_endpoint_configs: held.map((one) => ({
+      version_info: one.version,
+      endpoint_config: messageOf(one),
+      last_updated: updated(one),
+    })),
   };
 }
 
@@ -100,12 +146,15 @@ function updated(held: Held): string {
 
 function messageOf(held: Held): JsonValue {
   const schema = resourceSchemas[held.type];
-  const json = toJson(schema, held.message as Parameters<typeof toJson<typeof schema>>[1], { registry: typeRegistry, useProtoFieldName: true });
+  const json = toJson(schema, held.message as Parameters<typeof toJson<typeof schema>>[1], {
+    registry: typeRegistry,
+    useProtoFieldName: true,
+  });
   return redacted({ "@type": held.type, ...(json as JsonObject) });
 }
 
 /** Replaces every leaf below a secret field; the shape stays, so that one sees what is set. */
-export function redacted(value: JsonValue, isSecret = false): JsonValue {
+function redacted(value: JsonValue, isSecret = false): JsonValue {
   if (Array.isArray(value)) return value.map((item) => redacted(item, isSecret));
   if (typeof value !== "object" || value === null) return isSecret ? "[redacted]" : value;
   const copy: JsonObject = {};

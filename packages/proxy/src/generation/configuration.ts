@@ -5,7 +5,12 @@ import { applyDelta, emptySnapshot, type ListenerConfig, type Snapshot } from "@
 import { LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
 import type { ReceivedResource, Rejection, ResourceUpdate } from "@heddle/xds/client";
 import type { ListenerSocket } from "../worker/messages.ts";
-import { ActiveConfiguration, type ActiveChange, type ResourceChange, type SourcedSecret } from "./active-configuration.ts";
+import {
+  ActiveConfiguration,
+  type ActiveChange,
+  type ResourceChange,
+  type SourcedSecret,
+} from "./active-configuration.ts";
 import type { LastGood, StoredResource } from "./last-good.ts";
 import { loadResource, mergeChanges, removal } from "./resource-loader.ts";
 import type { ListeningSocket, SocketBroker } from "./socket-broker.ts";
@@ -114,7 +119,9 @@ export class Configuration {
   applyUpdate(update: ResourceUpdate): Promise<{ rejected: Rejection[] }> {
     return this.#inTurn(async () => {
       const type = update.type as ResourceType;
-      const added = update.added.map(({ name, version, message, resource: any }): NewResource => ({ type, name, version, message, any }));
+      const added = update.added.map(
+        ({ name, version, message, resource: any }): NewResource => ({ type, name, version, message, any }),
+      );
       const rejected = await this.#apply(added, "ads", { type, names: this.#removedBy(update, type) });
       this.#save();
       return { rejected };
@@ -125,7 +132,13 @@ export class Configuration {
   restore(resources: readonly (ReceivedResource & { type: ResourceType })[]): Promise<Rejection[]> {
     return this.#inTurn(() =>
       this.#apply(
-        resources.map(({ type, name, version, message, resource }) => ({ type, name, version, message, any: resource })),
+        resources.map(({ type, name, version, message, resource }) => ({
+          type,
+          name,
+          version,
+          message,
+          any: resource,
+        })),
         "ads",
       ),
     );
@@ -153,7 +166,8 @@ export class Configuration {
     const removed = new Set(update.removed);
     if (update.isFull) {
       const named = new Set(update.added.map(({ name }) => name));
-      for (const held of this.#dynamic.values()) if (held.type === type && !named.has(held.name)) removed.add(held.name);
+      for (const held of this.#dynamic.values())
+        if (held.type === type && !named.has(held.name)) removed.add(held.name);
     }
     return [...removed].filter((name) => this.#dynamic.has(keyOf(type, name)));
   }
@@ -202,9 +216,11 @@ export class Configuration {
     replacedSockets: ListeningSocket[],
   ): string | undefined {
     const { type, name, message } = resource;
-    if (source === "ads" && this.#static.has(keyOf(type, name))) return "a static resource has this name, and static ones win";
+    if (source === "ads" && this.#static.has(keyOf(type, name)))
+      return "a static resource has this name, and static ones win";
     const loaded = loadResource(type, message, source);
-    if (loaded.change === undefined) return loaded.problems.map(({ path, message: text }) => `${path}: ${text}`).join("; ");
+    if (loaded.change === undefined)
+      return loaded.problems.map(({ path, message: text }) => `${path}: ${text}`).join("; ");
     const problem = this.#tryToBind(loaded.change);
     if (problem !== undefined) return problem;
     const listener = loaded.change.listeners?.set[0];
@@ -304,6 +320,8 @@ function keyOf(type: ResourceType, name: string): string {
 /** Secrets written inside a resource come and go with it. */
 function inlineChange(before: readonly SourcedSecret[], after: readonly SourcedSecret[]): ResourceChange {
   const kept = new Set(after.map(({ secret }) => secret.name));
-  const remove = before.filter(({ secret }) => !kept.has(secret.name)).map(({ source, secret }) => ({ source, name: secret.name }));
+  const remove = before
+    .filter(({ secret }) => !kept.has(secret.name))
+    .map(({ source, secret }) => ({ source, name: secret.name }));
   return after.length + remove.length === 0 ? {} : { secrets: { set: after, remove } };
 }

@@ -5,14 +5,14 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { create } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
-import { type Clock, errorEntry, type LogLevel } from "@heddle/core";
+import type { Clock, LogLevel } from "@heddle/core";
 import { prepareStateDirectory, replaceFile } from "@heddle/state";
 import { MetricReader } from "@heddle/telemetry";
 import { CLUSTER_TYPE, LISTENER_TYPE, type ResourceType, resourceSchemas, unpackAny } from "@heddle/xds/api";
 import type { AdsClient, ReceivedResource } from "@heddle/xds/client";
 import { adminRoutes } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
-import type { AdminSource, CertificateView, ClusterView, ListenerView, ServerState } from "../admin/source.ts";
+import type { AdminSource, CertificateView, ListenerView, ServerState } from "../admin/source.ts";
 import type { BootstrapConfig } from "../bootstrap/bootstrap.ts";
 import { certificateAuthority } from "../identity/certificate-authority.ts";
 import { IdentityManager, type RenewalResult } from "../identity/identity-manager.ts";
@@ -21,6 +21,7 @@ import type { Identity } from "../identity/identity.ts";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { version } from "../version.ts";
+import type { ClusterView } from "../worker/cluster-views.ts";
 import { adsDialer } from "./ads-connection.ts";
 import { configDump } from "./config-dump.ts";
 import { Configuration } from "./configuration.ts";
@@ -157,12 +158,19 @@ export class Generation implements AdminSource {
       secret: {
         kind: "validation",
         name: bundleName,
-        validation: { trustedCa: { pem: this.#bundlePem }, matchSubjectAltNames: [], trustChainVerification: "verify", crlPem: undefined },
+        validation: {
+          trustedCa: { pem: this.#bundlePem },
+          matchSubjectAltNames: [],
+          trustChainVerification: "verify",
+          crlPem: undefined,
+        },
       },
     });
     const uri = ca.identity ?? readNodeIdentity(this.#bootstrap.nodeMetadata);
     if (uri === undefined) {
-      throw new StartFailure("no identity to ask for: give --identity, or NAMESPACE and SERVICE_ACCOUNT in the node's metadata");
+      throw new StartFailure(
+        "no identity to ask for: give --identity, or NAMESPACE and SERVICE_ACCOUNT in the node's metadata",
+      );
     }
     this.#identityManager = new IdentityManager({
       ca,
@@ -216,7 +224,8 @@ export class Generation implements AdminSource {
     const resources = stored.flatMap((one) => this.#readStored(one) ?? []);
     if (resources.length === 0) return accepted;
     const rejected = await this.#configuration.restore(resources);
-    for (const { name, error } of rejected) this.#logger.warn("a stored resource is no longer accepted", { name, error });
+    for (const { name, error } of rejected)
+      this.#logger.warn("a stored resource is no longer accepted", { name, error });
     const refused = new Set(rejected.map(({ name }) => name));
     for (const resource of resources) {
       if (refused.has(resource.name)) continue;
@@ -228,12 +237,19 @@ export class Generation implements AdminSource {
     return accepted;
   }
 
-  #readStored({ typeUrl, name, version: resourceVersion, value }: StoredResource): (ReceivedResource & { type: ResourceType }) | undefined {
+  #readStored({
+    typeUrl,
+    name,
+    version: resourceVersion,
+    value,
+  }: StoredResource): (ReceivedResource & { type: ResourceType }) | undefined {
     if (!Object.hasOwn(resourceSchemas, typeUrl)) return undefined;
     const resource: Any = create(AnySchema, { typeUrl, value });
     try {
       const message = unpackAny(resource);
-      return message === undefined ? undefined : { type: typeUrl as ResourceType, name, version: resourceVersion, resource, message };
+      return message === undefined
+        ? undefined
+        : { type: typeUrl as ResourceType, name, version: resourceVersion, resource, message };
     } catch (error) {
       this.#logger.warn("a stored resource cannot be read", { name, error });
       return undefined;
@@ -245,7 +261,9 @@ export class Generation implements AdminSource {
     if (ads === undefined) return;
     const { AdsClient } = await import("@heddle/xds/client");
     const findSecret = (ref: { source: string; name: string }): ReturnType<Parameters<typeof adsDialer>[1]> =>
-      [...this.#configuration.active.secrets].find(({ source, secret }) => source === ref.source && secret.name === ref.name)?.secret;
+      [...this.#configuration.active.secrets].find(
+        ({ source, secret }) => source === ref.source && secret.name === ref.name,
+      )?.secret;
     const { serviceNode, serviceCluster } = this.#options;
     const client = new AdsClient({
       node: {
@@ -267,7 +285,7 @@ export class Generation implements AdminSource {
       backoff: ads.backoff,
       clock,
       random: Math.random,
-      timers: { setTimeout, clearTimeout } as never,
+      timers: { setTimeout, clearTimeout },
       logger: this.#logger.child({ part: "xds" }),
     });
     if (ads.wantsClusters) client.setSubscription(CLUSTER_TYPE, "*");
@@ -289,7 +307,11 @@ export class Generation implements AdminSource {
   #onConfigured(): void {
     if (!this.#wasLive && this.#isServing()) {
       this.#wasLive = true;
-      this.#logger.info("ready", { admin: this.#admin?.socket.port, listeners: this.#configuration.listeners().length, startMs: Math.round(performance.now()) });
+      this.#logger.info("ready", {
+        admin: this.#admin?.socket.port,
+        listeners: this.#configuration.listeners().length,
+        startMs: Math.round(performance.now()),
+      });
       // Whoever waits for us to be ready may read the file at once.
       void this.#announce().then(() => this.#channel.send({ type: "ready" }));
     } else void this.#announce();
@@ -313,7 +335,8 @@ export class Generation implements AdminSource {
       formatVersion: 1,
       pid: process.pid,
       state: this.state(),
-      adminAddress: admin === undefined ? undefined : `${admin.host.includes(":") ? `[${admin.host}]` : admin.host}:${admin.port}`,
+      adminAddress:
+        admin === undefined ? undefined : `${admin.host.includes(":") ? `[${admin.host}]` : admin.host}:${admin.port}`,
       listeners: this.listeners(),
     });
     if (content === this.#announced) return this.#announcing;
@@ -329,7 +352,9 @@ export class Generation implements AdminSource {
   state(): ServerState {
     if (this.#isDraining) return "DRAINING";
     if (this.#wasLive) return "LIVE";
-    return this.#options.ca !== undefined && this.#identityManager?.current === undefined ? "PRE_INITIALIZING" : "INITIALIZING";
+    return this.#options.ca !== undefined && this.#identityManager?.current === undefined
+      ? "PRE_INITIALIZING"
+      : "INITIALIZING";
   }
 
   serverInfo(): Record<string, JsonValue> {
@@ -356,12 +381,18 @@ export class Generation implements AdminSource {
   }
 
   async clusters(): Promise<readonly ClusterView[]> {
-    const isDynamic = new Set([...this.#configuration.held()].filter((held) => !held.isStatic && held.type === CLUSTER_TYPE).map(({ name }) => name));
+    const isDynamic = new Set(
+      [...this.#configuration.held()]
+        .filter((held) => !held.isStatic && held.type === CLUSTER_TYPE)
+        .map(({ name }) => name),
+    );
     return (await this.#pool.describe()).map((view) => ({ ...view, addedViaApi: isDynamic.has(view.name) }));
   }
 
   listeners(): readonly ListenerView[] {
-    return this.#configuration.listeners().map(({ name, sockets }) => ({ name, addresses: sockets.map(({ host, port }) => ({ host, port })) }));
+    return this.#configuration
+      .listeners()
+      .map(({ name, sockets }) => ({ name, addresses: sockets.map(({ host, port }) => ({ host, port })) }));
   }
 
   certificates(): { ca: CertificateView[]; chain: CertificateView[] }[] {
@@ -370,7 +401,9 @@ export class Generation implements AdminSource {
       const anchors = secret.kind === "validation" ? secret.validation.trustedCa : undefined;
       return anchors !== undefined && "pem" in anchors ? certificateViews(anchors.pem, secret.name) : [];
     });
-    return secrets.flatMap(({ secret }) => (secret.kind === "certificate" ? [{ ca, chain: certificateViews(secret.certificateChainPem, secret.name) }] : []));
+    return secrets.flatMap(({ secret }) =>
+      secret.kind === "certificate" ? [{ ca, chain: certificateViews(secret.certificateChainPem, secret.name) }] : [],
+    );
   }
 
   logLevel(): LogLevel {
@@ -392,7 +425,8 @@ export class Generation implements AdminSource {
   }
 
   async renewCertificate(): Promise<RenewalResult> {
-    if (this.#identityManager === undefined) return { ok: false, reason: "this proxy has no certificate authority (--ca-address)" };
+    if (this.#identityManager === undefined)
+      return { ok: false, reason: "this proxy has no certificate authority (--ca-address)" };
     return this.#identityManager.renew();
   }
 }
@@ -408,7 +442,9 @@ function certificateViews(pem: string, name: string): CertificateView[] {
       // An unreadable certificate serves nobody; the loader has said so where it came in.
       return [];
     }
-    const names = (certificate.subjectAltName ?? "").split(", ").flatMap((entry) => /^(?:URI|DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? []);
+    const names = (certificate.subjectAltName ?? "")
+      .split(", ")
+      .flatMap((entry) => /^(?:URI|DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? []);
     return [
       {
         path: name,
@@ -419,10 +455,4 @@ function certificateViews(pem: string, name: string): CertificateView[] {
       },
     ];
   });
-}
-
-/** For a failure that has an entry in the error table. */
-export function explain(code: Parameters<typeof errorEntry>[0]): string {
-  const { text, hint } = errorEntry(code);
-  return `${text}. ${hint}`;
 }

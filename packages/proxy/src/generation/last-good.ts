@@ -42,9 +42,14 @@ export class LastGood {
       const resources = parse(content.payload);
       if (resources !== undefined) return resources;
     }
-    const moved = content.kind === "corrupt" ? content : await moveAside(this.#path, "it holds no resources", this.#clock.wallMs());
+    const moved =
+      content.kind === "corrupt" ? content : await moveAside(this.#path, "it holds no resources", this.#clock.wallMs());
     if (moved.kind === "corrupt") {
-      this.#logger.warn(errorEntry("state_file_corrupt").text, { file: this.#path, reason: moved.reason, movedTo: moved.movedTo });
+      this.#logger.warn(errorEntry("state_file_corrupt").text, {
+        file: this.#path,
+        reason: moved.reason,
+        movedTo: moved.movedTo,
+      });
     }
     return [];
   }
@@ -77,7 +82,12 @@ export class LastGood {
 
 function serialise(resources: readonly StoredResource[]): Buffer {
   const lines = resources.map(({ typeUrl, name, version, value }) =>
-    JSON.stringify({ typeUrl, name, version, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") }),
+    JSON.stringify({
+      typeUrl,
+      name,
+      version,
+      value: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64"),
+    }),
   );
   return Buffer.from(lines.join("\n"));
 }
@@ -94,7 +104,13 @@ function parse(payload: Buffer): StoredResource[] | undefined {
       return undefined;
     }
     const { typeUrl, name, version, value } = record;
-    if (typeof typeUrl !== "string" || typeof name !== "string" || typeof version !== "string" || typeof value !== "string") return undefined;
+    if (
+      typeof typeUrl !== "string" ||
+      typeof name !== "string" ||
+      typeof version !== "string" ||
+      typeof value !== "string"
+    )
+      return undefined;
     resources.push({ typeUrl, name, version, value: Buffer.from(value, "base64") });
   }
   return resources;

@@ -7,6 +7,7 @@ export function readNodeIdentity(metadata: JsonObject): string | undefined {
   const namespace = metadata["NAMESPACE"];
   const serviceAccount = metadata["SERVICE_ACCOUNT"];
   const trustDomain = metadata["TRUST_DOMAIN"] ?? defaultTrustDomain;
-  if (typeof namespace !== "string" || typeof serviceAccount !== "string" || typeof trustDomain !== "string") return undefined;
+  if (typeof namespace !== "string" || typeof serviceAccount !== "string" || typeof trustDomain !== "string")
+    return undefined;
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
 }

@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { Message } from "@bufbuild/protobuf";
 import type { AccessLogConfig, ListenerConfig } from "@heddle/engine";
-import { loadCluster, loadEndpoints, loadListener, loadRouteConfiguration, loadSecret, type LoadOptions, type LoadProblem } from "@heddle/engine/load";
+import {
+  loadCluster,
+  loadEndpoints,
+  loadListener,
+  loadRouteConfiguration,
+  loadSecret,
+  type LoadOptions,
+  type LoadProblem,
+} from "@heddle/engine/load";
 import {
   CLUSTER_TYPE,
   type Cluster,
@@ -20,7 +28,11 @@ import type { ResourceChange, SourcedSecret } from "./active-configuration.ts";
 
 /** One resource as the engine's loader gave it, in the form in which it is merged with others. */
 export type LoadedResource =
-  | { readonly change: ResourceChange; readonly inlineSecrets: readonly SourcedSecret[]; readonly problems: readonly [] }
+  | {
+      readonly change: ResourceChange;
+      readonly inlineSecrets: readonly SourcedSecret[];
+      readonly problems: readonly [];
+    }
   | { readonly change: undefined; readonly problems: readonly LoadProblem[] };
 
 /**
@@ -95,13 +107,16 @@ export function removal(type: ResourceType, name: string, source: "ads" | "stati
 export function mergeChanges(changes: readonly ResourceChange[]): ResourceChange {
   const merged: Record<string, { set: unknown[]; remove: unknown[] }> = {};
   for (const change of changes) {
-    for (const [kind, delta] of Object.entries(change) as [string, { set: readonly unknown[]; remove: readonly unknown[] }][]) {
+    for (const [kind, delta] of Object.entries(change) as [
+      string,
+      { set: readonly unknown[]; remove: readonly unknown[] },
+    ][]) {
       const target = (merged[kind] ??= { set: [], remove: [] });
       target.set.push(...delta.set);
       target.remove.push(...delta.remove);
     }
   }
-  return merged as ResourceChange;
+  return merged;
 }
 
 function accepted(change: ResourceChange, secrets: readonly SourcedSecret["secret"][]): LoadedResource {
@@ -118,13 +133,23 @@ function removeOne(name: string): { set: never[]; remove: string[] } {
 
 /** Formats are telemetry's, so the engine's loader cannot judge them. */
 function accessLogProblems(listener: ListenerConfig): LoadProblem[] {
-  const chains = [...listener.filterChains, ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain])];
-  const logs: [path: string, log: AccessLogConfig][] = listener.accessLogs.map((log, index) => [`access_log[${index}]`, log]);
+  const chains = [
+    ...listener.filterChains,
+    ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain]),
+  ];
+  const logs: [path: string, log: AccessLogConfig][] = listener.accessLogs.map((log, index) => [
+    `access_log[${index}]`,
+    log,
+  ]);
   for (const chain of chains) {
     const own = chain.terminal.kind === "http" ? chain.terminal.http.accessLogs : chain.terminal.tcp.accessLogs;
     own.forEach((log, index) => logs.push([`filter chain ${chain.name}: access_log[${index}]`, log]));
   }
   return logs.flatMap(([path, log]) =>
-    compileFormat(log).problems.map((message) => ({ path, message, hint: "Use the command operators that docs/reference lists." })),
+    compileFormat(log).problems.map((message) => ({
+      path,
+      message,
+      hint: "Use the command operators that docs/reference lists.",
+    })),
   );
 }

@@ -37,7 +37,11 @@ export class SocketBroker {
    * @param inherited sockets of the supervisor's parent, by address
    * @param held sockets of the generation before, by who used them
    */
-  constructor(channel: SupervisorChannel, inherited: InheritedDescriptors, held: readonly (SocketName & { readonly fd: number })[]) {
+  constructor(
+    channel: SupervisorChannel,
+    inherited: InheritedDescriptors,
+    held: readonly (SocketName & { readonly fd: number })[],
+  ) {
     this.#channel = channel;
     this.#inherited = inherited;
     this.#held = [...held];
@@ -50,7 +54,8 @@ export class SocketBroker {
   bind(key: string, host: string, port: number): SocketResult {
     const inherited = this.#inherited.get(formatAddress(host, port));
     // Given for the life of the process: whoever uses it closes its own duplicate.
-    if (inherited !== undefined) return { socket: { fd: inherited, wanted: { host, port }, host, port, close: () => {} } };
+    if (inherited !== undefined)
+      return { socket: { fd: inherited, wanted: { host, port }, host, port, close: () => {} } };
     const index = this.#held.findIndex((socket) => socket.key === key && socket.host === host && socket.port === port);
     const [held] = index < 0 ? [] : this.#held.splice(index, 1);
     if (held !== undefined) return { socket: this.#listening(held, held.fd, () => closeSync(held.fd)) };
@@ -99,5 +104,8 @@ const texts: Readonly<Record<string, string>> = {
 
 function describe(error: NodeJS.ErrnoException, host: string, port: number): { code: ErrorCode; message: string } {
   const cause = error.code ?? error.message;
-  return { code: cause === "EADDRINUSE" ? "port_in_use" : "config_invalid", message: `cannot listen on ${formatAddress(host, port)}: ${texts[cause] ?? cause}` };
+  return {
+    code: cause === "EADDRINUSE" ? "port_in_use" : "config_invalid",
+    message: `cannot listen on ${formatAddress(host, port)}: ${texts[cause] ?? cause}`,
+  };
 }

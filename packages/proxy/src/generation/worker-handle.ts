@@ -1,11 +1,11 @@
 import { Worker } from "node:worker_threads";
 import type { Logger, LogLevel } from "@heddle/core";
 import type { SeriesAnnouncement } from "@heddle/telemetry";
-import type { ClusterView } from "../admin/source.ts";
+import type { ClusterView } from "../worker/cluster-views.ts";
 import type { WorkerCommand, WorkerReport, WorkerSetup } from "../worker/messages.ts";
 
 /** Heartbeats are looked at this often. */
-export const heartbeatCheckMs = 1_000;
+const heartbeatCheckMs = 1_000;
 /** Checks without a beat after which a worker counts as stalled. Counting checks, not time, forgives a suspended host. */
 const stalledChecks = 10;
 
@@ -45,7 +45,10 @@ export class WorkerHandle {
     this.#worker = new Worker(workerEntry, { workerData: setup, name: `traffic-${index}` });
     this.#worker.on("message", (report: WorkerReport) => this.#onReport(report));
     this.#worker.on("error", (error: unknown) => {
-      logger.error("a traffic worker crashed", { worker: index, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      logger.error("a traffic worker crashed", {
+        worker: index,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
     });
     this.#worker.on("exit", (code) => this.#onExit(`it ended with code ${code}`));
     this.#watchdog = setInterval(() => this.#check(), heartbeatCheckMs);
@@ -113,7 +116,10 @@ export class WorkerHandle {
     this.#silentChecks = beat === this.#lastBeat ? this.#silentChecks + 1 : 0;
     this.#lastBeat = beat;
     if (this.#silentChecks < stalledChecks) return;
-    this.#logger.error("a traffic worker does not answer and is replaced", { worker: this.index, silentMs: this.#silentChecks * heartbeatCheckMs });
+    this.#logger.error("a traffic worker does not answer and is replaced", {
+      worker: this.index,
+      silentMs: this.#silentChecks * heartbeatCheckMs,
+    });
     void this.#worker.terminate();
     this.#onExit("it stalled");
   }

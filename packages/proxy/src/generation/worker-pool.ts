@@ -1,8 +1,8 @@
 import type { Logger, LogLevel, RandomSource } from "@heddle/core";
 import { secretToTransfer } from "@heddle/engine/config";
 import type { MetricReader } from "@heddle/telemetry";
-import type { ClusterView } from "../admin/source.ts";
 import { RestartBackOff } from "../supervisor/back-off.ts";
+import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
 import type { ActiveChange } from "./active-configuration.ts";
 import { WorkerHandle } from "./worker-handle.ts";
@@ -50,28 +50,32 @@ export class WorkerPool {
   /** Resolves when every worker serves the change. */
   async configure(change: ActiveChange, sockets: readonly ListenerSocket[]): Promise<string | undefined> {
     const configuration = toTransfer(change, sockets);
-    return firstProblem(await Promise.all(this.#slots.map((slot) => slot.worker?.configure(configuration))));
+    return firstProblem(await Promise.all(this.#workers.map((worker) => worker.configure(configuration))));
   }
 
   /** Clusters as all workers together see them. */
   async describe(): Promise<readonly ClusterView[]> {
-    return mergeViews(await Promise.all(this.#slots.map((slot) => slot.worker?.describe() ?? [])));
+    return mergeViews(await Promise.all(this.#workers.map((worker) => worker.describe())));
   }
 
   setLogLevel(level: LogLevel): void {
-    for (const { worker } of this.#slots) worker?.setLogLevel(level);
+    for (const worker of this.#workers) worker.setLogLevel(level);
   }
 
   /** Resolves when no connection is left. */
   async drain(): Promise<void> {
     this.#isStopping = true;
     for (const slot of this.#slots) clearTimeout(slot.restartTimer);
-    await Promise.all(this.#slots.map((slot) => slot.worker?.drain()));
+    await Promise.all(this.#workers.map((worker) => worker.drain()));
   }
 
   async close(): Promise<void> {
     this.#isStopping = true;
-    await Promise.all(this.#slots.map((slot) => slot.worker?.terminate()));
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  get #workers(): WorkerHandle[] {
+    return this.#slots.flatMap(({ worker }) => worker ?? []);
   }
 
   #startWorker(slot: Slot): Promise<string | undefined> {
@@ -90,12 +94,19 @@ export class WorkerPool {
     slot.worker = undefined;
     if (this.#isStopping) return;
     const delayMs = slot.backOff.nextDelayMs(performance.now() - slot.startedAt);
-    this.#options.logger.error("a traffic worker is gone and is started again", { worker: slot.index, reason, delayMs: Math.round(delayMs) });
+    this.#options.logger.error("a traffic worker is gone and is started again", {
+      worker: slot.index,
+      reason,
+      delayMs: Math.round(delayMs),
+    });
     slot.restartTimer = setTimeout(() => void this.#startWorker(slot), delayMs);
   }
 }
 
-function toTransfer(change: ActiveChange, sockets: readonly ListenerSocket[]): Parameters<WorkerHandle["configure"]>[0] {
+function toTransfer(
+  change: ActiveChange,
+  sockets: readonly ListenerSocket[],
+): Parameters<WorkerHandle["configure"]>[0] {
   return {
     delta: change.delta,
     secrets: {
@@ -111,7 +122,7 @@ function firstProblem(problems: readonly (string | undefined)[]): string | undef
 }
 
 /** Adds up what several workers say of the same endpoints. */
-export function mergeViews(views: readonly (readonly ClusterView[])[]): readonly ClusterView[] {
+function mergeViews(views: readonly (readonly ClusterView[])[]): readonly ClusterView[] {
   const merged = new Map<string, ClusterView>();
   for (const view of views.flat()) {
     const known = merged.get(view.name);
@@ -122,7 +133,9 @@ export function mergeViews(views: readonly (readonly ClusterView[])[]): readonly
     const endpoints = known.endpoints.map((endpoint) => {
       const other = view.endpoints.find((candidate) => candidate.address === endpoint.address);
       if (other === undefined) return endpoint;
-      const stats = Object.fromEntries(Object.entries(endpoint.stats).map(([name, value]) => [name, value + (other.stats[name] ?? 0)]));
+      const stats = Object.fromEntries(
+        Object.entries(endpoint.stats).map(([name, value]) => [name, value + (other.stats[name] ?? 0)]),
+      );
       return { ...endpoint, stats };
     });
     merged.set(view.name, { ...known, endpoints });

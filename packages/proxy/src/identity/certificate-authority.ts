@@ -2,7 +2,9 @@ import type { CaOptions } from "../options/options.ts";
 import type { Identity } from "./identity.ts";
 
 /** Who asks: a join token the first time, the current certificate afterwards. */
-export type Proof = { readonly kind: "token"; readonly token: string } | { readonly kind: "certificate"; readonly identity: Identity };
+export type Proof =
+  | { readonly kind: "token"; readonly token: string }
+  | { readonly kind: "certificate"; readonly identity: Identity };
 
 /** Sends a request to the authority; the answer is the chain, leaf first and the root last. Rejects with the reason. */
 export type SignRequest = (csrPem: string, proof: Proof, anchorsPem: string) => Promise<readonly string[]>;
@@ -17,16 +19,19 @@ const lifetimeSeconds = 24n * 3600n;
 export function certificateAuthority(options: CaOptions): SignRequest {
   return async (csrPem, proof, anchorsPem) => {
     // Loaded here because a proxy without authority never needs them.
-    const [{ createClient }, { createGrpcTransport, Http2SessionManager }, { IstioCertificateService }] = await Promise.all([
-      import("@connectrpc/connect"),
-      import("@connectrpc/connect-node"),
-      import("@heddle/xds/api/istio-ca"),
-    ]);
+    const [{ createClient }, { createGrpcTransport, Http2SessionManager }, { IstioCertificateService }] =
+      await Promise.all([
+        import("@connectrpc/connect"),
+        import("@connectrpc/connect-node"),
+        import("@heddle/xds/api/istio-ca"),
+      ]);
     const baseUrl = `https://${options.address}`;
     const sessionManager = new Http2SessionManager(baseUrl, undefined, {
       ca: anchorsPem,
       minVersion: "TLSv1.3",
-      ...(proof.kind === "certificate" ? { cert: proof.identity.chainPem, key: proof.identity.privateKeyPem.reveal() } : {}),
+      ...(proof.kind === "certificate"
+        ? { cert: proof.identity.chainPem, key: proof.identity.privateKeyPem.reveal() }
+        : {}),
     });
     try {
       const client = createClient(IstioCertificateService, createGrpcTransport({ baseUrl, sessionManager }));

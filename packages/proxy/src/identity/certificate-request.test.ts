@@ -7,7 +7,10 @@ import { createCertificateRequest } from "./certificate-request.ts";
 
 cryptoProvider.set(globalThis.crypto);
 
-const uris = ["spiffe://cluster.local/ns/default/sa/web", `spiffe://cluster.local/ns/${"n".repeat(200)}/sa/${"s".repeat(200)}`];
+const uris = [
+  "spiffe://cluster.local/ns/default/sa/web",
+  `spiffe://cluster.local/ns/${"n".repeat(200)}/sa/${"s".repeat(200)}`,
+];
 for (const uri of uris) {
   test(`a certificate request for a URI of ${uri.length} characters is read by another library`, async () => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -17,6 +20,8 @@ for (const uri of uris) {
     const [extension] = request.getExtensions("2.5.29.17");
     assert.ok(extension);
     assert.equal(extension.critical, true);
-    assert.deepEqual(new SubjectAlternativeNameExtension(extension.rawData).names.toJSON(), [{ type: "url", value: uri }]);
+    assert.deepEqual(new SubjectAlternativeNameExtension(extension.rawData).names.toJSON(), [
+      { type: "url", value: uri },
+    ]);
   });
 }

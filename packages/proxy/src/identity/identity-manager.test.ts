@@ -6,7 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { type Clock, silentLogger } from "@heddle/core";
-import { cryptoProvider, Pkcs10CertificateRequest, SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
+import {
+  cryptoProvider,
+  Pkcs10CertificateRequest,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
 import type { Proof, SignRequest } from "./certificate-authority.ts";
 import { IdentityManager, type IdentityManagerOptions } from "./identity-manager.ts";
 import { IdentityStore } from "./identity-store.ts";
@@ -60,10 +65,19 @@ interface Setup {
   readonly served: Identity[];
   readonly proofs: Proof[];
   /** Resolves when the `count`th request to the authority has been dealt with. */
-  dealt(count: number): Promise<void>;
+  readonly dealt: (count: number) => Promise<void>;
 }
 
-async function setUp(t: TestContext, options: { stateDir?: string; fails?: () => Error | undefined; lifeMs?: number; uri?: string; substitute?: () => Promise<string> } = {}): Promise<Setup> {
+async function setUp(
+  t: TestContext,
+  options: {
+    stateDir?: string;
+    fails?: () => Error | undefined;
+    lifeMs?: number;
+    uri?: string;
+    substitute?: () => Promise<string>;
+  } = {},
+): Promise<Setup> {
   const ca = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const time = new ManualTime();
   const served: Identity[] = [];
@@ -121,7 +135,13 @@ async function setUp(t: TestContext, options: { stateDir?: string; fails?: () =>
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /** Signs the key of the request, as an authority does. Answers the leaf, and something for the root, which nobody reads here. */
-async function issueFor(ca: { readonly privateKey: webcrypto.CryptoKey }, csrPem: string, time: ManualTime, lifeMs: number, name: string): Promise<string[]> {
+async function issueFor(
+  ca: { readonly privateKey: webcrypto.CryptoKey },
+  csrPem: string,
+  time: ManualTime,
+  lifeMs: number,
+  name: string,
+): Promise<string[]> {
   const request = new Pkcs10CertificateRequest(csrPem);
   assert.equal(await request.verify(), true);
   const leaf = await X509CertificateGenerator.create({
@@ -156,7 +176,9 @@ test("the first certificate is asked for with the token, and the next with the c
 
 test("while the authority is away the valid certificate stays, and tries come with growing pauses", async (t) => {
   let isAway = false;
-  const { manager, time, served, dealt } = await setUp(t, { fails: () => (isAway ? new Error("connection refused") : undefined) });
+  const { manager, time, served, dealt } = await setUp(t, {
+    fails: () => (isAway ? new Error("connection refused") : undefined),
+  });
   await manager.start();
   time.advance(0);
   await dealt(1);
@@ -179,7 +201,10 @@ test("while the authority is away the valid certificate stays, and tries come wi
 
 test("an expired certificate is no proof: the token is used again", async (t) => {
   let isAway = false;
-  const { manager, time, proofs, dealt } = await setUp(t, { lifeMs: hour, fails: () => (isAway ? new Error("away") : undefined) });
+  const { manager, time, proofs, dealt } = await setUp(t, {
+    lifeMs: hour,
+    fails: () => (isAway ? new Error("away") : undefined),
+  });
   await manager.start();
   time.advance(0);
   await dealt(1);
@@ -208,7 +233,9 @@ test("a certificate for somebody else is not served", async (t) => {
 
 test("a certificate for another key is not served", async (t) => {
   const other = await setUp(t);
-  const { manager, served } = await setUp(t, { substitute: async () => (await other.manager.renew(), other.manager.current!.chainPem) });
+  const { manager, served } = await setUp(t, {
+    substitute: async () => (await other.manager.renew(), other.manager.current!.chainPem),
+  });
   await manager.start();
   const result = await manager.renew();
   assert.match(result.ok ? "" : result.reason, /the certificate is for another key/);

@@ -92,7 +92,11 @@ export class IdentityManager {
       await this.#options.store?.write(identity);
       await this.#serve(identity);
       this.#failures = 0;
-      logger.info("certificate renewed", { uri: identity.uri, serial: identity.serialNumber, notAfter: new Date(identity.notAfterMs).toISOString() });
+      logger.info("certificate renewed", {
+        uri: identity.uri,
+        serial: identity.serialNumber,
+        notAfter: new Date(identity.notAfterMs).toISOString(),
+      });
       return { ok: true };
     } catch (error) {
       this.#failures += 1;
@@ -100,7 +104,11 @@ export class IdentityManager {
       const current = this.#current;
       if (current === undefined) logger.error("no certificate yet", { reason });
       else if (current.notAfterMs <= clock.wallMs()) logger.error(errorEntry("identity_expired").text, { reason });
-      else logger.warn("the certificate could not be renewed; the current one goes on", { reason, notAfter: new Date(current.notAfterMs).toISOString() });
+      else
+        logger.warn("the certificate could not be renewed; the current one goes on", {
+          reason,
+          notAfter: new Date(current.notAfterMs).toISOString(),
+        });
       return { ok: false, reason };
     }
   }
@@ -112,9 +120,10 @@ export class IdentityManager {
     const chain = await sign(createCertificateRequest(privateKey, uri), proof, anchorsPem());
     // The root comes last and is not sent in handshakes: peers have their own.
     const chainPem = chain.length > 1 ? chain.slice(0, -1).join("") : chain.join("");
-    const read = readIdentity(chainPem, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+    const read = readIdentity(chainPem, privateKey.export({ type: "pkcs8", format: "pem" }));
     if (read.identity === undefined) throw new Error(`the authority answered with something unusable: ${read.problem}`);
-    if (read.identity.uri !== uri) throw new Error(`the authority answered with a certificate for ${read.identity.uri} instead of ${uri}`);
+    if (read.identity.uri !== uri)
+      throw new Error(`the authority answered with a certificate for ${read.identity.uri} instead of ${uri}`);
     return read.identity;
   }
 
@@ -123,7 +132,8 @@ export class IdentityManager {
     if (this.#current !== undefined && this.#current.notAfterMs > clock.wallMs()) {
       return { kind: "certificate", identity: this.#current };
     }
-    if (ca.tokenFile === undefined) throw new Error("there is no valid certificate and no --ca-token-file to get the first one with");
+    if (ca.tokenFile === undefined)
+      throw new Error("there is no valid certificate and no --ca-token-file to get the first one with");
     const token = (await readFile(ca.tokenFile, "utf8")).trim();
     return { kind: "token", token };
   }
@@ -154,7 +164,8 @@ export class IdentityManager {
     if (current === undefined) return 0;
     const lifeMs = current.notAfterMs - current.notBeforeMs;
     this.#spread ??= { identity: current, part: 0.5 + (random() * 2 - 1) * jitter };
-    if (this.#spread.identity !== current) this.#spread = { identity: current, part: 0.5 + (random() * 2 - 1) * jitter };
+    if (this.#spread.identity !== current)
+      this.#spread = { identity: current, part: 0.5 + (random() * 2 - 1) * jitter };
     return Math.max(0, current.notBeforeMs + lifeMs * this.#spread.part - clock.wallMs());
   }
 

@@ -62,13 +62,15 @@ export function parseCommandLine(argv: readonly string[]): ParsedCommandLine {
   const configPath = values["config-path"];
   const configYaml = values["config-yaml"];
   if (configPath === undefined && configYaml === undefined) return refuse("no bootstrap: give one with -c <file>");
-  if (configPath !== undefined && configYaml !== undefined) return refuse("--config-path and --config-yaml exclude each other");
+  if (configPath !== undefined && configYaml !== undefined)
+    return refuse("--config-path and --config-yaml exclude each other");
   const mode = values.mode ?? defaultOptions.mode;
   if (mode !== "serve" && mode !== "validate") return refuse(`--mode is "serve" or "validate", not "${mode}"`);
   const logLevel = levels[values["log-level"] ?? defaultOptions.logLevel];
   if (logLevel === undefined) return refuse(`--log-level: unknown level "${values["log-level"]}"`);
   const concurrency = wholeNumber(values.concurrency, defaultOptions.concurrency);
-  if (concurrency === undefined || concurrency < 1 || concurrency > 128) return refuse("--concurrency is a number from 1 to 128");
+  if (concurrency === undefined || concurrency < 1 || concurrency > 128)
+    return refuse("--concurrency is a number from 1 to 128");
   const drainTimeS = wholeNumber(values["drain-time-s"], defaultOptions.drainTimeMs / 1000);
   if (drainTimeS === undefined) return refuse("--drain-time-s is a whole number of seconds");
   const ca = readCa(values);
@@ -93,7 +95,9 @@ export function parseCommandLine(argv: readonly string[]): ParsedCommandLine {
 function readCa(values: Partial<Record<keyof typeof flags, string>>): CaOptions | undefined | string {
   const address = values["ca-address"];
   if (address === undefined) {
-    const orphan = (["ca-token-file", "ca-trust-bundle", "identity"] as const).find((name) => values[name] !== undefined);
+    const orphan = (["ca-token-file", "ca-trust-bundle", "identity"] as const).find(
+      (name) => values[name] !== undefined,
+    );
     return orphan === undefined ? undefined : `--${orphan} needs --ca-address`;
   }
   if (!/^.+:\d+$/.test(address)) return `--ca-address is host:port, not "${address}"`;

@@ -51,17 +51,20 @@ test("a generation that is killed is replaced on the same sockets, and a connect
 test("SIGHUP hands over to a new generation and no request on the way is lost", async (t) => {
   const app = await startEchoServer();
   t.after(() => app[Symbol.asyncDispose]());
-  const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [route("/", "app")] })], [cluster("app", [app.port])]));
+  const config = await configFile(
+    t,
+    bootstrap([httpListener({ name: "web", routes: [route("/", "app")] })], [cluster("app", [app.port])]),
+  );
   const proxy = new ProxyProcess(["-c", config, "--drain-time-s", "1"]);
   t.after(() => proxy[Symbol.asyncDispose]());
   const admin = await proxy.ready();
   const port = await listenerPort(admin, "web");
   const [before] = await childrenOf(proxy.process.pid!);
-  let isHandedOver = false;
+  const handOver = { isDone: false };
   const failures: string[] = [];
   let served = 0;
   const load = Array.from({ length: 4 }, async () => {
-    while (!isHandedOver) {
+    while (!handOver.isDone) {
       const client = await connectRaw(port);
       await client.send("POST /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\na");
       const answer = await client.untilEnd();
@@ -73,7 +76,7 @@ test("SIGHUP hands over to a new generation and no request on the way is lost", 
   proxy.kill("SIGHUP");
   await proxy.ready(2);
   await untilGone(before!);
-  isHandedOver = true;
+  handOver.isDone = true;
   await Promise.all(load);
   assert.deepEqual(failures, []);
   assert.ok(served > 0);
@@ -85,7 +88,10 @@ test("SIGTERM lets a request in progress finish, says that the connection ends, 
   t.after(() => upstream.close());
   await once(upstream, "listening");
   const { port: upstreamPort } = upstream.address() as AddressInfo;
-  const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [route("/", "app")] })], [cluster("app", [upstreamPort])]));
+  const config = await configFile(
+    t,
+    bootstrap([httpListener({ name: "web", routes: [route("/", "app")] })], [cluster("app", [upstreamPort])]),
+  );
   const proxy = new ProxyProcess(["-c", config, "--drain-time-s", "10"]);
   t.after(() => proxy[Symbol.asyncDispose]());
   const admin = await proxy.ready();
@@ -154,7 +160,13 @@ test("a socket that the parent hands down is served, and survives the supervisor
   assert.equal((await client.response()).body, "direct");
 });
 
-const refusals: [title: string, args: (config: string) => string[], content: object | string, exitCode: number, log: RegExp][] = [
+const refusals: [
+  title: string,
+  args: (config: string) => string[],
+  content: object | string,
+  exitCode: number,
+  log: RegExp,
+][] = [
   ["no bootstrap", () => [], "", 2, /no bootstrap/],
   ["a bootstrap file that is not there", () => ["-c", "/nowhere/envoy.yaml"], "", 2, /cannot be read/],
   ["broken YAML", (config) => ["-c", config], "node: {id: a\nadmin: [", 3, /envoy\.yaml:\d+: /],
@@ -175,7 +187,18 @@ const refusals: [title: string, args: (config: string) => string[], content: obj
   [
     "a filter that is not supported",
     (config) => ["-c", config],
-    bootstrap([httpListener({ name: "web", routes: [direct], filters: [{ name: "lua", typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua" } }] })], []),
+    bootstrap(
+      [
+        httpListener({
+          name: "web",
+          routes: [direct],
+          filters: [
+            { name: "lua", typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua" } },
+          ],
+        }),
+      ],
+      [],
+    ),
     3,
     /static_resources\.listeners\[0\]\.filter_chains\[0\]\.filters\[0\]\.typed_config\.http_filters\[0\]\.typed_config/,
   ],
@@ -216,7 +239,13 @@ test("the example bootstrap is served", async (t) => {
   const app = await startEchoServer();
   t.after(() => app[Symbol.asyncDispose]());
   const text = await readFile(new URL("../../../../examples/envoy/static.yaml", import.meta.url), "utf8");
-  const config = await configFile(t, text.replace("port_value: 9901", "port_value: 0").replace("port_value: 10000", "port_value: 0").replace("port_value: 8000", `port_value: ${app.port}`));
+  const config = await configFile(
+    t,
+    text
+      .replace("port_value: 9901", "port_value: 0")
+      .replace("port_value: 10000", "port_value: 0")
+      .replace("port_value: 8000", `port_value: ${app.port}`),
+  );
   const proxy = new ProxyProcess(["-c", config]);
   t.after(() => proxy[Symbol.asyncDispose]());
   const port = await listenerPort(await proxy.ready(), "web");

@@ -1,7 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "@heddle/core";
-import { formatInheritedDescriptors, type InheritedDescriptors, listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/net";
+import {
+  formatInheritedDescriptors,
+  type InheritedDescriptors,
+  listenDescriptorsVariable,
+  parseInheritedDescriptors,
+} from "@heddle/net";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { RestartBackOff } from "./back-off.ts";
@@ -61,7 +66,9 @@ class Supervisor {
   async run(): Promise<number> {
     const inherited = parseInheritedDescriptors(process.env[listenDescriptorsVariable]);
     if (inherited === undefined) {
-      this.#logger.error(`${listenDescriptorsVariable} is not a list of <address>:<port>=<descriptor>`, { value: process.env[listenDescriptorsVariable] });
+      this.#logger.error(`${listenDescriptorsVariable} is not a list of <address>:<port>=<descriptor>`, {
+        value: process.env[listenDescriptorsVariable],
+      });
       return exitCodes.usage;
     }
     this.#inherited = inherited;
@@ -103,7 +110,9 @@ class Supervisor {
       killTimer: undefined,
     };
     this.#live.add(generation);
-    child.on("message", (message: GenerationMessage, handle) => this.#onMessage(generation, message, handle as unknown as HeldSocket | undefined));
+    child.on("message", (message: GenerationMessage, handle) =>
+      this.#onMessage(generation, message, handle as unknown as HeldSocket | undefined),
+    );
     child.on("error", (error) => {
       this.#logger.error("cannot run a proxy generation", { error });
       if (child.pid === undefined) this.#onExit(generation, "it could not be started");
@@ -136,7 +145,8 @@ class Supervisor {
   }
 
   #send(generation: Generation, message: SupervisorMessage): void {
-    if (generation.process.connected) generation.process.send(message, (error) => this.#onSendFailure(generation, error));
+    if (generation.process.connected)
+      generation.process.send(message, (error) => this.#onSendFailure(generation, error));
   }
 
   #onSendFailure(generation: Generation, error: Error | null): void {

@@ -91,7 +91,10 @@ export class AdsControlPlane implements AsyncDisposable {
         clearTimeout(timer);
         resolve();
       };
-      const timer = setTimeout(() => reject(new Error(`the proxy did not get there: ${JSON.stringify(this.#ads.status())}`)), 15_000);
+      const timer = setTimeout(
+        () => reject(new Error(`the proxy did not get there: ${JSON.stringify(this.#ads.status())}`)),
+        15_000,
+      );
       this.#wakers.add(check);
       check();
     });
@@ -99,7 +102,10 @@ export class AdsControlPlane implements AsyncDisposable {
 
   #snapshot(): { version: string; resources: Map<string, Map<string, VersionedResource>> } {
     const resources = new Map<string, Map<string, VersionedResource>>();
-    for (const [type, items] of Object.entries(this.#resources) as [ResourceType, readonly Record<string, unknown>[]][]) {
+    for (const [type, items] of Object.entries(this.#resources) as [
+      ResourceType,
+      readonly Record<string, unknown>[],
+    ][]) {
       const ofType = new Map<string, VersionedResource>();
       for (const json of items) {
         const message = fromJson(resourceSchemas[type], json as JsonValue, { registry: typeRegistry });
@@ -121,7 +127,11 @@ export function adsBootstrap(port: number, api: "DELTA_GRPC" | "GRPC" = "DELTA_G
     dynamic_resources: {
       lds_config: ads,
       cds_config: ads,
-      ads_config: { api_type: api, transport_api_version: "V3", grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }] },
+      ads_config: {
+        api_type: api,
+        transport_api_version: "V3",
+        grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
+      },
     },
     static_resources: {
       clusters: [
@@ -137,7 +147,13 @@ export function adsBootstrap(port: number, api: "DELTA_GRPC" | "GRPC" = "DELTA_G
           },
           load_assignment: {
             cluster_name: "xds",
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: port } } } }] }],
+            endpoints: [
+              {
+                lb_endpoints: [
+                  { endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: port } } } },
+                ],
+              },
+            ],
           },
         },
       ],

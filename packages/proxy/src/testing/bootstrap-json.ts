@@ -61,7 +61,11 @@ export function cluster(name: string, ports: readonly number[], more: Json = {})
     load_assignment: {
       cluster_name: name,
       endpoints: [
-        { lb_endpoints: ports.map((port) => ({ endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: port } } } })) },
+        {
+          lb_endpoints: ports.map((port) => ({
+            endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: port } } },
+          })),
+        },
       ],
     },
     ...more,
@@ -92,7 +96,9 @@ export interface TlsMaterial {
 function commonTls({ chainPem, privateKeyPem, anchorsPem }: TlsMaterial, validation: Json = {}): Json {
   return {
     tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
-    tls_certificates: [{ certificate_chain: { inline_string: chainPem }, private_key: { inline_string: privateKeyPem } }],
+    tls_certificates: [
+      { certificate_chain: { inline_string: chainPem }, private_key: { inline_string: privateKeyPem } },
+    ],
     validation_context: { trusted_ca: { inline_string: anchorsPem }, ...validation },
   };
 }
@@ -101,12 +107,20 @@ function commonTls({ chainPem, privateKeyPem, anchorsPem }: TlsMaterial, validat
 export function serverTls(material: TlsMaterial, more: Json = {}): Json {
   return {
     name: "tls",
-    typed_config: { "@type": `${tlsPackage}.DownstreamTlsContext`, require_client_certificate: true, common_tls_context: commonTls(material), ...more },
+    typed_config: {
+      "@type": `${tlsPackage}.DownstreamTlsContext`,
+      require_client_certificate: true,
+      common_tls_context: commonTls(material),
+      ...more,
+    },
   };
 }
 
 /** A `transport_socket` that expects this SPIFFE identity of the server. */
 export function clientTls(material: TlsMaterial, expectedUri: string): Json {
   const validation = { match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: expectedUri } }] };
-  return { name: "tls", typed_config: { "@type": `${tlsPackage}.UpstreamTlsContext`, common_tls_context: commonTls(material, validation) } };
+  return {
+    name: "tls",
+    typed_config: { "@type": `${tlsPackage}.UpstreamTlsContext`, common_tls_context: commonTls(material, validation) },
+  };
 }

@@ -14,7 +14,10 @@ export class ProxyProcess implements AsyncDisposable {
   readonly #exit: Promise<[code: number | null, signal: string | null]>;
 
   /** @param options.ipc with a channel to this process, as a parent that the proxy must not outlive */
-  constructor(args: readonly string[], options: { readonly ipc?: boolean; readonly env?: Record<string, string>; readonly fds?: readonly number[] } = {}) {
+  constructor(
+    args: readonly string[],
+    options: { readonly ipc?: boolean; readonly env?: Record<string, string>; readonly fds?: readonly number[] } = {},
+  ) {
     this.process = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], {
       stdio: ["ignore", "pipe", "pipe", options.ipc === true ? "ipc" : "ignore", ...(options.fds ?? [])],
       env: { ...process.env, ...options.env },
@@ -26,7 +29,7 @@ export class ProxyProcess implements AsyncDisposable {
       });
     }
     this.#exit = once(this.process, "exit") as Promise<[number | null, string | null]>;
-    void this.#exit.then(() => {
+    this.process.on("exit", () => {
       for (const wake of this.#wakers) wake();
     });
   }
@@ -90,7 +93,10 @@ export async function listenerPort(adminPort: number, name: string): Promise<num
 export async function childrenOf(pid: number): Promise<number[]> {
   const { readFile } = await import("node:fs/promises");
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
-  return text.split(" ").filter((entry) => entry !== "").map(Number);
+  return text
+    .split(" ")
+    .filter((entry) => entry !== "")
+    .map(Number);
 }
 
 export function isAlive(pid: number): boolean {

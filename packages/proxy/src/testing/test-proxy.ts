@@ -25,7 +25,8 @@ export class TestProxy implements AsyncDisposable {
     const channel: SupervisorChannel = {
       send: (message, handle) => {
         this.messages.push(message);
-        if (message.type === "hold") this.#held.set(`${message.key} ${message.boundPort}`, handle as unknown as HeldSocket);
+        if (message.type === "hold")
+          this.#held.set(`${message.key} ${message.boundPort}`, handle as unknown as HeldSocket);
         if (message.type === "release") this.#release(`${message.key} ${message.boundPort}`);
         if (message.type === "ready") isReady();
       },
@@ -84,7 +85,10 @@ export class TestProxy implements AsyncDisposable {
   /** Requests begun and ended, by outcome. */
   ledger(): { started: number; ended: number } {
     const { metrics } = this.generation;
-    return { started: metrics.total("heddle_requests_started_total"), ended: metrics.total("heddle_requests_ended_total") };
+    return {
+      started: metrics.total("heddle_requests_started_total"),
+      ended: metrics.total("heddle_requests_ended_total"),
+    };
   }
 
   /** Resolves when every request that began has ended in exactly one outcome. The worker counts in memory that is shared, so there is nothing to be told by. */

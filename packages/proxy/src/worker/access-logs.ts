@@ -1,7 +1,13 @@
 import { close, open, write } from "node:fs";
 import type { Logger } from "@heddle/core";
 import type { AccessLogConfig, AccessLogFilter } from "@heddle/engine";
-import { type AccessLogFormat, type AccessLogRecord, compileAccessLogFormat, type CompiledFormat, type JsonFormat } from "@heddle/telemetry";
+import {
+  type AccessLogFormat,
+  type AccessLogRecord,
+  compileAccessLogFormat,
+  type CompiledFormat,
+  type JsonFormat,
+} from "@heddle/telemetry";
 
 /** Envoy's own format, for a log that names none (Envoy documentation, "Default Format String"). */
 const envoyDefaultFormat =
@@ -159,7 +165,10 @@ class LogFile {
 
   /** The lines are lost; the next ones open the file anew, so that a disk that recovers is used again. */
   #fail(error: Error): void {
-    this.#logger.error("an access log could not be written", { log: this.#sink.kind === "file" ? this.#sink.path : this.#sink.kind, error });
+    this.#logger.error("an access log could not be written", {
+      log: this.#sink.kind === "file" ? this.#sink.path : this.#sink.kind,
+      error,
+    });
     this.#isWriting = false;
     this.#waiting = [];
     this.#waitingBytes = 0;
@@ -172,7 +181,7 @@ class LogFile {
 }
 
 /** `envoy.config.accesslog.v3.AccessLogFilter`. */
-export function passes(filter: AccessLogFilter, record: AccessLogRecord): boolean {
+function passes(filter: AccessLogFilter, record: AccessLogRecord): boolean {
   switch (filter.kind) {
     case "status":
       return compare(record.responseCode, filter.op, filter.value);

@@ -1,5 +1,24 @@
 import type { BoundCluster, BoundEndpoint, LiveState, Snapshot } from "@heddle/engine";
-import type { ClusterView, EndpointView } from "../admin/source.ts";
+
+export interface EndpointView {
+  readonly address: string;
+  readonly hostname: string;
+  readonly weight: number;
+  readonly priority: number;
+  readonly health: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+  /** Envoy's per-host statistics: cx_active, rq_total, rq_error and so on. */
+  readonly stats: Readonly<Record<string, number>>;
+}
+
+export interface ClusterView {
+  readonly name: string;
+  readonly addedViaApi: boolean;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly endpoints: readonly EndpointView[];
+}
 
 /** Clusters and endpoints with their live numbers, for `/clusters`. */
 export function describeClusters(snapshot: Snapshot, live: LiveState): ClusterView[] {
@@ -11,7 +30,12 @@ function describeCluster(cluster: BoundCluster, live: LiveState): ClusterView {
   return {
     name: cluster.name,
     addedViaApi: false,
-    limits: { max_connections: maxConnections, max_pending_requests: maxPendingRequests, max_requests: maxRequests, max_retries: maxRetries },
+    limits: {
+      max_connections: maxConnections,
+      max_pending_requests: maxPendingRequests,
+      max_requests: maxRequests,
+      max_retries: maxRetries,
+    },
     endpoints: cluster.endpoints.map((endpoint) => describeEndpoint(endpoint, live)),
   };
 }

@@ -1,11 +1,24 @@
 import type { Logger, RandomSource } from "@heddle/core";
-import type { Action, LiveState, Snapshot } from "@heddle/engine";
+import type { Action, BoundMirror, LiveState, RequestRecord, Snapshot } from "@heddle/engine";
+import type { HeaderList, RequestHead } from "@heddle/http";
 import type { ClientTlsContexts, Http1Transport } from "@heddle/upstream";
 import type { HttpDate } from "./http-date.ts";
 import type { WorkerMetrics } from "./metrics.ts";
-import type { Mirrors } from "./mirror.ts";
 import type { PeerMetadataCodec } from "./peer-metadata.ts";
+import type { RequestBody } from "./request-body.ts";
 import type { Timers } from "./timers.ts";
+
+/** What is copied to mirrors: a request that has arrived whole. */
+export interface MirrorSource {
+  readonly req: RequestRecord;
+  readonly head: RequestHead | undefined;
+  readonly body: RequestBody;
+  readonly mirrors: readonly BoundMirror[];
+}
+
+export interface RequestMirror {
+  send(worker: WorkerContext, source: MirrorSource, trailers: HeaderList | undefined): void;
+}
 
 /** What all connections and requests of one worker share. */
 export interface WorkerContext {
@@ -18,7 +31,7 @@ export interface WorkerContext {
   readonly timers: Timers;
   readonly transport: Http1Transport;
   readonly upstreamTls: ClientTlsContexts;
-  readonly mirrors: Mirrors;
+  readonly mirrors: RequestMirror;
   readonly peerMetadata: PeerMetadataCodec;
   readonly metrics: WorkerMetrics;
   readonly date: HttpDate;

@@ -3,6 +3,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { WorkerSetup } from "./messages.ts";
 
 enableCompileCache();
-const { TrafficWorker } = await import("./traffic-worker.ts");
+const { startTrafficWorker } = await import("./traffic-worker.ts");
 if (parentPort === null) throw new Error("this module runs in a worker thread");
-new TrafficWorker(parentPort, workerData as WorkerSetup);
+startTrafficWorker(parentPort, workerData as WorkerSetup);

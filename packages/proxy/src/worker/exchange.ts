@@ -7,7 +7,6 @@ import type { WorkerContext } from "./context.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { HttpChain } from "./http-chain.ts";
 import { RequestBody } from "./request-body.ts";
-import * as path from "./request-path.ts";
 
 /** Longest body that is kept so that it can be sent again (design, issue 1). */
 const maxReplayBytes = 65_536;
@@ -37,6 +36,17 @@ export interface Downstream {
   onExchangeFinished(): void;
 }
 
+/** What the request path does when the upstream reports something. */
+export interface UpstreamEvents {
+  onConnected(x: Exchange): void;
+  onInformational(x: Exchange, status: number, headers: HeaderList): void;
+  onHead(x: Exchange, status: number, headers: HeaderList, framing: Framing): void;
+  onData(x: Exchange, bytes: Buffer, start: number, end: number): void;
+  onEnd(x: Exchange): void;
+  onDrain(x: Exchange): void;
+  onFailure(x: Exchange, failure: ExchangeFailure): void;
+}
+
 /** How far the response has got. */
 export type ResponsePhase = "none" | "head-sent" | "ended";
 
@@ -61,10 +71,10 @@ export class Exchange implements ExchangeSink {
   stage = 0;
   isActive = false;
   isRequestComplete = false;
-  /** What is still to come of the request is read and thrown away. */
-  isDiscarding = false;
   isRequestPaused = false;
   wasDelayed = false;
+  /** The client may send its body: it has not asked first, or has been told to. */
+  isBodyWanted = false;
   responsePhase: ResponsePhase = "none";
   upstream: UpstreamExchange | undefined;
   /** Counts attempts begun, so that a failure inside `open` is told from the attempt that follows it. */
@@ -87,7 +97,10 @@ export class Exchange implements ExchangeSink {
   /** The connection of the last attempt that had one. */
   upstreamConnection: ExchangeConnection | undefined;
 
-  constructor(worker: WorkerContext, downstream: Downstream, chain: HttpChain) {
+  readonly #events: UpstreamEvents;
+
+  constructor(worker: WorkerContext, downstream: Downstream, chain: HttpChain, events: UpstreamEvents) {
+    this.#events = events;
     this.worker = worker;
     this.downstream = downstream;
     this.chain = chain;
@@ -105,9 +118,9 @@ export class Exchange implements ExchangeSink {
     this.stage = 0;
     this.isActive = false;
     this.isRequestComplete = false;
-    this.isDiscarding = false;
     this.isRequestPaused = false;
     this.wasDelayed = false;
+    this.isBodyWanted = false;
     this.responsePhase = "none";
     this.upstream = undefined;
     this.attempts = 0;
@@ -126,27 +139,27 @@ export class Exchange implements ExchangeSink {
 
   // What the upstream reports (ExchangeSink).
   onConnected(): void {
-    path.onUpstreamConnected(this);
+    this.#events.onConnected(this);
   }
   onInformational(status: number, headers: HeaderList): void {
-    path.onUpstreamInformational(this, status, headers);
+    this.#events.onInformational(this, status, headers);
   }
   onHead(status: number, headers: HeaderList, framing: Framing): void {
-    path.onUpstreamHead(this, status, headers, framing);
+    this.#events.onHead(this, status, headers, framing);
   }
   onData(bytes: Buffer, start: number, end: number): void {
-    path.onUpstreamData(this, bytes, start, end);
+    this.#events.onData(this, bytes, start, end);
   }
   onTrailers(trailers: HeaderList): void {
     this.responseTrailers = trailers;
   }
   onEnd(): void {
-    path.onUpstreamEnd(this);
+    this.#events.onEnd(this);
   }
   onDrain(): void {
-    path.onUpstreamDrain(this);
+    this.#events.onDrain(this);
   }
   onFailure(failure: ExchangeFailure): void {
-    path.onUpstreamFailure(this, failure);
+    this.#events.onFailure(this, failure);
   }
 }

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { connectRaw, type EchoedRequest, type EchoServer, type RawPeer, type RawServer, startEchoServer, startRawServer } from "@heddle/testkit";
+import {
+  connectRaw,
+  type EchoedRequest,
+  type EchoServer,
+  type RawPeer,
+  type RawServer,
+  startEchoServer,
+  startRawServer,
+} from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
@@ -23,10 +31,33 @@ before(async () => {
           name: "web",
           filters: [{ name: "fault", typed_config: { "@type": faultType } }],
           routes: [
-            route("/abort", "app", {}, fault({ abort: { http_status: 418, percentage: always } }) as Record<string, unknown>),
-            route("/delay", "app", {}, fault({ delay: { fixed_delay: "0.02s", percentage: always } }) as Record<string, unknown>),
-            route("/long", "app", {}, fault({ delay: { fixed_delay: "3600s", percentage: always } }) as Record<string, unknown>),
-            route("/both", "app", {}, fault({ delay: { fixed_delay: "0.02s", percentage: always }, abort: { http_status: 503, percentage: always } }) as Record<string, unknown>),
+            route(
+              "/abort",
+              "app",
+              {},
+              fault({ abort: { http_status: 418, percentage: always } }) as Record<string, unknown>,
+            ),
+            route(
+              "/delay",
+              "app",
+              {},
+              fault({ delay: { fixed_delay: "0.02s", percentage: always } }) as Record<string, unknown>,
+            ),
+            route(
+              "/long",
+              "app",
+              {},
+              fault({ delay: { fixed_delay: "3600s", percentage: always } }) as Record<string, unknown>,
+            ),
+            route(
+              "/both",
+              "app",
+              {},
+              fault({
+                delay: { fixed_delay: "0.02s", percentage: always },
+                abort: { http_status: 503, percentage: always },
+              }) as Record<string, unknown>,
+            ),
             route("/mirrored", "app", mirrored),
             route("/", "app"),
           ],
@@ -85,7 +116,9 @@ test("a client that leaves during a delay ends its request", () =>
 
 test("a mirror gets the same request with its body, marked, and its answer is thrown away", () =>
   connected(async (client) => {
-    await client.send("POST /mirrored HTTP/1.1\r\nhost: shop.example:80\r\nx-a: 1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    await client.send(
+      "POST /mirrored HTTP/1.1\r\nhost: shop.example:80\r\nx-a: 1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    );
     const peer = await mirror.next();
     const copy = await peer.until("abc");
     assert.match(copy, /^POST \/mirrored HTTP\/1\.1\r\nhost: shop\.example-shadow:80\r\n/);

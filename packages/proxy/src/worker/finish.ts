@@ -56,7 +56,8 @@ function writeAccessLog(x: Exchange, durationMs: number, flags: string): void {
   record.upstreamHost = req.endpoint?.key ?? "";
   record.upstreamCluster = req.clusterName;
   const upstream = x.upstreamConnection;
-  record.upstreamLocalAddress = upstream === undefined ? "" : formatAddress(upstream.localAddress.host, upstream.localAddress.port);
+  record.upstreamLocalAddress =
+    upstream === undefined ? "" : formatAddress(upstream.localAddress.host, upstream.localAddress.port);
   record.upstreamRequestAttemptCount = req.attempt;
   record.downstreamLocalAddress = formatAddress(view.localAddress.host, view.localAddress.port);
   record.downstreamRemoteAddress = req.remoteHost === "" ? "" : formatAddress(req.remoteHost, req.remotePort);
@@ -75,7 +76,9 @@ function writeAccessLog(x: Exchange, durationMs: number, flags: string): void {
   record.streamId = String(++streamCount);
   const decidedBy = x.wasAnsweredByUpstream ? undefined : req.decidedBy;
   record.decidedBy =
-    decidedBy === undefined ? "" : `${decidedBy.kind} ${decidedBy.namespace}/${decidedBy.name}${decidedBy.rule === undefined ? "" : ` ${decidedBy.rule}`}`;
+    decidedBy === undefined
+      ? ""
+      : `${decidedBy.kind} ${decidedBy.namespace}/${decidedBy.name}${decidedBy.rule === undefined ? "" : ` ${decidedBy.rule}`}`;
   for (const log of x.chain.accessLogs) log.write(record);
   record.requestHeaders = noHeaders;
   record.responseHeaders = noHeaders;

@@ -68,7 +68,8 @@ export class HttpChains {
   of(listener: BoundListener, chain: BoundFilterChain): HttpChain | undefined {
     if (chain.http === undefined) return undefined;
     let bound = this.#chains.get(chain);
-    if (bound === undefined) this.#chains.set(chain, (bound = new HttpChain(listener, chain.http, this.#metrics, this.#logs)));
+    if (bound === undefined)
+      this.#chains.set(chain, (bound = new HttpChain(listener, chain.http, this.#metrics, this.#logs)));
     return bound;
   }
 }

@@ -4,30 +4,33 @@ import {
   encodeLastChunk,
   encodeResponseHead,
   type Framing,
-  HeaderList,
+  type HeaderList,
   Http1RequestDecoder,
   type Http1RequestSink,
   type Http1Violation,
   type RequestHead,
 } from "@heddle/http";
 import type { FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
-import type { ChainSlot } from "./chain-slot.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import { type Downstream, Exchange } from "./exchange.ts";
 import type { HttpChain } from "./http-chain.ts";
-import type { ServedConnection } from "./traffic-listener.ts";
-import { onDeadline, onDownstreamClosed, onDownstreamDrain, onRequestData, onRequestEnd, onRequestHead, onUnreadableRequest } from "./request-path.ts";
+import {
+  onDeadline,
+  onDownstreamClosed,
+  onDownstreamDrain,
+  onRequestData,
+  onRequestEnd,
+  onRequestHead,
+  onUnreadableRequest,
+  upstreamEvents,
+} from "./request-path.ts";
+import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
 
 /** What has been encoded leaves at once for the socket, so one writer serves all connections. */
 const scratch = new ByteWriter();
 const chunkEnd = Buffer.from("\r\n");
 let connectionCount = 0;
-
-/** What the owner of connections wants to know of one. */
-export interface ConnectionObserver {
-  onConnectionClosed(connection: ServedConnection): void;
-}
 
 /**
  * One HTTP/1.1 connection of a client. It reads one request at a time: the next is not even decoded before the former is
@@ -74,7 +77,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     this.#observer = observer;
     this.deadlines = new Deadlines(worker.timers, this);
     this.#decoder = new Http1RequestDecoder(chain.limits, new RequestSink(this));
-    this.#exchange = new Exchange(worker, this, chain);
+    this.#exchange = new Exchange(worker, this, chain, upstreamEvents);
     socket.highWaterBytes = chain.bufferBytes;
     chain.stats.connectionsTotal.add(1);
     chain.stats.connectionsActive.add(1);
@@ -210,7 +213,14 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   sendHead(status: number, headers: HeaderList, framing: Framing): void {
     if (this.#isClosed) return;
     const versionMinor = this.#head?.versionMinor ?? 1;
-    const sent = versionMinor === 1 ? (framing.kind === "close" ? chunked : framing) : framing.kind === "chunked" ? closeDelimited : framing;
+    const sent =
+      versionMinor === 1
+        ? framing.kind === "close"
+          ? chunked
+          : framing
+        : framing.kind === "chunked"
+          ? closeDelimited
+          : framing;
     this.#isChunked = sent.kind === "chunked";
     this.#isCloseDelimited = sent.kind === "close";
     if (this.#isCloseDelimited || this.#isLastResponse()) this.#isClosing = true;
@@ -221,7 +231,10 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
       return;
     }
     // A value that configuration put together would have split the response (RFC 9110 §5.5): nothing of it may leave.
-    this.#worker.logger.error("a response was broken off: one of its headers cannot be sent", { status, path: this.#exchange.req.path });
+    this.#worker.logger.error("a response was broken off: one of its headers cannot be sent", {
+      status,
+      path: this.#exchange.req.path,
+    });
     scratch.reset();
     this.#isClosing = true;
     this.#socket.destroy();
@@ -292,7 +305,11 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     this.#decoder.abandon();
     this.#socket.end();
     this.#socket.resume();
-    this.deadlines.set(deadline.delayedClose, this.#worker.timers.now(), Math.max(1, this.#chain.hcm.config.delayedCloseTimeoutMs));
+    this.deadlines.set(
+      deadline.delayedClose,
+      this.#worker.timers.now(),
+      Math.max(1, this.#chain.hcm.config.delayedCloseTimeoutMs),
+    );
   }
 
   #writeScratch(): void {

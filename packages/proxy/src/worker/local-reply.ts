@@ -2,7 +2,7 @@ import { type ErrorCode, errorEntry } from "@heddle/core";
 import { unprocessedHeader, writeLocalResponse } from "@heddle/engine";
 import type { Exchange } from "./exchange.ts";
 import { finish } from "./finish.ts";
-import { leaveRestUnread } from "./request-path.ts";
+import { leaveRestUnread } from "./unread-rest.ts";
 
 /**
  * The one place where the mesh answers by itself: errors, denials, faults, redirects and direct responses, as the last step
@@ -51,7 +51,8 @@ export function respond(x: Exchange): void {
  * whatever the method (design §5, "Retries"). Only an inbound proxy knows, and only peers in the mesh are told.
  */
 function wasNotProcessed(x: Exchange): boolean {
-  if (x.chain.direction !== "inbound" || x.downstream.view.peer === undefined || x.mayHaveReachedApplication) return false;
+  if (x.chain.direction !== "inbound" || x.downstream.view.peer === undefined || x.mayHaveReachedApplication)
+    return false;
   return x.code !== "" && isUpstreamsFault(x.code);
 }
 

@@ -4,8 +4,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { connectRaw, type EchoedRequest, type EchoServer, type RawServer, startEchoServer, startRawServer, ThrowawayCa } from "@heddle/testkit";
-import { bootstrap, clientTls, cluster, httpListener, route, serverTls, type TlsMaterial } from "../testing/bootstrap-json.ts";
+import {
+  connectRaw,
+  type EchoedRequest,
+  type EchoServer,
+  type RawServer,
+  startEchoServer,
+  startRawServer,
+  ThrowawayCa,
+} from "@heddle/testkit";
+import {
+  bootstrap,
+  clientTls,
+  cluster,
+  httpListener,
+  route,
+  serverTls,
+  type TlsMaterial,
+} from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 // web (outbound proxy) → reviews (two inbound proxies) → application, as the mesh has it.
@@ -24,8 +40,20 @@ let inbound: TestProxy;
 let folder: string;
 
 function workload(name: string, direction: "INBOUND" | "OUTBOUND", principal: string): Record<string, unknown> {
-  const local = { workload: `${name}-v1`, namespace: "shop", canonical_service: name, canonical_revision: "v1", app: name, version: "v1", cluster: "Kubernetes", principal };
-  return { name: "peer", typed_config: { "@type": `${filters}.PeerMetadata`, direction: `DIRECTION_${direction}`, local } };
+  const local = {
+    workload: `${name}-v1`,
+    namespace: "shop",
+    canonical_service: name,
+    canonical_revision: "v1",
+    app: name,
+    version: "v1",
+    cluster: "Kubernetes",
+    principal,
+  };
+  return {
+    name: "peer",
+    typed_config: { "@type": `${filters}.PeerMetadata`, direction: `DIRECTION_${direction}`, local },
+  };
 }
 function metrics(reporter: "SOURCE" | "DESTINATION"): Record<string, unknown> {
   return { name: "metrics", typed_config: { "@type": `${filters}.StandardMetrics`, reporter: `REPORTER_${reporter}` } };
@@ -61,7 +89,10 @@ before(async () => {
         action: "ALLOW",
         policies: {
           "ns[shop]-policy[reviews]-rule[0]": {
-            permissions: [{ header: { name: ":method", string_match: { exact: "GET" } } }, { header: { name: ":method", string_match: { exact: "POST" } } }],
+            permissions: [
+              { header: { name: ":method", string_match: { exact: "GET" } } },
+              { header: { name: ":method", string_match: { exact: "POST" } } },
+            ],
             principals: [{ authenticated: { principal_name: { exact: webUri } } }],
           },
         },
@@ -80,20 +111,42 @@ before(async () => {
           filters: [workload("reviews", "INBOUND", reviewsUri), metrics("DESTINATION"), denyDelete],
           manager: {
             ...forwardCert,
-            ...accessLog(join(folder, "inbound.log"), "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_TLS_VERSION% %REQ(:PATH)%"),
+            ...accessLog(
+              join(folder, "inbound.log"),
+              "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_TLS_VERSION% %REQ(:PATH)%",
+            ),
           },
         }),
-        httpListener({ name: "broken", direction: "INBOUND", transportSocket: serverTls(reviews), routes: [route("/", "dead")], manager: forwardCert }),
+        httpListener({
+          name: "broken",
+          direction: "INBOUND",
+          transportSocket: serverTls(reviews),
+          routes: [route("/", "dead")],
+          manager: forwardCert,
+        }),
       ],
       [
-        cluster("app", [app.port], { metadata: { filter_metadata: { istio: { services: [{ host: "reviews.shop.svc.cluster.local", name: "reviews", namespace: "shop" }] } } } }),
+        cluster("app", [app.port], {
+          metadata: {
+            filter_metadata: {
+              istio: { services: [{ host: "reviews.shop.svc.cluster.local", name: "reviews", namespace: "shop" }] },
+            },
+          },
+        }),
         cluster("raw", [raw.port]),
         cluster("dead", [1]),
       ],
     ),
   );
-  const retry = { retry_policy: { retry_on: "connect-failure,refused-stream", num_retries: 3, retry_back_off: { base_interval: "0.001s" } } };
-  const toReviews = (name: string, ports: readonly number[], uri = reviewsUri): Record<string, unknown> => cluster(name, ports, { transport_socket: clientTls(web, uri) });
+  const retry = {
+    retry_policy: {
+      retry_on: "connect-failure,refused-stream",
+      num_retries: 3,
+      retry_back_off: { base_interval: "0.001s" },
+    },
+  };
+  const toReviews = (name: string, ports: readonly number[], uri = reviewsUri): Record<string, unknown> =>
+    cluster(name, ports, { transport_socket: clientTls(web, uri) });
   const brokenPort = inbound.port("broken");
   const healthyPort = inbound.port("healthy");
   outbound = await TestProxy.start(
@@ -110,7 +163,10 @@ before(async () => {
             route("/", "healthy"),
           ],
           filters: [workload("web", "OUTBOUND", webUri), metrics("SOURCE")],
-          manager: accessLog(join(folder, "outbound.log"), "%RESPONSE_CODE% %RESPONSE_FLAGS% %UPSTREAM_PEER_URI_SAN% %UPSTREAM_TRANSPORT_FAILURE_REASON%"),
+          manager: accessLog(
+            join(folder, "outbound.log"),
+            "%RESPONSE_CODE% %RESPONSE_FLAGS% %UPSTREAM_PEER_URI_SAN% %UPSTREAM_TRANSPORT_FAILURE_REASON%",
+          ),
         }),
       ],
       [
@@ -135,7 +191,9 @@ after(async () => {
 async function ask(request: string, body = ""): Promise<{ head: string; body: string }> {
   const client = await connectRaw(outbound.port("outbound"));
   try {
-    await client.send(`${request} HTTP/1.1\r\nhost: reviews\r\nconnection: close\r\n${body === "" ? "" : `content-length: ${body.length}\r\n`}\r\n${body}`);
+    await client.send(
+      `${request} HTTP/1.1\r\nhost: reviews\r\nconnection: close\r\n${body === "" ? "" : `content-length: ${body.length}\r\n`}\r\n${body}`,
+    );
     return await client.response();
   } finally {
     client.socket.destroy();
@@ -154,7 +212,12 @@ test("Istio's metrics name both ends, on both sides", async () => {
   await ask("GET /metrics");
   await outbound.whenBalanced();
   await inbound.whenBalanced();
-  const names = { source_workload: "web-v1", source_app: "web", source_version: "v1", source_workload_namespace: "shop" };
+  const names = {
+    source_workload: "web-v1",
+    source_app: "web",
+    source_version: "v1",
+    source_workload_namespace: "shop",
+  };
   const destination = inbound.generation.metrics.total("istio_requests_total", {
     ...names,
     reporter: "destination",
@@ -205,7 +268,9 @@ test("an application cannot say that it has not seen a request", async () => {
   const asked = ask("GET /raw");
   const peer = await raw.next();
   assert.doesNotMatch(await peer.until("\r\n\r\n"), /heddle-unprocessed/);
-  await peer.send("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nheddle-unprocessed: 1\r\ncontent-length: 0\r\n\r\n");
+  await peer.send(
+    "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nheddle-unprocessed: 1\r\ncontent-length: 0\r\n\r\n",
+  );
   const { head } = await asked;
   assert.match(head, /^HTTP\/1\.1 503 /);
   assert.doesNotMatch(head, /heddle-unprocessed/);

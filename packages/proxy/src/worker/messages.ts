@@ -1,7 +1,7 @@
 import type { LogLevel } from "@heddle/core";
 import type { ConfigDelta, SecretRef, TransferredSecret } from "@heddle/engine";
 import type { SeriesAnnouncement } from "@heddle/telemetry";
-import type { ClusterView } from "../admin/source.ts";
+import type { ClusterView } from "./cluster-views.ts";
 
 /** What a worker is given when it starts. */
 export interface WorkerSetup {

@@ -1,8 +1,20 @@
 import type { BoundCluster, LiveState } from "@heddle/engine";
-import { type CounterHandle, type GaugeHandle, type HistogramHandle, type MetricWriter, StandardMetrics } from "@heddle/telemetry";
+import {
+  type CounterHandle,
+  type GaugeHandle,
+  type HistogramHandle,
+  type MetricWriter,
+  StandardMetrics,
+} from "@heddle/telemetry";
 
 /** How a request ended. Every request that began ends in exactly one of these. */
-export const outcomes = ["upstream_response", "local_response", "upstream_aborted", "local_aborted", "downstream_closed"] as const;
+export const outcomes = [
+  "upstream_response",
+  "local_response",
+  "upstream_aborted",
+  "local_aborted",
+  "downstream_closed",
+] as const;
 export type Outcome = (typeof outcomes)[number];
 
 const classes = ["1", "2", "3", "4", "5"] as const;
@@ -19,7 +31,10 @@ export class RequestLedger {
     this.#started = writer.counter("heddle_requests_started_total", "Requests whose first byte was read.");
     const ended = (outcome: Outcome): CounterHandle =>
       writer.counter("heddle_requests_ended_total", "Requests that ended, by how.", [["outcome", outcome]]);
-    this.#ended = Object.fromEntries(outcomes.map((outcome) => [outcome, ended(outcome)])) as Record<Outcome, CounterHandle>;
+    this.#ended = Object.fromEntries(outcomes.map((outcome) => [outcome, ended(outcome)])) as Record<
+      Outcome,
+      CounterHandle
+    >;
   }
 
   start(): void {
@@ -57,7 +72,10 @@ export class HttpStats {
     this.requestTimeouts = counter("downstream_rq_timeout", "Requests that the client did not finish in time.");
     this.protocolErrors = counter("downstream_cx_protocol_error", "Connections with malformed requests.");
     this.remoteDisconnects = counter("downstream_rq_rx_reset", "Requests whose client went away.");
-    this.retriesAbandoned = counter("heddle_body_not_replayable", "Retries given up because the body was too long to keep.");
+    this.retriesAbandoned = counter(
+      "heddle_body_not_replayable",
+      "Retries given up because the body was too long to keep.",
+    );
     this.requestTimeMs = writer.histogram("envoy_http_downstream_rq_time", "Time of requests in milliseconds.", labels);
     this.#byClass = classes.map((digit) =>
       writer.counter(
@@ -116,7 +134,10 @@ export class WorkerMetrics {
     this.writer = writer;
     this.ledger = new RequestLedger(writer);
     this.mirrored = writer.counter("heddle_mirrored_requests_total", "Copies of requests sent to mirrors.");
-    this.mirrorsSkipped = writer.counter("heddle_mirrors_skipped_total", "Copies not sent: too many at once, or a body too long to keep.");
+    this.mirrorsSkipped = writer.counter(
+      "heddle_mirrors_skipped_total",
+      "Copies not sent: too many at once, or a body too long to keep.",
+    );
   }
 
   http(prefix: string): HttpStats {

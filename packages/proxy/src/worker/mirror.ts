@@ -1,9 +1,8 @@
 import type { TimerHandle, TimerTarget } from "@heddle/core";
 import { Action, type BoundMirror, chooseEndpoint, finishRequest, prepareMirror, RequestRecord } from "@heddle/engine";
-import { type Framing, HeaderList } from "@heddle/http";
+import type { Framing, HeaderList } from "@heddle/http";
 import type { ExchangeSink, UpstreamExchange } from "@heddle/upstream";
-import type { WorkerContext } from "./context.ts";
-import type { Exchange } from "./exchange.ts";
+import type { MirrorSource, RequestMirror, WorkerContext } from "./context.ts";
 
 /** Copies in progress at once on one worker: a slow mirror must not cost the service what it mirrors. */
 const maxActive = 1_000;
@@ -11,25 +10,24 @@ const maxActive = 1_000;
 const longestMs = 60_000;
 
 /** Sends copies of requests to mirrors and throws the responses away. Nothing about a copy ever reaches the original. */
-export class Mirrors {
+export class Mirrors implements RequestMirror {
   readonly #action = new Action();
   #active = 0;
 
   /** Copies a request that has arrived whole. */
-  send(x: Exchange, trailers: HeaderList | undefined): void {
-    const { worker, body } = x;
-    for (const mirror of x.mirrors) {
+  send(worker: WorkerContext, source: MirrorSource, trailers: HeaderList | undefined): void {
+    const { body } = source;
+    for (const mirror of source.mirrors) {
       const canCopy = this.#active < maxActive && (body.receivedBytes === 0 || body.isReplayable);
-      if (canCopy && this.#sendTo(x, mirror, trailers)) worker.metrics.mirrored.add(1);
+      if (canCopy && this.#sendTo(worker, source, mirror, trailers)) worker.metrics.mirrored.add(1);
       else worker.metrics.mirrorsSkipped.add(1);
     }
   }
 
-  #sendTo(x: Exchange, mirror: BoundMirror, trailers: HeaderList | undefined): boolean {
-    const { worker, body } = x;
+  #sendTo(worker: WorkerContext, source: MirrorSource, mirror: BoundMirror, trailers: HeaderList | undefined): boolean {
     const req = new RequestRecord();
-    const headers = (x.req.headers as HeaderList).clone();
-    if (!prepareMirror(x.req, mirror, headers, req)) return false;
+    const headers = (source.req.headers as HeaderList).clone();
+    if (!prepareMirror(source.req, mirror, headers, req)) return false;
     chooseEndpoint(worker.live, req, worker.timers.now(), worker.random, this.#action);
     const { endpoint } = this.#action;
     if (this.#action.kind !== "connect" || endpoint === undefined || req.cluster === undefined) {
@@ -42,8 +40,8 @@ export class Mirrors {
     });
     const upstream = worker.transport.open(endpoint, req.cluster, copy);
     if (!copy.begin(upstream)) return true;
-    upstream.sendHead(req.method, req.path, req.authority, headers, framingOf(x, trailers));
-    for (const chunk of body.keptBytes()) if (copy.isOpen) upstream.sendData(chunk, 0, chunk.length);
+    upstream.sendHead(req.method, req.path, req.authority, headers, framingOf(source, trailers));
+    for (const chunk of source.body.keptBytes()) if (copy.isOpen) upstream.sendData(chunk, 0, chunk.length);
     if (copy.isOpen && trailers !== undefined) upstream.sendTrailers(trailers);
     if (copy.isOpen) upstream.end();
     return true;
@@ -51,9 +49,9 @@ export class Mirrors {
 }
 
 /** The body is whole, so its length is known; only trailers need chunks. */
-function framingOf(x: Exchange, trailers: HeaderList | undefined): Framing {
-  if (x.head?.bodyKind === "none") return { kind: "none" };
-  return trailers === undefined ? { kind: "length", bytes: x.body.receivedBytes } : { kind: "chunked" };
+function framingOf({ head, body }: MirrorSource, trailers: HeaderList | undefined): Framing {
+  if (head?.bodyKind === "none") return { kind: "none" };
+  return trailers === undefined ? { kind: "length", bytes: body.receivedBytes } : { kind: "chunked" };
 }
 
 /** One copy on its way: it only waits for its end. */
@@ -105,7 +103,10 @@ class MirrorExchange implements ExchangeSink, TimerTarget {
     this.isOpen = false;
     this.#upstream = undefined;
     this.#worker.timers.cancel(this.#timer);
-    finishRequest(this.#worker.live, this.#req, { status: this.#status, code: this.#status === 0 ? "upstream_reset" : "" });
+    finishRequest(this.#worker.live, this.#req, {
+      status: this.#status,
+      code: this.#status === 0 ? "upstream_reset" : "",
+    });
     this.#onDone();
   }
 }

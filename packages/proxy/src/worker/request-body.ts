@@ -133,7 +133,8 @@ export class RequestBody {
 
   #pump(): void {
     const sink = this.#sink;
-    while (sink !== undefined && !this.#isBlocked && this.#next < this.#chunks.length) {
+    if (sink === undefined) return;
+    while (!this.#isBlocked && this.#next < this.#chunks.length) {
       const chunk = this.#chunks[this.#next]!;
       this.#next += 1;
       this.#sentBytes += chunk.length;
@@ -143,7 +144,7 @@ export class RequestBody {
       if (sink !== this.#sink) return;
       this.#isBlocked = !isOpen;
     }
-    if (sink === undefined || this.#isEnded || !this.#isComplete || this.#sentBytes < this.#receivedBytes) return;
+    if (this.#isEnded || !this.#isComplete || this.#sentBytes < this.#receivedBytes) return;
     this.#isEnded = true;
     if (this.#trailers !== undefined) sink.sendTrailers(this.#trailers);
     sink.end();

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { connectRaw, type EchoedRequest, type EchoServer, type RawPeer, type RawServer, startEchoServer, startRawServer } from "@heddle/testkit";
+import {
+  connectRaw,
+  type EchoedRequest,
+  type EchoServer,
+  type RawPeer,
+  type RawServer,
+  startEchoServer,
+  startRawServer,
+} from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
@@ -71,7 +79,10 @@ test("a request is forwarded with its body, and the connection is used again", (
       assert.match(response.head, /^HTTP\/1\.1 200 OK\r\n/);
       const echoed = JSON.parse(response.body) as EchoedRequest;
       assert.deepEqual([echoed.method, echoed.url, echoed.body], ["POST", "/echo", body]);
-      assert.deepEqual(echoed.rawHeaders.filter(([name]) => name === "host"), [["host", "app.example"]]);
+      assert.deepEqual(
+        echoed.rawHeaders.filter(([name]) => name === "host"),
+        [["host", "app.example"]],
+      );
     }
     await proxy.whenBalanced();
   }));
@@ -90,20 +101,25 @@ test("pipelined requests are answered in their order", () =>
 
 test("bytes that arrive one at a time make the same request", () =>
   connected(async (client) => {
-    for (const byte of "POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n") await client.send(byte);
+    for (const byte of "POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+      await client.send(byte);
     const echoed = JSON.parse((await client.response()).body) as EchoedRequest;
     assert.equal(echoed.body, "abcde");
   }));
 
 test("a chunked body is forwarded in chunks and its trailers with it", () =>
   connected(async (client) => {
-    await client.send("POST /raw HTTP/1.1\r\nhost: x\r\nte: trailers\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 6\r\n\r\n");
+    await client.send(
+      "POST /raw HTTP/1.1\r\nhost: x\r\nte: trailers\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 6\r\n\r\n",
+    );
     const upstream = await raw.next();
     const head = await upstream.until("\r\n\r\n");
     assert.match(head, /\r\ntransfer-encoding: chunked\r\n/);
     assert.doesNotMatch(head, /content-length/);
     assert.equal(await upstream.until("x-sum: 6\r\n\r\n"), "3\r\nabc\r\n0\r\nx-sum: 6\r\n\r\n");
-    await upstream.send("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-after: 1\r\n\r\n");
+    await upstream.send(
+      "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-after: 1\r\n\r\n",
+    );
     const answer = await client.until("x-after: 1\r\n\r\n");
     assert.match(answer, /\r\n2\r\nok\r\n0\r\nx-after: 1\r\n\r\n$/);
     upstream.socket.destroy();
@@ -111,7 +127,9 @@ test("a chunked body is forwarded in chunks and its trailers with it", () =>
 
 test("the answer to HEAD has the length and no body, and the connection goes on", () =>
   connected(async (client) => {
-    await client.send("HEAD /x HTTP/1.1\r\nhost: x\r\n\r\nHEAD /direct HTTP/1.1\r\nhost: x\r\n\r\nGET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    await client.send(
+      "HEAD /x HTTP/1.1\r\nhost: x\r\n\r\nHEAD /direct HTTP/1.1\r\nhost: x\r\n\r\nGET /direct HTTP/1.1\r\nhost: x\r\n\r\n",
+    );
     assert.match((await client.response({ head: true })).head, /\r\ncontent-length: \d\d+\r\n/);
     assert.match((await client.response({ head: true })).head, /\r\ncontent-length: 6\r\n/);
     assert.equal((await client.response()).body, "direct");
@@ -128,7 +146,11 @@ test("100-continue is answered only when the request will be forwarded", () =>
     await client.send("POST /none HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n");
     const answer = await client.untilEnd();
     assert.match(answer, /^HTTP\/1\.1 503 /);
-    assert.match(answer, /\r\nconnection: close\r\n/, "whether the body follows is not known, so the connection cannot go on");
+    assert.match(
+      answer,
+      /\r\nconnection: close\r\n/,
+      "whether the body follows is not known, so the connection cannot go on",
+    );
   }));
 
 const localAnswers: [title: string, path: string, status: RegExp, body: string][] = [
@@ -174,7 +196,9 @@ test("HTTP/1.0 gets its answer without chunks and its connection closed", () =>
     await client.send("GET /raw HTTP/1.0\r\n\r\n");
     const upstream = await raw.next();
     assert.match(await upstream.until("\r\n\r\n"), /^GET \/raw HTTP\/1\.1\r\nhost: old\.example\r\n/);
-    await upstream.send("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+    await upstream.send(
+      "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    );
     const answer = await client.untilEnd();
     assert.match(answer, /^HTTP\/1\.0 200 OK\r\n/);
     assert.match(answer, /\r\nconnection: close\r\n/);
@@ -242,7 +266,9 @@ for (const request of upgrades) {
 
 test("an offer of h2c is ignored and the request is served", () =>
   connected(async (client) => {
-    await client.send("GET /x HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n");
+    await client.send(
+      "GET /x HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n",
+    );
     const { head, body } = await client.response();
     assert.match(head, /^HTTP\/1\.1 200 /);
     const names = (JSON.parse(body) as EchoedRequest).rawHeaders.map(([name]) => name);
@@ -251,15 +277,23 @@ test("an offer of h2c is ignored and the request is served", () =>
 
 test("headers about one connection are not forwarded, whatever Connection names", () =>
   connected(async (client) => {
-    await client.send("GET /x HTTP/1.1\r\nhost: x\r\nconnection: x-secret, x-request-id, keep-alive\r\nkeep-alive: 5\r\nx-secret: 1\r\nproxy-connection: a\r\n\r\n");
+    await client.send(
+      "GET /x HTTP/1.1\r\nhost: x\r\nconnection: x-secret, x-request-id, keep-alive\r\nkeep-alive: 5\r\nx-secret: 1\r\nproxy-connection: a\r\n\r\n",
+    );
     const names = (JSON.parse((await client.response()).body) as EchoedRequest).rawHeaders.map(([name]) => name);
     for (const name of ["x-secret", "keep-alive", "proxy-connection"]) assert.ok(!names.includes(name), name);
     assert.ok(names.includes("x-request-id"), "what the mesh adds cannot be named away");
   }));
 
 const malformed: [title: string, bytes: string, status?: number][] = [
-  ["two different Content-Length", "POST /raw HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd"],
-  ["Content-Length with Transfer-Encoding", "POST /raw HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"],
+  [
+    "two different Content-Length",
+    "POST /raw HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd",
+  ],
+  [
+    "Content-Length with Transfer-Encoding",
+    "POST /raw HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+  ],
   ["a folded line", "GET /raw HTTP/1.1\r\nhost: x\r\nx-a: 1\r\n folded\r\n\r\n"],
   ["a bare LF", "GET /raw HTTP/1.1\nhost: x\n\n"],
   ["a space before a colon", "GET /raw HTTP/1.1\r\nhost : x\r\n\r\n"],
@@ -304,7 +338,10 @@ test("in absolute form the target wins over Host", () =>
     await client.send("GET http://target.example/x?y HTTP/1.1\r\nhost: other.example\r\n\r\n");
     const echoed = JSON.parse((await client.response()).body) as EchoedRequest;
     assert.equal(echoed.url, "/x?y");
-    assert.deepEqual(echoed.rawHeaders.filter(([name]) => name === "host"), [["host", "target.example"]]);
+    assert.deepEqual(
+      echoed.rawHeaders.filter(([name]) => name === "host"),
+      [["host", "target.example"]],
+    );
   }));
 
 test("a client that goes away ends its request at the upstream", () =>

@@ -12,9 +12,10 @@ import {
 import { type Framing, HeaderList, removeHopByHop, type RequestHead } from "@heddle/http";
 import type { ExchangeFailure } from "@heddle/upstream";
 import { type Deadline, deadline } from "./deadlines.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange, UpstreamEvents } from "./exchange.ts";
 import { finish } from "./finish.ts";
 import { respond } from "./local-reply.ts";
+import { leaveRestUnread } from "./unread-rest.ts";
 
 /** What a stage says of the way: it goes on at once; it waits for a timer, the peer or the upstream; it has ended. */
 type Step = "on" | "wait" | "over";
@@ -47,7 +48,6 @@ const requestStages: readonly Stage[] = [
   attempt,
 ];
 const stageAfterDelay = requestStages.indexOf(decideAfterDelay);
-const stageAskForBody = requestStages.indexOf(askForBody);
 const stageAttempt = requestStages.indexOf(attempt);
 
 /** The head of a request has been read. */
@@ -144,6 +144,7 @@ function delayOrGoOn(x: Exchange): Step {
 
 function askForBody(x: Exchange): Step {
   const head = x.head!;
+  x.isBodyWanted = true;
   if (!head.expectContinue || x.chain.hcm.config.proxy100Continue) return "on";
   x.req.headers.remove("expect");
   if (!x.isRequestComplete && head.versionMinor === 1) x.downstream.sendInformational(100, new HeaderList());
@@ -222,7 +223,7 @@ export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): voi
   // As in Envoy, the route's timeout counts from the end of the request and spans all attempts.
   downstream.deadlines.set(deadline.response, now, req.timeoutMs);
   if (x.upstream !== undefined) startAttemptTimeouts(x, now);
-  if (x.mirrors.length > 0) worker.mirrors.send(x, trailers);
+  if (x.mirrors.length > 0) worker.mirrors.send(worker, x, trailers);
   x.body.complete(trailers);
 }
 
@@ -234,12 +235,12 @@ function startAttemptTimeouts(x: Exchange, now: number): void {
 
 // The response -----------------------------------------------------------------------------------
 
-export function onUpstreamConnected(x: Exchange): void {
+function onUpstreamConnected(x: Exchange): void {
   touch(x);
 }
 
 /** A 1xx response. 100 is passed on only where the client's expectation was passed on. */
-export function onUpstreamInformational(x: Exchange, status: number, headers: HeaderList): void {
+function onUpstreamInformational(x: Exchange, status: number, headers: HeaderList): void {
   if (x.responsePhase !== "none" || x.head!.versionMinor === 0) return;
   if (status === 100 && !x.chain.hcm.config.proxy100Continue) return;
   removeHopByHop(headers, false);
@@ -247,7 +248,7 @@ export function onUpstreamInformational(x: Exchange, status: number, headers: He
 }
 
 /** The head of an attempt's response: it is retried, or it becomes the response. */
-export function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framing: Framing): void {
+function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framing: Framing): void {
   const { worker, req, upstream } = x;
   const now = worker.timers.now();
   touch(x);
@@ -275,13 +276,13 @@ export function onUpstreamHead(x: Exchange, status: number, headers: HeaderList,
   x.downstream.sendHead(status, headers, framing);
 }
 
-export function onUpstreamData(x: Exchange, bytes: Buffer, start: number, end: number): void {
+function onUpstreamData(x: Exchange, bytes: Buffer, start: number, end: number): void {
   touch(x);
   x.responseBytes += end - start;
   if (!x.downstream.sendData(bytes, start, end)) x.upstream?.pauseReading();
 }
 
-export function onUpstreamEnd(x: Exchange): void {
+function onUpstreamEnd(x: Exchange): void {
   const { upstream, body } = x;
   x.upstream = undefined;
   x.responsePhase = "ended";
@@ -295,7 +296,7 @@ export function onUpstreamEnd(x: Exchange): void {
 }
 
 /** The upstream takes bytes again. */
-export function onUpstreamDrain(x: Exchange): void {
+function onUpstreamDrain(x: Exchange): void {
   touch(x);
   x.body.onDrain();
   releaseRequestPressure(x);
@@ -309,7 +310,7 @@ export function onDownstreamDrain(x: Exchange): void {
 }
 
 /** An attempt broke off: it is retried, becomes an error response, or breaks off the response that has begun. */
-export function onUpstreamFailure(x: Exchange, failure: ExchangeFailure): void {
+function onUpstreamFailure(x: Exchange, failure: ExchangeFailure): void {
   if (!x.isActive) return;
   noteUpstream(x);
   x.upstream = undefined;
@@ -465,28 +466,18 @@ function releaseRequestPressure(x: Exchange): void {
   x.downstream.resumeRequest();
 }
 
-/** A short rest of a known length is read and thrown away; for anything else the connection is not worth keeping. */
-export function leaveRestUnread(x: Exchange): void {
-  const { head, body, downstream } = x;
-  const restBytes = lengthOf(head) - body.receivedBytes;
-  // A client that waits for 100 may now send its body or not: nobody can tell where its next request begins.
-  const isWaiting = head?.expectContinue === true && x.stage <= stageAskForBody;
-  if (restBytes > x.chain.bufferBytes || restBytes > maxDiscardedBytes || isWaiting) downstream.closeAfterResponse();
-  else {
-    downstream.deadlines.set(deadline.idle, x.worker.timers.now(), x.chain.hcm.config.idleTimeoutMs);
-    if (!x.isRequestPaused) return;
-    x.isRequestPaused = false;
-    downstream.resumeRequest();
-  }
-}
-const maxDiscardedBytes = 65_536;
-
-function lengthOf(head: RequestHead | undefined): number {
-  if (head === undefined || head.bodyKind === "chunked") return Number.POSITIVE_INFINITY;
-  return head.bodyKind === "none" ? 0 : head.contentLength;
-}
-
 /** For log and metrics: who answered or failed. The exchange may be gone when they are written. */
 function noteUpstream(x: Exchange): void {
   x.upstreamConnection = x.upstream?.connection ?? x.upstreamConnection;
 }
+
+/** What an exchange tells of its upstream. */
+export const upstreamEvents: UpstreamEvents = {
+  onConnected: onUpstreamConnected,
+  onInformational: onUpstreamInformational,
+  onHead: onUpstreamHead,
+  onData: onUpstreamData,
+  onEnd: onUpstreamEnd,
+  onDrain: onUpstreamDrain,
+  onFailure: onUpstreamFailure,
+};

@@ -9,7 +9,11 @@ let proxy: TestProxy;
 let upstream: RawServer;
 
 /** Istio's idea of a retry policy, with delays that a test can wait for. */
-const policy = { retry_on: "connect-failure,refused-stream,reset", num_retries: 2, retry_back_off: { base_interval: "0.001s", max_interval: "0.002s" } };
+const policy = {
+  retry_on: "connect-failure,refused-stream,reset",
+  num_retries: 2,
+  retry_back_off: { base_interval: "0.001s", max_interval: "0.002s" },
+};
 const idempotent = {
   retry_options_predicates: [
     { name: "idempotent", typed_config: { "@type": "type.googleapis.com/heddle.v1.IdempotentRequest" } },

@@ -22,7 +22,10 @@ export class SecretStore implements SecretLookup {
   apply(delta: SecretsDelta): void {
     if (delta.set.length + delta.remove.length === 0) return;
     for (const { source, secret } of delta.set) {
-      this.#secrets.set(`${source}/${secret.name}`, secretFromTransfer(secret, (pem) => new Secret(pem)));
+      this.#secrets.set(
+        `${source}/${secret.name}`,
+        secretFromTransfer(secret, (pem) => new Secret(pem)),
+      );
     }
     for (const { source, name } of delta.remove) this.#secrets.delete(`${source}/${name}`);
     this.#epoch += 1;

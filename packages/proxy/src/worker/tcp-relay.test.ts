@@ -12,7 +12,14 @@ function tcpListener(name: string, clusterName: string, filters: readonly object
   return {
     name,
     address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
-    filter_chains: [{ filters: [...filters, { name: "tcp", typed_config: { "@type": proxyType, stat_prefix: name, cluster: clusterName } }] }],
+    filter_chains: [
+      {
+        filters: [
+          ...filters,
+          { name: "tcp", typed_config: { "@type": proxyType, stat_prefix: name, cluster: clusterName } },
+        ],
+      },
+    ],
   };
 }
 
@@ -28,7 +35,12 @@ before(async () => {
   };
   proxy = await TestProxy.start(
     bootstrap(
-      [tcpListener("open", "up"), tcpListener("denied", "up", [deny]), tcpListener("dead", "dead"), tcpListener("missing", "nowhere")],
+      [
+        tcpListener("open", "up"),
+        tcpListener("denied", "up", [deny]),
+        tcpListener("dead", "dead"),
+        tcpListener("missing", "nowhere"),
+      ],
       [cluster("up", [upstream.port]), cluster("dead", [1])],
     ),
   );
@@ -75,7 +87,12 @@ test("a megabyte crosses in each direction whole", async () => {
   await client.send("!");
   const peer = await upstream.next();
   await peer.until("!");
-  const [there, back] = await Promise.all([peer.bytes(bytes.length), client.bytes(bytes.length), client.send(bytes), peer.send(bytes)]);
+  const [there, back] = await Promise.all([
+    peer.bytes(bytes.length),
+    client.bytes(bytes.length),
+    client.send(bytes),
+    peer.send(bytes),
+  ]);
   assert.equal(there, bytes.toString("latin1"));
   assert.equal(back, bytes.toString("latin1"));
   client.socket.destroy();

@@ -1,17 +1,18 @@
 import type { TimerHandle, TimerTarget } from "@heddle/core";
-import { type BoundCluster, type BoundEndpoint, chooseTcpCluster, type ConnectionView, pickEndpoint } from "@heddle/engine";
+import {
+  type BoundCluster,
+  type BoundEndpoint,
+  chooseTcpCluster,
+  type ConnectionView,
+  pickEndpoint,
+} from "@heddle/engine";
 import { FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
-import type { ChainSlot } from "./chain-slot.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
-import type { ServedConnection } from "./traffic-listener.ts";
+import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
 
 /** Envoy's default `delayed_close_timeout`. */
 const lingerMs = 1_000;
-
-interface RelayObserver {
-  onConnectionClosed(connection: ServedConnection): void;
-}
 
 /**
  * The `tcp_proxy` filter: bytes both ways between a client and an endpoint, each side's end passed on by itself. A side that
@@ -22,14 +23,20 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   readonly slot: ChainSlot;
   readonly #worker: WorkerContext;
   readonly #client: FastSocket;
-  readonly #observer: RelayObserver;
+  readonly #observer: ConnectionObserver;
   readonly #deadlines: Deadlines;
   readonly #idleTimeoutMs: number;
   #attemptsLeft: number;
   #upstream: UpstreamLeg | undefined;
   #isClosed = false;
 
-  constructor(worker: WorkerContext, client: FastSocket, slot: ChainSlot, view: ConnectionView, observer: RelayObserver) {
+  constructor(
+    worker: WorkerContext,
+    client: FastSocket,
+    slot: ChainSlot,
+    view: ConnectionView,
+    observer: ConnectionObserver,
+  ) {
     this.#worker = worker;
     this.#client = client;
     this.slot = slot;
@@ -60,7 +67,10 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     const cluster = chain === undefined ? undefined : chooseTcpCluster(worker.snapshot, chain, worker.random);
     const endpoint = cluster === undefined ? undefined : pickEndpoint(worker.live, cluster, worker.random);
     if (cluster === undefined || endpoint === undefined || this.#attemptsLeft <= 0) {
-      worker.logger.info("a TCP connection has no endpoint", { cluster: cluster?.name ?? "", from: this.view.remoteAddress.host });
+      worker.logger.info("a TCP connection has no endpoint", {
+        cluster: cluster?.name ?? "",
+        from: this.view.remoteAddress.host,
+      });
       return this.#client.destroy();
     }
     this.#attemptsLeft -= 1;

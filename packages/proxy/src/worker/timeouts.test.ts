@@ -11,8 +11,12 @@ let upstream: RawServer;
 
 before(async () => {
   upstream = await startRawServer();
-  const routes = [{ match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } }, route("/", "up", { timeout: "0s" })];
-  const listener = (name: string, manager: object): Record<string, unknown> => httpListener({ name, routes, manager: { ...manager } });
+  const routes = [
+    { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } },
+    route("/", "up", { timeout: "0s" }),
+  ];
+  const listener = (name: string, manager: object): Record<string, unknown> =>
+    httpListener({ name, routes, manager: { ...manager } });
   proxy = await TestProxy.start(
     bootstrap(
       [

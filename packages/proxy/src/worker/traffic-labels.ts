@@ -16,17 +16,24 @@ export function trafficMetricsOf(x: Exchange): TrafficMetrics | undefined {
   const protocol = req.isGrpc ? "grpc" : "http";
   const isSource = reporter === "source";
   const principal = isSource ? (x.upstreamConnection?.peer?.principal ?? "") : (downstream.view.peer?.principal ?? "");
-  const cache = isSource ? cacheOf(byEndpoint, req.endpoint ?? noEndpoint) : cacheOf(byLabels, x.peerLabels ?? unknownWorkload);
+  const cache = isSource
+    ? cacheOf(byEndpoint, req.endpoint ?? noEndpoint)
+    : cacheOf(byLabels, x.peerLabels ?? unknownWorkload);
   const key = `${principal}\0${req.clusterName}\0${protocol}\0${downstream.view.isTls ? 1 : 0}\0${x.chain.hcm.config.statPrefix}`;
   let metrics = cache.get(key);
   if (metrics === undefined) {
-    metrics = standardMetrics.bind(isSource ? sourceEnds(x, principal, protocol) : destinationEnds(x, principal, protocol));
+    metrics = standardMetrics.bind(
+      isSource ? sourceEnds(x, principal, protocol) : destinationEnds(x, principal, protocol),
+    );
     cache.set(key, metrics);
   }
   return metrics;
 }
 
-function cacheOf<K extends object>(caches: WeakMap<K, Map<string, TrafficMetrics>>, key: K): Map<string, TrafficMetrics> {
+function cacheOf<K extends object>(
+  caches: WeakMap<K, Map<string, TrafficMetrics>>,
+  key: K,
+): Map<string, TrafficMetrics> {
   let cache = caches.get(key);
   if (cache === undefined) caches.set(key, (cache = new Map()));
   return cache;
@@ -59,10 +66,9 @@ function destinationEnds(x: Exchange, principal: string, requestProtocol: "http"
   };
 }
 
-function serviceOf(cluster: BoundCluster | undefined): Pick<
-  TrafficEnds,
-  "destinationService" | "destinationServiceName" | "destinationServiceNamespace"
-> {
+function serviceOf(
+  cluster: BoundCluster | undefined,
+): Pick<TrafficEnds, "destinationService" | "destinationServiceName" | "destinationServiceNamespace"> {
   const service = cluster?.config.services[0];
   return {
     destinationService: service?.host ?? "",

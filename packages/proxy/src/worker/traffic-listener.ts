@@ -1,5 +1,11 @@
 import type { TimerHandle, TimerWheel } from "@heddle/core";
-import { authorizeConnection, type BoundFilterChain, type BoundListener, type ConnectionView, matchFilterChain } from "@heddle/engine";
+import {
+  authorizeConnection,
+  type BoundFilterChain,
+  type BoundListener,
+  type ConnectionView,
+  matchFilterChain,
+} from "@heddle/engine";
 import {
   type ConnectionInspection,
   type FastSocket,
@@ -11,7 +17,7 @@ import {
   type SocketHandler,
 } from "@heddle/net";
 import type { CounterHandle, GaugeHandle } from "@heddle/telemetry";
-import type { ChainSlot } from "./chain-slot.ts";
+import type { ChainSlot, ServedConnection } from "./served-connection.ts";
 import type { WorkerContext } from "./context.ts";
 import type { HttpChains } from "./http-chain.ts";
 import { Http1Connection } from "./http1-connection.ts";
@@ -32,14 +38,6 @@ export interface ListenerServices {
   readonly onIdle: () => void;
 }
 
-/** A connection that has found its filter chain. */
-export interface ServedConnection {
-  readonly view: ConnectionView;
-  readonly slot: ChainSlot;
-  drain(): void;
-  destroy(): void;
-}
-
 /** Envoy's statistics of one listener: `listener.<address>.*`. */
 class ListenerStats {
   readonly total: CounterHandle;
@@ -51,9 +49,15 @@ class ListenerStats {
 
   constructor({ metrics }: WorkerContext, name: string) {
     const labels = [["envoy_listener_address", name]] as const;
-    const counter = (stat: string, help: string): CounterHandle => metrics.writer.counter(`envoy_listener_${stat}`, help, labels, `listener.${name}.${stat}`);
+    const counter = (stat: string, help: string): CounterHandle =>
+      metrics.writer.counter(`envoy_listener_${stat}`, help, labels, `listener.${name}.${stat}`);
     this.total = counter("downstream_cx_total", "Connections accepted.");
-    this.active = metrics.writer.gauge("envoy_listener_downstream_cx_active", "Connections open.", labels, `listener.${name}.downstream_cx_active`);
+    this.active = metrics.writer.gauge(
+      "envoy_listener_downstream_cx_active",
+      "Connections open.",
+      labels,
+      `listener.${name}.downstream_cx_active`,
+    );
     this.overflow = counter("downstream_cx_overflow", "Connections refused because too many were open.");
     this.noFilterChain = counter("no_filter_chain_match", "Connections that no filter chain wanted.");
     this.sslErrors = counter("ssl_connection_error", "TLS handshakes that failed.");
@@ -78,7 +82,10 @@ export class TrafficListener {
     this.bound = bound;
     this.services = services;
     this.#name = bound.name;
-    this.stats = new ListenerStats(services.worker, bound.config.statPrefix === "" ? bound.name : bound.config.statPrefix);
+    this.stats = new ListenerStats(
+      services.worker,
+      bound.config.statPrefix === "" ? bound.name : bound.config.statPrefix,
+    );
   }
 
   get connectionCount(): number {
@@ -99,7 +106,8 @@ export class TrafficListener {
           descriptor: socket.fd,
           ...(tcpBacklog === undefined ? {} : { backlog: tcpBacklog }),
           onConnection: (accepted) => this.#accept(accepted),
-          onAcceptError: (cause) => this.services.worker.logger.error("connections cannot be accepted", { listener: this.#name, cause }),
+          onAcceptError: (cause) =>
+            this.services.worker.logger.error("connections cannot be accepted", { listener: this.#name, cause }),
         },
       );
       if (this.#isClosed) listener.close();
@@ -113,7 +121,12 @@ export class TrafficListener {
    */
   update(bound: BoundListener): void {
     this.bound = bound;
-    const chains = new Map([...bound.chains, ...(bound.defaultChain === undefined ? [] : [bound.defaultChain])].map((chain) => [chain.name, chain]));
+    const chains = new Map(
+      [...bound.chains, ...(bound.defaultChain === undefined ? [] : [bound.defaultChain])].map((chain) => [
+        chain.name,
+        chain,
+      ]),
+    );
     for (const [name, slot] of this.#slots) {
       const chain = chains.get(name);
       slot.chain = chain;
@@ -138,7 +151,7 @@ export class TrafficListener {
   /** Ends everything now. */
   close(): void {
     this.drain();
-    for (const connection of [...this.#connections]) connection.destroy();
+    for (const connection of this.#connections) connection.destroy();
   }
 
   slotOf(chain: BoundFilterChain): ChainSlot {
@@ -221,7 +234,12 @@ class PendingConnection implements SocketHandler {
     const chain = matchFilterChain(bound, view);
     if (chain === undefined) {
       stats.noFilterChain.add(1);
-      services.worker.logger.debug("no filter chain for a connection", { listener: bound.name, from: view.remoteAddress.host, sni: view.sni, transport: view.transportProtocol });
+      services.worker.logger.debug("no filter chain for a connection", {
+        listener: bound.name,
+        from: view.remoteAddress.host,
+        sni: view.sni,
+        transport: view.transportProtocol,
+      });
       this.#take();
       return this.#socket.destroy();
     }
@@ -251,7 +269,11 @@ class PendingConnection implements SocketHandler {
     const decision = authorizeConnection(chain, view);
     if (!decision.allowed) {
       stats.denied.add(1);
-      worker.logger.info("a connection was denied", { listener: bound.name, from: view.peer?.principal ?? view.remoteAddress.host, details: decision.details });
+      worker.logger.info("a connection was denied", {
+        listener: bound.name,
+        from: view.peer?.principal ?? view.remoteAddress.host,
+        details: decision.details,
+      });
       this.#take();
       return this.#socket.destroy();
     }
@@ -303,13 +325,22 @@ class PendingConnection implements SocketHandler {
     if (failure !== undefined && this.#chain !== undefined) {
       const { bound, stats, services } = this.#listener;
       stats.sslErrors.add(1);
-      services.worker.logger.info("a connection was not accepted", { listener: bound.name, from: this.#socket.remoteAddress.host, reason: failure.text });
+      services.worker.logger.info("a connection was not accepted", {
+        listener: bound.name,
+        from: this.#socket.remoteAddress.host,
+        reason: failure.text,
+      });
     }
     this.#listener.onPendingClosed(this);
   }
 }
 
-const notInspected: ConnectionInspection = { transportProtocol: "raw_buffer", sni: "", applicationProtocols: [], hasTimedOut: false };
+const notInspected: ConnectionInspection = {
+  transportProtocol: "raw_buffer",
+  sni: "",
+  applicationProtocols: [],
+  hasTimedOut: false,
+};
 const bothInspectors: readonly Inspector[] = ["tls_inspector", "http_inspector"];
 const tlsInspector: readonly Inspector[] = ["tls_inspector"];
 const httpInspector: readonly Inspector[] = ["http_inspector"];
@@ -320,7 +351,10 @@ function inspectorsOf({ config }: BoundListener): readonly Inspector[] {
   const usesHttp = config.listenerFilters.includes("http_inspector");
   const usesTls =
     config.listenerFilters.includes("tls_inspector") ||
-    config.filterChains.some(({ match }) => match.serverNames.length > 0 || match.transportProtocol !== "" || match.applicationProtocols.length > 0);
+    config.filterChains.some(
+      ({ match }) =>
+        match.serverNames.length > 0 || match.transportProtocol !== "" || match.applicationProtocols.length > 0,
+    );
   if (usesTls) return usesHttp ? bothInspectors : tlsInspector;
   return usesHttp ? httpInspector : noInspector;
 }

@@ -25,8 +25,13 @@ const publishMs = 1_000;
 
 type Configure = Extract<WorkerCommand, { type: "configure" }>;
 
+/** Begins to work; what follows comes over the port. */
+export function startTrafficWorker(port: MessagePort, setup: WorkerSetup): TrafficWorker {
+  return new TrafficWorker(port, setup);
+}
+
 /** One thread that carries traffic. It gets plain configuration and descriptors, and reports metrics and its pulse. */
-export class TrafficWorker {
+class TrafficWorker {
   readonly #port: MessagePort;
   readonly #logger: LineLogger;
   readonly #context: WorkerContext;
@@ -55,7 +60,13 @@ export class TrafficWorker {
       random: Math.random,
       timers,
       // Whether trailers go on is for the client's side to decide (`enable_trailers`).
-      transport: new Http1Transport({ live, timers, tls: upstreamTls, wallMs: Date.now, limits: { ...defaultHttp1Limits, enableTrailers: true } }),
+      transport: new Http1Transport({
+        live,
+        timers,
+        tls: upstreamTls,
+        wallMs: Date.now,
+        limits: { ...defaultHttp1Limits, enableTrailers: true },
+      }),
       upstreamTls,
       mirrors: new Mirrors(),
       peerMetadata: new PeerMetadataCodec(),
@@ -95,7 +106,11 @@ export class TrafficWorker {
       case "configure":
         return this.#inTurn(() => this.#configure(command));
       case "describe":
-        return this.#report({ type: "described", requestId: command.requestId, clusters: describeClusters(this.#context.snapshot, this.#context.live) });
+        return this.#report({
+          type: "described",
+          requestId: command.requestId,
+          clusters: describeClusters(this.#context.snapshot, this.#context.live),
+        });
       case "log-level":
         return this.#logger.setLevel(command.level);
       case "drain":
@@ -106,7 +121,9 @@ export class TrafficWorker {
   /** One change after the other: a change is bound in slices and must not see half of another. */
   #inTurn(action: () => Promise<void>): void {
     this.#tail = this.#tail.then(action).catch((error: unknown) => {
-      this.#logger.error("a change of configuration failed", { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      this.#logger.error("a change of configuration failed", {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
     });
   }
 
@@ -168,7 +185,10 @@ export class TrafficWorker {
   #reportIfDrained(): void {
     for (const retired of this.#retired) if (retired.connectionCount === 0) this.#retired.delete(retired);
     if (!this.#context.isDraining) return;
-    const open = [...this.#listeners.values(), ...this.#retired].reduce((sum, listener) => sum + listener.connectionCount, 0);
+    const open = [...this.#listeners.values(), ...this.#retired].reduce(
+      (sum, listener) => sum + listener.connectionCount,
+      0,
+    );
     if (open > 0) return;
     void this.#accessLogs.flush().then(() => this.#report({ type: "drained" }));
   }

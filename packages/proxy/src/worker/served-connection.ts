@@ -1,4 +1,4 @@
-import type { BoundFilterChain } from "@heddle/engine";
+import type { BoundFilterChain, ConnectionView } from "@heddle/engine";
 import type { HttpChain } from "./http-chain.ts";
 
 /**
@@ -9,4 +9,17 @@ export interface ChainSlot {
   /** undefined: the chain is gone, and its connections are to end. */
   chain: BoundFilterChain | undefined;
   http: HttpChain | undefined;
+}
+
+/** A connection that has found its filter chain. */
+export interface ServedConnection {
+  readonly view: ConnectionView;
+  readonly slot: ChainSlot;
+  drain(): void;
+  destroy(): void;
+}
+
+/** Who keeps the list of open connections. */
+export interface ConnectionObserver {
+  onConnectionClosed(connection: ServedConnection): void;
 }
