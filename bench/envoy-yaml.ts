@@ -50,7 +50,11 @@ function address(port: number): object {
 
 function connectionManager(services: number): object {
   const routes = [
-    { name: "canary", match: { prefix: "/", headers: [{ name: "x-canary", string_match: { exact: "yes" } }] }, route: { cluster: "backend" } },
+    {
+      name: "canary",
+      match: { prefix: "/", headers: [{ name: "x-canary", string_match: { exact: "yes" } }] },
+      route: { cluster: "backend" },
+    },
     { name: "api", match: { prefix: "/api/" }, route: { cluster: "backend", timeout: "5s" } },
     { name: "default", match: { prefix: "/" }, route: { cluster: "backend", timeout: "15s" } },
   ];
@@ -98,7 +102,9 @@ function cluster(name: string, port: number, more: object): object {
 function commonTls(site: Site): object {
   return {
     tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
-    tls_certificates: [{ certificate_chain: { filename: site.tls.certificate }, private_key: { filename: site.tls.key } }],
+    tls_certificates: [
+      { certificate_chain: { filename: site.tls.certificate }, private_key: { filename: site.tls.key } },
+    ],
     validation_context: {
       trusted_ca: { filename: site.tls.ca },
       match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: identity } }],

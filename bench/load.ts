@@ -17,7 +17,9 @@ export interface LoadResult {
 
 /** As many requests as the connections allow, by wrk on one thread. */
 export async function saturate(url: string, connections: number, seconds: number): Promise<LoadResult> {
-  const { stdout } = await run("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", url], { timeout: (seconds + 30) * 1000 });
+  const { stdout } = await run("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", url], {
+    timeout: (seconds + 30) * 1000,
+  });
   const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0);
   const sockets = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout);
   const socketErrors = (sockets?.slice(1) ?? []).reduce((sum, count) => sum + Number(count), 0);
@@ -41,11 +43,24 @@ export async function atRate(url: string, ratePerSecond: number, seconds: number
   try {
     const log = join(folder, "requests.log");
     const clients = 10;
-    const flags = ["--h1", "-t1", `-c${clients}`, "-m1", `-D${seconds}`, `--rps=${ratePerSecond / clients}`, `--log-file=${log}`, url];
+    const flags = [
+      "--h1",
+      "-t1",
+      `-c${clients}`,
+      "-m1",
+      `-D${seconds}`,
+      `--rps=${ratePerSecond / clients}`,
+      `--log-file=${log}`,
+      url,
+    ];
     await run("h2load", flags, { timeout: (seconds + 30) * 1000, maxBuffer: 1 << 24 });
-    const rows = (await readFile(log, "utf8")).trim().split("\n").map((line) => line.split("\t"));
+    const rows = (await readFile(log, "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => line.split("\t"));
     const micros = rows.map((row) => Number(row[2])).sort((a, b) => a - b);
-    const at = (share: number): number => (micros[Math.min(micros.length - 1, Math.floor(micros.length * share))] ?? 0) / 1000;
+    const at = (share: number): number =>
+      (micros[Math.min(micros.length - 1, Math.floor(micros.length * share))] ?? 0) / 1000;
     return {
       requests: rows.length,
       requestsPerSecond: rows.length / seconds,

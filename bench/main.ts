@@ -50,7 +50,13 @@ function positive(text: string, name: string): number {
 
 function pick<T extends { readonly name: string }>(all: readonly T[], wanted: string, what: string): readonly T[] {
   if (wanted === "") return all;
-  return wanted.split(",").map((name) => all.find((one) => one.name === name) ?? fail(`there is no ${what} ${name}; known: ${all.map((one) => one.name).join(", ")}`));
+  return wanted
+    .split(",")
+    .map(
+      (name) =>
+        all.find((one) => one.name === name) ??
+        fail(`there is no ${what} ${name}; known: ${all.map((one) => one.name).join(", ")}`),
+    );
 }
 
 async function makeSite(folder: string): Promise<{ site: Site; stop: () => void }> {
@@ -68,7 +74,13 @@ async function makeSite(folder: string): Promise<{ site: Site; stop: () => void 
   return { site: { folder, backendPort, tls }, stop: () => backend.disconnect() };
 }
 
-async function runScenario(scenario: Scenario, peers: readonly Peer[], site: Site, rounds: number, seconds: number): Promise<ScenarioResult> {
+async function runScenario(
+  scenario: Scenario,
+  peers: readonly Peer[],
+  site: Site,
+  rounds: number,
+  seconds: number,
+): Promise<ScenarioResult> {
   const able = peers.filter((peer) => peer.topologies.includes(scenario.topology));
   const measured = new Map<string, Measurement[]>(able.map((peer) => [peer.name, []]));
   const failures: { peer: string; reason: string }[] = [];

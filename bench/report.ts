@@ -47,7 +47,9 @@ export function formatReport(report: Report): string {
   const lines = [
     `Measured ${report.date} on ${report.machine}; ${report.rounds} alternating rounds of ${report.secondsPerRound} s, median (lowest–highest).`,
     "",
-    `Versions: ${Object.entries(report.versions).map(([name, version]) => `${name} ${version}`).join(", ")}.`,
+    `Versions: ${Object.entries(report.versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", ")}.`,
   ];
   for (const [name, reason] of Object.entries(report.missing)) lines.push(`Missing: ${name}, ${reason}.`);
   for (const result of report.results) lines.push("", ...formatScenario(result));
@@ -68,7 +70,8 @@ function formatScenario(result: ScenarioResult): string[] {
     const cells = used.map(({ key, digits }) => cell(values(peer, key), digits));
     const own = heddle === undefined ? [] : values(heddle, headline);
     const theirs = values(peer, headline);
-    const ratio = peer === heddle || own.length === 0 || theirs.length === 0 ? "" : (median(own) / median(theirs)).toFixed(2);
+    const ratio =
+      peer === heddle || own.length === 0 || theirs.length === 0 ? "" : (median(own) / median(theirs)).toFixed(2);
     lines.push(`| ${peer.peer} | ${cells.join(" | ")} | ${ratio} |`);
   }
   for (const { peer, reason } of result.failures) lines.push("", `${peer} failed: ${reason.split("\n")[0]}`);

@@ -77,7 +77,11 @@ function atRest(name: string, title: string, topology: Topology): Scenario {
     headline: "rssMb",
     measure: (peer) => {
       const usage = usageOf(peer.pids.flatMap((pid) => processTree(pid)));
-      return Promise.resolve({ rssMb: usage.rssBytes / megabyte, pssMb: usage.pssBytes / megabyte, readyMs: peer.readyMs });
+      return Promise.resolve({
+        rssMb: usage.rssBytes / megabyte,
+        pssMb: usage.pssBytes / megabyte,
+        readyMs: peer.readyMs,
+      });
     },
   };
 }

@@ -44,7 +44,14 @@ export const heddle: Peer = {
     return { version: (JSON.parse(stdout) as { version: string }).version };
   },
   start: (topology, site) =>
-    start((config) => [process.execPath, [heddleLauncher, "proxy", "-c", config, "--concurrency", "1", "--log-level", "warn"]], topology, site),
+    start(
+      (config) => [
+        process.execPath,
+        [heddleLauncher, "proxy", "-c", config, "--concurrency", "1", "--log-level", "warn"],
+      ],
+      topology,
+      site,
+    ),
 };
 
 export const envoy: Peer = {
@@ -58,7 +65,10 @@ export const envoy: Peer = {
   },
   start: (topology, site) =>
     start(
-      (config, hop) => [findProgram("envoy") ?? "envoy", ["-c", config, "--concurrency", "1", "-l", "warn", "--disable-hot-restart", "--service-node", hop]],
+      (config, hop) => [
+        findProgram("envoy") ?? "envoy",
+        ["-c", config, "--concurrency", "1", "-l", "warn", "--disable-hot-restart", "--service-node", hop],
+      ],
       topology,
       site,
     ),

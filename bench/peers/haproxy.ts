@@ -45,10 +45,13 @@ async function start(mode: "http" | "tcp", topology: Topology, site: Site): Prom
     return [program, ["-db", "-f", path]];
   };
   const backend = `127.0.0.1:${site.backendPort}`;
-  if (topology === "one-hop") return launch([await write(`haproxy-${mode}`, config(mode, `127.0.0.1:${outer}`, backend))], outer);
+  if (topology === "one-hop")
+    return launch([await write(`haproxy-${mode}`, config(mode, `127.0.0.1:${outer}`, backend))], outer);
   const inner = await freePort();
   const pem = join(site.folder, `haproxy-${outer}.pem`);
-  await writeFile(pem, (await readFile(site.tls.certificate, "utf8")) + (await readFile(site.tls.key, "utf8")), { mode: 0o600 });
+  await writeFile(pem, (await readFile(site.tls.certificate, "utf8")) + (await readFile(site.tls.key, "utf8")), {
+    mode: 0o600,
+  });
   const bind = `127.0.0.1:${inner} ssl crt ${pem} ca-file ${site.tls.ca} verify required ssl-min-ver TLSv1.3`;
   const server = `127.0.0.1:${inner} ssl crt ${pem} ca-file ${site.tls.ca} verify required sni str(bench.example) ssl-min-ver TLSv1.3`;
   return launch(

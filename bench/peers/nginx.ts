@@ -43,7 +43,13 @@ async function start(topology: Topology, site: Site): Promise<RunningPeer> {
     return [program, ["-c", path, "-e", "stderr"]];
   };
   if (topology === "one-hop") {
-    const text = config(site, `nginx-${outer}`, `listen 127.0.0.1:${outer};`, `127.0.0.1:${site.backendPort}`, "http://$pool");
+    const text = config(
+      site,
+      `nginx-${outer}`,
+      `listen 127.0.0.1:${outer};`,
+      `127.0.0.1:${site.backendPort}`,
+      "http://$pool",
+    );
     return launch([await write("nginx", text)], outer);
   }
   const inner = await freePort();
@@ -51,8 +57,20 @@ async function start(topology: Topology, site: Site): Promise<RunningPeer> {
   const tlsClient = `proxy_ssl_protocols TLSv1.3; proxy_ssl_certificate ${certificate}; proxy_ssl_certificate_key ${key}; proxy_ssl_trusted_certificate ${ca}; proxy_ssl_verify on; proxy_ssl_name bench.example; proxy_ssl_session_reuse on;`;
   return launch(
     [
-      await write("nginx-inner", config(site, `nginx-inner-${outer}`, tlsServer, `127.0.0.1:${site.backendPort}`, "http://$pool")),
-      await write("nginx-outer", config(site, `nginx-outer-${outer}`, `listen 127.0.0.1:${outer}; ${tlsClient}`, `127.0.0.1:${inner}`, "https://$pool")),
+      await write(
+        "nginx-inner",
+        config(site, `nginx-inner-${outer}`, tlsServer, `127.0.0.1:${site.backendPort}`, "http://$pool"),
+      ),
+      await write(
+        "nginx-outer",
+        config(
+          site,
+          `nginx-outer-${outer}`,
+          `listen 127.0.0.1:${outer}; ${tlsClient}`,
+          `127.0.0.1:${inner}`,
+          "https://$pool",
+        ),
+      ),
     ],
     outer,
   );

@@ -36,7 +36,11 @@ const corruptions: [title: string, change: (content: Buffer) => Buffer, reason: 
   ["is cut short", (content) => content.subarray(0, content.length - 1), /checksum/],
   ["is empty", () => Buffer.alloc(0), /header/],
   ["is not a state file", () => Buffer.from("hello\nworld"), /header/],
-  ["holds something else", (content) => Buffer.from(content.toString().replace('"thing"', '"other"')), /holds other, not thing/],
+  [
+    "holds something else",
+    (content) => Buffer.from(content.toString().replace('"thing"', '"other"')),
+    /holds other, not thing/,
+  ],
 ];
 for (const [title, change, reason] of corruptions) {
   test(`a state file that ${title} is moved aside with its reason`, async (t) => {

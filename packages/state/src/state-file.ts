@@ -28,7 +28,12 @@ const maxHeaderBytes = 512;
  *
  * @param name what the file holds, checked when it is read
  */
-export async function writeStateFile(path: string, name: string, formatVersion: number, payload: Buffer): Promise<void> {
+export async function writeStateFile(
+  path: string,
+  name: string,
+  formatVersion: number,
+  payload: Buffer,
+): Promise<void> {
   const header: Header = { heddleState: name, formatVersion, sha256: sha256(payload) };
   await replaceFile(path, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), payload]));
 }
@@ -110,7 +115,8 @@ function parseHeader(line: string): Header | undefined {
   }
   if (typeof value !== "object" || value === null) return undefined;
   const { heddleState, formatVersion, sha256: checksum } = value as Record<string, unknown>;
-  if (typeof heddleState !== "string" || typeof formatVersion !== "number" || typeof checksum !== "string") return undefined;
+  if (typeof heddleState !== "string" || typeof formatVersion !== "number" || typeof checksum !== "string")
+    return undefined;
   return { heddleState, formatVersion, sha256: checksum };
 }
 

@@ -55,7 +55,11 @@ const formats: readonly [title: string, format: string, expected: string][] = [
   ["a second header is read when the first is absent", "%REQ(X-A?USER-AGENT)%", "curl/8"],
   ["a length cuts the value", "%REQ(USER-AGENT):4%", "curl"],
   ["two percent signs print one", "100%%", "100%"],
-  ["START_TIME takes a strftime format", "%START_TIME(%Y/%m/%dT%H:%M:%S.%3f %s)%", "2026/01/02T03:04:05.006 1767323045"],
+  [
+    "START_TIME takes a strftime format",
+    "%START_TIME(%Y/%m/%dT%H:%M:%S.%3f %s)%",
+    "2026/01/02T03:04:05.006 1767323045",
+  ],
   ["the port is cut from an address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "::1"],
   ["the port of an address", "%DOWNSTREAM_REMOTE_PORT%", "2"],
   [":status reads the code of the answer", "%RESP(:STATUS)%", "200"],
@@ -65,7 +69,10 @@ for (const [title, format, expected] of formats) {
 }
 
 test("line feeds and other control characters of a request cannot forge a line", () => {
-  assert.equal(print({ text: "%REQ(:PATH)% end\n" }, request({ path: "/a\nGET /b\u001b[0m" })), "/a\\x0aGET /b\\x1b[0m end\n");
+  assert.equal(
+    print({ text: "%REQ(:PATH)% end\n" }, request({ path: "/a\nGET /b\u001b[0m" })),
+    "/a\\x0aGET /b\\x1b[0m end\n",
+  );
 });
 
 test("nested JSON and constants are kept", () => {

@@ -13,7 +13,9 @@ export interface AccessLogFormat {
   format(record: AccessLogRecord): string;
 }
 
-export type CompiledFormat = { readonly format: AccessLogFormat; readonly problems: readonly [] } | { readonly format: undefined; readonly problems: readonly string[] };
+export type CompiledFormat =
+  | { readonly format: AccessLogFormat; readonly problems: readonly [] }
+  | { readonly format: undefined; readonly problems: readonly string[] };
 
 /** Istio's default text format (pilot, `EnvoyTextLogFormat`), and ours with the resource that decided at its end. */
 export const istioTextFormat =
@@ -80,7 +82,9 @@ function parseTemplate(template: string, problems: string[]): Parts {
       if ("problem" in compiled) problems.push(compiled.problem);
       else parts.push(compiled.operator);
     } else if (whole === "%") {
-      problems.push(`"%" at offset ${match.index} of ${JSON.stringify(template)} starts no operator: write "%%" for a percent sign`);
+      problems.push(
+        `"%" at offset ${match.index} of ${JSON.stringify(template)} starts no operator: write "%%" for a percent sign`,
+      );
     } else parts.push(whole);
   }
   return parts;

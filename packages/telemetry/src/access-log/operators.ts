@@ -102,7 +102,8 @@ function readHeader(source: (record: AccessLogRecord) => HeaderLookup, name: str
 /** `REQ(MAIN?ALTERNATIVE)`, as Envoy reads it: the alternative when the first header is absent. */
 function compileHeader(name: string, argument: string): CompiledOperator {
   const [main = "", alternative, ...rest] = argument.toLowerCase().split("?");
-  if (main === "" || rest.length > 0) return { problem: `%${name}(${argument})% needs one header name, or two with "?" between` };
+  if (main === "" || rest.length > 0)
+    return { problem: `%${name}(${argument})% needs one header name, or two with "?" between` };
   const source = headerSources[name]!;
   const first = readHeader(source, main);
   if (alternative === undefined) return { operator: first };
@@ -121,7 +122,11 @@ function truncate(operator: Operator, length: number): Operator {
  * Compiles one operator: its name, the text between parentheses (`undefined` without them) and the number after a
  * colon. A name that Envoy does not know, or that we do not have, is a problem and never printed as it stands.
  */
-export function compileOperator(name: string, argument: string | undefined, length: number | undefined): CompiledOperator {
+export function compileOperator(
+  name: string,
+  argument: string | undefined,
+  length: number | undefined,
+): CompiledOperator {
   const compiled = compileUntruncated(name, argument);
   if (length === undefined || "problem" in compiled) return compiled;
   return { operator: truncate(compiled.operator, length) };
@@ -131,11 +136,14 @@ function compileUntruncated(name: string, argument: string | undefined): Compile
   if (name === "START_TIME") {
     if (argument === undefined || argument === "") return { operator: (record) => isoTime(record.startTimeMs) };
     const compiled = compileTimeFormat(argument);
-    if ("unsupported" in compiled) return { problem: `%START_TIME(${argument})%: the conversion ${compiled.unsupported} is not supported` };
+    if ("unsupported" in compiled)
+      return { problem: `%START_TIME(${argument})%: the conversion ${compiled.unsupported} is not supported` };
     return { operator: (record) => compiled.format(record.startTimeMs) };
   }
   if (Object.hasOwn(headerSources, name)) {
-    return argument === undefined ? { problem: `%${name}% needs a header name in parentheses` } : compileHeader(name, argument);
+    return argument === undefined
+      ? { problem: `%${name}% needs a header name in parentheses` }
+      : compileHeader(name, argument);
   }
   if (!Object.hasOwn(plain, name)) return { problem: `%${name}% is not a command operator that Heddle knows` };
   if (argument !== undefined) return { problem: `%${name}% takes no argument` };

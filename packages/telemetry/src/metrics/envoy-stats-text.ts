@@ -14,7 +14,8 @@ export function envoyStats(families: readonly (readonly SeriesValues[])[]): Envo
   const stats: EnvoyStat[] = [];
   for (const series of families.flat()) {
     if (series.family.kind === "histogram") continue;
-    const name = series.dotted !== "" ? series.dotted : [series.family.name, ...series.labels.map(([, value]) => value)].join(".");
+    const name =
+      series.dotted !== "" ? series.dotted : [series.family.name, ...series.labels.map(([, value]) => value)].join(".");
     stats.push({ name, value: series.cells[0]! });
   }
   return stats.sort((left, right) => (left.name < right.name ? -1 : left.name > right.name ? 1 : 0));

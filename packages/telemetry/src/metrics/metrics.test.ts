@@ -99,7 +99,9 @@ test("what another thread writes is summed with what this one writes, and stays 
 
 test("Envoy's stats use the dotted name, or name and label values, sorted; histograms are left out", () => {
   const { writer, reader } = pair();
-  writer.counter("envoy_cluster_upstream_rq_total", "h", [["envoy_cluster_name", "web"]], "cluster.web.upstream_rq_total").add(7);
+  writer
+    .counter("envoy_cluster_upstream_rq_total", "h", [["envoy_cluster_name", "web"]], "cluster.web.upstream_rq_total")
+    .add(7);
   writer.gauge("build", "h", [["tag", "v1"]]).set(1);
   writer.histogram("ms", "h").observe(1);
   const stats = envoyStats(reader.read());

@@ -133,7 +133,11 @@ export class TrafficMetrics {
     const writer = this.#writer;
     return {
       requests: writer.counter("istio_requests_total", "Requests handled by the proxy.", labels),
-      duration: writer.histogram("istio_request_duration_milliseconds", "Duration of requests in milliseconds.", labels),
+      duration: writer.histogram(
+        "istio_request_duration_milliseconds",
+        "Duration of requests in milliseconds.",
+        labels,
+      ),
       requestBytes: writer.histogram("istio_request_bytes", "Size of request bodies in bytes.", labels),
       responseBytes: writer.histogram("istio_response_bytes", "Size of response bodies in bytes.", labels),
     };

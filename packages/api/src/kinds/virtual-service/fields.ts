@@ -212,9 +212,13 @@ const rewrite = object<spec.HttpRewrite>({
 
 const retries = object<spec.HttpRetry>({
   fields: {
-    attempts: field(integer(0, 100), "How often a failed request is sent again; 0, and none at all, switch retries off.", {
-      default: 2,
-    }),
+    attempts: field(
+      integer(0, 100),
+      "How often a failed request is sent again; 0, and none at all, switch retries off.",
+      {
+        default: 2,
+      },
+    ),
     perTryTimeout: field(formatted(duration), "Time limit of each attempt; absent means the route's timeout."),
     retryOn: field(
       formatted(retryConditions),

@@ -110,7 +110,11 @@ const routes: readonly [string, string, readonly string[]][] = [
   ],
   ["retries without attempts are off, and must not be configured", `${to}\nretries: { retryOn: 5xx }`, ["HDL0022:2"]],
   ["negative attempts are refused", `${to}\nretries: { attempts: -1 }`, ["HDL0014:2"]],
-  ["4.6: numbers in retryOn are status codes", `${to}\nretries: { attempts: 1, retryOn: "connect-failure,503,reset" }`, []],
+  [
+    "4.6: numbers in retryOn are status codes",
+    `${to}\nretries: { attempts: 1, retryOn: "connect-failure,503,reset" }`,
+    [],
+  ],
   ["an unknown retry condition is refused", `${to}\nretries: { attempts: 1, retryOn: "5xx,sometimes" }`, ["HDL0017:2"]],
   [
     "a retry condition that would do nothing is refused",
