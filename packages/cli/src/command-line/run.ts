@@ -30,7 +30,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
 }
 
 /** What, where, what to do. */
-export function formatProblem(problem: UserProblem): string {
+function formatProblem(problem: UserProblem): string {
   const paint = paintFor(process.stderr);
   const where = problem.where === "" ? "" : `${problem.where}: `;
   const hint = problem.hint === "" ? "" : `${paint("dim", `→ ${problem.hint}`)}\n`;

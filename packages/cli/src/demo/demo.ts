@@ -1,21 +1,16 @@
-import { dirname, delimiter } from "node:path";
 import type { DemoOptions } from "../command-line/demo-command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { formatData } from "../output/data.ts";
 import { paintFor } from "../output/terminal.ts";
 import type { Paint } from "../output/terminal.ts";
-import { UserProblem } from "../user-problem.ts";
 import { MeshOutput } from "../up/mesh-output.ts";
-import { MeshSession } from "../up/mesh-session.ts";
 import { listenForStop } from "../up/stop-signal.ts";
 import type { CheckResult } from "./check-run.ts";
 import { runChecks } from "./check-run.ts";
 import { LineLog } from "./line-log.ts";
 import { showTraffic } from "./live-demo.ts";
-import { RunningDemo } from "./running-demo.ts";
-import { createWorkspace } from "./workspace.ts";
-
-const readyLimitMs = 60_000;
+import type { RunningDemo } from "./running-demo.ts";
+import { Shop } from "./shop.ts";
 
 /** What `heddle demo --check --output json` prints. */
 export interface CheckReport {
@@ -29,68 +24,37 @@ export interface CheckReport {
 export async function demo(options: DemoOptions): Promise<number> {
   const begun = performance.now();
   const stop = listenForStop();
-  // The shop is TypeScript, which only the runtime that runs this file is sure to understand.
-  process.env["PATH"] = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`;
-  const isQuiet = options.check && options.output !== "table";
   const log = new LineLog();
   const output = new MeshOutput({
     // The report is all that --output json prints.
-    stream: isQuiet ? { write: () => undefined } : process.stdout,
+    stream: options.check && options.output !== "table" ? { write: () => undefined } : process.stdout,
     isVerbose: false,
     showsApplications: false,
     showsMesh: !options.check,
     logs: log,
   });
-  const workspace = await createWorkspace();
+  const shop = await Shop.prepare({ port: options.port, output, log });
   try {
-    const session = await MeshSession.open({
-      folder: workspace.folder,
-      output,
-      edgePort: options.port,
-      proxyLogLevel: "info",
-    });
-    try {
-      const work = run(session, workspace.folder, log, output, options, begun);
-      // Told to stop, whatever it is in the middle of: the end of the session ends that, too.
-      work.catch(() => undefined);
-      // A check that was not finished has not held.
-      const whenTold = options.check ? exitCodes.negative : exitCodes.fine;
-      return await Promise.race([work, stop.told.then(() => whenTold)]);
-    } finally {
-      await session.stop();
-    }
+    const work = run(shop, options, output, begun);
+    // Told to stop, whatever it is in the middle of: the end of the shop ends that, too.
+    work.catch(() => undefined);
+    // A check that was not finished has not held.
+    const whenTold = options.check ? exitCodes.negative : exitCodes.fine;
+    return await Promise.race([work, stop.told.then(() => whenTold)]);
   } finally {
-    await workspace.remove();
+    await shop.close();
     stop.dispose();
   }
 }
 
-async function run(
-  session: MeshSession,
-  folder: string,
-  log: LineLog,
-  output: MeshOutput,
-  options: DemoOptions,
-  begun: number,
-): Promise<number> {
-  output.notice(
-    output.paint("dim", "starting a bookshop of five services, each behind a proxy; Ctrl-C stops everything"),
-  );
-  await session.start();
-  const address = session.runner.edge?.address;
-  if (address === undefined) throw new Error("the bookshop has no edge");
-  const readiness = await session.runner.whenReady(readyLimitMs);
+async function run(shop: Shop, options: DemoOptions, output: MeshOutput, begun: number): Promise<number> {
+  const intention = "starting a bookshop of five services, each behind a proxy; Ctrl-C stops everything";
+  output.notice(output.paint("dim", intention));
+  const running = await shop.open();
   const readySeconds = Math.round((performance.now() - begun) / 100) / 10;
-  if (!readiness.ready)
-    throw new UserProblem(`the bookshop is not ready after ${readySeconds} s: ${readiness.missing.join(", ")}`);
-  const running = new RunningDemo(session.runner, folder, address, log);
-  try {
-    if (!options.check) return await showTraffic(running, { folder, address, readySeconds, output });
-    output.notice(`ready after ${readySeconds} s, at http://${address}/\n`);
-    return await check(running, readySeconds, options, output);
-  } finally {
-    running.close();
-  }
+  if (!options.check) return showTraffic(running, shop.folder, readySeconds, output);
+  output.notice(`ready after ${readySeconds} s, at http://${running.address}/\n`);
+  return check(running, readySeconds, options, output);
 }
 
 async function check(
@@ -105,11 +69,13 @@ async function check(
   return report.ok ? exitCodes.fine : exitCodes.negative;
 }
 
-function formatResult({ name, title, ok, evidence, problems, sabotaged, seconds }: CheckResult, paint: Paint): string {
+function formatResult(result: CheckResult, paint: Paint): string {
+  const { name, title, ok, evidence, problems, sabotaged, seconds } = result;
   const mark = ok ? paint(["green", "bold"], "√") : paint(["red", "bold"], "×");
   const [first = "", ...others] = problems;
   const what = ok ? evidence : others.length === 0 ? first : `${first}; and ${others.length} more`;
-  return `${mark} ${paint("bold", name)}: ${title}${sabotaged ? paint("yellow", " (sabotaged)") : ""} ${paint("dim", `(${what}; ${seconds} s)`)}`;
+  const note = sabotaged ? paint("yellow", " (sabotaged)") : "";
+  return `${mark} ${paint("bold", name)}: ${title}${note} ${paint("dim", `(${what}; ${seconds} s)`)}`;
 }
 
 function summary({ checks }: CheckReport): string {

@@ -2,19 +2,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { formatTable } from "../output/table.ts";
 import type { OutputStream, Paint } from "../output/terminal.ts";
 import type { MeshOutput } from "../up/mesh-output.ts";
+import { LiveArea } from "./live-area.ts";
 import { startLoad } from "./load.ts";
 import type { RunningDemo } from "./running-demo.ts";
 import type { ServiceFigures } from "./service-figures.ts";
 import { customerRequest } from "./shop-requests.ts";
 import { TrafficWindow } from "./traffic-window.ts";
-
-export interface LiveDemoOptions {
-  readonly folder: string;
-  /** host:port of the edge. */
-  readonly address: string;
-  readonly readySeconds: number;
-  readonly output: MeshOutput;
-}
 
 const requestsPerSecond = 50;
 const redrawMs = 1000;
@@ -24,12 +17,14 @@ const printMs = 5000;
 /** Customers come to the shop and a table shows how it goes, until the session is ended. */
 export async function showTraffic(
   demo: RunningDemo,
-  { folder, address, readySeconds, output }: LiveDemoOptions,
+  folder: string,
+  readySeconds: number,
+  output: MeshOutput,
 ): Promise<never> {
   const stream: OutputStream = process.stdout;
   const { paint } = output;
   output.notice(
-    `\n${paint(["green", "bold"], `The bookshop is open after ${readySeconds} s:`)} ${paint("bold", `http://${address}/`)}\n`,
+    `\n${paint(["green", "bold"], `The bookshop is open after ${readySeconds} s:`)} ${paint("bold", `http://${demo.address}/`)}\n`,
   );
   output.notice(`Edit ${folder}/mesh/reviews.yaml, say the weights, and watch what the change does.\n`);
   // The outcomes are in the proxies' metrics.
@@ -45,29 +40,6 @@ export async function showTraffic(
       else table.draw(text);
     }
     await delay(isTerminal ? redrawMs : figures.length === 0 ? redrawMs : printMs);
-  }
-}
-
-/** The last lines of a terminal, drawn over in place; what else is printed goes above them. */
-class LiveArea {
-  readonly #stream: OutputStream;
-  #lines = 0;
-
-  constructor(stream: OutputStream, output: MeshOutput) {
-    this.#stream = stream;
-    output.onBeforeWrite = () => this.#clear();
-  }
-
-  draw(text: string): void {
-    this.#clear();
-    this.#stream.write(text);
-    this.#lines = text.split("\n").length - 1;
-  }
-
-  #clear(): void {
-    // Up so many lines, to the first column, and all below away (ECMA-48 CPL, ED).
-    if (this.#lines > 0) this.#stream.write(`\u001b[${this.#lines}F\u001b[J`);
-    this.#lines = 0;
   }
 }
 

@@ -17,6 +17,8 @@ export class RunningDemo {
   readonly client: EdgeClient;
   readonly files: BookshopFiles;
   readonly log: LineLog;
+  /** host:port of the edge. */
+  readonly address: string;
   readonly stateDir: string;
   #trustBundle: TrustBundleResponse | undefined;
 
@@ -25,6 +27,7 @@ export class RunningDemo {
     this.client = new EdgeClient(edgeAddress);
     this.files = new BookshopFiles(folder);
     this.log = log;
+    this.address = edgeAddress;
     this.stateDir = join(folder, stateFolderName);
   }
 

@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sabotageRounds } from "../testing/sabotage-round.ts";
+import { checkNames } from "./check-names.ts";
+
+test("for each two checks there is a round that sabotages the first and not the second", () => {
+  for (const first of checkNames) {
+    for (const second of checkNames) {
+      if (first === second) continue;
+      assert.ok(
+        sabotageRounds.some((round) => round.includes(first) && !round.includes(second)),
+        `${first} is never sabotaged without ${second}`,
+      );
+    }
+  }
+});

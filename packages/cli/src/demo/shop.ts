@@ -1,0 +1,75 @@
+import { delimiter, dirname } from "node:path";
+import type { MeshOutput } from "../up/mesh-output.ts";
+import { MeshSession } from "../up/mesh-session.ts";
+import { UserProblem } from "../user-problem.ts";
+import type { LineLog } from "./line-log.ts";
+import { RunningDemo } from "./running-demo.ts";
+import type { Workspace } from "./workspace.ts";
+import { createWorkspace } from "./workspace.ts";
+
+export interface ShopOptions {
+  /** Port of the edge; 0 for any free one. */
+  readonly port: number;
+  readonly output: MeshOutput;
+  /** What the processes write; part of what `output` gets. */
+  readonly log: LineLog;
+}
+
+const readyLimitMs = 60_000;
+
+/** A copy of the bookshop in a temporary folder, and the mesh that runs it. */
+export class Shop {
+  readonly #options: ShopOptions;
+  readonly #workspace: Workspace;
+  readonly #session: MeshSession;
+  #running: RunningDemo | undefined;
+
+  private constructor(options: ShopOptions, workspace: Workspace, session: MeshSession) {
+    this.#options = options;
+    this.#workspace = workspace;
+    this.#session = session;
+  }
+
+  /** Makes the copy and checks it; nothing is started yet. */
+  static async prepare(options: ShopOptions): Promise<Shop> {
+    // The shop is TypeScript, which only the runtime that runs this file is sure to understand.
+    process.env["PATH"] = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`;
+    const workspace = await createWorkspace();
+    const { folder } = workspace;
+    try {
+      const { output, port } = options;
+      const session = await MeshSession.open({ folder, output, edgePort: port, proxyLogLevel: "info" });
+      return new Shop(options, workspace, session);
+    } catch (error) {
+      await workspace.remove();
+      throw error;
+    }
+  }
+
+  get folder(): string {
+    return this.#workspace.folder;
+  }
+
+  /** Starts every process; resolves when all are ready. */
+  async open(): Promise<RunningDemo> {
+    await this.#session.start();
+    const { runner } = this.#session;
+    const address = runner.edge?.address;
+    if (address === undefined) throw new Error("the bookshop has no edge");
+    const readiness = await runner.whenReady(readyLimitMs);
+    if (!readiness.ready) {
+      throw new UserProblem(
+        `the bookshop is not ready after ${readyLimitMs / 1000} s: ${readiness.missing.join(", ")}`,
+      );
+    }
+    this.#running = new RunningDemo(runner, this.folder, address, this.#options.log);
+    return this.#running;
+  }
+
+  /** Ends every process and removes the copy. */
+  async close(): Promise<void> {
+    this.#running?.close();
+    await this.#session.stop();
+    await this.#workspace.remove();
+  }
+}
