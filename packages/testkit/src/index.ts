@@ -5,3 +5,4 @@ export { startEchoServer } from "./echo-server.ts";
 export type { RawServer } from "./raw-client.ts";
 export { connectRaw, RawPeer, startRawServer } from "./raw-client.ts";
 export { EventWaiter } from "./event-waiter.ts";
+export { isRunning } from "./process-state.ts";

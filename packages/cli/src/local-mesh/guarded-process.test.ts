@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { isRunning } from "@heddle/testkit";
 import { endGroup, signalGroup, spawnGuarded } from "./guarded-process.ts";
 
 function start(script: string): ChildProcess {
@@ -18,7 +18,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
 
 /** Waits for the event that a process is gone; /proc is the witness. Capped by the test's own time-out. */
 async function gone(pid: number): Promise<void> {
-  while (existsSync(`/proc/${pid}`)) await delay(5);
+  while (isRunning(pid)) await delay(5);
 }
 
 test("the exit code of the application is the guard's", async () => {

@@ -42,16 +42,14 @@ async function get(proxy: TestProxy, path: string): Promise<{ status: number; bo
 
 for (const api of ["DELTA_GRPC", "GRPC"] as const) {
   test(`configuration comes over ADS (${api}), changes, and goes`, async (t) => {
-    const app = await startEchoServer({ name: "first" });
-    t.after(() => app[Symbol.asyncDispose]());
-    const other = await startEchoServer({ name: "second" });
-    t.after(() => other[Symbol.asyncDispose]());
-    const controlPlane = new AdsControlPlane();
-    t.after(() => controlPlane[Symbol.asyncDispose]());
+    const open = new AsyncDisposableStack();
+    t.after(() => open.disposeAsync());
+    const app = open.use(await startEchoServer({ name: "first" }));
+    const other = open.use(await startEchoServer({ name: "second" }));
+    const controlPlane = open.use(new AdsControlPlane());
     await controlPlane.start();
     controlPlane.set(resources([app.port]));
-    const proxy = await TestProxy.start(adsBootstrap(controlPlane.port, api));
-    t.after(() => proxy[Symbol.asyncDispose]());
+    const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port, api)));
     assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "first");
     const port = proxy.port("web");
 
@@ -70,15 +68,14 @@ for (const api of ["DELTA_GRPC", "GRPC"] as const) {
 }
 
 test("a resource that cannot be served is refused by name with its path; the others are applied and its old version stays", async (t) => {
-  const app = await startEchoServer();
-  t.after(() => app[Symbol.asyncDispose]());
-  const controlPlane = new AdsControlPlane();
-  t.after(() => controlPlane[Symbol.asyncDispose]());
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
+  const controlPlane = open.use(new AdsControlPlane());
   await controlPlane.start();
   const good = resources([app.port]);
   controlPlane.set(good);
-  const proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port)));
   const [web] = good[LISTENER_TYPE]!;
   const added = httpListener({
     name: "added",
@@ -96,15 +93,14 @@ test("a resource that cannot be served is refused by name with its path; the oth
 });
 
 test("a regular expression that cannot be compiled is refused and the old routes stay", async (t) => {
-  const app = await startEchoServer();
-  t.after(() => app[Symbol.asyncDispose]());
-  const controlPlane = new AdsControlPlane();
-  t.after(() => controlPlane[Symbol.asyncDispose]());
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
+  const controlPlane = open.use(new AdsControlPlane());
   await controlPlane.start();
   const good = resources([app.port]);
   controlPlane.set(good);
-  const proxy = await TestProxy.start(adsBootstrap(controlPlane.port));
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port)));
   const broken = { match: { safe_regex: { regex: "(" } }, route: { cluster: "app" } };
   controlPlane.set({
     ...good,
@@ -115,13 +111,12 @@ test("a regular expression that cannot be compiled is refused and the old routes
 });
 
 test("without its control plane a restarted proxy serves the last good configuration, and takes changes when it is back", async (t) => {
-  const app = await startEchoServer({ name: "first" });
-  t.after(() => app[Symbol.asyncDispose]());
-  const other = await startEchoServer({ name: "second" });
-  t.after(() => other[Symbol.asyncDispose]());
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer({ name: "first" }));
+  const other = open.use(await startEchoServer({ name: "second" }));
   const stateDir = await folder(t);
-  const controlPlane = new AdsControlPlane();
-  t.after(() => controlPlane[Symbol.asyncDispose]());
+  const controlPlane = open.use(new AdsControlPlane());
   await controlPlane.start();
   const version = controlPlane.set(resources([app.port]));
   const first = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
@@ -133,8 +128,7 @@ test("without its control plane a restarted proxy serves the last good configura
   } finally {
     await first[Symbol.asyncDispose]();
   }
-  const proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir }));
   assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "first");
   const announced = JSON.parse(await readFile(join(stateDir, "proxy.json"), "utf8"));
   assert.equal(announced.pid, process.pid);
@@ -146,16 +140,15 @@ test("without its control plane a restarted proxy serves the last good configura
 });
 
 test("a damaged last good state is moved aside and the proxy waits for its control plane", async (t) => {
-  const app = await startEchoServer();
-  t.after(() => app[Symbol.asyncDispose]());
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
   const stateDir = await folder(t);
   await writeFile(join(stateDir, "resources.state"), '{"heddleState":"resources","formatVersion":1,"sha256":"00"}\n{}');
-  const controlPlane = new AdsControlPlane();
-  t.after(() => controlPlane[Symbol.asyncDispose]());
+  const controlPlane = open.use(new AdsControlPlane());
   await controlPlane.start();
   controlPlane.set(resources([app.port]));
-  const proxy = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir }));
   assert.equal((await get(proxy, "/x")).status, 200);
   assert.ok((await readdir(stateDir)).some((name) => name.startsWith("resources.state.corrupt-")));
 });

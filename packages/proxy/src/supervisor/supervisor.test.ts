@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { connectRaw, startEchoServer } from "@heddle/testkit";
+import { connectRaw, isRunning, startEchoServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
-import { adminGet, childrenOf, isAlive, listenerPort, ProxyProcess } from "../testing/proxy-process.ts";
+import { adminGet, childrenOf, listenerPort, ProxyProcess } from "../testing/proxy-process.ts";
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "heddle-proxy-"));
@@ -28,9 +28,10 @@ async function get(port: number, path: string): Promise<string> {
 }
 
 test("a generation that is killed is replaced on the same sockets, and a connection made meanwhile is served", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
   const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
-  const proxy = new ProxyProcess(["-c", config]);
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(new ProxyProcess(["-c", config]));
   const admin = await proxy.ready();
   const port = await listenerPort(admin, "web");
   const [generation] = await childrenOf(proxy.process.pid!);
@@ -49,14 +50,14 @@ test("a generation that is killed is replaced on the same sockets, and a connect
 });
 
 test("SIGHUP hands over to a new generation and no request on the way is lost", async (t) => {
-  const app = await startEchoServer();
-  t.after(() => app[Symbol.asyncDispose]());
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
   const config = await configFile(
     t,
     bootstrap([httpListener({ name: "web", routes: [route("/", "app")] })], [cluster("app", [app.port])]),
   );
-  const proxy = new ProxyProcess(["-c", config, "--drain-time-s", "1"]);
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(new ProxyProcess(["-c", config, "--drain-time-s", "1"]));
   const admin = await proxy.ready();
   const port = await listenerPort(admin, "web");
   const [before] = await childrenOf(proxy.process.pid!);
@@ -84,6 +85,8 @@ test("SIGHUP hands over to a new generation and no request on the way is lost", 
 });
 
 test("SIGTERM lets a request in progress finish, says that the connection ends, and exits with 0", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
   const upstream = createServer().listen(0, "127.0.0.1");
   t.after(() => upstream.close());
   await once(upstream, "listening");
@@ -92,8 +95,7 @@ test("SIGTERM lets a request in progress finish, says that the connection ends, 
     t,
     bootstrap([httpListener({ name: "web", routes: [route("/", "app")] })], [cluster("app", [upstreamPort])]),
   );
-  const proxy = new ProxyProcess(["-c", config, "--drain-time-s", "10"]);
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(new ProxyProcess(["-c", config, "--drain-time-s", "10"]));
   const admin = await proxy.ready();
   const client = await connectRaw(await listenerPort(admin, "web"));
   t.after(() => client.socket.destroy());
@@ -112,12 +114,13 @@ test("SIGTERM lets a request in progress finish, says that the connection ends, 
 });
 
 test("when the parent is killed nothing stays behind", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
   const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
-  const proxy = new ProxyProcess(["-c", config], { ipc: true });
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(new ProxyProcess(["-c", config], { ipc: true }));
   const admin = await proxy.ready();
   const [generation] = await childrenOf(proxy.process.pid!);
-  assert.ok(generation !== undefined && isAlive(generation));
+  assert.ok(generation !== undefined && isRunning(generation));
   // What the kernel does to the channel when this process dies.
   proxy.process.disconnect();
   await proxy.exited();
@@ -126,9 +129,10 @@ test("when the parent is killed nothing stays behind", async (t) => {
 });
 
 test("when the supervisor is killed its generation ends", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
   const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
-  const proxy = new ProxyProcess(["-c", config]);
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(new ProxyProcess(["-c", config]));
   await proxy.ready();
   const [generation] = await childrenOf(proxy.process.pid!);
   proxy.kill("SIGKILL");
@@ -137,22 +141,22 @@ test("when the supervisor is killed its generation ends", async (t) => {
 });
 
 test("a socket that the parent hands down is served, and survives the supervisor", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
   const bound = new BoundSocket({ host: "127.0.0.1", port: 0 });
   t.after(() => bound.close());
   const { port } = bound.address() as { port: number };
   const config = await configFile(t, bootstrap([httpListener({ name: "web", port, routes: [direct] })], []));
   const env = { HEDDLE_LISTEN_FDS: `127.0.0.1:${port}=4` };
   {
-    const proxy = new ProxyProcess(["-c", config], { env, fds: [bound.fd()] });
-    t.after(() => proxy[Symbol.asyncDispose]());
+    const proxy = open.use(new ProxyProcess(["-c", config], { env, fds: [bound.fd()] }));
     await proxy.ready();
     assert.equal(await get(port, "/direct"), "direct");
     proxy.kill("SIGKILL");
     await proxy.exited();
   }
   const waiting = connectRaw(port);
-  const successor = new ProxyProcess(["-c", config], { env, fds: [bound.fd()] });
-  t.after(() => successor[Symbol.asyncDispose]());
+  const successor = open.use(new ProxyProcess(["-c", config], { env, fds: [bound.fd()] }));
   const client = await waiting;
   await successor.ready();
   t.after(() => client.socket.destroy());
@@ -206,38 +210,42 @@ const refusals: [
 ];
 for (const [title, args, content, exitCode, log] of refusals) {
   test(`${title}: exit code ${exitCode}, and the place and the reason are said`, async (t) => {
+    const open = new AsyncDisposableStack();
+    t.after(() => open.disposeAsync());
     const config = await configFile(t, content);
     const env = log.source.includes("HEDDLE") ? { HEDDLE_LISTEN_FDS: "nonsense" } : {};
-    const proxy = new ProxyProcess(args(config), { env });
-    t.after(() => proxy[Symbol.asyncDispose]());
+    const proxy = open.use(new ProxyProcess(args(config), { env }));
     assert.equal(await proxy.exited(), exitCode);
     assert.match(proxy.log, log);
   });
 }
 
 test("a port that is in use is refused by name with exit code 1", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
   const other = createServer().listen(0, "127.0.0.1");
   t.after(() => other.close());
   await once(other, "listening");
   const { port } = other.address() as AddressInfo;
   const config = await configFile(t, bootstrap([httpListener({ name: "web", port, routes: [direct] })], []));
-  const proxy = new ProxyProcess(["-c", config]);
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(new ProxyProcess(["-c", config]));
   assert.equal(await proxy.exited(), 1);
   assert.match(proxy.log, new RegExp(`127\\.0\\.0\\.1:${port}: the port is already in use`));
 });
 
 test("--mode validate says that a bootstrap is fine and starts nothing", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
   const example = new URL("../../../../examples/envoy/static.yaml", import.meta.url);
-  const proxy = new ProxyProcess(["-c", example.pathname, "--mode", "validate"]);
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(new ProxyProcess(["-c", example.pathname, "--mode", "validate"]));
   assert.equal(await proxy.exited(), 0);
   assert.match(proxy.log, /OK/);
 });
 
 test("the example bootstrap is served", async (t) => {
-  const app = await startEchoServer();
-  t.after(() => app[Symbol.asyncDispose]());
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
   const text = await readFile(new URL("../../../../examples/envoy/static.yaml", import.meta.url), "utf8");
   const config = await configFile(
     t,
@@ -246,8 +254,7 @@ test("the example bootstrap is served", async (t) => {
       .replace("port_value: 10000", "port_value: 0")
       .replace("port_value: 8000", `port_value: ${app.port}`),
   );
-  const proxy = new ProxyProcess(["-c", config]);
-  t.after(() => proxy[Symbol.asyncDispose]());
+  const proxy = open.use(new ProxyProcess(["-c", config]));
   const port = await listenerPort(await proxy.ready(), "web");
   assert.equal(await get(port, "/hello"), "hello from the proxy\n");
   assert.equal(JSON.parse(await get(port, "/x")).url, "/x");
@@ -255,7 +262,7 @@ test("the example bootstrap is served", async (t) => {
 
 async function untilGone(pid: number): Promise<void> {
   const giveUpAt = performance.now() + 10_000;
-  while (isAlive(pid)) {
+  while (isRunning(pid)) {
     assert.ok(performance.now() < giveUpAt, `process ${pid} is still there`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -98,13 +98,3 @@ export async function childrenOf(pid: number): Promise<number[]> {
     .filter((entry) => entry !== "")
     .map(Number);
 }
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    // ESRCH: there is no such process.
-    return false;
-  }
-}
