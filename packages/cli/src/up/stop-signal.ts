@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 const parentPollMs = 500;
@@ -29,15 +30,36 @@ export function listenForStop(): { readonly told: Promise<string>; dispose(): vo
   };
 }
 
-/** `npm run` killed by SIGKILL cannot tell: the kernel then gives this process another parent. */
+/** `npm run` killed by SIGKILL cannot tell. It starts a shell, which may or may not stand between it and this process. */
 function watchNpm(onGone: () => void): NodeJS.Timeout | undefined {
   if (process.env["npm_lifecycle_event"] === undefined) return undefined;
   const parent = process.ppid;
+  const shellParent = isShell(parent) ? parentOf(parent) : undefined;
   const timer: NodeJS.Timeout = setInterval(() => {
-    if (process.ppid === parent) return;
+    // Whose parent ends gets another one.
+    if (process.ppid === parent && (shellParent === undefined || parentOf(parent) === shellParent)) return;
     clearInterval(timer);
     onGone();
   }, parentPollMs);
   timer.unref();
   return timer;
+}
+
+function isShell(pid: number): boolean {
+  try {
+    return /^(sh|dash|bash|ash|zsh)$/.test(readFileSync(`/proc/${pid}/comm`, "utf8").trim());
+  } catch {
+    // No /proc: the parent alone has to do.
+    return false;
+  }
+}
+
+/** proc_pid_stat(5), field 4; undefined when the process is gone. */
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch {
+    return undefined;
+  }
 }
