@@ -30,9 +30,13 @@ export class Problems {
   }
 }
 
-/** No request may have failed; the first that did is named. */
-export function requireNoFailure(problems: Problems, outcomes: readonly Outcome[]): void {
-  const failed = outcomes.filter(hasFailed);
+/** No request may have failed, but for those that `isExcused` names; the first that did is told. */
+export function requireNoFailure(
+  problems: Problems,
+  outcomes: readonly Outcome[],
+  isExcused: (outcome: Outcome) => boolean = () => false,
+): void {
+  const failed = outcomes.filter((outcome) => hasFailed(outcome) && !isExcused(outcome));
   const [first] = failed;
   if (first !== undefined)
     problems.list.push(`${failed.length} of ${outcomes.length} requests failed, the first: ${describeOutcome(first)}`);

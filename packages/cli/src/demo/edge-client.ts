@@ -1,4 +1,5 @@
 import { Agent, request } from "node:http";
+import type { ClientRequest } from "node:http";
 
 export interface RequestOptions {
   readonly method?: string;
@@ -19,12 +20,15 @@ export interface Outcome {
   readonly error: string;
 }
 
+const closedMessage = "this client was closed";
 const timeoutMs = 15_000;
 
 /** Talks to the edge from outside, as any program would: plain HTTP, kept-alive connections, no retries. */
 export class EdgeClient {
   readonly #address: string;
+  readonly #open = new Set<ClientRequest>();
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 128 });
+  #isClosed = false;
 
   /** @param address host:port */
   constructor(address: string) {
@@ -38,6 +42,10 @@ export class EdgeClient {
     return new Promise((resolve) => {
       const end = (status: number, text: string, error: string): void =>
         resolve({ method, path, startedMs, endedMs: performance.now(), status, body: text, error });
+      if (this.#isClosed) {
+        end(0, "", closedMessage);
+        return;
+      }
       const outgoing = request(`http://${this.#address}${path}`, {
         method,
         headers,
@@ -45,6 +53,8 @@ export class EdgeClient {
         timeout: timeoutMs,
         ...(signal === undefined ? {} : { signal }),
       });
+      this.#open.add(outgoing);
+      outgoing.on("close", () => this.#open.delete(outgoing));
       outgoing.on("response", (response) => {
         const status = response.statusCode ?? 0;
         const chunks: Buffer[] = [];
@@ -58,17 +68,22 @@ export class EdgeClient {
     });
   }
 
+  /** Ends every request, also those that are still to come: whoever sends them need not know. */
   close(): void {
+    this.#isClosed = true;
+    for (const outgoing of this.#open) outgoing.destroy(new Error(closedMessage));
     this.#agent.destroy();
   }
 }
 
-/**
- * Whether the mesh owes an explanation: no response at all, or a server's error. A response that had begun when its sender died
- * cannot be saved by anybody.
- */
+/** No response, half a response, or a server's error. */
 export function hasFailed({ status, error }: Outcome): boolean {
-  return status === 0 || (error === "" && status >= 500);
+  return status === 0 || error !== "" || status >= 500;
+}
+
+/** A response that had begun when its sender died: nobody can save that one. */
+export function hadBegun({ status, error }: Outcome): boolean {
+  return status > 0 && status < 500 && error !== "";
 }
 
 export function describeOutcome({ method, path, status, body, error }: Outcome): string {

@@ -78,3 +78,11 @@ test("a line that has come is found, and one that comes is waited for", async ()
   assert.equal(await later, "later");
   assert.equal(await log.find("books", (line) => line.includes("never"), 1), undefined);
 });
+
+test("a client that was closed ends what is open and sends nothing more", async (context) => {
+  const client = await clientOf(context, () => undefined);
+  const open = client.send("/never");
+  client.close();
+  const later = await client.send("/later");
+  assert.deepEqual([(await open).status, later.status], [0, 0]);
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Outcome } from "./edge-client.ts";
-import { hasFailed } from "./edge-client.ts";
+import { hadBegun, hasFailed } from "./edge-client.ts";
 import { countSplit, deviations, isSplit } from "./reviews-split.ts";
 
 function outcome(parts: Partial<Outcome>): Outcome {
@@ -57,17 +57,16 @@ test("σ is the binomial distribution's", () => {
   assert.equal(deviations({ total: 100, v2: 60, others: 0 }, 0.5), 2);
 });
 
-const failures: readonly { title: string; parts: Partial<Outcome>; expected: boolean }[] = [
+const failures: readonly { title: string; parts: Partial<Outcome>; expected: boolean; begun?: boolean }[] = [
   { title: "no response has failed", parts: { status: 0, error: "socket hang up" }, expected: true },
   { title: "a server's error has failed", parts: { status: 503 }, expected: true },
-  {
-    title: "a response that had begun when it broke is excused",
-    parts: { status: 200, error: "aborted" },
-    expected: false,
-  },
+  { title: "half a response has failed", parts: { status: 200, error: "aborted" }, expected: true, begun: true },
   { title: "an answer of the application is none of the mesh's failures", parts: { status: 404 }, expected: false },
 ];
 
-for (const { title, parts, expected } of failures) {
-  test(title, () => assert.equal(hasFailed(outcome(parts)), expected));
+for (const { title, parts, expected, begun = false } of failures) {
+  test(title, () => {
+    assert.equal(hasFailed(outcome(parts)), expected);
+    assert.equal(hadBegun(outcome(parts)), begun);
+  });
 }

@@ -18,14 +18,14 @@ const words = [process.execPath, "--input-type=module-typescript", "-e", program
 interface Started {
   readonly child: ChildProcess;
   readonly pid: number;
-  line(): Promise<string | undefined>;
+  readonly line: () => Promise<string | undefined>;
 }
 
 async function start(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Started> {
   const [file = "", ...args] = command;
   const child = spawn(file, args, { env, stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const line = async (): Promise<string | undefined> => (await lines.next()).value as string | undefined;
+  const line = async (): Promise<string | undefined> => (await lines.next()).value;
   return { child, pid: Number(await line()), line };
 }
 

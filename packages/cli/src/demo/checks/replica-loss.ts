@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Check } from "../check.ts";
 import { Problems, requireNoFailure } from "../check.ts";
 import type { Outcome } from "../edge-client.ts";
+import { hadBegun } from "../edge-client.ts";
 import { Load } from "../load.ts";
 import { reviewsRequest } from "../shop-requests.ts";
 
@@ -27,7 +28,8 @@ export const replicaLoss: Check = {
     await delay(afterMs);
     const outcomes = await load.stop();
     await demo.runner.replaceReplica(victimId);
-    requireNoFailure(problems, outcomes);
+    requireNoFailure(problems, outcomes, hadBegun);
+    const begun = outcomes.filter(hadBegun).length;
     const before = servedBy(outcomes.filter(({ endedMs }) => endedMs < killedMs));
     const after = servedBy(outcomes.filter(({ startedMs }) => startedMs > killedMs + afterMs / 2));
     problems.require(before.has(victimId), `${victimId} served nothing even before`);
@@ -37,7 +39,7 @@ export const replicaLoss: Check = {
     );
     return {
       problems: problems.list,
-      evidence: `${victimId} killed with its proxy under ${requestsPerSecond} requests per second; ${outcomes.length} requests, none failed, then all from ${otherId}`,
+      evidence: `${victimId} killed with its proxy under ${requestsPerSecond} requests per second; ${outcomes.length} requests, none failed${begun === 0 ? "" : ` but ${begun} that had begun`}, then all from ${otherId}`,
     };
   },
 
