@@ -25,7 +25,13 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
       process.stderr.write(formatProblem(error));
       return error.exitCode;
     }
-    throw error;
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    // What the system refuses (a folder that may not be written, a full disk) is no bug: its message names what and where.
+    if (code === undefined || syscall === undefined) throw error;
+    process.stderr.write(
+      formatProblem(new UserProblem(message, { hint: "Put right what the system says, and try again." })),
+    );
+    return exitCodes.negative;
   }
 }
 

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
-import { HeddleProcess } from "../testing/heddle-process.ts";
+import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 interface LiveDemo {
@@ -60,5 +63,20 @@ test("told to stop in the middle of a check, it ends with 1 and leaves nothing",
   heddle.kill("SIGTERM");
   assert.equal(await heddle.end(), 1);
   await heddle.nothingLeft();
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
+test("a port in use is named with the remedy, and nothing was started", { timeout: 30_000 }, async (context) => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  context.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const temporary = temporaryFolder(context);
+  const { code, stderr } = await runHeddle(["demo", "--port", String(port)], { env: { TMPDIR: temporary } });
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    new RegExp(`^heddle: port ${port} on 127\\.0\\.0\\.1 is in use: .*\n→ Choose another with --port`),
+  );
   assert.deepEqual(readdirSync(temporary), []);
 });

@@ -27,6 +27,12 @@ export async function showTraffic(
     `\n${paint(["green", "bold"], `The bookshop is open after ${readySeconds} s:`)} ${paint("bold", `http://${demo.address}/`)}\n`,
   );
   output.notice(`Edit ${folder}/mesh/reviews.yaml, say the weights, and watch what the change does.\n`);
+  output.notice(
+    paint(
+      "dim",
+      "books fails half of the additions on purpose; the retries of mesh/books.yaml hide most of that from web.\n",
+    ),
+  );
   // The outcomes are in the proxies' metrics.
   startLoad(demo.client, requestsPerSecond, customerRequest, () => undefined);
   const window = new TrafficWindow(demo.runner);

@@ -20,6 +20,9 @@ export interface ControlPlaneAddresses {
   readonly xdsAddress: string;
 }
 
+/** The control plane ended before it served; the message is its last words. */
+export class StartProblem extends Error {}
+
 /** The control plane as a child process. After a crash it comes back at the same xDS address. */
 export class ControlPlaneProcess {
   readonly #options: ControlPlaneOptions;
@@ -53,9 +56,10 @@ export class ControlPlaneProcess {
       signal: (child, signal) => child.kill(signal),
       onStarted: (child) => this.#watch(child),
       onCrash: (how, restartInMs) => {
+        // A start that fails is told by whoever waits for it.
+        if (this.#onFailed !== undefined) return;
         options.report(`the control plane ended (${how}); traffic goes on; started again in ${restartInMs} ms`);
       },
-      onEnded: () => this.#onFailed?.(new Error(`the control plane could not start: ${this.#lastLine}`)),
     });
   }
 
@@ -104,6 +108,8 @@ export class ControlPlaneProcess {
       this.#lastLine = line;
       this.#options.output(source, line, stream);
     });
+    // Not "exit": its last words may still be on their way.
+    child.once("close", () => this.#onFailed?.(new StartProblem(this.#lastLine)));
     child.on("message", (message: { kind?: string } & ControlPlaneAddresses) => {
       if (message.kind === "ready") this.#onReady?.(message);
     });

@@ -5,6 +5,7 @@ import { silentLogger } from "@heddle/core";
 import { exitCodes } from "../exit-codes.ts";
 import { findMissingCommands } from "../local-mesh/command-lookup.ts";
 import type { MissingCommand } from "../local-mesh/command-lookup.ts";
+import { StartProblem } from "../local-mesh/control-plane-process.ts";
 import type { MeshFolder } from "../local-mesh/mesh-folder.ts";
 import { pickMesh, readMeshFolder } from "../local-mesh/mesh-folder.ts";
 import { MeshRunner } from "../local-mesh/mesh-runner.ts";
@@ -92,8 +93,17 @@ export class MeshSession {
       await this.#source.start();
     } catch (error) {
       await this.stop();
+      if (error instanceof StartProblem) {
+        throw new UserProblem(error.message, { where: this.#options.folder, hint: "Nothing of it is running." });
+      }
       if (!(error instanceof PortProblem)) throw error;
-      throw new UserProblem(error.message, { where: this.#options.folder, hint: "Nothing was started." });
+      // The edge's port is the only one that is not chosen here.
+      const { folder, edgePort } = this.#options;
+      throw edgePort === undefined
+        ? new UserProblem(error.message, { where: folder, hint: "Nothing was started." })
+        : new UserProblem(error.message, {
+            hint: "Choose another with --port; 0 takes any free one. Nothing was started.",
+          });
     }
   }
 

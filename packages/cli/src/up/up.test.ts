@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { writeStateFile } from "@heddle/state";
 import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
 import { smallMesh } from "../testing/small-mesh.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
@@ -169,6 +170,28 @@ for (const { title, mesh, code, says } of refused) {
     assert.equal(existsSync(join(folder, ".heddle/runner.json")), false);
   });
 }
+
+test("state of a newer Heddle is refused with its file, and left alone", { timeout: 110_000 }, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const path = join(folder, ".heddle/ca/authority.state");
+  mkdirSync(dirname(path), { recursive: true });
+  await writeStateFile(path, "certificate-authority", 99, Buffer.from("{}"));
+  const before = readFileSync(path, "utf8");
+  const heddle = start(context, folder);
+  assert.equal(await heddle.end(), 1);
+  assert.match(heddle.stderr, /authority\.state has format version 99, newer than this Heddle knows/);
+  assert.doesNotMatch(heddle.stderr, /^\s+at /m);
+  await heddle.nothingLeft();
+  assert.equal(readFileSync(path, "utf8"), before);
+});
+
+test("a folder that cannot hold state is refused in the system's words", async (context) => {
+  const folder = temporaryFolder(context, { ...smallMesh, ".heddle": "a file where the folder should be" });
+  const { code, stderr } = await runHeddle(["up", folder]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^heddle: E[A-Z]+: .*\.heddle/);
+  assert.doesNotMatch(stderr, /^\s+at /m);
+});
 
 test("told to stop while it starts, it ends and leaves nothing", { timeout: 110_000 }, async (context) => {
   const folder = temporaryFolder(context, smallMesh);
