@@ -184,7 +184,8 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     const text = reason?.text ?? "the upstream closed the connection";
     // TLS 1.3 lets a client send before the server has judged its certificate (RFC 8446 §4.4.2.4): such an alert ends a handshake that only seemed
     // to be over, and the server never looked at the request.
-    if (reason?.kind === "peer" && !exchange.hasResponseHead) exchange.fail(reason.code, text, 0);
+    const isHandshakes = reason?.kind === "peer" && !exchange.isReusedConnection && !exchange.hasResponseHead;
+    if (isHandshakes) exchange.fail(reason.code, text, 0);
     else exchange.fail(exchange.hasResponseHead ? "upstream_reset_mid_response" : "upstream_reset", text);
   }
 

@@ -35,7 +35,8 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
   readonly #idle: Http1Connection[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #connections = new Set<Http1Connection>();
-  #connecting = 0;
+  readonly #waitingBy = new Tally();
+  readonly #connectingBy = new Tally();
   #idleTimer: TimerHandle | undefined;
   #isRetired = false;
 
@@ -67,21 +68,15 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
       return;
     }
     this.#waiting.push({ exchange, tls });
-    if (this.#connecting >= this.#waiting.length) return;
-    // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
-    if (!live.tryAcquireConnection(cluster, endpoint)) {
-      if (this.#connections.size > 0) return;
-      live.acquireFirstConnection(cluster, endpoint);
-    }
-    this.#connect(cluster, endpoint, tls);
+    this.#waitingBy.add(tls, 1);
+    this.#connectFor(tls, cluster, endpoint);
   }
 
   /** The exchange gave up before it had a connection. One that is being made for it goes to the next, or becomes idle. */
   withdraw(exchange: Http1Exchange): void {
     const index = this.#waiting.findIndex((waiting) => waiting.exchange === exchange);
     if (index < 0) return;
-    this.#waiting.splice(index, 1);
-    this.#options.live.releasePending(exchange.cluster);
+    this.#leaveLine(index);
     this.#reportEmpty();
   }
 
@@ -101,17 +96,14 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
     this.#isRetired = true;
     if (this.#idleTimer !== undefined) this.#options.timers.cancel(this.#idleTimer);
     this.#idleTimer = undefined;
-    for (const { exchange } of this.#waiting.splice(0)) {
-      this.#options.live.releasePending(exchange.cluster);
-      exchange.fail("upstream_reset", "the proxy is closing its connections");
-    }
+    while (this.#waiting.length > 0) this.#leaveLine(0).fail("upstream_reset", "the proxy is closing its connections");
     for (const connection of this.#connections) connection.close();
   }
 
   // ConnectionOwner -----------------------------------------------------------------------------
 
   onConnectionReady(connection: Http1Connection): void {
-    this.#connecting -= 1;
+    this.#connectingBy.add(connection.tls, -1);
     this.#lend(connection);
   }
 
@@ -120,21 +112,18 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
   }
 
   onConnectionClosed(connection: Http1Connection, failure: SocketFailure | undefined): void {
-    const { live } = this.#options;
+    const { tls, cluster, endpoint } = connection;
     this.#connections.delete(connection);
-    live.releaseConnection(connection.cluster, connection.endpoint);
+    this.#options.live.releaseConnection(cluster, endpoint);
     const index = this.#idle.indexOf(connection);
     if (index >= 0) this.#idle.splice(index, 1);
     if (failure !== undefined) {
-      this.#connecting -= 1;
-      // One failed connection is one failed attempt: of the exchange that has waited longest.
-      const first = this.#waiting.shift();
-      if (first !== undefined) {
-        live.releasePending(first.exchange.cluster);
-        first.exchange.fail(failure.code, failure.text);
-      }
+      this.#connectingBy.add(tls, -1);
+      // One failed connection is one failed attempt: of the exchange that has waited for its kind longest.
+      const first = this.#waiting.findIndex((waiting) => waiting.tls === tls);
+      if (first >= 0) this.#leaveLine(first).fail(failure.code, failure.text);
     }
-    this.#connectForWaiting(connection.cluster, connection.endpoint);
+    for (const wanted of this.#waitingBy.keys()) this.#connectFor(wanted, cluster, endpoint);
     this.#reportEmpty();
   }
 
@@ -164,17 +153,25 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
   #lend(connection: Http1Connection): void {
     const next = this.#waiting.findIndex(({ tls }) => tls === connection.tls);
     if (next >= 0) {
-      const [{ exchange } = unreachable()] = this.#waiting.splice(next, 1);
-      this.#options.live.releasePending(exchange.cluster);
-      connection.carry(exchange);
+      connection.carry(this.#leaveLine(next));
       return;
     }
-    if (this.#isRetired) {
+    // Kept idle it would hold a place that those who wait for another kind of connection may need.
+    if (this.#isRetired || this.#waiting.length > 0) {
       connection.close();
       return;
     }
     this.#idle.push(connection);
     if (this.#idleTimer === undefined) this.#watchIdle(this.#options.timers.now());
+  }
+
+  /** Takes one exchange out of the line. */
+  #leaveLine(index: number): Http1Exchange {
+    const [waiting] = this.#waiting.splice(index, 1);
+    if (waiting === undefined) throw new RangeError("the exchange that was found is no longer there");
+    this.#waitingBy.add(waiting.tls, -1);
+    this.#options.live.releasePending(waiting.exchange.cluster);
+    return waiting.exchange;
   }
 
   #watchIdle(now: number): void {
@@ -185,17 +182,18 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
       this.#idleTimer = this.#options.timers.schedule(Math.max(1, oldest.idleSinceMs + idleTimeoutMs - now), this);
   }
 
-  #connect(cluster: BoundCluster, endpoint: BoundEndpoint, tls: ClientTlsContext | undefined): void {
-    const { timers, wallMs, limits } = this.#options;
-    this.#connecting += 1;
-    this.#connections.add(new Http1Connection({ cluster, endpoint, tls, timers, wallMs, limits, owner: this }));
-  }
-
-  /** A connection has gone and others still wait for one: under the limit they could not get one before. */
-  #connectForWaiting(cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    const next = this.#waiting[this.#connecting];
-    if (next === undefined) return;
-    if (this.#options.live.tryAcquireConnection(cluster, endpoint)) this.#connect(cluster, endpoint, next.tls);
+  /** Makes connections until each exchange that waits for this kind has one on its way, as far as the limit allows. */
+  #connectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    const { live, timers, wallMs, limits } = this.#options;
+    while (this.#connectingBy.of(tls) < this.#waitingBy.of(tls)) {
+      if (!live.tryAcquireConnection(cluster, endpoint)) {
+        if (this.#connections.size > 0) return;
+        // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
+        live.acquireFirstConnection(cluster, endpoint);
+      }
+      this.#connectingBy.add(tls, 1);
+      this.#connections.add(new Http1Connection({ cluster, endpoint, tls, timers, wallMs, limits, owner: this }));
+    }
   }
 
   #reportEmpty(): void {
@@ -203,6 +201,21 @@ export class Http1Pool implements ConnectionOwner, TimerTarget {
   }
 }
 
-function unreachable(): never {
-  throw new RangeError("the exchange that was found is no longer there");
+/** How many there are of each kind of connection: one kind for each TLS context, and one for plaintext. */
+class Tally {
+  readonly #counts = new Map<ClientTlsContext | undefined, number>();
+
+  of(tls: ClientTlsContext | undefined): number {
+    return this.#counts.get(tls) ?? 0;
+  }
+
+  add(tls: ClientTlsContext | undefined, amount: 1 | -1): void {
+    const count = this.of(tls) + amount;
+    if (count === 0) this.#counts.delete(tls);
+    else this.#counts.set(tls, count);
+  }
+
+  keys(): (ClientTlsContext | undefined)[] {
+    return [...this.#counts.keys()];
+  }
 }

@@ -206,3 +206,17 @@ test("a handshake that never ends is a connection that was not made in time", as
   assert.equal(sink.failure?.code, "upstream_connect_timeout");
   assert.equal(sink.failure?.bytesWritten, 0);
 });
+
+test("a connection on its way under an old certificate keeps nobody waiting who needs the new one", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const upstream = await startTls(t, await ca.issue(books), ca);
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  present(fixture, await ca.issue(web));
+  const cluster = makeCluster([upstream.port], { tls: tlsTo(books), limits: { maxConnections: 1 } });
+  fixture.request(cluster).exchange.cancel();
+  present(fixture, await ca.issue(web));
+  const { sink } = fixture.request(cluster);
+  await sink.ended;
+  assert.equal(sink.body, "hi");
+});

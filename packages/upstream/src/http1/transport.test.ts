@@ -376,3 +376,30 @@ test("a reader that pauses stops the upstream, and nothing is lost when it goes 
   await sink.ended;
   assert.equal(sink.body.length, size);
 });
+
+for (const [title, answer] of [
+  ["refuses connections", undefined],
+  ["closes after each answer", "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi"],
+] as const) {
+  test(`where another endpoint holds the last connection, all who wait for one that ${title} come to an end`, async (t) => {
+    const holder = await ScriptedUpstream.start(t, () => {});
+    const other = await ScriptedUpstream.start(t, (socket) =>
+      answer === undefined ? socket.resetAndDestroy() : onEachHead(socket, () => socket.end(answer)),
+    );
+    const fixture = new Fixture(t);
+    const cluster = makeCluster([holder.port, other.port], { limits: { maxConnections: 1 } });
+    fixture.request(cluster);
+    await holder.until((u) => u.received(0) !== "");
+    const sinks = [new RecordingSink(), new RecordingSink(), new RecordingSink()];
+    for (const sink of sinks) {
+      const { exchange } = fixture.open(cluster, sink, cluster.endpoints[1]);
+      sendHead(exchange);
+      exchange.end();
+    }
+    await Promise.all(sinks.map((sink) => sink.ended));
+    assert.deepEqual(
+      sinks.map((sink) => sink.terminations),
+      [1, 1, 1],
+    );
+  });
+}
