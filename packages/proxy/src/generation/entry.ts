@@ -1,6 +1,12 @@
-import { enableCompileCache } from "node:module";
+import { LineLogger } from "../line-logger.ts";
+import type { ProxyOptions } from "../options/options.ts";
+import type { GenerationSetup } from "../supervisor/messages.ts";
+import { WorkerPool } from "./worker-pool.ts";
 
-// First, so that everything imported below is compiled once per machine and not once per start.
-enableCompileCache();
+const setup = JSON.parse(process.argv[2] ?? "") as GenerationSetup<ProxyOptions>;
+const { concurrency, logLevel } = setup.options;
+const logger = new LineLogger("proxy", logLevel);
+// Before the rest is loaded, which takes longer: the workers load theirs meanwhile.
+const pool = new WorkerPool({ count: concurrency, logger, random: Math.random });
 const { runGeneration } = await import("./run-generation.ts");
-await runGeneration(process.argv[2] ?? "");
+await runGeneration(setup, pool, logger);

@@ -7,7 +7,7 @@ import { create } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import type { Clock, LogLevel } from "@heddle/core";
 import { prepareStateDirectory, replaceFile } from "@heddle/state";
-import { MetricReader } from "@heddle/telemetry";
+import type { MetricReader } from "@heddle/telemetry";
 import { CLUSTER_TYPE, LISTENER_TYPE, type ResourceType, resourceSchemas, unpackAny } from "@heddle/xds/api";
 import type { AdsClient, ReceivedResource } from "@heddle/xds/client";
 import { adminRoutes } from "../admin/routes.ts";
@@ -18,7 +18,7 @@ import { certificateAuthority } from "../identity/certificate-authority.ts";
 import { IdentityManager, type RenewalResult } from "../identity/identity-manager.ts";
 import { IdentityStore } from "../identity/identity-store.ts";
 import type { Identity } from "../identity/identity.ts";
-import { LineLogger } from "../line-logger.ts";
+import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { version } from "../version.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
@@ -28,7 +28,7 @@ import { Configuration } from "./configuration.ts";
 import { LastGood, type StoredResource } from "./last-good.ts";
 import { readNodeIdentity } from "./node-identity.ts";
 import type { ListeningSocket, SocketBroker, SupervisorChannel } from "./socket-broker.ts";
-import { WorkerPool } from "./worker-pool.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 /** Names under which Istio's agent, and so this proxy, gives out its certificate and trust bundle (`sds-grpc`). */
 const certificateName = "default";
@@ -39,12 +39,22 @@ const clock: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.
 /** A start that cannot succeed by trying again: the message is for the operator. */
 export class StartFailure extends Error {}
 
+/** What a generation is made of before it starts. */
+export interface GenerationParts {
+  readonly options: ProxyOptions;
+  readonly bootstrap: BootstrapConfig;
+  readonly channel: SupervisorChannel;
+  readonly broker: SocketBroker;
+  readonly pool: WorkerPool;
+  readonly logger: LineLogger;
+}
+
 /**
  * One generation of a proxy: the main thread's side. It holds configuration, certificate, admin port and metrics; all
  * traffic is the workers'. Its parts are started in the order in which they need each other and stopped in reverse.
  */
 export class Generation implements AdminSource {
-  readonly metrics = new MetricReader();
+  readonly metrics: MetricReader;
   readonly #options: ProxyOptions;
   readonly #bootstrap: BootstrapConfig;
   readonly #channel: SupervisorChannel;
@@ -66,22 +76,18 @@ export class Generation implements AdminSource {
   #hasControlPlaneAnswered = false;
   #onQuit: () => void = () => {};
 
-  constructor(options: ProxyOptions, bootstrap: BootstrapConfig, channel: SupervisorChannel, broker: SocketBroker) {
+  constructor(parts: GenerationParts) {
+    const { options, pool } = parts;
     this.#options = options;
-    this.#bootstrap = bootstrap;
-    this.#channel = channel;
-    this.#broker = broker;
-    this.#logger = new LineLogger("proxy", options.logLevel);
+    this.#bootstrap = parts.bootstrap;
+    this.#channel = parts.channel;
+    this.#broker = parts.broker;
+    this.#logger = parts.logger;
     this.#lastGood = options.stateDir === undefined ? undefined : new LastGood(options.stateDir, clock, this.#logger);
     this.#configuration = new Configuration(this.#broker, this.#lastGood, this.#logger);
-    this.#pool = new WorkerPool({
-      count: options.concurrency,
-      metrics: this.metrics,
-      logger: this.#logger,
-      random: Math.random,
-      logLevel: () => this.#logger.level,
-      everything: () => this.#configuration.everything(),
-    });
+    this.#pool = pool;
+    this.metrics = pool.metrics;
+    pool.serve(() => this.#configuration.everything());
   }
 
   /** @throws StartFailure, StateIsNewer */
@@ -90,13 +96,10 @@ export class Generation implements AdminSource {
     await this.#openAdmin();
     this.#configuration.onChange(() => this.#onConfigured());
     this.#configuration.connect(this.#pool);
-    // Workers start while files are read; they are told of each change that follows.
-    const workers = this.#pool.start();
+    await this.#pool.started;
     await this.#applyStatic();
     await this.#startIdentity();
     const accepted = await this.#restoreLastGood();
-    const problem = await workers;
-    if (problem !== undefined) throw new StartFailure(problem);
     await this.#startAds(accepted);
     this.#hasStarted = true;
     this.#onConfigured();

@@ -1,21 +1,20 @@
 import { listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/net";
 import { loadBootstrap } from "../bootstrap/load.ts";
-import { LineLogger } from "../line-logger.ts";
+import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { exitCodes, type GenerationSetup } from "../supervisor/messages.ts";
 import { Generation, StartFailure } from "./generation.ts";
 import { SocketBroker } from "./socket-broker.ts";
 import { StateIsNewer } from "./state-is-newer.ts";
 import { openSupervisorChannel } from "./supervisor-channel.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
-/**
- * The main thread of a generation, from start to exit.
- *
- * @param serialised the `GenerationSetup` as JSON
- */
-export async function runGeneration(serialised: string): Promise<void> {
-  const { options, sockets } = JSON.parse(serialised) as GenerationSetup<ProxyOptions>;
-  const logger = new LineLogger("proxy", options.logLevel);
+/** The main thread of a generation, from start to exit. */
+export async function runGeneration(
+  { options, sockets }: GenerationSetup<ProxyOptions>,
+  pool: WorkerPool,
+  logger: LineLogger,
+): Promise<void> {
   const channel = openSupervisorChannel();
   /** Ends the process once the supervisor has been told that starting again would not help. */
   const fail = (exitCode: number, message: string): Promise<never> => {
@@ -34,7 +33,8 @@ export async function runGeneration(serialised: string): Promise<void> {
     return;
   }
   const inherited = parseInheritedDescriptors(process.env[listenDescriptorsVariable]) ?? new Map();
-  const generation = new Generation(options, loaded.bootstrap, channel, new SocketBroker(channel, inherited, sockets));
+  const broker = new SocketBroker(channel, inherited, sockets);
+  const generation = new Generation({ options, bootstrap: loaded.bootstrap, channel, broker, pool, logger });
   let isDraining = false;
   const drain = (deadlineMs: number): void => {
     if (isDraining) return;

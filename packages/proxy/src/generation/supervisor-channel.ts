@@ -1,6 +1,8 @@
 import type { GenerationMessage, SupervisorMessage } from "../supervisor/messages.ts";
 import type { SupervisorChannel } from "./socket-broker.ts";
 
+const connectionCheckMs = 500;
+
 export interface ProcessChannel extends SupervisorChannel {
   /** Says one last thing and ends the process when it has left. */
   sendLast(message: GenerationMessage, exitCode: number): Promise<never>;
@@ -16,6 +18,11 @@ export function openSupervisorChannel(): ProcessChannel {
     for (const listener of listeners) listener(message);
   });
   process.on("disconnect", () => process.exit(1));
+  // While a descriptor that was sent is not acknowledged, the runtime postpones the event until it is; from a supervisor
+  // that is dead that never comes. What it knows at once is this property.
+  setInterval(() => {
+    if (!process.connected) process.exit(1);
+  }, connectionCheckMs).unref();
   return {
     send: (message: GenerationMessage, handle) => {
       if (process.connected) process.send?.(message, handle);

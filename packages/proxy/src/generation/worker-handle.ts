@@ -4,8 +4,8 @@ import type { SeriesAnnouncement } from "@heddle/telemetry";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { WorkerCommand, WorkerReport, WorkerSetup } from "../worker/messages.ts";
 
-/** Heartbeats are looked at this often. */
-const heartbeatCheckMs = 1_000;
+/** Heartbeats are looked at this often, in milliseconds. */
+const defaultCheckMs = 1_000;
 /** Checks without a beat after which a worker counts as stalled. Counting checks, not time, forgives a suspended host. */
 const stalledChecks = 10;
 
@@ -15,6 +15,12 @@ export interface WorkerEvents {
   readonly onSeries: (announcements: readonly SeriesAnnouncement[]) => void;
   /** The worker is gone, or stalled and was ended; it will do nothing more. */
   readonly onGone: (reason: string) => void;
+}
+
+/** For tests: another module in the worker's place, and a faster watchdog. */
+export interface WorkerHandleOptions {
+  readonly entry?: URL;
+  readonly checkMs?: number;
 }
 
 type Configure = Omit<Extract<WorkerCommand, { type: "configure" }>, "type" | "sequence">;
@@ -35,14 +41,20 @@ export class WorkerHandle {
   #isGone = false;
   #onDrained: () => void = () => {};
 
-  constructor(index: number, logger: Logger, logLevel: LogLevel, events: WorkerEvents) {
+  constructor(
+    index: number,
+    logger: Logger,
+    logLevel: LogLevel,
+    events: WorkerEvents,
+    options: WorkerHandleOptions = {},
+  ) {
     this.index = index;
     this.#logger = logger;
     this.#events = events;
     const heartbeat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     this.#heartbeat = new Int32Array(heartbeat);
     const setup: WorkerSetup = { index, logLevel, heartbeat };
-    this.#worker = new Worker(workerEntry, { workerData: setup, name: `traffic-${index}` });
+    this.#worker = new Worker(options.entry ?? workerEntry, { workerData: setup, name: `traffic-${index}` });
     this.#worker.on("message", (report: WorkerReport) => this.#onReport(report));
     this.#worker.on("error", (error: unknown) => {
       logger.error("a traffic worker crashed", {
@@ -51,7 +63,7 @@ export class WorkerHandle {
       });
     });
     this.#worker.on("exit", (code) => this.#onExit(`it ended with code ${code}`));
-    this.#watchdog = setInterval(() => this.#check(), heartbeatCheckMs);
+    this.#watchdog = setInterval(() => this.#check(), options.checkMs ?? defaultCheckMs);
   }
 
   /** Resolves when the worker serves it, with what could not be done. A worker that dies meanwhile resolves it, too. */
@@ -86,7 +98,9 @@ export class WorkerHandle {
     });
   }
 
-  async terminate(): Promise<void> {
+  /** Ends the thread at once, whatever it is doing. Nothing is reported of it any more but that it is gone. */
+  async end(reason: string): Promise<void> {
+    this.#onExit(reason);
     await this.#worker.terminate();
   }
 
@@ -118,10 +132,9 @@ export class WorkerHandle {
     if (this.#silentChecks < stalledChecks) return;
     this.#logger.error("a traffic worker does not answer and is replaced", {
       worker: this.index,
-      silentMs: this.#silentChecks * heartbeatCheckMs,
+      checks: this.#silentChecks,
     });
-    void this.#worker.terminate();
-    this.#onExit("it stalled");
+    void this.end("it stalled");
   }
 
   #onExit(reason: string): void {

@@ -1,50 +1,60 @@
 import type { Logger, LogLevel, RandomSource } from "@heddle/core";
 import { secretToTransfer } from "@heddle/engine/config";
-import type { MetricReader } from "@heddle/telemetry";
+import { MetricReader, type SeriesAnnouncement } from "@heddle/telemetry";
 import { RestartBackOff } from "../supervisor/back-off.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
+import { lostOutcome, requestsEnded, requestsStarted } from "../worker/ledger-names.ts";
 import type { ActiveChange } from "./active-configuration.ts";
 import { WorkerHandle } from "./worker-handle.ts";
 
 export interface WorkerPoolOptions {
   readonly count: number;
-  readonly metrics: MetricReader;
   readonly logger: Logger;
   readonly random: RandomSource;
-  readonly logLevel: () => LogLevel;
-  /** Everything that a worker needs which starts now. */
-  readonly everything: () => { readonly change: ActiveChange; readonly sockets: readonly ListenerSocket[] };
 }
+
+/** Everything that a worker needs which starts now. */
+export type Everything = () => { readonly change: ActiveChange; readonly sockets: readonly ListenerSocket[] };
 
 interface Slot {
   readonly index: number;
   readonly backOff: RestartBackOff;
   worker: WorkerHandle | undefined;
+  /** Series of the worker that runs now. */
+  series: SeriesAnnouncement[];
   startedAt: number;
   restartTimer: NodeJS.Timeout | undefined;
 }
 
 /** The traffic workers: configured together, and each replaced when it crashes or stalls. */
 export class WorkerPool {
+  /** What the workers count, those that are gone included. */
+  readonly metrics = new MetricReader();
+  /** Resolves when every worker has been up once, or has failed to come up. */
+  readonly started: Promise<unknown>;
   readonly #options: WorkerPoolOptions;
   readonly #slots: Slot[];
+  #everything: Everything = () => ({ change: nothing, sockets: [] });
   #isStopping = false;
 
+  /** Starts the threads: they load their code while this one reads configuration. */
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       index,
       backOff: new RestartBackOff(options.random),
       worker: undefined,
+      series: [],
       startedAt: 0,
       restartTimer: undefined,
     }));
+    this.started = Promise.all(this.#slots.map((slot) => this.#startWorker(slot)));
   }
 
-  /** Starts all workers with what there is to serve now; resolves with the first problem when all serve. */
-  async start(): Promise<string | undefined> {
-    return firstProblem(await Promise.all(this.#slots.map((slot) => this.#startWorker(slot))));
+  /** A worker that has to be started again begins with what this gives. */
+  serve(everything: Everything): void {
+    this.#everything = everything;
   }
 
   /** Resolves when every worker serves the change. */
@@ -62,6 +72,11 @@ export class WorkerPool {
     for (const worker of this.#workers) worker.setLogLevel(level);
   }
 
+  /** Ends a worker at once and starts another in its place. */
+  async replace(index: number, reason: string): Promise<void> {
+    await this.#slots[index]?.worker?.end(reason);
+  }
+
   /** Resolves when no connection is left. */
   async drain(): Promise<void> {
     this.#isStopping = true;
@@ -71,27 +86,34 @@ export class WorkerPool {
 
   async close(): Promise<void> {
     this.#isStopping = true;
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await Promise.all(this.#workers.map((worker) => worker.end("the proxy ends")));
   }
 
   get #workers(): WorkerHandle[] {
     return this.#slots.flatMap(({ worker }) => worker ?? []);
   }
 
-  #startWorker(slot: Slot): Promise<string | undefined> {
-    const { logger, metrics, logLevel, everything } = this.#options;
+  async #startWorker(slot: Slot): Promise<void> {
+    const { logger } = this.#options;
     slot.startedAt = performance.now();
-    const worker = new WorkerHandle(slot.index, logger, logLevel(), {
-      onSeries: (announcements) => announcements.forEach((announcement) => metrics.add(announcement)),
+    slot.series = [];
+    const worker = new WorkerHandle(slot.index, logger, logger.level, {
+      onSeries: (announcements) => {
+        slot.series.push(...announcements);
+        for (const announcement of announcements) this.metrics.add(announcement);
+      },
       onGone: (reason) => this.#onGone(slot, reason),
     });
     slot.worker = worker;
-    const { change, sockets } = everything();
-    return worker.configure(toTransfer(change, sockets));
+    const { change, sockets } = this.#everything();
+    const problem = await worker.configure(toTransfer(change, sockets));
+    if (problem !== undefined)
+      logger.error("a worker could not take its configuration", { worker: slot.index, problem });
   }
 
   #onGone(slot: Slot, reason: string): void {
     slot.worker = undefined;
+    settleAccounts(slot.series);
     if (this.#isStopping) return;
     const delayMs = slot.backOff.nextDelayMs(performance.now() - slot.startedAt);
     this.#options.logger.error("a traffic worker is gone and is started again", {
@@ -101,6 +123,26 @@ export class WorkerPool {
     });
     slot.restartTimer = setTimeout(() => void this.#startWorker(slot), delayMs);
   }
+}
+
+const nothing: ActiveChange = { delta: {}, secrets: { set: [], remove: [] } };
+
+/**
+ * A worker that is gone holds nothing open any more, so its gauges fall to zero; and the requests that it had begun have
+ * ended with it, each in the outcome `worker_lost`.
+ */
+function settleAccounts(series: readonly SeriesAnnouncement[]): void {
+  let unaccounted = 0;
+  let lost: Float64Array | undefined;
+  for (const { family, labels, buffer, offset } of series) {
+    const cell = new Float64Array(buffer, offset * Float64Array.BYTES_PER_ELEMENT, 1);
+    if (family.kind === "gauge") cell[0] = 0;
+    if (family.name === requestsStarted) unaccounted += cell[0] ?? 0;
+    if (family.name !== requestsEnded) continue;
+    unaccounted -= cell[0] ?? 0;
+    if (labels.some(([, value]) => value === lostOutcome)) lost = cell;
+  }
+  if (lost !== undefined) lost[0] = (lost[0] ?? 0) + Math.max(0, unaccounted);
 }
 
 function toTransfer(

@@ -152,8 +152,9 @@ test("a socket that the parent hands down is served, and survives the supervisor
     const proxy = open.use(new ProxyProcess(["-c", config], { env, fds: [bound.fd()] }));
     await proxy.ready();
     assert.equal(await get(port, "/direct"), "direct");
+    const [generation] = await childrenOf(proxy.process.pid!);
     proxy.kill("SIGKILL");
-    await proxy.exited();
+    await untilGone(generation!);
   }
   const waiting = connectRaw(port);
   const successor = open.use(new ProxyProcess(["-c", config], { env, fds: [bound.fd()] }));

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "@heddle/core";
 import {
@@ -98,7 +100,12 @@ class Supervisor {
     };
     const child = spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(setup)], {
       stdio: ["ignore", "inherit", "inherit", "ipc", ...this.#inherited.values(), ...held.map(({ fd }) => fd)],
-      env: { ...process.env, [listenDescriptorsVariable]: formatInheritedDescriptors(inherited) },
+      env: {
+        ...process.env,
+        [listenDescriptorsVariable]: formatInheritedDescriptors(inherited),
+        // For all modules of all threads, the first ones included: a variable is the only way. Measured: 100 ms and 20 MB less.
+        NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compileCacheFolder(),
+      },
     });
     const generation: Generation = {
       number: ++this.#count,
@@ -207,6 +214,11 @@ class Supervisor {
     for (const generation of this.#live) generation.process.kill("SIGKILL");
     if (this.#live.size === 0) this.#finish(exitCodes.failed);
   }
+}
+
+/** In the user's own folder: in a shared one somebody else could have put code there. */
+function compileCacheFolder(): string {
+  return join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "heddle", "compile");
 }
 
 /** After the standard streams and the IPC channel. */

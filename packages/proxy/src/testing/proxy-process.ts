@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { isRunning } from "@heddle/testkit";
 
 const patienceMs = 20_000;
 const main = fileURLToPath(new URL("run.ts", import.meta.url));
@@ -96,5 +97,6 @@ export async function childrenOf(pid: number): Promise<number[]> {
   return text
     .split(" ")
     .filter((entry) => entry !== "")
-    .map(Number);
+    .map(Number)
+    .filter((child) => isRunning(child));
 }

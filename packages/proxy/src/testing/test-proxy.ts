@@ -3,12 +3,15 @@ import type { GenerationMessage, SupervisorMessage } from "../supervisor/message
 import { parseBootstrap } from "../bootstrap/parse.ts";
 import { Generation } from "../generation/generation.ts";
 import { SocketBroker, type SupervisorChannel } from "../generation/socket-broker.ts";
+import { WorkerPool } from "../generation/worker-pool.ts";
+import { LineLogger } from "../line-logger.ts";
 import { defaultOptions, type ProxyOptions } from "../options/options.ts";
 import type { HeldSocket } from "../supervisor/socket-table.ts";
 
 /** A generation with real worker threads and sockets in this process; the supervisor's side of the channel is the test's. */
 export class TestProxy implements AsyncDisposable {
   readonly generation: Generation;
+  readonly pool: WorkerPool;
   readonly messages: GenerationMessage[] = [];
   readonly #held = new Map<string, HeldSocket>();
   readonly #listeners: ((message: SupervisorMessage) => void)[] = [];
@@ -33,7 +36,16 @@ export class TestProxy implements AsyncDisposable {
       onMessage: (listener) => this.#listeners.push(listener),
     };
     const all: ProxyOptions = { ...defaultOptions, logLevel: "off", ...options };
-    this.generation = new Generation(all, parsed.config, channel, new SocketBroker(channel, new Map(), []));
+    const logger = new LineLogger("proxy", all.logLevel);
+    this.pool = new WorkerPool({ count: all.concurrency, logger, random: Math.random });
+    this.generation = new Generation({
+      options: all,
+      bootstrap: parsed.config,
+      channel,
+      broker: new SocketBroker(channel, new Map(), []),
+      pool: this.pool,
+      logger,
+    });
   }
 
   /** Resolves when it says that it is ready. */

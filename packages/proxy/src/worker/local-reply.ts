@@ -1,5 +1,5 @@
 import { type ErrorCode, errorEntry } from "@heddle/core";
-import { unprocessedHeader, writeLocalResponse } from "@heddle/engine";
+import { unprocessed, unprocessedHeader, writeLocalResponse } from "@heddle/engine";
 import type { Exchange } from "./exchange.ts";
 import { finish } from "./finish.ts";
 import { leaveRestUnread } from "./unread-rest.ts";
@@ -28,7 +28,8 @@ export function respond(x: Exchange): void {
   const { status } = action;
   const body = Buffer.from(action.body, "utf8");
   worker.date.addTo(headers);
-  if (wasNotProcessed(x)) headers.set(unprocessedHeader, "1");
+  const word = wordForPeer(x);
+  if (word !== undefined) headers.set(unprocessedHeader, word);
   if (!x.isRequestComplete) leaveRestUnread(x);
   x.status = status;
   x.responsePhase = "ended";
@@ -47,13 +48,14 @@ export function respond(x: Exchange): void {
 }
 
 /**
- * Whether to tell our peer that its request cannot have reached the application, so that it may try another endpoint
- * whatever the method (design §5, "Retries"). Only an inbound proxy knows, and only peers in the mesh are told.
+ * What to tell our peer of a request that the application did not answer, so that it may try another endpoint: whatever the
+ * method when the application cannot have seen it, else as after a reset of its own connection (design §5, "Retries"). Only
+ * an inbound proxy knows, and only peers in the mesh are told.
  */
-function wasNotProcessed(x: Exchange): boolean {
-  if (x.chain.direction !== "inbound" || x.downstream.view.peer === undefined || x.mayHaveReachedApplication)
-    return false;
-  return x.code !== "" && isUpstreamsFault(x.code);
+function wordForPeer(x: Exchange): string | undefined {
+  if (x.chain.direction !== "inbound" || x.downstream.view.peer === undefined || x.code === "") return undefined;
+  if (x.mayHaveReachedApplication) return errorEntry(x.code).flag === "UC" ? unprocessed.lost : undefined;
+  return isUpstreamsFault(x.code) ? unprocessed.never : undefined;
 }
 
 /** Denials and bad requests would be the same elsewhere; a missing or refusing application would not. */

@@ -6,14 +6,16 @@ import {
   type MetricWriter,
   StandardMetrics,
 } from "@heddle/telemetry";
+import { lostOutcome, requestsEnded, requestsStarted } from "./ledger-names.ts";
 
 /** How a request ended. Every request that began ends in exactly one of these. */
-export const outcomes = [
+const outcomes = [
   "upstream_response",
   "local_response",
   "upstream_aborted",
   "local_aborted",
   "downstream_closed",
+  lostOutcome,
 ] as const;
 export type Outcome = (typeof outcomes)[number];
 
@@ -28,9 +30,9 @@ export class RequestLedger {
   readonly #ended: Readonly<Record<Outcome, CounterHandle>>;
 
   constructor(writer: MetricWriter) {
-    this.#started = writer.counter("heddle_requests_started_total", "Requests whose first byte was read.");
+    this.#started = writer.counter(requestsStarted, "Requests whose first byte was read.");
     const ended = (outcome: Outcome): CounterHandle =>
-      writer.counter("heddle_requests_ended_total", "Requests that ended, by how.", [["outcome", outcome]]);
+      writer.counter(requestsEnded, "Requests that ended, by how.", [["outcome", outcome]]);
     this.#ended = Object.fromEntries(outcomes.map((outcome) => [outcome, ended(outcome)])) as Record<
       Outcome,
       CounterHandle

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLogger } from "@heddle/core";
+import { connectRaw, startRawServer } from "@heddle/testkit";
+import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+import { WorkerHandle } from "./worker-handle.ts";
+
+const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
+
+test("a worker that is lost is replaced on the same port, and its requests are accounted for", async () => {
+  await using upstream = await startRawServer();
+  await using proxy = await TestProxy.start(
+    bootstrap([httpListener({ name: "web", routes: [direct, route("/", "up")] })], [cluster("up", [upstream.port])]),
+  );
+  const port = proxy.port("web");
+  const client = await connectRaw(port);
+  await client.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+  const peer = await upstream.next();
+  await peer.until("\r\n\r\n");
+  await proxy.pool.replace(0, "a test");
+  await client.untilEnd();
+  await proxy.whenBalanced();
+  const { metrics } = proxy.generation;
+  assert.equal(metrics.total("heddle_requests_ended_total", { outcome: "worker_lost" }), 1);
+  assert.equal(metrics.total("envoy_http_downstream_rq_active"), 0);
+  assert.equal(metrics.total("envoy_http_downstream_cx_active"), 0);
+
+  const next = await connectRaw(port);
+  await next.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+  assert.equal((await next.response()).body, "direct");
+  client.socket.destroy();
+  next.socket.destroy();
+});
+
+test("two workers share a listener, and each takes connections", async (t) => {
+  const listener = httpListener({ name: "web", routes: [direct] });
+  const proxy = await TestProxy.start(bootstrap([listener], []), { concurrency: 2 });
+  t.after(() => proxy[Symbol.asyncDispose]());
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connectRaw(proxy.port("web"))));
+  for (const client of clients) {
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert.equal((await client.response()).body, "direct");
+    client.socket.destroy();
+  }
+  assert.equal(proxy.generation.metrics.total("envoy_listener_downstream_cx_total"), 20);
+});
+
+test("a worker that does not beat is seen, ended and reported", async (t) => {
+  const reason = await new Promise<string>((resolve) => {
+    const handle = new WorkerHandle(
+      0,
+      silentLogger,
+      "off",
+      { onSeries() {}, onGone: resolve },
+      {
+        entry: new URL("../testing/stalled-worker.ts", import.meta.url),
+        checkMs: 5,
+      },
+    );
+    t.after(() => handle.end("the test ends"));
+  });
+  assert.equal(reason, "it stalled");
+});
