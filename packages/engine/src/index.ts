@@ -13,7 +13,13 @@ export { normalizePath } from "./path-normalization.ts";
 export { finishRequest } from "./steps/accounting.ts";
 export type { ActionKind } from "./steps/action.ts";
 export { Action } from "./steps/action.ts";
-export { afterFailure, afterResponseHead, afterTimeout, unprocessedHeader } from "./steps/after-attempt.ts";
+export {
+  afterFailure,
+  afterResponseHead,
+  afterTimeout,
+  unprocessed,
+  unprocessedHeader,
+} from "./steps/after-attempt.ts";
 export { authorizeConnection } from "./steps/authorization.ts";
 export { chooseEndpoint } from "./steps/choose-endpoint.ts";
 export { chooseTcpCluster, matchFilterChain } from "./steps/connection.ts";

@@ -16,8 +16,24 @@ import {
   scheduleRetry,
 } from "./retry.ts";
 
-/** Said by an inbound proxy that never reached its application; believed only from a peer that mutual TLS has verified. */
+/**
+ * What an inbound proxy says of a request that its application did not answer; believed only over mutual TLS.
+ * - `1`: the application never saw it, so that any method may be sent elsewhere.
+ * - `lost`: the connection to the application was lost before it answered; to us that is a reset of our own connection.
+ */
 export const unprocessedHeader = "heddle-unprocessed";
+
+/** Values of {@link unprocessedHeader}. */
+export const unprocessed = { never: "1", lost: "lost" } as const;
+
+const lostBehindPeer: AttemptFailure = {
+  code: "upstream_reset",
+  // Whether the application did its work is not known.
+  bytesWritten: 1,
+  reusedConnection: false,
+  responseStarted: false,
+  transportFailure: "",
+};
 
 /** What a failure is called once the response has begun. */
 const midResponse: Partial<Record<ErrorCode, ErrorCode>> = {
@@ -89,8 +105,12 @@ export function afterResponseHead(
   out: Action,
   trace?: DecisionTrace,
 ): void {
-  const isUnprocessed = headers.remove(unprocessedHeader) && req.endpoint?.tls !== undefined;
-  const mayRetry = isUnprocessed ? req.retryConditions !== 0 : isResponseRetriable(req, status, headers);
+  const isMutualTls = req.endpoint?.tls?.common.certificate !== undefined;
+  const word = isMutualTls ? headers.get(unprocessedHeader) : undefined;
+  headers.remove(unprocessedHeader);
+  const isUnprocessed = word === unprocessed.never;
+  const isLost = word === unprocessed.lost && isFailureRetriable(req, lostBehindPeer);
+  const mayRetry = isUnprocessed ? req.retryConditions !== 0 : isLost || isResponseRetriable(req, status, headers);
   if (mayRetry) {
     const endpoint = req.countedEndpoint;
     if (scheduleRetry(live, req, random, out, trace)) {

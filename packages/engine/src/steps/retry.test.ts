@@ -327,17 +327,35 @@ test("a reused connection that closed is retried for idempotent requests under a
   assert.equal(outcome("POST", true), "respond");
 });
 
+/** What becomes of a 503 with this word from an endpoint of this cluster. */
+function saidByPeer(word: string, method: string, policy: JsonObject, cluster: JsonObject): [string, boolean] {
+  const mesh = retryMesh(policy, cluster);
+  const req = mesh.forward({ method });
+  const headers = new PlainHeaders([["heddle-unprocessed", word]]);
+  afterResponseHead(mesh.live, req, 503, headers, 1, mesh.nowMs, mesh.random, mesh.out);
+  return [mesh.out.kind, headers.has("heddle-unprocessed")];
+}
+
+function overTls(common: JsonObject): JsonObject {
+  const typed = { "@type": typeUrls.upstreamTls, sni: "a", common_tls_context: common };
+  return { transport_socket: { name: "tls", typed_config: typed } };
+}
+const mutualTls = overTls({
+  tls_certificate_sds_secret_configs: [{ name: "default", sds_config: { ads: {} } }],
+});
+
 test("heddle-unprocessed counts as a connect failure from a mutual TLS peer, and never reaches the caller", () => {
-  const tls = { transport_socket: { name: "tls", typed_config: { "@type": typeUrls.upstreamTls, sni: "a" } } };
-  const outcome = (cluster: JsonObject): [string, boolean] => {
-    const mesh = retryMesh({ retry_on: "connect-failure" }, cluster);
-    const req = mesh.forward({ method: "POST" });
-    const headers = new PlainHeaders([["heddle-unprocessed", "1"]]);
-    afterResponseHead(mesh.live, req, 503, headers, 1, mesh.nowMs, mesh.random, mesh.out);
-    return [mesh.out.kind, headers.has("heddle-unprocessed")];
-  };
-  assert.deepEqual(outcome(tls), ["retry", false]);
-  assert.deepEqual(outcome({}), ["proceed", false]);
+  const policy = { retry_on: "connect-failure" };
+  assert.deepEqual(saidByPeer("1", "POST", policy, mutualTls), ["retry", false]);
+  assert.deepEqual(saidByPeer("1", "POST", policy, overTls({})), ["proceed", false]);
+  assert.deepEqual(saidByPeer("1", "POST", policy, {}), ["proceed", false]);
+});
+
+test("a request that was lost behind a mutual TLS peer is retried like a reset", () => {
+  assert.deepEqual(saidByPeer("lost", "GET", { retry_on: "reset" }, mutualTls), ["retry", false]);
+  assert.deepEqual(saidByPeer("lost", "GET", { retry_on: "connect-failure" }, mutualTls), ["proceed", false]);
+  assert.deepEqual(saidByPeer("lost", "GET", { retry_on: "reset" }, overTls({})), ["proceed", false]);
+  assert.deepEqual(saidByPeer("something", "GET", { retry_on: "reset" }, mutualTls), ["proceed", false]);
 });
 
 test("after response headers have gone out nothing is retried", () => {

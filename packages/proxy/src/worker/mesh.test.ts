@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -35,6 +36,9 @@ let web: TlsMaterial;
 let reviews: TlsMaterial;
 let app: EchoServer;
 let raw: RawServer;
+/** An application that reads a request and dies. */
+let losing: Server;
+let requestsLost = 0;
 let outbound: TestProxy;
 let inbound: TestProxy;
 let folder: string;
@@ -81,6 +85,14 @@ before(async () => {
   reviews = { ...(await ca.issue(reviewsUri)), anchorsPem };
   app = await startEchoServer();
   raw = await startRawServer();
+  losing = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.once("data", () => {
+      requestsLost += 1;
+      socket.resetAndDestroy();
+    });
+  });
+  await new Promise<void>((resolve) => losing.listen(0, "127.0.0.1", resolve));
   const denyDelete = {
     name: "rbac",
     typed_config: {
@@ -124,6 +136,13 @@ before(async () => {
           routes: [route("/", "dead")],
           manager: forwardCert,
         }),
+        httpListener({
+          name: "losing",
+          direction: "INBOUND",
+          transportSocket: serverTls(reviews),
+          routes: [route("/", "losing")],
+          manager: forwardCert,
+        }),
       ],
       [
         cluster("app", [app.port], {
@@ -135,6 +154,7 @@ before(async () => {
         }),
         cluster("raw", [raw.port]),
         cluster("dead", [1]),
+        cluster("losing", [(losing.address() as AddressInfo).port]),
       ],
     ),
   );
@@ -157,6 +177,9 @@ before(async () => {
           direction: "OUTBOUND",
           routes: [
             route("/either", "either", retry),
+            route("/lost", "lost", {
+              retry_policy: { retry_on: "reset", num_retries: 3, retry_back_off: { base_interval: "0.001s" } },
+            }),
             route("/broken", "broken"),
             route("/impostor", "impostor"),
             route("/raw", "healthy"),
@@ -174,6 +197,7 @@ before(async () => {
         toReviews("broken", [brokenPort]),
         // Both endpoints are asked in turn, so of four attempts at least one meets the broken one first.
         toReviews("either", [brokenPort, healthyPort]),
+        toReviews("lost", [inbound.port("losing"), healthyPort]),
         toReviews("impostor", [healthyPort], "spiffe://cluster.local/ns/shop/sa/somebody-else"),
       ],
     ),
@@ -185,6 +209,7 @@ after(async () => {
   await inbound?.[Symbol.asyncDispose]();
   await app?.close();
   await raw?.[Symbol.asyncDispose]();
+  losing?.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -256,6 +281,12 @@ test("a POST that one inbound proxy could not give to its application goes to an
     assert.equal((JSON.parse(body) as EchoedRequest).body, "once");
   }
   assert.equal(app.requests, before + 4, "the application saw each exactly once");
+});
+
+test("a request whose application died before it answered is tried elsewhere where the policy retries resets", async () => {
+  const before = requestsLost;
+  for (let i = 0; i < 4; i++) assert.match((await ask("GET /lost")).head, /^HTTP\/1\.1 200 /);
+  assert.ok(requestsLost > before, "one of them met the application that dies");
 });
 
 test("without another endpoint the client gets the error and not what proxies say to each other", async () => {
