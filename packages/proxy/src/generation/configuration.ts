@@ -161,15 +161,9 @@ export class Configuration {
     return result;
   }
 
-  /** In the state of the world, what is not named is gone; what was refused keeps its old version. */
+  /** What is gone, of what is held: a resource that arrived and could not be read is neither, and its old version stays. */
   #removedBy(update: ResourceUpdate, type: ResourceType): string[] {
-    const removed = new Set(update.removed);
-    if (update.isFull) {
-      const named = new Set(update.added.map(({ name }) => name));
-      for (const held of this.#dynamic.values())
-        if (held.type === type && !named.has(held.name)) removed.add(held.name);
-    }
-    return [...removed].filter((name) => this.#dynamic.has(keyOf(type, name)));
+    return update.removed.filter((name) => this.#dynamic.has(keyOf(type, name)));
   }
 
   async #apply(

@@ -28,7 +28,7 @@ export interface IdentityManagerOptions {
 }
 
 /** The renewal moves by up to this part of the certificate's life either way, so that a mesh started at once does not renew at once. */
-const jitter = 0.05;
+const jitter = 0.01;
 const firstRetryMs = 1_000;
 const longestRetryMs = 60_000;
 /** Wall-clock time is looked at this often: timers stand still while a laptop sleeps, certificates do not. */

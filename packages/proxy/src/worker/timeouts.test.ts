@@ -54,6 +54,12 @@ test("a head that is begun and not finished in time: 408 and the end", () =>
     assert.match(await client.untilEnd(), /^HTTP\/1\.1 408 [^]*\r\nconnection: close\r\n/);
   }));
 
+test("where no time is set for a head, the stream's idle time ends one that is never finished", () =>
+  connected("stream", async (client) => {
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n");
+    assert.match(await client.untilEnd(), /^HTTP\/1\.1 408 [^]*\r\nconnection: close\r\n/);
+  }));
+
 test("a connection between two requests has begun no head", () =>
   connected("head", async (client) => {
     await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
