@@ -5,13 +5,15 @@ import { releaseAttempt } from "./accounting.ts";
 import { rewriteHost } from "./decide-request.ts";
 import type { DecisionTrace } from "./decision-trace.ts";
 import type { LiveState } from "./live-state.ts";
-import { pickEndpoint } from "./load-balancer.ts";
+import { pickEndpoint, pickOther } from "./load-balancer.ts";
 import type { RequestRecord } from "./request-record.ts";
 import { setExpectedTimeout } from "./timeouts.ts";
 
 /**
  * An endpoint of `req.cluster` for the next attempt, which is counted as active from here on. Endpoints that were tried are
- * avoided when the policy says so, for as many draws as it says (Envoy's previous_hosts); the last draw is taken as it is.
+ * avoided when the policy says so, for as many draws as it says (Envoy's previous_hosts); after that any that was not tried is taken, and one
+ * that was only when there is no other. Envoy takes the last draw as it is: a dead endpoint is never busy, so that least request draws it
+ * again and again.
  * `connect`, or `respond`: no healthy endpoint, or too many requests in the cluster.
  */
 export function chooseEndpoint(
@@ -78,10 +80,16 @@ function pickAvoidingPrevious(
     return endpoint;
   for (let draw = 0; draw < policy.hostSelectionRetryMaxAttempts; draw++) {
     const { key }: BoundEndpoint = endpoint;
-    if (!req.previousEndpoints.some((previous) => previous.key === key)) break;
+    if (!isTried(req, key)) break;
     endpoint = pickEndpoint(live, cluster, random) ?? endpoint;
   }
-  return endpoint;
+  const { key } = endpoint;
+  if (!isTried(req, key)) return endpoint;
+  return pickOther(cluster, (candidate) => isTried(req, candidate.key), random) ?? endpoint;
+}
+
+function isTried({ previousEndpoints }: RequestRecord, key: string): boolean {
+  return previousEndpoints.some((previous) => previous.key === key);
 }
 
 function addressAttempt(req: RequestRecord, endpoint: BoundEndpoint, nowMs: number): void {

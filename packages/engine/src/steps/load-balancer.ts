@@ -15,6 +15,21 @@ export function pickEndpoint(live: LiveState, cluster: BoundCluster, random: Ran
   return group === undefined ? undefined : pickFrom(live, cluster, group, random);
 }
 
+/** Any endpoint but those that are ruled out, of the first priority level that has one; undefined: there is none. */
+export function pickOther(
+  cluster: BoundCluster,
+  isRuledOut: (endpoint: BoundEndpoint) => boolean,
+  random: RandomSource,
+): BoundEndpoint | undefined {
+  for (const level of cluster.levels) {
+    const others = (level.isPanicking ? level.all : level.healthy).endpoints.filter(
+      (endpoint) => !isRuledOut(endpoint),
+    );
+    if (others.length > 0) return others[Math.floor(random() * others.length)];
+  }
+  return undefined;
+}
+
 function pickGroup(levels: readonly PriorityLevel[], random: RandomSource): EndpointGroup | undefined {
   const first = levels[0];
   if (first === undefined) return undefined;

@@ -268,9 +268,9 @@ test("endpoints that were tried are avoided", () => {
     return same;
   };
   assert.ok(sameTwice({}) > 60);
-  assert.ok(sameTwice(previous) < 60); // one more draw: a ninth instead of a third
-  assert.ok(sameTwice({ ...previous, host_selection_retry_max_attempts: "20" }) === 0);
-  // The last draw is taken as it is: with one endpoint there is no other.
+  assert.equal(sameTwice(previous), 0);
+  assert.equal(sameTwice({ ...previous, host_selection_retry_max_attempts: "20" }), 0);
+  // With one endpoint there is no other.
   const mesh = new Mesh({
     routes: routesJson([routeTo("a", { retry_policy: { retry_on: "5xx", ...previous } })]),
     clusters: [clusterJson("a")],
@@ -279,6 +279,26 @@ test("endpoints that were tried are avoided", () => {
   assert.equal(respond(mesh, req, 500), "retry");
   mesh.choose(req);
   assert.equal(mesh.out.kind, "connect");
+});
+
+test("a dead endpoint, which is never busy, does not get the retry again and again", () => {
+  const policy = {
+    retry_on: "connect-failure",
+    num_retries: 2,
+    retry_host_predicate: [{ name: "previous", typed_config: { "@type": typeUrls.previousHosts } }],
+    host_selection_retry_max_attempts: "5",
+  };
+  const mesh = retryMesh(policy, { lb_policy: "LEAST_REQUEST" });
+  // Every draw of the balancer falls on the first endpoints.
+  mesh.random = () => 0;
+  const req = mesh.forward();
+  const tried = [req.endpoint];
+  for (let attempt = 2; attempt <= 3; attempt++) {
+    assert.equal(fail(mesh, req, failure("upstream_connect_failed")), "retry");
+    mesh.choose(req);
+    assert.ok(!tried.includes(req.endpoint), `attempt ${attempt}`);
+    tried.push(req.endpoint);
+  }
 });
 
 test("under IdempotentRequest only idempotent requests are sent again", () => {

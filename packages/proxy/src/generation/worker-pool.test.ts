@@ -8,10 +8,14 @@ import { WorkerHandle } from "./worker-handle.ts";
 
 const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
 
-test("a worker that is lost is replaced on the same port, and its requests are accounted for", async () => {
-  await using upstream = await startRawServer();
-  await using proxy = await TestProxy.start(
-    bootstrap([httpListener({ name: "web", routes: [direct, route("/", "up")] })], [cluster("up", [upstream.port])]),
+test("a worker that is lost is replaced on the same port, and its requests are accounted for", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const upstream = open.use(await startRawServer());
+  const proxy = open.use(
+    await TestProxy.start(
+      bootstrap([httpListener({ name: "web", routes: [direct, route("/", "up")] })], [cluster("up", [upstream.port])]),
+    ),
   );
   const port = proxy.port("web");
   const client = await connectRaw(port);
