@@ -35,6 +35,11 @@ export class Load {
     this.#timer = setInterval(() => this.#tick(onOutcome ?? ((outcome) => this.#outcomes.push(outcome))), tickMs);
   }
 
+  /** What has been answered until now. */
+  get soFar(): readonly Outcome[] {
+    return this.#outcomes;
+  }
+
   /** Sends nothing more; resolves with every outcome when the last answer is there, or has been waited for in vain. */
   async stop(): Promise<Outcome[]> {
     clearInterval(this.#timer);

@@ -11,9 +11,9 @@ import { setExpectedTimeout } from "./timeouts.ts";
 
 /**
  * An endpoint of `req.cluster` for the next attempt, which is counted as active from here on. Endpoints that were tried are
- * avoided when the policy says so, for as many draws as it says (Envoy's previous_hosts); after that any that was not tried is taken, and one
- * that was only when there is no other. Envoy takes the last draw as it is: a dead endpoint is never busy, so that least request draws it
- * again and again.
+ * avoided when the policy says so, for as many draws as it says (Envoy's previous_hosts); after that any other is taken, and one
+ * that was tried only when there is no other. Envoy takes the last draw as it is: a dead endpoint is never busy, so that least
+ * request draws it again and again.
  * `connect`, or `respond`: no healthy endpoint, or too many requests in the cluster.
  */
 export function chooseEndpoint(
