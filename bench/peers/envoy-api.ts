@@ -40,8 +40,8 @@ export const heddle: Peer = {
   name: "heddle",
   topologies,
   probe: async () => {
-    const { stdout } = await run(process.execPath, [heddleLauncher, "version", "--output", "json"]);
-    return { version: (JSON.parse(stdout) as { version: string }).version };
+    const { stdout } = await run(process.execPath, [heddleLauncher, "version"]);
+    return { version: stdout.trim() };
   },
   start: (topology, site) =>
     start(
