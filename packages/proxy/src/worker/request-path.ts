@@ -452,10 +452,10 @@ function refuse(x: Exchange, code: ErrorCode, status?: number): Step {
   return "over";
 }
 
-/** Something moved: the time without progress begins anew. */
+/** Something moved: the time without progress begins anew. To the hundredth of a second, since it happens with every piece. */
 function touch(x: Exchange): void {
   const { deadlines } = x.downstream;
-  const now = x.worker.timers.now();
+  const now = x.worker.timers.recent;
   deadlines.set(deadline.streamIdle, now, x.req.idleTimeoutMs);
   if (deadlines.isSet(deadline.attemptIdle)) deadlines.set(deadline.attemptIdle, now, x.req.perTryIdleTimeoutMs);
 }

@@ -13,17 +13,24 @@ export class Timers {
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
   #lastAdvanceMs: number;
+  #recentMs: number;
   #activeCount = 0;
   readonly #onTick = (): void => this.#tick();
 
   constructor() {
     this.#lastAdvanceMs = performance.now();
+    this.#recentMs = this.#lastAdvanceMs;
     this.#wheel = new TimerWheel(tickMs, this.#lastAdvanceMs);
   }
 
   /** Monotonic milliseconds. */
   now(): number {
     return performance.now();
+  }
+
+  /** Monotonic milliseconds as of the last turn of the wheel: at most a tick old while requests are in progress, and free. */
+  get recent(): number {
+    return this.#recentMs;
   }
 
   schedule(delayMs: number, target: TimerTarget): TimerHandle {
@@ -40,7 +47,9 @@ export class Timers {
   /** A request begins: timers are to be on time. */
   enter(): void {
     this.#activeCount += 1;
-    if (this.#activeCount === 1 && this.#timerMs === idleTickMs) {
+    if (this.#activeCount !== 1) return;
+    this.#recentMs = performance.now();
+    if (this.#timerMs === idleTickMs) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
       this.#run();
@@ -65,6 +74,7 @@ export class Timers {
   #tick(): void {
     this.#timer = undefined;
     this.#lastAdvanceMs = performance.now();
+    this.#recentMs = this.#lastAdvanceMs;
     try {
       this.#wheel.advance(this.#lastAdvanceMs);
     } finally {
