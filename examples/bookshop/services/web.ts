@@ -75,7 +75,7 @@ footer { margin-top: 2rem; opacity: 0.7; font-size: 0.85rem; }
 <main>
 ${articles.join("\n")}
 </main>
-<footer>Five services, one mesh. Served by ${escape(instance)}. Reload: one time in ten the reviews come with stars.</footer>
+<footer>Five services, one mesh. Served by ${escape(instance)}. Reload: now and then reviews come with stars.</footer>
 </body>
 </html>
 `;

@@ -6,7 +6,7 @@ import { parseFile } from "@heddle/api";
 import type { Clock, Logger } from "@heddle/core";
 import { Lifecycle } from "@heddle/core";
 import type { SocketAddress } from "@heddle/net";
-import { prepareStateDirectory } from "@heddle/state";
+import { prepareStateDirectory, replaceFile } from "@heddle/state";
 import { IstioCertificateService } from "@heddle/xds/api/istio-ca";
 import { adminRoutes } from "./admin-routes.ts";
 import { CertificateAuthority } from "./authority/certificate-authority.ts";
@@ -82,6 +82,8 @@ class ControlPlane {
     await requireFolder(folder);
     await requireAlone(stateDir);
     prepareStateDirectory(stateDir);
+    // The authority's key lies below: `git add` in the folder of a user must not take it along.
+    await replaceFile(join(stateDir, ".gitignore"), "*\n");
     const { configuration, trustDomain, rootNamespace, onChange } = await this.#openConfiguration();
     const authority = await CertificateAuthority.open(join(stateDir, "ca"), trustDomain, clock);
     const { tokens, problem } = await JoinTokens.open(join(stateDir, "tokens"), clock);

@@ -130,7 +130,12 @@ export function holdPort(address: SocketAddress): HeldPort {
     address: { host: canonicalHost(host), port },
     descriptor: bound.fd(),
     close() {
-      bound.close();
+      try {
+        bound.close();
+      } catch (error) {
+        // A child that is just being spawned with the descriptor has taken the handle; it is closed with that.
+        if (causeOf(error) !== "ERR_SOCKET_HANDLE_ADOPTED") throw error;
+      }
     },
   };
 }

@@ -28,7 +28,7 @@ export function explainCommand(onExitCode: OnExitCode): Command {
       "after",
       exampleText(
         "heddle explain GET http://reviews:9080/reviews/1 --from web --folder examples/bookshop",
-        "heddle explain DELETE http://books:9080/books/1 --from web -H 'x-user: eve' --output json",
+        "heddle explain DELETE http://books:9080/books/1 --from web --folder examples/bookshop --output json",
       ) + "\nExit code 0 when the request would be forwarded, 1 when the mesh itself would answer with an error.\n",
     )
     .action(async (method: string, url: string, options: ExplainOptions) => {

@@ -98,9 +98,14 @@ test("it is ready when its probe says so, and no longer when it is killed", { ti
   await next(true);
 });
 
-test("without a probe it is ready when its port answers, whatever the status", { timeout: 30_000 }, async (context) => {
-  const { next } = await start(context, server("response.writeHead(404).end()"), { readiness: undefined });
+test("without a probe it is ready when its port takes connections, and is asked nothing", {
+  timeout: 30_000,
+}, async (context) => {
+  const { next, lines } = await start(context, server("console.log('asked'); response.end()"), {
+    readiness: undefined,
+  });
   await next(true);
+  assert.deepEqual(lines, []);
 });
 
 test("its environment holds PORT, HOSTNAME, VERSION, its own variables, and one URL for each service", {

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { parseDuration } from "@heddle/core";
 import { httpCall } from "./admin-client.ts";
 import { workingFolder } from "./command-lookup.ts";
@@ -145,11 +146,12 @@ export class Application {
   /** Undefined when the application is ready. Without a probe of its own it is ready when its port takes connections. */
   async #problem(): Promise<string | undefined> {
     const { instance, address, port } = this.#options;
-    const path = instance.readiness?.path ?? "/";
+    // Without a path of its own nothing is asked of the application: a request nobody sent would show in its log.
+    if (instance.readiness === undefined) return connectProblem(address, port);
+    const { path } = instance.readiness;
     try {
       const { status } = await httpCall(`${address}:${port}`, "GET", path, { timeoutMs: probeTimeoutMs });
-      if (instance.readiness === undefined || (status >= 200 && status <= 399)) return undefined;
-      return `GET ${path} answered ${status}`;
+      return status >= 200 && status <= 399 ? undefined : `GET ${path} answered ${status}`;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
@@ -170,4 +172,18 @@ export class Application {
     this.#isReady = isReady;
     this.#options.onReady(isReady);
   }
+}
+
+/** Undefined when the port takes a connection. */
+function connectProblem(address: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, timeout: probeTimeoutMs });
+    const end = (problem: string | undefined): void => {
+      socket.destroy();
+      resolve(problem);
+    };
+    socket.once("connect", () => end(undefined));
+    socket.once("timeout", () => end("the port does not answer"));
+    socket.once("error", (error) => end(error.message));
+  });
 }
