@@ -1,43 +1,32 @@
-import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { JsonValue } from "@bufbuild/protobuf";
-import type { Any } from "@bufbuild/protobuf/wkt";
-import { create } from "@bufbuild/protobuf";
-import { AnySchema } from "@bufbuild/protobuf/wkt";
 import type { Clock, LogLevel } from "@heddle/core";
-import { prepareStateDirectory, replaceFile } from "@heddle/state";
+import { formatAddress } from "@heddle/net";
+import { prepareStateDirectory } from "@heddle/state";
 import type { MetricReader } from "@heddle/telemetry";
-import { CLUSTER_TYPE, LISTENER_TYPE, type ResourceType, resourceSchemas, unpackAny } from "@heddle/xds/api";
+import { CLUSTER_TYPE, LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
 import type { AdsClient, ReceivedResource } from "@heddle/xds/client";
+import { certificateViews } from "../admin/certificate-view.ts";
 import { adminRoutes } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
 import type { AdminSource, CertificateView, ListenerView, ServerState } from "../admin/source.ts";
 import type { BootstrapConfig } from "../bootstrap/bootstrap.ts";
-import { certificateAuthority } from "../identity/certificate-authority.ts";
-import { IdentityManager, type RenewalResult } from "../identity/identity-manager.ts";
-import { IdentityStore } from "../identity/identity-store.ts";
-import type { Identity } from "../identity/identity.ts";
+import type { RenewalResult } from "../identity/identity-manager.ts";
 import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { version } from "../version.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import { adsDialer } from "./ads-connection.ts";
+import { Announcement } from "./announcement.ts";
 import { configDump } from "./config-dump.ts";
 import { Configuration } from "./configuration.ts";
-import { LastGood, type StoredResource } from "./last-good.ts";
-import { readNodeIdentity } from "./node-identity.ts";
+import { LastGood } from "./last-good.ts";
+import { OwnIdentity } from "./own-identity.ts";
+import { restoreResources } from "./restore.ts";
 import type { ListeningSocket, SocketBroker, SupervisorChannel } from "./socket-broker.ts";
+import { StartFailure } from "./start-failure.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
-/** Names under which Istio's agent, and so this proxy, gives out its certificate and trust bundle (`sds-grpc`). */
-const certificateName = "default";
-const bundleName = "ROOTCA";
-
 const clock: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
-
-/** A start that cannot succeed by trying again: the message is for the operator. */
-export class StartFailure extends Error {}
 
 /** What a generation is made of before it starts. */
 export interface GenerationParts {
@@ -63,13 +52,12 @@ export class Generation implements AdminSource {
   readonly #lastGood: LastGood | undefined;
   readonly #configuration: Configuration;
   readonly #pool: WorkerPool;
+  readonly #announcement: Announcement;
   readonly #startedAtMs = Date.now();
-  #identityManager: IdentityManager | undefined;
+  #identity: OwnIdentity | undefined;
   #ads: AdsClient | undefined;
   #isAdsStarted = false;
   #admin: { readonly server: AdminServer; readonly socket: ListeningSocket } | undefined;
-  /** Anchors from the command line, for the authority and for a control plane that gives none. */
-  #bundlePem: string | undefined;
   #hasStarted = false;
   #wasLive = false;
   #isDraining = false;
@@ -87,6 +75,7 @@ export class Generation implements AdminSource {
     this.#configuration = new Configuration(this.#broker, this.#lastGood, this.#logger);
     this.#pool = pool;
     this.metrics = pool.metrics;
+    this.#announcement = new Announcement(options.stateDir, parts.logger);
     pool.serve(() => this.#configuration.everything());
   }
 
@@ -99,8 +88,10 @@ export class Generation implements AdminSource {
     await this.#pool.started;
     await this.#applyStatic();
     await this.#startIdentity();
-    const accepted = await this.#restoreLastGood();
-    await this.#startAds(accepted);
+    if (this.#bootstrap.ads !== undefined) {
+      const stored = (await this.#lastGood?.read()) ?? [];
+      await this.#startAds(await restoreResources(stored, this.#configuration, this.#logger));
+    }
     this.#hasStarted = true;
     this.#onConfigured();
   }
@@ -114,7 +105,7 @@ export class Generation implements AdminSource {
   async drain(deadlineMs: number): Promise<void> {
     this.#isDraining = true;
     this.#logger.info("draining", { deadlineMs });
-    this.#identityManager?.stop();
+    this.#identity?.stop();
     const stopped = this.#ads?.stop();
     const drained = this.#pool.drain();
     let timer: NodeJS.Timeout | undefined;
@@ -155,108 +146,18 @@ export class Generation implements AdminSource {
   async #startIdentity(): Promise<void> {
     const { ca, stateDir } = this.#options;
     if (ca === undefined) return;
-    this.#bundlePem = await this.#readBundle(ca.trustBundleFile);
-    await this.#configuration.setSecret({
-      source: "local",
-      secret: {
-        kind: "validation",
-        name: bundleName,
-        validation: {
-          trustedCa: { pem: this.#bundlePem },
-          matchSubjectAltNames: [],
-          trustChainVerification: "verify",
-          crlPem: undefined,
-        },
-      },
-    });
-    const uri = ca.identity ?? readNodeIdentity(this.#bootstrap.nodeMetadata);
-    if (uri === undefined) {
-      throw new StartFailure(
-        "no identity to ask for: give --identity, or NAMESPACE and SERVICE_ACCOUNT in the node's metadata",
-      );
-    }
-    this.#identityManager = new IdentityManager({
+    this.#identity = await OwnIdentity.start({
       ca,
-      uri,
-      store: stateDir === undefined ? undefined : new IdentityStore(stateDir, clock, this.#logger),
-      sign: certificateAuthority(ca),
-      anchorsPem: () => this.#anchorsPem() ?? "",
+      stateDir,
+      nodeMetadata: this.#bootstrap.nodeMetadata,
+      configuration: this.#configuration,
       clock,
-      random: Math.random,
-      schedule: (delayMs, action) => {
-        const timer = setTimeout(action, delayMs);
-        return () => clearTimeout(timer);
-      },
       logger: this.#logger,
-      onIdentity: (identity) => this.#serveIdentity(identity),
+      onCertificate: () => {
+        this.#startAdsWhenKnown();
+        this.#onConfigured();
+      },
     });
-    await this.#identityManager.start();
-  }
-
-  async #readBundle(path: string): Promise<string> {
-    try {
-      return await readFile(path, "utf8");
-    } catch (error) {
-      throw new StartFailure(`the trust bundle cannot be read: ${(error as Error).message}`);
-    }
-  }
-
-  async #serveIdentity(identity: Identity): Promise<void> {
-    const { chainPem, privateKeyPem } = identity;
-    await this.#configuration.setSecret({
-      source: "local",
-      secret: { kind: "certificate", name: certificateName, certificateChainPem: chainPem, privateKey: privateKeyPem },
-    });
-    this.#startAdsWhenKnown();
-    this.#onConfigured();
-  }
-
-  /** The anchors that the control plane pushed last, else those of the command line. */
-  #anchorsPem(): string | undefined {
-    for (const { source, secret } of this.#configuration.active.secrets) {
-      if (source !== "ads" || secret.kind !== "validation" || secret.name !== bundleName) continue;
-      const { trustedCa } = secret.validation;
-      if (trustedCa !== undefined && "pem" in trustedCa) return trustedCa.pem;
-    }
-    return this.#bundlePem;
-  }
-
-  async #restoreLastGood(): Promise<Map<ResourceType, ReceivedResource[]>> {
-    const accepted = new Map<ResourceType, ReceivedResource[]>();
-    const stored = this.#bootstrap.ads === undefined ? [] : ((await this.#lastGood?.read()) ?? []);
-    const resources = stored.flatMap((one) => this.#readStored(one) ?? []);
-    if (resources.length === 0) return accepted;
-    const rejected = await this.#configuration.restore(resources);
-    for (const { name, error } of rejected)
-      this.#logger.warn("a stored resource is no longer accepted", { name, error });
-    const refused = new Set(rejected.map(({ name }) => name));
-    for (const resource of resources) {
-      if (refused.has(resource.name)) continue;
-      const ofType = accepted.get(resource.type) ?? [];
-      ofType.push(resource);
-      accepted.set(resource.type, ofType);
-    }
-    this.#logger.info("the last good configuration serves", { resources: resources.length - rejected.length });
-    return accepted;
-  }
-
-  #readStored({
-    typeUrl,
-    name,
-    version: resourceVersion,
-    value,
-  }: StoredResource): (ReceivedResource & { type: ResourceType }) | undefined {
-    if (!Object.hasOwn(resourceSchemas, typeUrl)) return undefined;
-    const resource: Any = create(AnySchema, { typeUrl, value });
-    try {
-      const message = unpackAny(resource);
-      return message === undefined
-        ? undefined
-        : { type: typeUrl as ResourceType, name, version: resourceVersion, resource, message };
-    } catch (error) {
-      this.#logger.warn("a stored resource cannot be read", { name, error });
-      return undefined;
-    }
   }
 
   async #startAds(accepted: Map<ResourceType, ReceivedResource[]>): Promise<void> {
@@ -277,7 +178,7 @@ export class Generation implements AdminSource {
         userAgentVersionType: { case: "userAgentVersion", value: version },
       },
       delta: ads.delta,
-      dial: adsDialer(ads.cluster, findSecret, () => this.#anchorsPem()),
+      dial: adsDialer(ads.cluster, findSecret, () => this.#identity?.anchorsPem),
       onUpdate: async (update) => {
         const result = await this.#configuration.applyUpdate(update);
         this.#hasControlPlaneAnswered ||= update.type === LISTENER_TYPE;
@@ -301,7 +202,7 @@ export class Generation implements AdminSource {
   /** The control plane talks to nobody without a certificate; with an authority to ask, the first one is on its way. */
   #startAdsWhenKnown(): void {
     if (this.#ads === undefined || this.#isAdsStarted || this.#isDraining) return;
-    if (this.#options.ca !== undefined && this.#identityManager?.current === undefined) return;
+    if (this.#options.ca !== undefined && this.#identity?.hasCertificate !== true) return;
     this.#isAdsStarted = true;
     this.#ads.start();
   }
@@ -322,32 +223,15 @@ export class Generation implements AdminSource {
 
   #isServing(): boolean {
     if (!this.#hasStarted) return false;
-    if (this.#options.ca !== undefined && this.#identityManager?.current === undefined) return false;
+    if (this.#options.ca !== undefined && this.#identity?.hasCertificate !== true) return false;
     if (this.#bootstrap.ads !== undefined && !this.#hasControlPlaneAnswered) return false;
     return this.#configuration.active.warming.listeners.length === 0;
   }
 
-  #announcing: Promise<void> = Promise.resolve();
-  #announced = "";
-
   #announce(): Promise<void> {
-    const { stateDir } = this.#options;
-    if (stateDir === undefined) return Promise.resolve();
     const admin = this.#admin?.socket;
-    const content = JSON.stringify({
-      formatVersion: 1,
-      pid: process.pid,
-      state: this.state(),
-      adminAddress:
-        admin === undefined ? undefined : `${admin.host.includes(":") ? `[${admin.host}]` : admin.host}:${admin.port}`,
-      listeners: this.listeners(),
-    });
-    if (content === this.#announced) return this.#announcing;
-    this.#announced = content;
-    this.#announcing = this.#announcing
-      .then(() => replaceFile(join(stateDir, "proxy.json"), `${content}\n`))
-      .catch((error: unknown) => this.#logger.warn("proxy.json could not be written", { error }));
-    return this.#announcing;
+    const adminAddress = admin === undefined ? undefined : formatAddress(admin.host, admin.port);
+    return this.#announcement.write({ state: this.state(), adminAddress, listeners: this.listeners() });
   }
 
   // What the admin port asks -----------------------------------------------------------------------
@@ -355,7 +239,7 @@ export class Generation implements AdminSource {
   state(): ServerState {
     if (this.#isDraining) return "DRAINING";
     if (this.#wasLive) return "LIVE";
-    return this.#options.ca !== undefined && this.#identityManager?.current === undefined
+    return this.#options.ca !== undefined && this.#identity?.hasCertificate !== true
       ? "PRE_INITIALIZING"
       : "INITIALIZING";
   }
@@ -428,34 +312,9 @@ export class Generation implements AdminSource {
   }
 
   async renewCertificate(): Promise<RenewalResult> {
-    if (this.#identityManager === undefined)
+    if (this.#identity === undefined) {
       return { ok: false, reason: "this proxy has no certificate authority (--ca-address)" };
-    return this.#identityManager.renew();
-  }
-}
-
-const pemPattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-function certificateViews(pem: string, name: string): CertificateView[] {
-  return (pem.match(pemPattern) ?? []).flatMap((one) => {
-    let certificate: X509Certificate;
-    try {
-      certificate = new X509Certificate(one);
-    } catch {
-      // An unreadable certificate serves nobody; the loader has said so where it came in.
-      return [];
     }
-    const names = (certificate.subjectAltName ?? "")
-      .split(", ")
-      .flatMap((entry) => /^(?:URI|DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? []);
-    return [
-      {
-        path: name,
-        serialNumber: certificate.serialNumber.toLowerCase(),
-        subjectAltNames: names,
-        validFromMs: certificate.validFromDate.getTime(),
-        expirationMs: certificate.validToDate.getTime(),
-      },
-    ];
-  });
+    return this.#identity.renew();
+  }
 }
