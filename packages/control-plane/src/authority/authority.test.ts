@@ -74,6 +74,17 @@ test("a signed certificate is an SVID: one URI, critical names, no CA bit, digit
   assert.ok(Date.parse(leaf.validFrom) < clock.now);
 });
 
+test("4.3 a workload's certificate lives 24 hours, the self-signed root ten years", async (t) => {
+  const clock = new TestClock();
+  const authority = await CertificateAuthority.open(await folder(t), "cluster.local", clock);
+  const read = await readCertificateRequest(await request([identity]));
+  assert.ok(read.ok);
+  const days = (ms: number): number => Math.round(ms / 86_400_000);
+  const { notAfterMs } = await authority.sign(read.request, identity, 0);
+  assert.equal(days(notAfterMs - clock.now), 1);
+  assert.equal(days(Date.parse(new NodeCertificate(authority.rootPem).validTo) - clock.now), 3650);
+});
+
 test("a wished life is granted up to 24 hours", async (t) => {
   const clock = new TestClock();
   const authority = await CertificateAuthority.open(await folder(t), "cluster.local", clock);

@@ -157,7 +157,7 @@ async function issueFor(
   return [`${leaf.toString("pem")}\n`, ""];
 }
 
-test("the first certificate is asked for with the token, and the next with the certificate, at half of its life", async (t) => {
+test("4.3 the first certificate is asked for with the token, and the next with the certificate, at half of its life", async (t) => {
   const { manager, time, served, proofs, dealt } = await setUp(t);
   await manager.start();
   time.advance(0);

@@ -173,8 +173,8 @@ class Supervisor {
       this.#finish(generation.fatalExitCode);
       return;
     }
-    // A hand-over that failed leaves the older generation in charge.
-    if (this.#live.size > 0) {
+    // A hand-over that failed leaves the older generation in charge, unless that one is already on its way out.
+    if ([...this.#live].some((other) => !other.isRetiring)) {
       this.#logger.error("the new generation ended before it was ready; the old one goes on", { how });
       return;
     }
