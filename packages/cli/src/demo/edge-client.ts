@@ -76,9 +76,9 @@ export class EdgeClient {
   }
 }
 
-/** No response, half a response, or a server's error. */
+/** Anything but a whole 200: every load asks for what exists and what is allowed, so a 403 or 404 is the mesh's doing. */
 export function hasFailed({ status, error }: Outcome): boolean {
-  return status === 0 || error !== "" || status >= 500;
+  return status !== 200 || error !== "";
 }
 
 /** A response that had begun when its sender died: nobody can save that one. */

@@ -61,7 +61,12 @@ const failures: readonly { title: string; parts: Partial<Outcome>; expected: boo
   { title: "no response has failed", parts: { status: 0, error: "socket hang up" }, expected: true },
   { title: "a server's error has failed", parts: { status: 503 }, expected: true },
   { title: "half a response has failed", parts: { status: 200, error: "aborted" }, expected: true, begun: true },
-  { title: "an answer of the application is none of the mesh's failures", parts: { status: 404 }, expected: false },
+  {
+    title: "a refusal has failed: what is asked for exists and is allowed",
+    parts: { status: 403 },
+    expected: true,
+    begun: false,
+  },
 ];
 
 for (const { title, parts, expected, begun = false } of failures) {
