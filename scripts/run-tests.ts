@@ -47,20 +47,32 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
 const start = performance.now();
 const results: TestFileResult[] = [];
-const waiting = [...files];
-await Promise.all(
-  Array.from({ length: concurrency }, async () => {
-    for (let file = waiting.shift(); file !== undefined && !interrupt.signal.aborted; file = waiting.shift()) {
-      const options: TestFileOptions = { limitMs, signal: interrupt.signal };
-      if (values.only !== undefined) options.only = values.only;
-      const result = await runTestFile(file, options);
-      if (values.only !== undefined && countOf(result) === 0) continue;
-      results.push(result);
-      console.log(lineOf(result));
-      printFailures(result);
-    }
-  }),
+// A whole mesh is some thirty processes: two of them at once on two cores test the machine's patience and nothing else.
+const meshTests = /^packages\/cli\/src\/(demo|up)\//;
+await runAll(
+  files.filter((file) => !meshTests.test(file)),
+  concurrency,
 );
+await runAll(
+  files.filter((file) => meshTests.test(file)),
+  1,
+);
+
+async function runAll(waiting: string[], atOnce: number): Promise<void> {
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (let file = waiting.shift(); file !== undefined && !interrupt.signal.aborted; file = waiting.shift()) {
+        const options: TestFileOptions = { limitMs, signal: interrupt.signal };
+        if (values.only !== undefined) options.only = values.only;
+        const result = await runTestFile(file, options);
+        if (values.only !== undefined && countOf(result) === 0) continue;
+        results.push(result);
+        console.log(lineOf(result));
+        printFailures(result);
+      }
+    }),
+  );
+}
 
 skips.push(
   ...results.flatMap((result) => result.skips.map((skip) => ({ ...skip, title: `${result.file} › ${skip.title}` }))),
