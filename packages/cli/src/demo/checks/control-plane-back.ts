@@ -12,8 +12,8 @@ const requestsPerSecond = 50;
 const requests = 200;
 const firstRound = 24;
 const concurrency = 8;
-const startLimitMs = 10_000;
-const reconnectLimitMs = 10_000;
+const startLimitMs = 30_000;
+const reconnectLimitMs = 15_000;
 const arrivalLimitMs = 2000;
 
 export const controlPlaneBack: Check = {

@@ -13,7 +13,7 @@ const victimId = "reviews-v1-0";
 const requestsPerSecond = 100;
 const requests = 400;
 const concurrency = 16;
-const restartLimitMs = 10_000;
+const restartLimitMs = 15_000;
 
 export const controlPlaneLoss: Check = {
   name: "control-plane-loss",
