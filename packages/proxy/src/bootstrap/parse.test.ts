@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { CLUSTER_TYPE, LISTENER_TYPE, SECRET_TYPE } from "@heddle/xds/api";
 import { adsBootstrap } from "../testing/ads-control-plane.ts";
+import { bootstrap, httpListener } from "../testing/bootstrap-json.ts";
 import { parseBootstrap } from "./parse.ts";
 
 const full = `
@@ -26,7 +27,7 @@ static_resources:
       http2_protocol_options: {}
       load_assignment: { cluster_name: xds, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 1 } } } } ] } ] }
 dynamic_resources:
-  lds_config: { ads: {}, resource_api_version: V3, initial_fetch_timeout: 5s }
+  lds_config: { ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s }
   cds_config: { ads: {} }
   ads_config:
     api_type: DELTA_GRPC
@@ -94,6 +95,13 @@ const refused: [title: string, text: string, line: number, path: string, message
     2,
     "dynamic_resources.lds_config.initial_fetch_timeout",
     /./,
+  ],
+  [
+    "a time after which the proxy would be ready without its configuration",
+    "dynamic_resources:\n  lds_config: { ads: {}, initial_fetch_timeout: 15s }",
+    2,
+    "dynamic_resources.lds_config.initial_fetch_timeout",
+    /must be 0s/,
   ],
   [
     "two members of a oneof",
@@ -176,6 +184,34 @@ for (const [title, text, line, path, message] of refused) {
     assert.equal(found.line, line, JSON.stringify(found));
   });
 }
+
+test("what the engine knows and this proxy cannot do yet is refused", () => {
+  const listener = httpListener({ name: "web", routes: [] });
+  const format = { omit_empty_values: true, text_format_source: { inline_string: "x" } };
+  const type = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
+  const originalDst = "type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst";
+  const { problems } = parseBootstrap(
+    JSON.stringify(
+      bootstrap(
+        [
+          {
+            ...listener,
+            listener_filters: [{ name: "original_dst", typed_config: { "@type": originalDst } }],
+            access_log: [{ name: "log", typed_config: { "@type": type, log_format: format } }],
+          },
+        ],
+        [],
+      ),
+    ),
+  );
+  assert.deepEqual(
+    problems.map(({ path }) => path),
+    [
+      "static_resources.listeners[0].listener_filters[0]",
+      "static_resources.listeners[0].access_log[0].log_format.omit_empty_values",
+    ],
+  );
+});
 
 test("all problems are found at once", () => {
   const { problems } = parseBootstrap(

@@ -109,8 +109,17 @@ function readAds(message: Bootstrap, report: Report): AdsConfig | undefined {
     ["lds_config", dynamic.ldsConfig],
     ["cds_config", dynamic.cdsConfig],
   ] as const) {
-    if (source !== undefined && source.configSourceSpecifier.case !== "ads") {
+    if (source === undefined) continue;
+    if (source.configSourceSpecifier.case !== "ads") {
       report([...path, field], "only ads is supported here", "Write `ads: {}` and configure ads_config.");
+    }
+    // Readiness means that the control plane has answered, or that the last good configuration serves.
+    if (source.initialFetchTimeout !== undefined && durationMs(source.initialFetchTimeout) !== 0) {
+      report(
+        [...path, field, "initial_fetch_timeout"],
+        "must be 0s: a proxy is not ready before it is configured",
+        "Leave it out or write 0s.",
+      );
     }
   }
   const api = dynamic.adsConfig;

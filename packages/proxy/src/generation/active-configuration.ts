@@ -35,9 +35,6 @@ export interface ActiveChange {
   readonly secrets: NonNullable<ResourceChange["secrets"]>;
 }
 
-/** Envoy's `initial_fetch_timeout`: a resource waits no longer for what it refers to. */
-const warmingMs = 15_000;
-
 function secretKey(ref: Pick<SecretRef, "source" | "name">): string {
   return `${ref.source}/${ref.name}`;
 }
@@ -45,7 +42,7 @@ function secretKey(ref: Pick<SecretRef, "source" | "name">): string {
 /**
  * Decides which of the accepted resources serve. As in Envoy, a cluster warms until its endpoints and secrets are there,
  * and a listener until its routes and secrets are: until then the version before it goes on serving, and a listener
- * that has none is not bound. What waits longer than 15 seconds serves as it is.
+ * that has none is not bound. There is no time after which half of a configuration serves (`initial_fetch_timeout: 0s`).
  */
 export class ActiveConfiguration {
   readonly #listeners = new Map<string, ListenerConfig>();
@@ -55,8 +52,8 @@ export class ActiveConfiguration {
   readonly #secrets = new Map<string, SourcedSecret>();
   readonly #activeListeners = new Map<string, ListenerConfig>();
   readonly #activeClusters = new Map<string, ClusterConfig>();
-  /** Accepted and not yet active, with the time until which each may wait. */
-  readonly #warming = new Map<ListenerConfig | ClusterConfig, number>();
+  /** Accepted and not yet active. */
+  readonly #warming = new Set<ListenerConfig | ClusterConfig>();
 
   get listeners(): ReadonlyMap<string, ListenerConfig> {
     return this.#activeListeners;
@@ -75,29 +72,20 @@ export class ActiveConfiguration {
     };
   }
 
-  /** @param nowMs monotonic */
-  apply(change: ResourceChange, nowMs: number): ActiveChange {
+  apply(change: ResourceChange): ActiveChange {
     merge(this.#routeTables, change.routeTables, (table) => table.name);
     merge(this.#endpoints, change.endpoints, (endpoints) => endpoints.clusterName);
     for (const sourced of change.secrets?.set ?? []) {
       this.#secrets.set(secretKey({ source: sourced.source, name: sourced.secret.name }), sourced);
     }
     for (const ref of change.secrets?.remove ?? []) this.#secrets.delete(secretKey(ref));
-    this.#accept(this.#listeners, this.#activeListeners, change.listeners, nowMs);
-    this.#accept(this.#clusters, this.#activeClusters, change.clusters, nowMs);
-    const clusters = this.#settle(
-      this.#clusters,
-      this.#activeClusters,
-      change.clusters,
-      (config) => this.#clusterMisses(config),
-      nowMs,
+    this.#accept(this.#listeners, change.listeners);
+    this.#accept(this.#clusters, change.clusters);
+    const clusters = this.#settle(this.#clusters, this.#activeClusters, change.clusters, (config) =>
+      this.#clusterMisses(config),
     );
-    const listeners = this.#settle(
-      this.#listeners,
-      this.#activeListeners,
-      change.listeners,
-      (config) => this.#listenerMisses(config),
-      nowMs,
+    const listeners = this.#settle(this.#listeners, this.#activeListeners, change.listeners, (config) =>
+      this.#listenerMisses(config),
     );
     return {
       delta: {
@@ -131,25 +119,20 @@ export class ActiveConfiguration {
     return this.#secrets.values();
   }
 
-  #accept<T extends ListenerConfig | ClusterConfig>(
-    wanted: Map<string, T>,
-    active: Map<string, T>,
-    delta: ResourceDelta<T> | undefined,
-    nowMs: number,
-  ): void {
+  #accept<T extends ListenerConfig | ClusterConfig>(wanted: Map<string, T>, delta: ResourceDelta<T> | undefined): void {
     for (const config of delta?.set ?? []) {
-      const replaced = wanted.get(config.name);
-      const since = replaced === undefined ? undefined : this.#warming.get(replaced);
-      if (replaced !== undefined) this.#warming.delete(replaced);
+      this.#forgetWarming(wanted.get(config.name));
       wanted.set(config.name, config);
-      // Frequent updates must not keep the first version from ever serving.
-      this.#warming.set(config, active.has(config.name) ? nowMs + warmingMs : (since ?? nowMs + warmingMs));
+      this.#warming.add(config);
     }
     for (const name of delta?.remove ?? []) {
-      const removed = wanted.get(name);
-      if (removed !== undefined) this.#warming.delete(removed);
+      this.#forgetWarming(wanted.get(name));
       wanted.delete(name);
     }
+  }
+
+  #forgetWarming(config: ListenerConfig | ClusterConfig | undefined): void {
+    if (config !== undefined) this.#warming.delete(config);
   }
 
   #settle<T extends ListenerConfig | ClusterConfig>(
@@ -157,12 +140,10 @@ export class ActiveConfiguration {
     active: Map<string, T>,
     delta: ResourceDelta<T> | undefined,
     misses: (config: T) => boolean,
-    nowMs: number,
   ): ResourceDelta<T> | undefined {
     const set: T[] = [];
     for (const config of wanted.values()) {
-      const until = this.#warming.get(config);
-      if (until === undefined || (nowMs < until && misses(config))) continue;
+      if (!this.#warming.has(config) || misses(config)) continue;
       this.#warming.delete(config);
       active.set(config.name, config);
       set.push(config);

@@ -1,7 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Logger } from "@heddle/core";
-import { applyDelta, emptySnapshot, type ListenerConfig, type Snapshot } from "@heddle/engine";
+import { applyDelta, emptySnapshot, type ListenerConfig } from "@heddle/engine";
 import { LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
 import type { ReceivedResource, Rejection, ResourceUpdate } from "@heddle/xds/client";
 import type { ListenerSocket } from "../worker/messages.ts";
@@ -37,9 +37,6 @@ export interface RefusedResource {
   readonly atMs: number;
 }
 
-/** How often it is looked whether something has warmed for too long. */
-const warmingCheckMs = 1_000;
-
 /**
  * Everything that this proxy is configured with. Static resources, those of the control plane and those of an earlier run
  * take one way: loaded, bound once here so that nothing unusable reaches a worker, then put in force at every worker.
@@ -55,20 +52,14 @@ export class Configuration {
   readonly #refused = new Map<string, RefusedResource>();
   /** Bound sockets by listener. */
   readonly #sockets = new Map<string, readonly ListeningSocket[]>();
-  #snapshot: Snapshot = emptySnapshot;
   #pool: WorkerPool | undefined;
   #tail: Promise<unknown> = Promise.resolve();
-  readonly #timer: NodeJS.Timeout;
   #onChange: () => void = () => {};
 
   constructor(broker: SocketBroker, lastGood: LastGood | undefined, logger: Logger) {
     this.#broker = broker;
     this.#lastGood = lastGood;
     this.#logger = logger;
-    this.#timer = setInterval(() => {
-      const { listeners, clusters } = this.#active.warming;
-      if (listeners.length + clusters.length > 0) void this.#inTurn(() => this.#putInForce({}));
-    }, warmingCheckMs);
   }
 
   get active(): ActiveConfiguration {
@@ -149,11 +140,6 @@ export class Configuration {
     await this.#inTurn(() => this.#putInForce({ secrets: { set: [secret], remove: [] } }));
   }
 
-  /** Stops accepting: sockets stay bound at the supervisor, for the next generation. */
-  close(): void {
-    clearInterval(this.#timer);
-  }
-
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(action);
     // The caller sees the failure; the next one in turn must not.
@@ -229,11 +215,11 @@ export class Configuration {
     return undefined;
   }
 
-  /** Binds the resource as a worker will; what throws here would have stopped one. */
+  /** Binds the resource as a worker will, alone and for nothing: what throws here would have stopped one. */
   #tryToBind(change: ResourceChange): string | undefined {
     const { secrets: _secrets, ...delta } = change;
     try {
-      this.#snapshot = applyDelta(this.#snapshot, delta);
+      applyDelta(emptySnapshot, delta);
       return undefined;
     } catch (error) {
       return (error as Error).message;
@@ -274,14 +260,12 @@ export class Configuration {
     this.#dynamic.delete(key);
     this.#refused.delete(key);
     const change = removal(type, name, source);
-    const { secrets: _secrets, ...delta } = change;
-    this.#snapshot = applyDelta(this.#snapshot, delta);
     return held === undefined ? [change] : [change, inlineChange(held.inlineSecrets, [])];
   }
 
   /** Resolves when every worker serves it, with the first thing that one of them could not do. */
   async #putInForce(change: ResourceChange): Promise<string | undefined> {
-    const active = this.#active.apply(change, performance.now());
+    const active = this.#active.apply(change);
     const hasSecrets = active.secrets.set.length + active.secrets.remove.length > 0;
     let problem: string | undefined;
     if (Object.keys(active.delta).length > 0 || hasSecrets) {

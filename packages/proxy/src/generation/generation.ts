@@ -118,7 +118,6 @@ export class Generation implements AdminSource {
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 100))]);
     await this.#lastGood?.flush();
     await this.#admin?.server.close();
-    this.#configuration.close();
     this.#logger.info("drained");
   }
 

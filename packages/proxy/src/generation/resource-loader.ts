@@ -47,7 +47,7 @@ export function loadResource(type: ResourceType, message: Message, source: "ads"
     case LISTENER_TYPE: {
       const loaded = loadListener(message as Listener, options);
       if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
-      const problems = accessLogProblems(loaded.config);
+      const problems = [...listenerFilterProblems(loaded.config), ...accessLogProblems(loaded.config)];
       if (problems.length > 0) return { change: undefined, problems };
       return accepted({ listeners: setOne(loaded.config) }, loaded.secrets);
     }
@@ -131,6 +131,19 @@ function removeOne(name: string): { set: never[]; remove: string[] } {
   return { set: [], remove: [name] };
 }
 
+/** What the engine's loader knows and this proxy cannot do yet. */
+function listenerFilterProblems({ listenerFilters }: ListenerConfig): LoadProblem[] {
+  const index = listenerFilters.indexOf("original_dst");
+  if (index < 0) return [];
+  return [
+    {
+      path: `listener_filters[${index}]`,
+      message: "envoy.filters.listener.original_dst is not supported yet",
+      hint: "Connections are not redirected to this proxy: give each destination a listener of its own.",
+    },
+  ];
+}
+
 /** Formats are telemetry's, so the engine's loader cannot judge them. */
 function accessLogProblems(listener: ListenerConfig): LoadProblem[] {
   const chains = [
@@ -145,11 +158,14 @@ function accessLogProblems(listener: ListenerConfig): LoadProblem[] {
     const own = chain.terminal.kind === "http" ? chain.terminal.http.accessLogs : chain.terminal.tcp.accessLogs;
     own.forEach((log, index) => logs.push([`filter chain ${chain.name}: access_log[${index}]`, log]));
   }
-  return logs.flatMap(([path, log]) =>
-    compileFormat(log).problems.map((message) => ({
+  return logs.flatMap(([path, log]) => {
+    const problems = compileFormat(log).problems.map((message) => ({
       path,
       message,
       hint: "Use the command operators that docs/reference lists.",
-    })),
-  );
+    }));
+    if (!log.omitEmptyValues) return problems;
+    const hint = "Leave it out: what is empty prints as - or null.";
+    return [...problems, { path: `${path}.log_format.omit_empty_values`, message: "is not supported yet", hint }];
+  });
 }

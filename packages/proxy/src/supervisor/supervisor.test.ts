@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { connectRaw, isRunning, startEchoServer, startRawServer } from "@heddle/testkit";
+import { connectRaw, isRunning, startEchoServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { adminGet, childrenOf, listenerPort, ProxyProcess } from "../testing/proxy-process.ts";
 
@@ -82,31 +82,6 @@ test("SIGHUP hands over to a new generation and no request on the way is lost", 
   assert.deepEqual(failures, []);
   assert.ok(served > 0);
   assert.equal((await childrenOf(proxy.process.pid!)).length, 1);
-});
-
-test("a new generation that dies while the old one drains is replaced", async (t) => {
-  const open = new AsyncDisposableStack();
-  t.after(() => open.disposeAsync());
-  const raw = open.use(await startRawServer());
-  const config = await configFile(
-    t,
-    bootstrap([httpListener({ name: "web", routes: [direct, route("/", "raw")] })], [cluster("raw", [raw.port])]),
-  );
-  const proxy = open.use(new ProxyProcess(["-c", config, "--drain-time-s", "15"]));
-  const port = await listenerPort(await proxy.ready(), "web");
-  const [old] = await childrenOf(proxy.process.pid!);
-  // A request that is never answered keeps the old generation draining.
-  const client = await connectRaw(port);
-  t.after(() => client.socket.destroy());
-  await client.send("GET /held HTTP/1.1\r\nhost: x\r\n\r\n");
-  await raw.next();
-  proxy.kill("SIGHUP");
-  await proxy.ready(2);
-  const successor = (await childrenOf(proxy.process.pid!)).find((pid) => pid !== old);
-  assert.ok(successor !== undefined && isRunning(old!));
-  process.kill(successor, "SIGKILL");
-  await proxy.ready(3);
-  assert.equal(await get(port, "/direct"), "direct");
 });
 
 test("SIGTERM lets a request in progress finish, says that the connection ends, and exits with 0", async (t) => {

@@ -2,6 +2,7 @@ import type { Logger, RandomSource } from "@heddle/core";
 import type { Action, BoundMirror, LiveState, RequestRecord, Snapshot } from "@heddle/engine";
 import type { HeaderList, RequestHead } from "@heddle/http";
 import type { ClientTlsContexts, Http1Transport } from "@heddle/upstream";
+import type { AccessLogs } from "./access-logs.ts";
 import type { HttpDate } from "./http-date.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 import type { PeerMetadataCodec } from "./peer-metadata.ts";
@@ -34,6 +35,7 @@ export interface WorkerContext {
   readonly mirrors: RequestMirror;
   readonly peerMetadata: PeerMetadataCodec;
   readonly metrics: WorkerMetrics;
+  readonly accessLogs: AccessLogs;
   readonly date: HttpDate;
   readonly logger: Logger;
   isDraining: boolean;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +23,7 @@ import {
   serverTls,
   type TlsMaterial,
 } from "../testing/bootstrap-json.ts";
+import { untilLogged } from "../testing/log-file.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 // web (outbound proxy) → reviews (two inbound proxies) → application, as the mesh has it.
@@ -338,14 +339,3 @@ test("secrets are redacted wherever configuration is shown", async () => {
   assert.doesNotMatch(dump, /PRIVATE KEY/);
   assert.match(dump, /virtual_hosts/);
 });
-
-/** The log is written a moment after the answer. */
-async function untilLogged(path: string, text: string): Promise<void> {
-  const giveUpAt = performance.now() + 10_000;
-  for (;;) {
-    const content = await readFile(path, "utf8").catch(() => "");
-    if (content.includes(text)) return;
-    assert.ok(performance.now() < giveUpAt, `no ${text} in:\n${content}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -121,6 +121,24 @@ export class ClusterStats {
   }
 }
 
+/** Envoy's statistics of one TCP proxy: `tcp.<stat_prefix>.*`. */
+export class TcpStats {
+  readonly connections: CounterHandle;
+  readonly noEndpoint: CounterHandle;
+  readonly receivedBytes: CounterHandle;
+  readonly sentBytes: CounterHandle;
+
+  constructor(writer: MetricWriter, prefix: string) {
+    const labels = [["envoy_tcp_prefix", prefix]] as const;
+    const counter = (name: string, help: string): CounterHandle =>
+      writer.counter(`envoy_tcp_${name}`, help, labels, `tcp.${prefix}.${name}`);
+    this.connections = counter("downstream_cx_total", "Connections accepted.");
+    this.noEndpoint = counter("downstream_cx_no_route", "Connections for which there was no endpoint.");
+    this.receivedBytes = counter("downstream_cx_rx_bytes_total", "Bytes received from clients.");
+    this.sentBytes = counter("downstream_cx_tx_bytes_total", "Bytes sent to clients.");
+  }
+}
+
 /** All metrics of one worker. */
 export class WorkerMetrics {
   readonly writer: MetricWriter;
@@ -129,6 +147,7 @@ export class WorkerMetrics {
   readonly mirrorsSkipped: CounterHandle;
   readonly #http = new Map<string, HttpStats>();
   readonly #clusters = new Map<string, ClusterStats>();
+  readonly #tcp = new Map<string, TcpStats>();
   readonly #standard = new Map<string, StandardMetrics>();
   readonly #liveGauges = new Map<string, readonly [name: LiveNumber, handle: GaugeHandle][]>();
 
@@ -151,6 +170,12 @@ export class WorkerMetrics {
   cluster(name: string): ClusterStats {
     let stats = this.#clusters.get(name);
     if (stats === undefined) this.#clusters.set(name, (stats = new ClusterStats(this.writer, name)));
+    return stats;
+  }
+
+  tcp(prefix: string): TcpStats {
+    let stats = this.#tcp.get(prefix);
+    if (stats === undefined) this.#tcp.set(prefix, (stats = new TcpStats(this.writer, prefix)));
     return stats;
   }
 

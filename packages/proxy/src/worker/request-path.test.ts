@@ -32,6 +32,7 @@ before(async () => {
     bootstrap(
       [
         httpListener({ name: "web", routes, manager: { http_protocol_options: { enable_trailers: true } } }),
+        httpListener({ name: "origin", routes, manager: { http_protocol_options: { allow_absolute_url: false } } }),
         httpListener({
           name: "old",
           routes,
@@ -343,6 +344,12 @@ test("in absolute form the target wins over Host", () =>
       [["host", "target.example"]],
     );
   }));
+
+test("where absolute form is switched off it is refused", () =>
+  connected(async (client) => {
+    await client.send("GET http://target.example/direct HTTP/1.1\r\nhost: other.example\r\n\r\n");
+    assert.match((await client.response()).head, /^HTTP\/1\.1 400 /);
+  }, "origin"));
 
 test("a client that goes away ends its request at the upstream", () =>
   connected(async (client) => {

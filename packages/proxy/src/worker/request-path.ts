@@ -30,6 +30,8 @@ const requestStages: readonly Stage[] = [
   count,
   // Before anything trusts a header: `Connection` must not name, and so delete, what the stages below add.
   dropHopByHopHeaders,
+  // Before the target is believed: where absolute form is switched off, nobody may choose the authority by it.
+  refuseAbsoluteForm,
   // Before routing: after an upgrade or CONNECT the bytes are no longer requests, and nobody may be made to believe they are.
   refuseUpgrades,
   // Path and edge headers: policy, routes, logs and the upstream must all see the same request.
@@ -84,6 +86,11 @@ function count(x: Exchange): Step {
 function dropHopByHopHeaders(x: Exchange): Step {
   removeHopByHop(x.head!.headers, true);
   return "on";
+}
+
+function refuseAbsoluteForm(x: Exchange): Step {
+  if (x.head!.scheme === "" || x.chain.hcm.config.http1.allowAbsoluteUrl) return "on";
+  return refuse(x, "downstream_protocol_error");
 }
 
 function refuseUpgrades(x: Exchange): Step {

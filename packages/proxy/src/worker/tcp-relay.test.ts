@@ -1,13 +1,31 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { connectRaw, type RawServer, startRawServer } from "@heddle/testkit";
+import { untilLogged } from "../testing/log-file.ts";
 import { bootstrap, cluster } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 let proxy: TestProxy;
 let upstream: RawServer;
+let folder: string;
 
-function tcpListener(name: string, clusterName: string, filters: readonly object[] = []): Record<string, unknown> {
+function fileLog(file: string, format: string): Record<string, unknown> {
+  const type = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+  const logFormat = { text_format_source: { inline_string: `${format}\n` } };
+  return {
+    access_log: [{ name: file, typed_config: { "@type": type, path: join(folder, file), log_format: logFormat } }],
+  };
+}
+
+function tcpListener(
+  name: string,
+  clusterName: string,
+  filters: readonly object[] = [],
+  more: object = {},
+): Record<string, unknown> {
   const proxyType = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
   return {
     name,
@@ -16,7 +34,7 @@ function tcpListener(name: string, clusterName: string, filters: readonly object
       {
         filters: [
           ...filters,
-          { name: "tcp", typed_config: { "@type": proxyType, stat_prefix: name, cluster: clusterName } },
+          { name: "tcp", typed_config: { "@type": proxyType, stat_prefix: name, cluster: clusterName, ...more } },
         ],
       },
     ],
@@ -25,6 +43,7 @@ function tcpListener(name: string, clusterName: string, filters: readonly object
 
 before(async () => {
   upstream = await startRawServer();
+  folder = await mkdtemp(join(tmpdir(), "heddle-relay-"));
   const deny = {
     name: "rbac",
     typed_config: {
@@ -37,6 +56,15 @@ before(async () => {
     bootstrap(
       [
         tcpListener("open", "up"),
+        {
+          ...tcpListener(
+            "logged",
+            "up",
+            [],
+            fileLog("relay.log", "%BYTES_RECEIVED% %BYTES_SENT% %UPSTREAM_CLUSTER% %UPSTREAM_HOST% %RESPONSE_FLAGS%"),
+          ),
+          ...fileLog("listener.log", "%BYTES_RECEIVED% %BYTES_SENT% %CONNECTION_TERMINATION_DETAILS%"),
+        },
         tcpListener("denied", "up", [deny]),
         tcpListener("dead", "dead"),
         tcpListener("missing", "nowhere"),
@@ -49,6 +77,7 @@ before(async () => {
 after(async () => {
   await proxy?.[Symbol.asyncDispose]();
   await upstream?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
 });
 
 test("bytes go both ways, and each side's end by itself", async () => {
@@ -63,6 +92,21 @@ test("bytes go both ways, and each side's end by itself", async () => {
   peer.end();
   assert.equal(await client.untilEnd(), "");
   client.socket.destroy();
+});
+
+test("a connection is logged by its listener and by its relay when it ends", async () => {
+  const client = await connectRaw(proxy.port("logged"));
+  await client.send("12345");
+  const peer = await upstream.next();
+  await peer.until("12345");
+  await peer.send("ok");
+  await client.until("ok");
+  client.end();
+  peer.end();
+  await client.untilEnd();
+  client.socket.destroy();
+  await untilLogged(join(folder, "relay.log"), `5 2 up 127.0.0.1:${upstream.port} -`);
+  await untilLogged(join(folder, "listener.log"), "5 2 -");
 });
 
 test("a reset of one side is a reset for the other", async () => {

@@ -7,8 +7,11 @@ import {
   pickEndpoint,
 } from "@heddle/engine";
 import { FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
+import type { BoundAccessLog } from "./access-logs.ts";
+import type { ConnectionAccount } from "./connection-account.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import type { TcpStats } from "./metrics.ts";
 import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
 
 /** Envoy's default `delayed_close_timeout`. */
@@ -23,9 +26,13 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   readonly slot: ChainSlot;
   readonly #worker: WorkerContext;
   readonly #client: FastSocket;
+  readonly #account: ConnectionAccount;
   readonly #observer: ConnectionObserver;
+  /** As configured when the connection came: a chain that is gone must not take its log with it. */
+  readonly #logs: readonly BoundAccessLog[];
   readonly #deadlines: Deadlines;
   readonly #idleTimeoutMs: number;
+  readonly #stats: TcpStats;
   #attemptsLeft: number;
   #upstream: UpstreamLeg | undefined;
   #isClosed = false;
@@ -34,16 +41,21 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     worker: WorkerContext,
     client: FastSocket,
     slot: ChainSlot,
+    account: ConnectionAccount,
     view: ConnectionView,
     observer: ConnectionObserver,
   ) {
     this.#worker = worker;
     this.#client = client;
     this.slot = slot;
+    this.#account = account;
     this.view = view;
     this.#observer = observer;
     this.#deadlines = new Deadlines(worker.timers, this);
     const tcp = slot.chain?.tcp;
+    this.#logs = worker.accessLogs.bind(tcp?.accessLogs ?? []);
+    this.#stats = worker.metrics.tcp(tcp?.statPrefix ?? "");
+    this.#stats.connections.add(1);
     this.#idleTimeoutMs = tcp?.idleTimeoutMs ?? 0;
     this.#attemptsLeft = tcp?.maxConnectAttempts ?? 1;
     const now = worker.timers.now();
@@ -71,10 +83,17 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
         cluster: cluster?.name ?? "",
         from: this.view.remoteAddress.host,
       });
+      this.#account.flag = cluster === undefined ? "NC" : this.#account.transportFailure === "" ? "UH" : "UF";
+      this.#stats.noEndpoint.add(1);
       return this.#client.destroy();
     }
     this.#attemptsLeft -= 1;
-    if (!worker.live.tryAcquireConnection(cluster, endpoint)) return this.#client.destroy();
+    this.#account.upstreamCluster = cluster.name;
+    this.#account.upstreamHost = endpoint.key;
+    if (!worker.live.tryAcquireConnection(cluster, endpoint)) {
+      this.#account.flag = "UO";
+      return this.#client.destroy();
+    }
     this.#upstream = new UpstreamLeg(this, worker, cluster, endpoint);
   }
 
@@ -104,10 +123,14 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     this.#isClosed = true;
     this.#deadlines.stop();
     this.#upstream?.socket.destroy();
+    this.#stats.receivedBytes.add(this.#client.bytesRead);
+    this.#stats.sentBytes.add(this.#client.bytesWritten);
+    this.#account.write(this.#logs);
     this.#observer.onConnectionClosed(this);
   }
 
-  onDeadline(_which: Deadline): void {
+  onDeadline(which: Deadline): void {
+    if (which === deadline.connectionDuration) this.#account.flag = "DT";
     this.destroy();
   }
 
@@ -139,6 +162,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   upstreamClosed(wasReady: boolean, failure: SocketFailure | undefined): void {
     this.#upstream = undefined;
     if (this.#isClosed) return;
+    this.#account.transportFailure = failure?.text ?? "";
     if (!wasReady) return this.#connect();
     if (failure !== undefined) return this.#client.reset();
     // Nothing that the client still sends can be delivered; it gets a moment to read what it was sent.

@@ -1,91 +1,36 @@
-import type { TimerHandle, TimerWheel } from "@heddle/core";
-import {
-  authorizeConnection,
-  type BoundFilterChain,
-  type BoundListener,
-  type ConnectionView,
-  matchFilterChain,
-} from "@heddle/engine";
-import {
-  type ConnectionInspection,
-  type FastSocket,
-  inspectConnection,
-  type Inspector,
-  type Listener,
-  openListener,
-  type SocketFailure,
-  type SocketHandler,
-} from "@heddle/net";
-import type { CounterHandle, GaugeHandle } from "@heddle/telemetry";
-import type { ChainSlot, ServedConnection } from "./served-connection.ts";
-import type { WorkerContext } from "./context.ts";
-import type { HttpChains } from "./http-chain.ts";
-import { Http1Connection } from "./http1-connection.ts";
+import { authorizeConnection, type BoundFilterChain, type BoundListener } from "@heddle/engine";
+import { type FastSocket, type Listener, openListener, verifyPeer } from "@heddle/net";
+import type { BoundAccessLog } from "./access-logs.ts";
+import type { ConnectionAccount } from "./connection-account.ts";
+import { ListenerStats } from "./listener-stats.ts";
 import type { ListenerSocket } from "./messages.ts";
-import type { ServerTlsContexts } from "./secret-store.ts";
-import { TcpRelay } from "./tcp-relay.ts";
+import { type ConnectionHost, type ListenerServices, PendingConnection } from "./pending-connection.ts";
+import type { ChainSlot, ServedConnection } from "./served-connection.ts";
 
-/** A handshake that takes longer holds memory for nobody (Envoy has no limit unless `transport_socket_connect_timeout` sets one). */
-const defaultHandshakeMs = 15_000;
 /** Connections of one listener on one worker; hardening's 10,000. */
 const maxConnections = 10_000;
 
-/** What a listener needs of its worker. */
-export interface ListenerServices {
-  readonly worker: WorkerContext;
-  readonly chains: HttpChains;
-  readonly tls: ServerTlsContexts;
-  readonly onIdle: () => void;
-}
-
-/** Envoy's statistics of one listener: `listener.<address>.*`. */
-class ListenerStats {
-  readonly total: CounterHandle;
-  readonly active: GaugeHandle;
-  readonly overflow: CounterHandle;
-  readonly noFilterChain: CounterHandle;
-  readonly sslErrors: CounterHandle;
-  readonly denied: CounterHandle;
-
-  constructor({ metrics }: WorkerContext, name: string) {
-    const labels = [["envoy_listener_address", name]] as const;
-    const counter = (stat: string, help: string): CounterHandle =>
-      metrics.writer.counter(`envoy_listener_${stat}`, help, labels, `listener.${name}.${stat}`);
-    this.total = counter("downstream_cx_total", "Connections accepted.");
-    this.active = metrics.writer.gauge(
-      "envoy_listener_downstream_cx_active",
-      "Connections open.",
-      labels,
-      `listener.${name}.downstream_cx_active`,
-    );
-    this.overflow = counter("downstream_cx_overflow", "Connections refused because too many were open.");
-    this.noFilterChain = counter("no_filter_chain_match", "Connections that no filter chain wanted.");
-    this.sslErrors = counter("ssl_connection_error", "TLS handshakes that failed.");
-    this.denied = counter("rbac_denied", "Connections that policy denied.");
-  }
-}
-
-/** One listener of one worker: accepts, looks at first bytes, picks the filter chain, does TLS and network policy. */
-export class TrafficListener {
+/** One listener of one worker: it accepts, and knows every connection that came in by it. */
+export class TrafficListener implements ConnectionHost {
   readonly services: ListenerServices;
   readonly stats: ListenerStats;
   bound: BoundListener;
   readonly #name: string;
   #listeners: { readonly socket: ListenerSocket; readonly listener: Listener }[] = [];
-  readonly #connections = new Set<ServedConnection>();
+  readonly #connections = new Map<ServedConnection, ConnectionAccount>();
   readonly #pending = new Set<PendingConnection>();
   /** What connections of each chain serve from: the current version of the chain of that name. */
   readonly #slots = new Map<string, ChainSlot>();
+  #accessLogs: readonly BoundAccessLog[];
   #isClosed = false;
 
   constructor(bound: BoundListener, services: ListenerServices) {
     this.bound = bound;
     this.services = services;
     this.#name = bound.name;
-    this.stats = new ListenerStats(
-      services.worker,
-      bound.config.statPrefix === "" ? bound.name : bound.config.statPrefix,
-    );
+    const { statPrefix, accessLogs } = bound.config;
+    this.stats = new ListenerStats(services.worker.metrics, statPrefix === "" ? bound.name : statPrefix);
+    this.#accessLogs = services.worker.accessLogs.bind(accessLogs);
   }
 
   get connectionCount(): number {
@@ -121,6 +66,7 @@ export class TrafficListener {
    */
   update(bound: BoundListener): void {
     this.bound = bound;
+    this.#accessLogs = this.services.worker.accessLogs.bind(bound.config.accessLogs);
     const chains = new Map(
       [...bound.chains, ...(bound.defaultChain === undefined ? [] : [bound.defaultChain])].map((chain) => [
         chain.name,
@@ -132,10 +78,33 @@ export class TrafficListener {
       slot.chain = chain;
       slot.http = chain === undefined ? undefined : this.services.chains.of(bound, chain);
     }
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       const { chain } = connection.slot;
       if (chain === undefined) connection.drain();
       else if (!authorizeConnection(chain, connection.view).allowed) connection.destroy();
+    }
+  }
+
+  /**
+   * Judges every peer again by the trust anchors and revocation lists of now, and ends the connections of those that would
+   * no longer be accepted (design §5: what is denied now is closed).
+   */
+  judgePeersAgain(): void {
+    const { tls, worker } = this.services;
+    for (const connection of this.#connections.keys()) {
+      const { peer } = connection.view;
+      const config = connection.slot.chain?.config.tls;
+      if (peer === undefined || config === undefined) continue;
+      const built = tls.get(config);
+      if (!built.ok || built.context.policy === undefined) continue;
+      const verdict = verifyPeer(chainOf(peer.chainPem), built.context.policy, Date.now());
+      if (verdict.ok) continue;
+      worker.logger.info("a connection is closed: its peer is no longer accepted", {
+        listener: this.#name,
+        peer: peer.principal,
+        reason: verdict.reason,
+      });
+      connection.destroy();
     }
   }
 
@@ -144,14 +113,15 @@ export class TrafficListener {
     this.#isClosed = true;
     for (const { listener } of this.#listeners) listener.close();
     this.#listeners = [];
-    for (const pending of this.#pending) pending.destroy();
-    for (const connection of this.#connections) connection.drain();
+    // Those that are still in their handshake are served: their client does not know yet that it came late.
+    for (const connection of this.#connections.keys()) connection.drain();
   }
 
   /** Ends everything now. */
   close(): void {
     this.drain();
-    for (const connection of this.#connections) connection.destroy();
+    for (const pending of this.#pending) pending.destroy();
+    for (const connection of this.#connections.keys()) connection.destroy();
   }
 
   slotOf(chain: BoundFilterChain): ChainSlot {
@@ -176,189 +146,34 @@ export class TrafficListener {
     pending.begin();
   }
 
-  /** A connection has passed everything before its terminal filter. */
   serve(pending: PendingConnection, connection: ServedConnection): void {
     this.#pending.delete(pending);
-    this.#connections.add(connection);
+    this.#connections.set(connection, pending.account);
     if (this.#isClosed) connection.drain();
   }
 
   onPendingClosed(pending: PendingConnection): void {
     if (!this.#pending.delete(pending)) return;
+    pending.account.write(this.#accessLogs);
     this.stats.active.add(-1);
     this.services.onIdle();
   }
 
   onConnectionClosed(connection: ServedConnection): void {
-    if (!this.#connections.delete(connection)) return;
+    const account = this.#connections.get(connection);
+    if (account === undefined) return;
+    this.#connections.delete(connection);
+    account.write(this.#accessLogs);
     this.stats.active.add(-1);
     this.services.onIdle();
   }
 }
 
-/** A connection between accept and its terminal filter. */
-class PendingConnection implements SocketHandler {
-  readonly #listener: TrafficListener;
-  readonly #socket: FastSocket;
-  #chain: BoundFilterChain | undefined;
-  #inspection: ConnectionInspection = notInspected;
-  #timer: TimerHandle | undefined;
-
-  constructor(listener: TrafficListener, socket: FastSocket) {
-    this.#listener = listener;
-    this.#socket = socket;
-  }
-
-  begin(): void {
-    const { bound, services } = this.#listener;
-    const inspectors = inspectorsOf(bound);
-    if (inspectors.length === 0) return this.#choose();
-    const timers = services.worker.timers as unknown as TimerWheel;
-    inspectConnection(this.#socket, inspectors, bound.config.listenerFiltersTimeoutMs, timers, {
-      onInspected: (_socket, inspection) => {
-        this.#inspection = inspection;
-        if (inspection.hasTimedOut && !bound.config.continueOnListenerFiltersTimeout) this.#socket.destroy();
-        else this.#choose();
-      },
-      onInspectionClosed: () => this.onClose(undefined),
-    });
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  #choose(): void {
-    const { bound, stats, services } = this.#listener;
-    const view = this.#view(undefined);
-    const chain = matchFilterChain(bound, view);
-    if (chain === undefined) {
-      stats.noFilterChain.add(1);
-      services.worker.logger.debug("no filter chain for a connection", {
-        listener: bound.name,
-        from: view.remoteAddress.host,
-        sni: view.sni,
-        transport: view.transportProtocol,
-      });
-      this.#take();
-      return this.#socket.destroy();
-    }
-    this.#chain = chain;
-    if (chain.config.tls === undefined) return this.#enter(chain, view);
-    const built = services.tls.get(chain.config.tls);
-    if (!built.ok) {
-      stats.sslErrors.add(1);
-      services.worker.logger.error("a connection cannot be secured", { listener: bound.name, reason: built.reason });
-      this.#take();
-      return this.#socket.destroy();
-    }
-    const timeoutMs = chain.config.tlsHandshakeTimeoutMs > 0 ? chain.config.tlsHandshakeTimeoutMs : defaultHandshakeMs;
-    this.#timer = services.worker.timers.schedule(timeoutMs, { onTimer: () => this.#socket.destroy() });
-    this.#socket.upgrade(built.context, Date.now, this);
-  }
-
-  /** The handshake is done and the peer is who it says. */
-  onReady(): void {
-    this.#cancelTimer();
-    if (this.#chain !== undefined) this.#enter(this.#chain, this.#view(this.#chain));
-  }
-
-  #enter(chain: BoundFilterChain, view: ConnectionView): void {
-    const { bound, stats, services } = this.#listener;
-    const { worker } = services;
-    const decision = authorizeConnection(chain, view);
-    if (!decision.allowed) {
-      stats.denied.add(1);
-      worker.logger.info("a connection was denied", {
-        listener: bound.name,
-        from: view.peer?.principal ?? view.remoteAddress.host,
-        details: decision.details,
-      });
-      this.#take();
-      return this.#socket.destroy();
-    }
-    const slot = this.#listener.slotOf(chain);
-    const http = services.chains.of(bound, chain);
-    const connection =
-      http === undefined
-        ? new TcpRelay(worker, this.#socket, slot, view, this.#listener)
-        : new Http1Connection(worker, this.#socket, slot, http, view, this.#listener);
-    this.#listener.serve(this, connection);
-    this.#socket.start(connection);
-  }
-
-  /** What is known of the connection; `chain` when its TLS is established. */
-  #view(chain: BoundFilterChain | undefined): ConnectionView {
-    const { remoteAddress, localAddress, tls } = this.#socket;
-    return {
-      peer: tls?.peer,
-      localPrincipal: tls?.localPrincipal ?? "",
-      remoteAddress,
-      localAddress,
-      isTls: chain !== undefined,
-      sni: tls?.sni ?? this.#inspection.sni,
-      applicationProtocols: tls === undefined || tls.alpn === "" ? this.#inspection.applicationProtocols : [tls.alpn],
-      transportProtocol: chain === undefined ? this.#inspection.transportProtocol : "tls",
-    };
-  }
-
-  /** The socket has no handler of its own until it is upgraded: this one hears of its end. */
-  #take(): void {
-    this.#socket.handler = this;
-  }
-
-  #cancelTimer(): void {
-    if (this.#timer !== undefined) this.#listener.services.worker.timers.cancel(this.#timer);
-    this.#timer = undefined;
-  }
-
-  onBytes(): number {
-    return 0;
-  }
-  onEnd(): void {
-    this.#socket.destroy();
-  }
-  onDrain(): void {}
-
-  onClose(failure: SocketFailure | undefined): void {
-    this.#cancelTimer();
-    if (failure !== undefined && this.#chain !== undefined) {
-      const { bound, stats, services } = this.#listener;
-      stats.sslErrors.add(1);
-      services.worker.logger.info("a connection was not accepted", {
-        listener: bound.name,
-        from: this.#socket.remoteAddress.host,
-        reason: failure.text,
-      });
-    }
-    this.#listener.onPendingClosed(this);
-  }
-}
-
-const notInspected: ConnectionInspection = {
-  transportProtocol: "raw_buffer",
-  sni: "",
-  applicationProtocols: [],
-  hasTimedOut: false,
-};
-const bothInspectors: readonly Inspector[] = ["tls_inspector", "http_inspector"];
-const tlsInspector: readonly Inspector[] = ["tls_inspector"];
-const httpInspector: readonly Inspector[] = ["http_inspector"];
-const noInspector: readonly Inspector[] = [];
-
-/** The configured inspectors; the TLS inspector also where a chain could not be chosen without it, as Envoy injects it. */
-function inspectorsOf({ config }: BoundListener): readonly Inspector[] {
-  const usesHttp = config.listenerFilters.includes("http_inspector");
-  const usesTls =
-    config.listenerFilters.includes("tls_inspector") ||
-    config.filterChains.some(
-      ({ match }) =>
-        match.serverNames.length > 0 || match.transportProtocol !== "" || match.applicationProtocols.length > 0,
-    );
-  if (usesTls) return usesHttp ? bothInspectors : tlsInspector;
-  return usesHttp ? httpInspector : noInspector;
-}
-
 function isSame(left: ListenerSocket, right: ListenerSocket): boolean {
   return left.fd === right.fd && left.host === right.host && left.port === right.port;
+}
+
+/** The certificates of a PEM text as DER. */
+function chainOf(pem: string): Buffer[] {
+  return (pem.match(/(?<=-----BEGIN CERTIFICATE-----)[^-]+/g) ?? []).map((base64) => Buffer.from(base64, "base64"));
 }

@@ -14,9 +14,10 @@ import type { WorkerCommand, WorkerReport, WorkerSetup } from "./messages.ts";
 import { WorkerMetrics } from "./metrics.ts";
 import { Mirrors } from "./mirror.ts";
 import { PeerMetadataCodec } from "./peer-metadata.ts";
+import type { ListenerServices } from "./pending-connection.ts";
 import { SecretStore, ServerTlsContexts } from "./secret-store.ts";
 import { Timers } from "./timers.ts";
-import { type ListenerServices, TrafficListener } from "./traffic-listener.ts";
+import { TrafficListener } from "./traffic-listener.ts";
 
 /** Longest time that binding configuration may keep requests waiting. */
 const sliceMs = 2;
@@ -71,6 +72,7 @@ class TrafficWorker {
       mirrors: new Mirrors(),
       peerMetadata: new PeerMetadataCodec(),
       metrics,
+      accessLogs: this.#accessLogs,
       date: new HttpDate(),
       logger: this.#logger,
       isDraining: false,
@@ -133,6 +135,9 @@ class TrafficWorker {
       this.#secrets.apply(command.secrets);
       await this.#swap(command.delta);
       await this.#applyListeners(command);
+      if (command.secrets.set.some(({ secret }) => secret.kind === "validation")) {
+        for (const listener of this.#listeners.values()) listener.judgePeersAgain();
+      }
     } catch (error) {
       problem = (error as Error).message;
     }

@@ -1,0 +1,216 @@
+import { errorEntry, type TimerHandle, type TimerWheel } from "@heddle/core";
+import {
+  authorizeConnection,
+  type BoundFilterChain,
+  type BoundListener,
+  type ConnectionView,
+  matchFilterChain,
+} from "@heddle/engine";
+import {
+  type ConnectionInspection,
+  type FastSocket,
+  inspectConnection,
+  type Inspector,
+  type SocketFailure,
+  type SocketHandler,
+} from "@heddle/net";
+import { ConnectionAccount } from "./connection-account.ts";
+import type { WorkerContext } from "./context.ts";
+import type { HttpChains } from "./http-chain.ts";
+import { Http1Connection } from "./http1-connection.ts";
+import type { ListenerStats } from "./listener-stats.ts";
+import type { ServerTlsContexts } from "./secret-store.ts";
+import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
+import { TcpRelay } from "./tcp-relay.ts";
+
+/** A handshake that takes longer holds memory for nobody (Envoy has no limit unless `transport_socket_connect_timeout` sets one). */
+const defaultHandshakeMs = 15_000;
+/** What a listener needs of its worker. */
+export interface ListenerServices {
+  readonly worker: WorkerContext;
+  readonly chains: HttpChains;
+  readonly tls: ServerTlsContexts;
+  readonly onIdle: () => void;
+}
+
+/** What an accepted connection needs of its listener. */
+export interface ConnectionHost extends ConnectionObserver {
+  readonly bound: BoundListener;
+  readonly services: ListenerServices;
+  readonly stats: ListenerStats;
+  slotOf(chain: BoundFilterChain): ChainSlot;
+  /** The connection has passed everything before its terminal filter. */
+  serve(pending: PendingConnection, connection: ServedConnection): void;
+  onPendingClosed(pending: PendingConnection): void;
+}
+
+/** A connection between accept and its terminal filter. */
+export class PendingConnection implements SocketHandler {
+  readonly #listener: ConnectionHost;
+  readonly #socket: FastSocket;
+  readonly account: ConnectionAccount;
+  #chain: BoundFilterChain | undefined;
+  #inspection: ConnectionInspection = notInspected;
+  #timer: TimerHandle | undefined;
+
+  constructor(listener: ConnectionHost, socket: FastSocket) {
+    this.#listener = listener;
+    this.#socket = socket;
+    this.account = new ConnectionAccount(socket);
+  }
+
+  begin(): void {
+    const { bound, services } = this.#listener;
+    const inspectors = inspectorsOf(bound);
+    if (inspectors.length === 0) return this.#choose();
+    const timers = services.worker.timers as unknown as TimerWheel;
+    inspectConnection(this.#socket, inspectors, bound.config.listenerFiltersTimeoutMs, timers, {
+      onInspected: (_socket, inspection) => {
+        this.#inspection = inspection;
+        if (inspection.hasTimedOut && !bound.config.continueOnListenerFiltersTimeout) this.#socket.destroy();
+        else this.#choose();
+      },
+      onInspectionClosed: () => this.onClose(undefined),
+    });
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #choose(): void {
+    const { bound, stats, services } = this.#listener;
+    const view = this.#view(undefined);
+    this.account.view = view;
+    const chain = matchFilterChain(bound, view);
+    if (chain === undefined) {
+      stats.noFilterChain.add(1);
+      this.account.details = errorEntry("no_filter_chain").details;
+      this.account.flag = "NR";
+      services.worker.logger.debug("no filter chain for a connection", {
+        listener: bound.name,
+        from: view.remoteAddress.host,
+        sni: view.sni,
+        transport: view.transportProtocol,
+      });
+      this.#take();
+      return this.#socket.destroy();
+    }
+    this.#chain = chain;
+    if (chain.config.tls === undefined) return this.#enter(chain, view);
+    const built = services.tls.get(chain.config.tls);
+    if (!built.ok) {
+      stats.sslErrors.add(1);
+      services.worker.logger.error("a connection cannot be secured", { listener: bound.name, reason: built.reason });
+      this.#take();
+      return this.#socket.destroy();
+    }
+    const timeoutMs = chain.config.tlsHandshakeTimeoutMs > 0 ? chain.config.tlsHandshakeTimeoutMs : defaultHandshakeMs;
+    this.#timer = services.worker.timers.schedule(timeoutMs, { onTimer: () => this.#socket.destroy() });
+    this.#socket.upgrade(built.context, Date.now, this);
+  }
+
+  /** The handshake is done and the peer is who it says. */
+  onReady(): void {
+    this.#cancelTimer();
+    if (this.#chain !== undefined) this.#enter(this.#chain, this.#view(this.#chain));
+  }
+
+  #enter(chain: BoundFilterChain, view: ConnectionView): void {
+    const { bound, stats, services } = this.#listener;
+    const { worker } = services;
+    this.account.view = view;
+    const decision = authorizeConnection(chain, view);
+    if (!decision.allowed) {
+      stats.denied.add(1);
+      this.account.details = decision.details;
+      worker.logger.info("a connection was denied", {
+        listener: bound.name,
+        from: view.peer?.principal ?? view.remoteAddress.host,
+        details: decision.details,
+      });
+      this.#take();
+      return this.#socket.destroy();
+    }
+    const slot = this.#listener.slotOf(chain);
+    const http = services.chains.of(bound, chain);
+    const connection =
+      http === undefined
+        ? new TcpRelay(worker, this.#socket, slot, this.account, view, this.#listener)
+        : new Http1Connection(worker, this.#socket, slot, http, view, this.#listener);
+    this.#listener.serve(this, connection);
+    this.#socket.start(connection);
+  }
+
+  /** What is known of the connection; `chain` when its TLS is established. */
+  #view(chain: BoundFilterChain | undefined): ConnectionView {
+    const { remoteAddress, localAddress, tls } = this.#socket;
+    return {
+      peer: tls?.peer,
+      localPrincipal: tls?.localPrincipal ?? "",
+      remoteAddress,
+      localAddress,
+      isTls: chain !== undefined,
+      sni: tls?.sni ?? this.#inspection.sni,
+      applicationProtocols: tls === undefined || tls.alpn === "" ? this.#inspection.applicationProtocols : [tls.alpn],
+      transportProtocol: chain === undefined ? this.#inspection.transportProtocol : "tls",
+    };
+  }
+
+  /** The socket has no handler of its own until it is upgraded: this one hears of its end. */
+  #take(): void {
+    this.#socket.handler = this;
+  }
+
+  #cancelTimer(): void {
+    if (this.#timer !== undefined) this.#listener.services.worker.timers.cancel(this.#timer);
+    this.#timer = undefined;
+  }
+
+  onBytes(): number {
+    return 0;
+  }
+  onEnd(): void {
+    this.#socket.destroy();
+  }
+  onDrain(): void {}
+
+  onClose(failure: SocketFailure | undefined): void {
+    this.#cancelTimer();
+    if (failure !== undefined && this.#chain !== undefined) {
+      this.account.details = failure.text;
+      const { bound, stats, services } = this.#listener;
+      stats.sslErrors.add(1);
+      services.worker.logger.info("a connection was not accepted", {
+        listener: bound.name,
+        from: this.#socket.remoteAddress.host,
+        reason: failure.text,
+      });
+    }
+    this.#listener.onPendingClosed(this);
+  }
+}
+
+const notInspected: ConnectionInspection = {
+  transportProtocol: "raw_buffer",
+  sni: "",
+  applicationProtocols: [],
+  hasTimedOut: false,
+};
+const bothInspectors: readonly Inspector[] = ["tls_inspector", "http_inspector"];
+const tlsInspector: readonly Inspector[] = ["tls_inspector"];
+const httpInspector: readonly Inspector[] = ["http_inspector"];
+const noInspector: readonly Inspector[] = [];
+
+/** The configured inspectors; the TLS inspector also where a chain could not be chosen without it, as Envoy injects it. */
+function inspectorsOf({ config }: BoundListener): readonly Inspector[] {
+  const usesHttp = config.listenerFilters.includes("http_inspector");
+  const usesTls =
+    config.listenerFilters.includes("tls_inspector") ||
+    config.filterChains.some(
+      ({ match }) =>
+        match.serverNames.length > 0 || match.transportProtocol !== "" || match.applicationProtocols.length > 0,
+    );
+  if (usesTls) return usesHttp ? bothInspectors : tlsInspector;
+  return usesHttp ? httpInspector : noInspector;
+}
