@@ -50,7 +50,7 @@ function saturated(connections: number, topology: Topology, title: string): Scen
     headline: "cpuUsPerRequest",
     measure: async (peer, seconds) => {
       // Compilers, pools and caches warm up first.
-      await saturate(peer.url, connections, Math.max(1, seconds / 2));
+      await saturate(peer.url, connections, Math.max(1, Math.ceil(seconds / 2)));
       return underLoad(peer, () => saturate(peer.url, connections, seconds));
     },
   };
