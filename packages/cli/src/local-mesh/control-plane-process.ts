@@ -29,7 +29,8 @@ export class ControlPlaneProcess {
   readonly #child: SupervisedChild;
   #onReady: ((addresses: ControlPlaneAddresses) => void) | undefined;
   #onFailed: ((reason: Error) => void) | undefined;
-  #lastLine = "";
+  /** The latest life: only its words are about the start that somebody waits for. */
+  #watched: ChildProcess | undefined;
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -104,14 +105,18 @@ export class ControlPlaneProcess {
   }
 
   #watch(child: ChildProcess): void {
+    let lastLine = "";
     forwardOutput(child, "control-plane", (source, line, stream) => {
-      this.#lastLine = line;
+      lastLine = line;
       this.#options.output(source, line, stream);
     });
-    // Not "exit": its last words may still be on their way.
-    child.once("close", () => this.#onFailed?.(new StartProblem(this.#lastLine)));
+    this.#watched = child;
+    // Not "exit": its last words may still be on their way. They may come when the next life has begun, and are not about that.
+    child.once("close", () => {
+      if (this.#watched === child) this.#onFailed?.(new StartProblem(lastLine));
+    });
     child.on("message", (message: { kind?: string } & ControlPlaneAddresses) => {
-      if (message.kind === "ready") this.#onReady?.(message);
+      if (message.kind === "ready" && this.#watched === child) this.#onReady?.(message);
     });
   }
 }

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { smallMesh } from "../testing/small-mesh.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
+import { ControlPlaneProcess, StartProblem } from "./control-plane-process.ts";
+
+/** A control plane of the small mesh, and what it writes. */
+function prepare(folder: string) {
+  const lines: string[] = [];
+  const reports: string[] = [];
+  const controlPlane = new ControlPlaneProcess({
+    folder,
+    stateDir: join(folder, ".heddle"),
+    output: (_source, line) => lines.push(line),
+    report: (line) => reports.push(line),
+  });
+  return { controlPlane, lines, reports };
+}
+
+/**
+ * Ends the running life and returns when it is a zombie, without letting the event loop turn: so its last words and its end are
+ * seen in one turn, and mostly the process is reaped before the end of its pipes is found.
+ */
+function endUnseen(pid: number): void {
+  process.kill(pid, "SIGTERM");
+  const end = performance.now() + 10_000;
+  while (!/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"))) {
+    assert.ok(performance.now() < end, "the control plane did not end in 10 s");
+  }
+}
+
+test("a start is not failed by the last words of the life before", { timeout: 60_000 }, async (t) => {
+  const { controlPlane, lines } = prepare(temporaryFolder(t, smallMesh));
+  const first = await controlPlane.start();
+  try {
+    // The kernel may still tell of both ends at once: four lives leave little to luck.
+    for (let life = 0; life < 4; life += 1) {
+      const { pid } = controlPlane;
+      assert.ok(pid !== undefined);
+      const before = lines.length;
+      endUnseen(pid);
+      await controlPlane.killAndHold();
+      assert.equal((await controlPlane.release()).xdsAddress, first.xdsAddress);
+      assert.ok(lines.length > before);
+    }
+  } finally {
+    await controlPlane.stop(5000);
+  }
+});
+
+test("a control plane that cannot start fails its start with its last words", async (t) => {
+  const folder = temporaryFolder(t);
+  const { controlPlane, lines } = prepare(join(folder, "absent"));
+  try {
+    await assert.rejects(controlPlane.start(), (error) => {
+      assert.ok(error instanceof StartProblem);
+      assert.equal(error.message, lines.at(-1));
+      return true;
+    });
+  } finally {
+    await controlPlane.stop(5000);
+  }
+});
