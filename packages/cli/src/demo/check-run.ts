@@ -52,6 +52,7 @@ async function runCheck(demo: RunningDemo, check: Check, sabotaged: boolean): Pr
   } catch (error) {
     problems = [error instanceof Error ? error.message : String(error)];
   }
+  await demo.endLoads();
   await repair?.();
   const seconds = Math.round((performance.now() - started) / 100) / 10;
   return { name, title, ok: problems.length === 0, evidence, problems, sabotaged, seconds };

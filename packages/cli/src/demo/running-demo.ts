@@ -8,6 +8,8 @@ import type { Replica } from "../local-mesh/replica.ts";
 import { BookshopFiles } from "./bookshop-files.ts";
 import { EdgeClient } from "./edge-client.ts";
 import type { LineLog } from "./line-log.ts";
+import { Load } from "./load.ts";
+import type { LoadRequest } from "./load.ts";
 
 const pollMs = 20;
 
@@ -20,6 +22,7 @@ export class RunningDemo {
   /** host:port of the edge. */
   readonly address: string;
   readonly stateDir: string;
+  readonly #loads: Load[] = [];
   #trustBundle: TrustBundleResponse | undefined;
 
   constructor(runner: MeshRunner, folder: string, edgeAddress: string, log: LineLog) {
@@ -47,6 +50,18 @@ export class RunningDemo {
   async trustBundle(): Promise<TrustBundleResponse> {
     this.#trustBundle ??= await (await this.admin()).trustBundle();
     return this.#trustBundle;
+  }
+
+  /** Requests at a steady rate, until their `stop` or the end of the check. */
+  startLoad(requestsPerSecond: number, next: () => LoadRequest): Load {
+    const load = new Load(this.client, requestsPerSecond, next);
+    this.#loads.push(load);
+    return load;
+  }
+
+  /** Stops what a check that failed half-way left running. */
+  async endLoads(): Promise<void> {
+    await Promise.all(this.#loads.splice(0).map((load) => load.stop()));
   }
 
   /** Makes an edit of the resources, and waits until every proxy has it. */

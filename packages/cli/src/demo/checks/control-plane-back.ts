@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Check } from "../check.ts";
 import { Problems, requireNoFailure } from "../check.ts";
-import { Load, sendMany } from "../load.ts";
+import { sendMany } from "../load.ts";
 import { countSplit, describeSplit, isSplit } from "../reviews-split.ts";
 import { until } from "../running-demo.ts";
 import { readRequest, reviewsRequest } from "../shop-requests.ts";
@@ -24,7 +24,7 @@ export const controlPlaneBack: Check = {
     const problems = new Problems();
     const { controlPlane } = demo.runner;
     if (controlPlane.pid !== undefined) await controlPlane.killAndHold();
-    const load = new Load(demo.client, requestsPerSecond, readRequest);
+    const load = demo.startLoad(requestsPerSecond, readRequest);
     const started = performance.now();
     const isBack = await Promise.race([
       controlPlane.release().then(() => true),

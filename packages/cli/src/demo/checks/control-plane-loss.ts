@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Check } from "../check.ts";
 import { Problems, requireNoFailure } from "../check.ts";
-import { Load, sendMany } from "../load.ts";
+import { sendMany } from "../load.ts";
 import { countSplit, describeSplit, isSplit } from "../reviews-split.ts";
 import type { RunningDemo } from "../running-demo.ts";
 import { until } from "../running-demo.ts";
@@ -26,7 +26,7 @@ export const controlPlaneLoss: Check = {
     const { pem } = await demo.trustBundle();
     const { sidecar, instance } = demo.replica(victimId);
     const serialBefore = (await probeTls(instance.inboundPort, pem)).serialNumber;
-    const load = new Load(demo.client, requestsPerSecond, readRequest);
+    const load = demo.startLoad(requestsPerSecond, readRequest);
     await demo.runner.controlPlane.killAndHold();
     const pidBefore = sidecar.pid;
     sidecar.kill();

@@ -1,7 +1,7 @@
 import { authorsFile, reviewsFile } from "../bookshop-files.ts";
 import type { Check } from "../check.ts";
 import { Problems, requireNoFailure } from "../check.ts";
-import { Load, sendMany } from "../load.ts";
+import { sendMany } from "../load.ts";
 import { countSplit, describeSplit, isSplit } from "../reviews-split.ts";
 import { readRequest, reviewsRequest } from "../shop-requests.ts";
 import { until } from "../running-demo.ts";
@@ -23,7 +23,7 @@ export const invalidEdit: Check = {
     // A typing error at the second weight, and a first one that would send everything to v1 if half of the edit were taken.
     const broken = valid.replace("weight: 50", "weight: 100").replace("weight: 50", "wieght: 0");
     const line = broken.split("\n").findIndex((text) => text.includes("wieght")) + 1;
-    const load = new Load(demo.client, requestsPerSecond, readRequest);
+    const load = demo.startLoad(requestsPerSecond, readRequest);
     await demo.files.write(reviewsFile, broken);
     const admin = await demo.admin();
     const isRefused = await until(async () => {

@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Check } from "../check.ts";
 import { Problems, requireNoFailure } from "../check.ts";
 import type { Outcome } from "../edge-client.ts";
-import { Load } from "../load.ts";
 import { countSplit, describeSplit, isSplit, reviewsVersion } from "../reviews-split.ts";
 import { reviewsRequest } from "../shop-requests.ts";
 
@@ -20,7 +19,7 @@ export const reload: Check = {
 
   async run(demo) {
     const problems = new Problems();
-    const load = new Load(demo.client, requestsPerSecond, reviewsRequest);
+    const load = demo.startLoad(requestsPerSecond, reviewsRequest);
     await delay(beforeMs);
     const editedMs = performance.now();
     await demo.files.setReviewsShare(50);

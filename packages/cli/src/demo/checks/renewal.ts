@@ -3,7 +3,6 @@ import { httpCall } from "../../local-mesh/admin-client.ts";
 import { spiffeId } from "../../local-mesh/proxy-files.ts";
 import type { Check } from "../check.ts";
 import { Problems, requireNoFailure } from "../check.ts";
-import { Load } from "../load.ts";
 import { until } from "../running-demo.ts";
 import { readRequest } from "../shop-requests.ts";
 import { probeTls } from "../tls-probe.ts";
@@ -24,7 +23,7 @@ export const renewal: Check = {
     const { sidecar, instance, identity } = demo.replica(proxyOf);
     const { pem } = await demo.trustBundle();
     const before = await probeTls(instance.inboundPort, pem);
-    const load = new Load(demo.client, requestsPerSecond, readRequest);
+    const load = demo.startLoad(requestsPerSecond, readRequest);
     await delay(beforeMs);
     const address = await sidecar.adminAddress();
     if (address === undefined) throw new Error(`the proxy of ${proxyOf} has no admin port`);

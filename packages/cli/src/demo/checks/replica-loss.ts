@@ -3,7 +3,6 @@ import type { Check } from "../check.ts";
 import { Problems, requireNoFailure } from "../check.ts";
 import type { Outcome } from "../edge-client.ts";
 import { hadBegun } from "../edge-client.ts";
-import { Load } from "../load.ts";
 import { until } from "../running-demo.ts";
 import { reviewsRequest } from "../shop-requests.ts";
 
@@ -22,7 +21,7 @@ export const replicaLoss: Check = {
 
   async run(demo) {
     const problems = new Problems();
-    const load = new Load(demo.client, requestsPerSecond, reviewsRequest);
+    const load = demo.startLoad(requestsPerSecond, reviewsRequest);
     const both = await until(async () => servedBy(load.soFar).size === 2, bothLimitMs);
     problems.require(both, `ratings come only from ${[...servedBy(load.soFar)].join(", ") || "nobody"} even before`);
     const killedMs = performance.now();
