@@ -52,6 +52,17 @@ export function httpListener(options: HttpListener): Json {
   };
 }
 
+/** A listener on a free port of 127.0.0.1 that relays bytes. `more`: fields of the relay. */
+export function tcpListener(name: string, clusterName: string, filters: readonly Json[] = [], more: Json = {}): Json {
+  const proxyType = `${filterPackage}.network.tcp_proxy.v3.TcpProxy`;
+  const relay = { "@type": proxyType, stat_prefix: name, cluster: clusterName, ...more };
+  return {
+    name,
+    address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
+    filter_chains: [{ filters: [...filters, { name: "tcp", typed_config: relay }] }],
+  };
+}
+
 /** A static cluster on these ports of 127.0.0.1. */
 export function cluster(name: string, ports: readonly number[], more: Json = {}): Json {
   return {

@@ -42,9 +42,9 @@ export class RequestBody {
     return this.#isComplete;
   }
 
-  /** Everything from the first byte is still here. */
+  /** Everything from the first byte is still here: it is kept, or nothing has been sent yet. */
   get isReplayable(): boolean {
-    return this.#droppedBytes === 0 && this.#isKept;
+    return this.#droppedBytes === 0;
   }
 
   /** Bytes that wait for the upstream: the measure of backpressure. */

@@ -10,7 +10,7 @@ import {
   unprocessedHeader,
 } from "@heddle/engine";
 import { type Framing, HeaderList, removeHopByHop, type RequestHead } from "@heddle/http";
-import type { ExchangeFailure } from "@heddle/upstream";
+import type { ExchangeFailure, UpstreamExchange } from "@heddle/upstream";
 import { type Deadline, deadline } from "./deadlines.ts";
 import type { Exchange, UpstreamEvents } from "./exchange.ts";
 import { finish } from "./finish.ts";
@@ -188,9 +188,14 @@ function attempt(x: Exchange): Step {
   if (x.upstream !== upstream) return "over";
   if (!req.canRetry && x.mirrors.length === 0) body.stopKeeping();
   if (x.isRequestComplete) startAttemptTimeouts(x, now);
-  body.attach(upstream);
-  releaseRequestPressure(x);
+  // Where a connection is still being made the body waits here, not there: until then the attempt can be made elsewhere.
+  if (upstream.connection !== undefined) sendBody(x, upstream);
   return "wait";
+}
+
+function sendBody(x: Exchange, upstream: UpstreamExchange): void {
+  x.body.attach(upstream);
+  releaseRequestPressure(x);
 }
 
 function requestFraming(x: Exchange): Framing {
@@ -244,6 +249,8 @@ function startAttemptTimeouts(x: Exchange, now: number): void {
 
 function onUpstreamConnected(x: Exchange): void {
   touch(x);
+  // Absent while `open` runs: then the head goes first.
+  if (x.upstream !== undefined) sendBody(x, x.upstream);
 }
 
 /** A 1xx response. 100 is passed on only where the client's expectation was passed on. */

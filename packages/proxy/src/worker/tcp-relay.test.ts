@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectRaw, type RawServer, startRawServer } from "@heddle/testkit";
 import { untilLogged } from "../testing/log-file.ts";
-import { bootstrap, cluster } from "../testing/bootstrap-json.ts";
+import { bootstrap, cluster, tcpListener } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 let proxy: TestProxy;
@@ -17,27 +17,6 @@ function fileLog(file: string, format: string): Record<string, unknown> {
   const logFormat = { text_format_source: { inline_string: `${format}\n` } };
   return {
     access_log: [{ name: file, typed_config: { "@type": type, path: join(folder, file), log_format: logFormat } }],
-  };
-}
-
-function tcpListener(
-  name: string,
-  clusterName: string,
-  filters: readonly object[] = [],
-  more: object = {},
-): Record<string, unknown> {
-  const proxyType = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
-  return {
-    name,
-    address: { socket_address: { address: "127.0.0.1", port_value: 0 } },
-    filter_chains: [
-      {
-        filters: [
-          ...filters,
-          { name: "tcp", typed_config: { "@type": proxyType, stat_prefix: name, cluster: clusterName, ...more } },
-        ],
-      },
-    ],
   };
 }
 
