@@ -35,6 +35,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   readonly #stats: TcpStats;
   #attemptsLeft: number;
   #upstream: UpstreamLeg | undefined;
+  #hasClientEnded = false;
   #isClosed = false;
 
   constructor(
@@ -111,7 +112,9 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   }
 
   onEnd(): void {
-    this.#upstream?.socket.end();
+    this.#hasClientEnded = true;
+    // An endpoint that is not there yet is told when it is: this one may fail, and TLS cannot begin on a half that has ended.
+    if (this.#upstream?.isReady === true) this.#upstream.socket.end();
   }
 
   onDrain(): void {
@@ -140,6 +143,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   upstreamReady(): void {
     this.#touch();
     this.#client.resume();
+    if (this.#hasClientEnded) this.#upstream?.socket.end();
   }
 
   /** @internal */
