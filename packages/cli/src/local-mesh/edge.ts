@@ -5,7 +5,7 @@ import type { PlannedEdge } from "./plan.ts";
 import { edgeInstanceId } from "./plan.ts";
 import { takePort } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
-import type { ProxyIdentity } from "./proxy-files.ts";
+import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId } from "./proxy-files.ts";
 import { Sidecar } from "./sidecar.ts";
 import { edgeInstance } from "./workload-instance.ts";
@@ -18,6 +18,8 @@ export interface EdgeOptions {
   readonly xdsAddress: () => string;
   readonly output: LineSink;
   readonly report: (source: string, line: string) => void;
+  /** The proxy ended unasked and will be started again. */
+  readonly onProxyCrash: (files: ProxyFiles) => void;
 }
 
 const proxyGraceMs = 8000;
@@ -45,15 +47,17 @@ export class Edge {
       kind: "edge",
     };
     this.#port = takePort(planned.address, planned.port);
+    const files = proxyFiles(stateDir, edgeInstanceId);
     this.sidecar = new Sidecar({
       name: `${edgeInstanceId}/proxy`,
-      files: proxyFiles(stateDir, edgeInstanceId),
+      files,
       xdsAddress: options.xdsAddress,
       identity: spiffeId(this.identity),
       ports: [this.#port],
       logLevel: options.proxyLogLevel,
       output: options.output,
       report: (line) => report(edgeInstanceId, line),
+      onCrash: () => options.onProxyCrash(files),
     });
   }
 

@@ -6,11 +6,12 @@ import { AdminUnreachable } from "./admin-client.ts";
 import type { ControlPlaneAddresses } from "./control-plane-process.ts";
 import { ControlPlaneProcess } from "./control-plane-process.ts";
 import { Edge } from "./edge.ts";
+import { JoinTokenKeeper } from "./join-token-keeper.ts";
 import type { MeshPlan, PlannedInstance } from "./plan.ts";
 import { edgeInstanceId, fingerprint } from "./plan.ts";
 import { ApplicationPorts } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
-import type { ProxyIdentity } from "./proxy-files.ts";
+import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId, writeProxyFiles } from "./proxy-files.ts";
 import { Replica } from "./replica.ts";
 
@@ -39,6 +40,7 @@ export class MeshRunner {
   readonly #options: MeshRunnerOptions;
   readonly #replicas = new Map<string, Replica>();
   readonly #controlPlane: ControlPlaneProcess;
+  readonly #tokens: JoinTokenKeeper;
   #plan: MeshPlan;
   #edge: Edge | undefined;
   #addresses: ControlPlaneAddresses | undefined;
@@ -56,6 +58,10 @@ export class MeshRunner {
       stateDir: options.stateDir,
       output: options.output,
       report: (line) => options.report("control-plane", line),
+    });
+    this.#tokens = new JoinTokenKeeper({
+      issue: async (identity) => (await this.#joinToken(identity)).token,
+      report: (line) => options.report("heddle", line),
     });
   }
 
@@ -146,7 +152,10 @@ export class MeshRunner {
 
   /** Kills a replica's application and proxy, supervisor included; its ports close. `replaceReplica` brings it back. */
   loseReplica(id: string): Promise<void> {
-    return this.#change(async () => this.#replicas.get(id)?.lose());
+    return this.#change(async () => {
+      this.#tokens.forget(proxyFiles(this.#options.stateDir, id).token);
+      await this.#replicas.get(id)?.lose();
+    });
   }
 
   /** A new replica, with ports and keys of its own, in place of a lost one. */
@@ -166,6 +175,7 @@ export class MeshRunner {
     // A start waits for the control plane's first word.
     if (this.#addresses === undefined) await this.#controlPlane.stop(controlPlaneGraceMs);
     await this.#changing.catch(() => undefined);
+    await this.#tokens.close();
     await this.#edge?.stop();
     await Promise.all([...this.#replicas.values()].map((replica) => replica.stop()));
     await this.#controlPlane.stop(controlPlaneGraceMs);
@@ -187,7 +197,15 @@ export class MeshRunner {
 
   #common() {
     const { stateDir, output, report, proxyLogLevel } = this.#options;
-    return { stateDir, output, report, proxyLogLevel, xdsAddress: () => this.#addresses?.xdsAddress ?? "" };
+    return {
+      stateDir,
+      output,
+      report,
+      proxyLogLevel,
+      xdsAddress: () => this.#addresses?.xdsAddress ?? "",
+      // What it kept may be what it died of.
+      onProxyCrash: (files: ProxyFiles) => this.#tokens.refresh(files.token),
+    };
   }
 
   async #prepare(planned: PlannedInstance): Promise<Replica> {
@@ -220,6 +238,7 @@ export class MeshRunner {
 
   async #remove(replica: Replica): Promise<void> {
     this.#replicas.delete(replica.planned.id);
+    this.#tokens.forget(replica.files.token);
     // Endpoints leave before the processes do, so that nobody is sent there.
     await this.#writeInstances();
     await replica.stop();
@@ -231,6 +250,7 @@ export class MeshRunner {
     const controlPlaneId = `spiffe://${proxy.trustDomain}/ns/${this.#plan.rootNamespace}/sa/heddle-control-plane`;
     const files = proxyFiles(this.#options.stateDir, proxy.instanceId);
     await writeProxyFiles(files, proxy, this.#addresses?.xdsAddress ?? "", controlPlaneId, token, trustBundlePem);
+    this.#tokens.keep(files.token, spiffeId(proxy));
   }
 
   /** Waits for a control plane that is between two lives. */

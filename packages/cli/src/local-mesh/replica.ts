@@ -20,6 +20,8 @@ export interface ReplicaOptions {
   readonly xdsAddress: () => string;
   readonly output: LineSink;
   readonly report: (source: string, line: string) => void;
+  /** The proxy ended unasked and will be started again. */
+  readonly onProxyCrash: (files: ProxyFiles) => void;
   /** Its application became ready, or is no longer. */
   readonly onReadiness: () => void;
 }
@@ -68,6 +70,7 @@ export class Replica {
       logLevel: options.proxyLogLevel,
       output,
       report: (line) => report(planned.id, line),
+      onCrash: () => options.onProxyCrash(this.files),
     });
   }
 

@@ -24,6 +24,7 @@ export interface SidecarOptions {
   readonly logLevel: string;
   readonly output: LineSink;
   readonly report: (line: string) => void;
+  readonly onCrash: () => void;
 }
 
 /** The proxy of one instance: a supervisor process that inherits the instance's ports and ends with this process. */
@@ -47,7 +48,10 @@ export class Sidecar {
       // SIGTERM is for the supervisor, which drains; SIGKILL for the supervisor and its generations, as nothing else is left to end them.
       signal: (child, signal) => (signal === "SIGKILL" ? signalGroup(child, signal) : child.kill(signal)),
       onStarted: (child) => forwardOutput(child, options.name, options.output),
-      onCrash: (how, restartInMs) => options.report(`the proxy ended (${how}); started again in ${restartInMs} ms`),
+      onCrash: (how, restartInMs) => {
+        options.report(`the proxy ended (${how}); started again in ${restartInMs} ms`);
+        options.onCrash();
+      },
     });
   }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -32,6 +32,13 @@ async function answers(url: string, expected: string): Promise<void> {
     if (text === expected) return;
     await delay(20);
   }
+}
+
+/** Ends every process of the mesh whose command matches, as a crash would. */
+function kill(heddle: HeddleProcess, pattern: RegExp): void {
+  const found = heddle.family().filter(({ command }) => pattern.test(command));
+  assert.ok(found.length > 0, `no process matches ${pattern}`);
+  for (const { pid } of found) process.kill(pid, "SIGKILL");
 }
 
 test("a mesh serves, follows its files, refuses a second run, and leaves nothing after Ctrl-C", {
@@ -104,23 +111,34 @@ test("what crashes is started again: application, proxy, control plane", { timeo
   const heddle = start(context, folder);
   const url = await edgeUrl(heddle);
   await answers(url, "hello from back-0");
-  const kill = (pattern: RegExp): void => {
-    const found = heddle.family().filter(({ command }) => pattern.test(command));
-    assert.ok(found.length > 0, `no process matches ${pattern}`);
-    for (const { pid } of found) process.kill(pid, "SIGKILL");
-  };
-  kill(/control-plane\/src\/entry/);
+  kill(heddle, /control-plane\/src\/entry/);
   await heddle.line(/the control plane ended \(SIGKILL\); traffic goes on; started again/);
   await answers(url, "hello from back-0");
-  kill(/main\.ts proxy .*back-0/);
+  kill(heddle, /main\.ts proxy .*back-0/);
   await heddle.line(/the proxy ended \(SIGKILL\); started again/);
   await answers(url, "hello from back-0");
-  kill(/^\/bin\/sh -c .*server\.cjs/s);
+  kill(heddle, /^\/bin\/sh -c .*server\.cjs/s);
   await heddle.line(/the application ended \(SIGKILL\); started again/);
   await answers(url, "hello from back-0");
   heddle.kill("SIGTERM");
   assert.equal(await heddle.end(), 0);
   await heddle.nothingLeft();
+});
+
+test("a proxy that lost its certificate and its last configuration joins again", {
+  timeout: 110_000,
+}, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const heddle = start(context, folder);
+  const url = await edgeUrl(heddle);
+  await answers(url, "hello from back-0");
+  const proxy = join(folder, ".heddle/proxies/back-0");
+  const given = ["bootstrap.json", "join-token", "trust-bundle.pem"];
+  for (const name of readdirSync(proxy)) if (!given.includes(name)) rmSync(join(proxy, name), { recursive: true });
+  kill(heddle, /main\.ts proxy .*back-0/);
+  await heddle.line(/the proxy ended \(SIGKILL\)/);
+  await answers(url, "hello from back-0");
+  assert.ok(existsSync(join(proxy, "identity.state")));
 });
 
 test("a port in use is named with the remedy, before anything starts", async (context) => {
