@@ -10,6 +10,8 @@ import type { SocketFailure } from "./socket-failure.ts";
 import { causeOf, connectFailure, establishedFailure } from "./socket-failure.ts";
 import type { OutputOwner } from "./socket-output.ts";
 import { SocketOutput } from "./socket-output.ts";
+import type { TcpKeepalive } from "./tcp-keepalive.ts";
+import { setTcpKeepalive } from "./tcp-keepalive.ts";
 import type { ClientTlsContext, ServerTlsContext } from "./tls-context.ts";
 import { isTlsCause, tlsFailure } from "./tls-failure.ts";
 import type { TlsSession } from "./tls-session.ts";
@@ -66,6 +68,7 @@ export class FastSocket implements OutputOwner {
   #isResumed = false;
   #isOffering = false;
   #held: Buffer | undefined;
+  #keepalive: TcpKeepalive | undefined;
   #hasPeerEnded = false;
   #isEndDelivered = false;
 
@@ -96,19 +99,19 @@ export class FastSocket implements OutputOwner {
   static connect(
     address: SocketAddress,
     handler: SocketHandler,
-    options: { readonly keepAliveMs?: number } = {},
+    options: { readonly keepalive?: TcpKeepalive | undefined } = {},
   ): FastSocket {
     const socket = connect({
       host: address.host,
       port: address.port,
       noDelay: true,
       allowHalfOpen: true,
-      ...(options.keepAliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
       ...(runtimeEdges.sharedReadBuffer ? { onread: { buffer: sharedReadBuffer, callback: onSharedRead } } : {}),
     });
     const remote = { host: canonicalHost(address.host), port: address.port };
     const fast = new FastSocket(socket, "connecting", true, remote, { host: "", port: 0 });
     fast.handler = handler;
+    fast.#keepalive = options.keepalive;
     if (!runtimeEdges.sharedReadBuffer) socket.on("data", onData);
     socket.on("connect", onConnect);
     return fast;
@@ -285,6 +288,12 @@ export class FastSocket implements OutputOwner {
   /** @internal */
   takeConnect(): void {
     if (this.#state !== "connecting") return;
+    const problem = this.#keepalive === undefined ? undefined : setTcpKeepalive(this.#descriptor(), this.#keepalive);
+    if (problem !== undefined) {
+      // Never without what was configured: a peer that vanished would be held for hours, and nobody told.
+      this.destroy({ kind: "local", code: "upstream_connect_failed", text: problem, cause: "" });
+      return;
+    }
     this.#state = "open";
     this.localAddress = addressOf(this.#socket, "local");
     this.#becomeReady();
@@ -407,6 +416,10 @@ export class FastSocket implements OutputOwner {
     handle.reading = true;
     const status = handle.readStart();
     if (status < 0) this.takeError(getSystemErrorName(status));
+  }
+
+  #descriptor(): number {
+    return handleOf(this.#socket)?.fd ?? -1;
   }
 
   #stopReading(): void {

@@ -41,6 +41,7 @@ export type { SocketFailure } from "./socket-failure.ts";
 export { causeOf } from "./socket-failure.ts";
 export type { SpiffeId } from "./spiffe-id.ts";
 export { formatSpiffeId, parseSpiffeId } from "./spiffe-id.ts";
+export type { TcpKeepalive } from "./tcp-keepalive.ts";
 export type { TlsSession } from "./tls-session.ts";
 export { KnownIntermediates, TrustAnchors } from "./trust-anchors.ts";
 export { enterTurn, flushLater, leaveTurn } from "./turn.ts";

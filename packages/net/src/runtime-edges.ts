@@ -8,6 +8,8 @@ import { Socket as NetSocket } from "node:net";
 /** A stream handle of the runtime (TCPWrap, TLSWrap), as far as it is used here. */
 export interface StreamHandle {
   reading: boolean;
+  /** The descriptor; absent on TLSWrap. */
+  readonly fd?: number;
   readStart(): number;
   readStop(): number;
   useUserBuffer(buffer: Uint8Array): void;

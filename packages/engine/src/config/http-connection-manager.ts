@@ -86,7 +86,6 @@ export interface HttpConnectionManagerConfig {
   readonly maxRequestsPerConnection: number;
   readonly maxConnectionDurationMs: number;
   readonly maxStreamDurationMs: number;
-  readonly drainTimeoutMs: number;
   readonly delayedCloseTimeoutMs: number;
   /** `proxy_100_continue`: pass 100-continue through instead of answering it here. */
   readonly proxy100Continue: boolean;

@@ -56,7 +56,6 @@ test("Envoy's defaults are filled in", () => {
     maxRequestsPerConnection: 0,
     maxConnectionDurationMs: 0,
     maxStreamDurationMs: 0,
-    drainTimeoutMs: 5000,
     delayedCloseTimeoutMs: 1000,
     proxy100Continue: false,
     http1: { acceptHttp10: false, defaultHost: "", enableTrailers: false, allowAbsoluteUrl: true },
@@ -71,7 +70,6 @@ test("every setting of a connection manager arrives", () => {
     request_timeout: "1s",
     request_headers_timeout: "2s",
     stream_idle_timeout: "3s",
-    drain_timeout: "4s",
     delayed_close_timeout: "0.5s",
     proxy_100_continue: true,
     common_http_protocol_options: {
@@ -95,11 +93,10 @@ test("every setting of a connection manager arrives", () => {
       config.requestTimeoutMs,
       config.requestHeadersTimeoutMs,
       config.streamIdleTimeoutMs,
-      config.drainTimeoutMs,
       config.delayedCloseTimeoutMs,
       config.proxy100Continue,
     ],
-    [32_768, 1000, 2000, 3000, 4000, 500, true],
+    [32_768, 1000, 2000, 3000, 500, true],
   );
   assert.deepEqual(
     [

@@ -103,7 +103,6 @@ export function loadHttpConnectionManager(
       0,
     ),
     maxStreamDurationMs: loading.duration(common?.maxStreamDuration, options.field("max_stream_duration"), 0),
-    drainTimeoutMs: loading.duration(hcm.drainTimeout, at.field("drain_timeout"), 5000),
     delayedCloseTimeoutMs: loading.duration(hcm.delayedCloseTimeout, at.field("delayed_close_timeout"), 1000),
     proxy100Continue: hcm.proxy100Continue,
     http1: {

@@ -195,9 +195,9 @@ class UpstreamLeg implements SocketHandler, TimerTarget {
     this.#worker = worker;
     this.#cluster = cluster;
     this.#endpoint = endpoint;
-    const { connectTimeoutMs } = cluster.config;
+    const { connectTimeoutMs, tcpKeepalive } = cluster.config;
     if (connectTimeoutMs > 0) this.#timer = worker.timers.schedule(connectTimeoutMs, this);
-    this.socket = FastSocket.connect({ host: endpoint.host, port: endpoint.port }, this);
+    this.socket = FastSocket.connect({ host: endpoint.host, port: endpoint.port }, this, { keepalive: tcpKeepalive });
   }
 
   onReady(): void {

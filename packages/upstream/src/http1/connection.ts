@@ -63,12 +63,7 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     this.idleSinceMs = this.#madeAtMs;
     const { connectTimeoutMs, tcpKeepalive, perConnectionBufferBytes } = cluster.config;
     if (connectTimeoutMs > 0) this.#connectTimer = timers.schedule(connectTimeoutMs, this);
-    const keepAliveMs = tcpKeepalive === undefined ? undefined : (tcpKeepalive.timeSeconds ?? 0) * 1000;
-    this.#socket = FastSocket.connect(
-      { host: endpoint.host, port: endpoint.port },
-      this,
-      keepAliveMs === undefined ? {} : { keepAliveMs },
-    );
+    this.#socket = FastSocket.connect({ host: endpoint.host, port: endpoint.port }, this, { keepalive: tcpKeepalive });
     if (perConnectionBufferBytes > 0) this.#socket.highWaterBytes = perConnectionBufferBytes;
   }
 

@@ -1,0 +1,43 @@
+import { createRequire } from "node:module";
+
+/** The few calls of the C library that the runtime does not offer. Each returns -1 when it fails. */
+export interface Libc {
+  dup(descriptor: number): number;
+  setsockopt(descriptor: number, level: number, name: number, value: Uint8Array, bytes: number): number;
+  /** `bytes`: the size of `value`, 32 bits in the machine's order; overwritten with the size of the answer. */
+  getsockopt(descriptor: number, level: number, name: number, value: Uint8Array, bytes: Uint8Array): number;
+}
+
+interface ForeignFunctions {
+  dlopen(
+    path: string | null,
+    definitions: Record<string, { arguments: string[]; return: string }>,
+  ): { readonly functions: Libc };
+}
+
+let loaded: Libc | undefined;
+let isLoaded = false;
+
+/**
+ * The C library through `node:ffi`. That is young and announces itself with an ExperimentalWarning, so it is loaded when a call is
+ * needed and not before.
+ *
+ * @returns undefined when the runtime offers no such thing
+ */
+export function libc(): Libc | undefined {
+  if (isLoaded) return loaded;
+  isLoaded = true;
+  try {
+    const ffi = createRequire(import.meta.url)("node:ffi") as ForeignFunctions;
+    const { functions } = ffi.dlopen(null, {
+      dup: { arguments: ["i32"], return: "i32" },
+      setsockopt: { arguments: ["i32", "i32", "i32", "buffer", "u32"], return: "i32" },
+      getsockopt: { arguments: ["i32", "i32", "i32", "buffer", "buffer"], return: "i32" },
+    });
+    // The self-test of this edge: a descriptor that cannot exist must be refused, not crash.
+    if (functions.dup(-1) === -1 && functions.setsockopt(-1, 1, 9, Buffer.alloc(4), 4) === -1) loaded = functions;
+  } catch {
+    // Without node:ffi whoever asks gets undefined and says what is missing.
+  }
+  return loaded;
+}
