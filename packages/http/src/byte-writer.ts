@@ -38,6 +38,18 @@ export class ByteWriter {
     }
   }
 
+  /** Appends one byte, 0 to 255. */
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#slab[this.#end++] = value;
+  }
+
+  /** Appends an unsigned 32-bit integer in network byte order. */
+  uint32(value: number): void {
+    this.#reserve(4);
+    this.#end = this.#slab.writeUInt32BE(value, this.#end);
+  }
+
   bytes(bytes: Buffer, start: number, end: number): void {
     this.#reserve(end - start);
     bytes.copy(this.#slab, this.#end, start, end);

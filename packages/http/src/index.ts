@@ -2,6 +2,10 @@ export { readAuthority } from "./authority.ts";
 export { ByteWriter } from "./byte-writer.ts";
 export { HeaderList } from "./header-list.ts";
 export { removeHopByHop } from "./hop-by-hop.ts";
+export type { HpackError, HpackLimits, HpackSink } from "./hpack/decoder.ts";
+export { HpackDecoder } from "./hpack/decoder.ts";
+export { HpackEncoder } from "./hpack/encoder.ts";
+export type { HpackField } from "./hpack/field.ts";
 export type { BodyKind, BodySink } from "./http1/body-reader.ts";
 export {
   encodeChunk,

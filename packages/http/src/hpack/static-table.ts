@@ -1,0 +1,66 @@
+import type { HpackField } from "./field.ts";
+import { makeField } from "./field.ts";
+
+const rows: readonly (readonly [name: string, ...values: string[]])[] = [
+  [":authority", ""],
+  [":method", "GET", "POST"],
+  [":path", "/", "/index.html"],
+  [":scheme", "http", "https"],
+  [":status", "200", "204", "206", "304", "400", "404", "500"],
+  ["accept-charset", ""],
+  ["accept-encoding", "gzip, deflate"],
+  ["accept-language", ""],
+  ["accept-ranges", ""],
+  ["accept", ""],
+  ["access-control-allow-origin", ""],
+  ["age", ""],
+  ["allow", ""],
+  ["authorization", ""],
+  ["cache-control", ""],
+  ["content-disposition", ""],
+  ["content-encoding", ""],
+  ["content-language", ""],
+  ["content-length", ""],
+  ["content-location", ""],
+  ["content-range", ""],
+  ["content-type", ""],
+  ["cookie", ""],
+  ["date", ""],
+  ["etag", ""],
+  ["expect", ""],
+  ["expires", ""],
+  ["from", ""],
+  ["host", ""],
+  ["if-match", ""],
+  ["if-modified-since", ""],
+  ["if-none-match", ""],
+  ["if-range", ""],
+  ["if-unmodified-since", ""],
+  ["last-modified", ""],
+  ["link", ""],
+  ["location", ""],
+  ["max-forwards", ""],
+  ["proxy-authenticate", ""],
+  ["proxy-authorization", ""],
+  ["range", ""],
+  ["referer", ""],
+  ["refresh", ""],
+  ["retry-after", ""],
+  ["server", ""],
+  ["set-cookie", ""],
+  ["strict-transport-security", ""],
+  ["transfer-encoding", ""],
+  ["user-agent", ""],
+  ["vary", ""],
+  ["via", ""],
+  ["www-authenticate", ""],
+];
+
+/** The static table (RFC 7541 Appendix A); index 1 is the first entry, there is none at 0. */
+export const staticFields: readonly HpackField[] = [
+  makeField("", ""),
+  ...rows.flatMap(([name, ...values]) => values.map((value) => makeField(name, value))),
+];
+
+/** The highest index of the static table; the dynamic one follows it (RFC 7541 §2.3.3). */
+export const lastStaticIndex = staticFields.length - 1;
