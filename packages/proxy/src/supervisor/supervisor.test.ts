@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { connectRaw, isRunning, startEchoServer } from "@heddle/testkit";
+import { connectRaw, isRunning, startEchoServer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { adminGet, childrenOf, listenerPort, ProxyProcess } from "../testing/proxy-process.ts";
 
@@ -82,6 +82,49 @@ test("SIGHUP hands over to a new generation and no request on the way is lost", 
   assert.deepEqual(failures, []);
   assert.ok(served > 0);
   assert.equal((await childrenOf(proxy.process.pid!)).length, 1);
+});
+
+test("a SIGHUP that comes while a generation starts is answered when that one is ready", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const config = await configFile(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
+  const proxy = open.use(new ProxyProcess(["-c", config, "--drain-time-s", "1"]));
+  await proxy.ready();
+  proxy.kill("SIGHUP");
+  await proxy.logged(/handing over to a new generation/);
+  proxy.kill("SIGHUP");
+  await proxy.ready(3);
+  assert.equal([...proxy.log.matchAll(/handing over to a new generation/g)].length, 2);
+});
+
+test("a new generation that dies while the old one drains is replaced", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const upstream = open.use(await startRawServer());
+  const routes = [direct, route("/", "app")];
+  const config = await configFile(
+    t,
+    bootstrap([httpListener({ name: "web", routes })], [cluster("app", [upstream.port])]),
+  );
+  const proxy = open.use(new ProxyProcess(["-c", config, "--drain-time-s", "60"]));
+  const admin = await proxy.ready();
+  const port = await listenerPort(admin, "web");
+  const [old] = await childrenOf(proxy.process.pid!);
+  // A request without an answer keeps the old generation draining.
+  const client = await connectRaw(port);
+  t.after(() => client.socket.destroy());
+  await client.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n");
+  const peer = await upstream.next();
+  proxy.kill("SIGHUP");
+  await proxy.ready(2);
+  // By then the supervisor has heard that the new one is ready.
+  await proxy.logged(/draining/);
+  const [young] = (await childrenOf(proxy.process.pid!)).filter((pid) => pid !== old);
+  process.kill(young!, "SIGKILL");
+  await proxy.ready(3);
+  assert.equal(await get(port, "/direct"), "direct");
+  await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nlate");
+  assert.equal((await client.response()).body, "late");
 });
 
 test("SIGTERM lets a request in progress finish, says that the connection ends, and exits with 0", async (t) => {

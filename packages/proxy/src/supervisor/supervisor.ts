@@ -57,6 +57,8 @@ class Supervisor {
   #count = 0;
   #restartTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
+  /** SIGHUP came while a generation was starting, which may have read its configuration before. */
+  #isRenewalWanted = false;
   #wasEverReady = false;
   #finish: (exitCode: number) => void = () => {};
 
@@ -91,6 +93,7 @@ class Supervisor {
   }
 
   #start(): void {
+    this.#isRenewalWanted = false;
     // A descriptor's number in the child is its place in `stdio`.
     const inherited = new Map([...this.#inherited.keys()].map((address, index) => [address, firstPassed + index]));
     const held = this.#sockets.list();
@@ -142,6 +145,7 @@ class Supervisor {
         generation.isReady = true;
         this.#wasEverReady = true;
         for (const other of this.#live) if (other.number < generation.number) this.#retire(other);
+        if (this.#isRenewalWanted) this.#renew();
         return;
       case "quit":
         return this.#stop();
@@ -184,7 +188,12 @@ class Supervisor {
   }
 
   #renew(): void {
-    if (this.#isStopping || [...this.#live].some((generation) => !generation.isReady)) return;
+    // Between two lives a new generation is about to be started anyway.
+    if (this.#isStopping || this.#live.size === 0) return;
+    if ([...this.#live].some((generation) => !generation.isReady)) {
+      this.#isRenewalWanted = true;
+      return;
+    }
     this.#logger.info("handing over to a new generation");
     this.#start();
   }
