@@ -12,6 +12,7 @@ import {
   parseInheritedDescriptors,
 } from "./inherited-descriptors.ts";
 import { formatAddress } from "./ip-address.ts";
+import { libc } from "./libc.ts";
 import { holdPort, ListenError, openListener } from "./listener.ts";
 
 const anyPort = { host: "127.0.0.1", port: 0 };
@@ -27,6 +28,27 @@ test("a listener tells the port that it got, on IPv4 and on IPv6", async () => {
     listener.close();
     assert.equal(listener.isListening, false);
   }
+});
+
+test("the kernel holds as many waiting connections as the backlog says", {
+  skip: process.platform === "linux" ? false : "TCP_INFO of a listening socket is Linux's",
+}, async () => {
+  const held = holdPort(anyPort);
+  const listener = await openListener(held.address, {
+    backlog: 7,
+    descriptor: held.descriptor,
+    onConnection: (socket) => socket.destroy(),
+  });
+  const info = Buffer.alloc(104);
+  const tcpInfo = 11;
+  assert.equal(
+    libc()?.getsockopt(held.descriptor, 6, tcpInfo, info, Buffer.from(Int32Array.of(info.length).buffer)),
+    0,
+  );
+  // `tcpi_sacked` of a listening socket is its backlog (tcp_get_info).
+  assert.equal(new Uint32Array(info.buffer, info.byteOffset + 28, 1)[0], 7);
+  listener.close();
+  held.close();
 });
 
 test("an IPv4 client of a dual-stack listener has its IPv4 address", async () => {

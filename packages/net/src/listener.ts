@@ -91,7 +91,8 @@ export async function openListener(address: SocketAddress, options: ListenerOpti
       resolve();
     });
     if (descriptor === undefined) server.listen({ host: address.host, port: address.port, backlog });
-    else server.listen({ fd: descriptor, backlog });
+    // As an argument of its own: beside `fd` the runtime overlooks the option.
+    else server.listen({ fd: descriptor }, backlog);
   });
   interceptAccept(server, (handle) => {
     handle.setNoDelay?.(true);

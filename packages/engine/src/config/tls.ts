@@ -27,7 +27,6 @@ export interface ValidationConfig {
   /** Anchors by reference (a combined or SDS context) or inline PEM; undefined: no verification is possible. */
   readonly trustedCa: SecretRef | { readonly pem: string } | undefined;
   readonly matchSubjectAltNames: readonly SanMatcher[];
-  readonly trustChainVerification: "verify" | "accept-untrusted";
   readonly crlPem: string | undefined;
 }
 

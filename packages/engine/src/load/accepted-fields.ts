@@ -1,25 +1,12 @@
 import type { AcceptedField, AcceptedFields } from "./field-walker.ts";
 
 // Titles of the tests that prove the fields below; accepted-fields.test.ts checks that each exists.
-const listener = "engine/src/load/listener.test.ts › a listener's names, addresses, direction and limits arrive";
-const listenerFilters = "engine/src/load/listener.test.ts › listener filters are known by their type";
-const filters = "engine/src/load/listener.test.ts › network RBAC filters come before the one terminal filter";
-const tcpProxy = "engine/src/load/listener.test.ts › a TCP proxy's clusters, timeouts and attempts arrive";
 const provenance = "engine/src/load/listener.test.ts › provenance comes from the metadata of heddle.dev";
 const chainMatch =
   "engine/src/bind/filter-chain-index.test.ts › each condition of a filter chain match separates connections";
-const serverTls = "engine/src/load/tls.test.ts › a server's TLS context arrives";
-const clientTls = "engine/src/load/tls.test.ts › a client's TLS context arrives";
-const validation = "engine/src/load/tls.test.ts › a validation context's anchors, names, CRL and verification arrive";
 const secretSources =
   "engine/src/load/tls.test.ts › secrets come from ADS, the local identity, the bootstrap or the context itself";
-const secret = "engine/src/load/secret.test.ts › a secret is a certificate with its key or a validation context";
 const dataSource = "engine/src/load/core-types.test.ts › data comes inline, from a file or from the environment";
-const address = "engine/src/load/core-types.test.ts › an address is an IP literal and a port, in canonical form";
-const manager = "engine/src/load/http-connection-manager.test.ts › every setting of a connection manager arrives";
-const managerDefaults = "engine/src/load/http-connection-manager.test.ts › Envoy's defaults are filled in";
-const routesByName = "engine/src/load/http-connection-manager.test.ts › routes are inline or come by name from ADS";
-const httpFilters = "engine/src/load/http-filters.test.ts › filters are known by their type and keep their order";
 const underscores = "engine/src/steps/prepare-request.test.ts › names with underscores are allowed, dropped or refused";
 const remoteAddress = "engine/src/steps/prepare-request.test.ts › the client's address follows the trusted hops";
 const internal =
@@ -75,16 +62,122 @@ const faults =
   "engine/src/steps/fault-injection.test.ts › delays and aborts hit their share of the requests that they concern";
 const faultLimit = "engine/src/steps/fault-injection.test.ts › no more faults than allowed are active at once";
 const accessLogs = "engine/src/load/access-log.test.ts › an access log's sink, format and filter arrive";
-const stringMatch = "engine/src/load/string-match.test.ts › string, header and query matchers arrive in every form";
-const cluster = "engine/src/load/cluster.test.ts › a cluster's discovery, timeouts, limits and options arrive";
 const balancing =
   "engine/src/load/cluster.test.ts › the load balancer comes from lb_policy or from load_balancing_policy";
 const limits = "engine/src/steps/choose-endpoint.test.ts › requests above the limit of the cluster overflow";
 const services = "engine/src/load/cluster.test.ts › the services behind a cluster come from Istio's metadata";
 const transport = "engine/src/bind/cluster.test.ts › an endpoint's metadata selects its transport";
-const endpoints = "engine/src/load/endpoints.test.ts › an assignment's localities and endpoints arrive";
 const priorities =
   "engine/src/bind/priority-level.test.ts › traffic goes to the first level as far as its health reaches";
+
+// Titles of tests of behaviour, outside the loaders: real sockets and real peers.
+const chainChoice =
+  "engine/src/steps/connection.test.ts › a connection gets the chain that fits, else the default, else none";
+const relayLogs =
+  "proxy/src/worker/tcp-relay.test.ts › a connection is logged by its listener and by its relay when it ends";
+const peerMetadata =
+  "proxy/src/worker/peer-metadata.test.ts › what one proxy announces the other reads, and nothing of it is left";
+const keepalive =
+  "proxy/src/worker/upstream-keepalive.test.ts › connections to a cluster with tcp_keepalive are probed when idle, those to others are not";
+const upstreamTrailers =
+  "upstream/src/http1/transport.test.ts › a chunked body and its trailers arrive as they were sent";
+const lookupFamily =
+  "upstream/src/dns/system-resolver.test.ts › a family is asked for alone, or preferred, as dns_lookup_family says";
+const localityWeight =
+  "engine/src/steps/choose-endpoint.test.ts › a locality's weight means nothing unless the cluster balances by localities, as in Envoy";
+const lastClose =
+  "proxy/src/worker/listener-settings.test.ts › a client that stays after the last answer is cut off after delayed_close_timeout";
+const sni = "net/src/fast-socket.test.ts › both sides know who the other is, and bytes travel";
+const sanTypes =
+  "upstream/src/tls/peer-policy.test.ts › a name of each type is compared with the certificate's names of that type alone";
+const served = "proxy/src/supervisor/supervisor.test.ts › the example bootstrap is served";
+const addresses =
+  "proxy/src/worker/listener-settings.test.ts › a listener serves on its additional addresses too, and one that does not bind is on none";
+const inspection =
+  "proxy/src/worker/listener-settings.test.ts › a client that says nothing to be inspected is given up after listener_filters_timeout, or served where the listener goes on";
+const handshakeTimeout =
+  "proxy/src/worker/listener-settings.test.ts › a handshake that does not end within transport_socket_connect_timeout ends its connection";
+const relayTimes =
+  "proxy/src/worker/listener-settings.test.ts › a relay closes a connection on which nothing moves, and one that has lived its time";
+const defaultHost =
+  "proxy/src/worker/listener-settings.test.ts › an HTTP/1.0 request without a host goes to the host that the listener names for it";
+const backlog = "net/src/listener.test.ts › the kernel holds as many waiting connections as the backlog says";
+const slowReader =
+  "proxy/src/worker/request-path.test.ts › a long answer to a client that does not read stops the upstream, and goes on when the client does";
+const shown = "proxy/src/admin/admin.test.ts › clusters and listeners are shown in Envoy's forms";
+const statistics =
+  "proxy/src/admin/admin.test.ts › statistics come as text, JSON and for Prometheus, and can be filtered";
+const standardMetrics = "proxy/src/worker/mesh.test.ts › Istio's metrics name both ends, on both sides";
+const logFilters =
+  "proxy/src/worker/access-log-filters.test.ts › each filter keeps the lines that it names, in text and in JSON";
+const mutualTls =
+  "proxy/src/worker/mesh.test.ts › a request crosses two proxies over mutual TLS and the application sees who asked";
+const clientRequired = "proxy/src/worker/mesh.test.ts › a client without a certificate, or in plaintext, is not served";
+const serverName = "net/src/fast-socket.test.ts › a required server name is required";
+const noTickets = "net/src/session-resumption.test.ts › without session tickets nothing is resumed";
+const tlsVersions = "net/src/fast-socket.test.ts › TLS 1.2 and a foreign ALPN are refused with their reason";
+const otherIdentity = "proxy/src/worker/mesh.test.ts › an endpoint with another identity than expected gets nothing";
+const secretPolicy =
+  "upstream/src/tls/peer-policy.test.ts › anchors and names of a validation secret are used, and names beside the reference win";
+const revocation = "upstream/src/tls/peer-policy.test.ts › a revocation list in the context is obeyed";
+const secretsOverAds =
+  "proxy/src/worker/trust-change.test.ts › secrets come over ADS; when an anchor is withdrawn, open connections of those it vouched for are closed and others stay";
+const headTime = "proxy/src/worker/timeouts.test.ts › a head that is begun and not finished in time: 408 and the end";
+const bodyTime =
+  "proxy/src/worker/timeouts.test.ts › a body that does not come in time: 408, and the upstream is given up";
+const streamIdle =
+  "proxy/src/worker/timeouts.test.ts › an upstream that says nothing for too long: 504 with its reason";
+const connectionIdle =
+  "proxy/src/worker/timeouts.test.ts › a connection without requests is closed after its idle time";
+const connectionAge =
+  "proxy/src/worker/timeouts.test.ts › a connection that has lived long enough ends, between requests at once";
+const lastRequest = "proxy/src/worker/timeouts.test.ts › the last request that a connection may carry is told so";
+const streamAge = "proxy/src/worker/timeouts.test.ts › a stream that lasts too long is answered with 504";
+const expectation =
+  "proxy/src/worker/request-path.test.ts › 100-continue is answered only when the request will be forwarded";
+const http10 =
+  "proxy/src/worker/request-path.test.ts › HTTP/1.0 gets its answer without chunks and its connection closed";
+const trailers =
+  "proxy/src/worker/request-path.test.ts › a chunked body is forwarded in chunks and its trailers with it";
+const absoluteForm = "proxy/src/worker/request-path.test.ts › where absolute form is switched off it is refused";
+const headLimits = "http/src/http1/request-decoder.test.ts › exactly the limits is allowed";
+const filterOrder =
+  "engine/src/steps/decide-request.test.ts › filters run in their order, and before a missing route is answered";
+const routesOverAds =
+  "proxy/src/generation/active-configuration.test.ts › a listener serves when its routes and its certificate have come";
+const tableInSnapshot =
+  "engine/src/steps/decide-request.test.ts › a table that comes by name is looked up in the snapshot";
+const relayWeights = "engine/src/steps/connection.test.ts › a TCP proxy's cluster is drawn by weight";
+const relayAttempts =
+  "proxy/src/worker/before-connected.test.ts › a half of a byte stream that ends before its endpoint is there ends at the endpoint that serves it";
+const relayed = "proxy/src/worker/tcp-relay.test.ts › bytes go both ways, and each side's end by itself";
+const connectTime =
+  "upstream/src/http1/transport-tls.test.ts › a handshake that never ends is a connection that was not made in time";
+const slowUpstream =
+  "upstream/src/http1/transport.test.ts › an upstream that does not read stops its writer, and starts it again";
+const names =
+  "upstream/src/dns/dns-clusters.test.ts › a strict DNS name has an endpoint for each of its addresses, a logical one for the first";
+const refresh =
+  "upstream/src/dns/dns-clusters.test.ts › names are asked for again after the refresh rate, or after their time to live where that counts";
+const failedLookup =
+  "upstream/src/dns/dns-clusters.test.ts › a failed look-up keeps the last answer and is tried again with back-off";
+const upstreamIdle = "upstream/src/http1/transport.test.ts › an idle connection closes when its time is over";
+const leastRequest =
+  "engine/src/steps/choose-endpoint.test.ts › least request prefers the endpoint with fewer active requests";
+const leastRequestWeights =
+  "engine/src/steps/choose-endpoint.test.ts › least request weighs weights against active requests when they differ";
+const roundRobin = "engine/src/steps/choose-endpoint.test.ts › round robin takes turns, in proportion to the weights";
+const edsEndpoints = "engine/src/steps/choose-endpoint.test.ts › an EDS cluster has no endpoints until they are given";
+const health =
+  "engine/src/bind/priority-level.test.ts › health is Envoy's: unknown counts as healthy, a timeout as unhealthy";
+const headerForms =
+  "engine/src/bind/header-matcher.test.ts › a header matches by exact value, prefix, suffix and substring";
+const headerRegex =
+  "engine/src/bind/header-matcher.test.ts › a header matches a regex as a whole, and bytes that are not UTF-8 are unreadable";
+const headerRange = "engine/src/bind/header-matcher.test.ts › a range is half-open and takes whole integers only";
+const headerPresence = "engine/src/bind/header-matcher.test.ts › presence and absence can be asked for, and inverted";
+const headerMissing =
+  "engine/src/bind/header-matcher.test.ts › an inverted condition on a missing header matches only when missing is treated as empty";
 
 type Fields = Readonly<Record<string, AcceptedField>>;
 
@@ -103,41 +196,36 @@ function enumerated(proof: string, name: string, ...values: readonly string[]): 
  */
 export const acceptedFields: AcceptedFields = {
   "envoy.config.listener.v3.Listener": {
-    ...proven(
-      listener,
-      "name",
-      "address",
-      "additional_addresses",
-      "stat_prefix",
-      "per_connection_buffer_limit_bytes",
-      "listener_filters_timeout",
-      "continue_on_listener_filters_timeout",
-      "traffic_direction",
-      "tcp_backlog_size",
-      "bind_to_port",
-    ),
-    ...proven(filters, "filter_chains", "default_filter_chain"),
+    ...proven(served, "name", "address", "filter_chains"),
+    ...proven(addresses, "additional_addresses", "bind_to_port"),
+    ...proven(statistics, "stat_prefix"),
+    ...proven(slowReader, "per_connection_buffer_limit_bytes"),
+    ...proven(inspection, "listener_filters_timeout", "continue_on_listener_filters_timeout"),
+    ...proven(standardMetrics, "traffic_direction"),
+    ...proven(backlog, "tcp_backlog_size"),
+    ...proven(chainChoice, "default_filter_chain"),
     ...proven(provenance, "metadata"),
-    ...proven(listenerFilters, "listener_filters"),
-    ...proven(accessLogs, "access_log"),
+    ...proven(inspection, "listener_filters"),
+    ...proven(relayLogs, "access_log"),
   },
-  "envoy.config.listener.v3.AdditionalAddress": proven(listener, "address"),
-  "envoy.config.core.v3.Address": proven(address, "socket_address"),
+  "envoy.config.listener.v3.AdditionalAddress": proven(addresses, "address"),
+  "envoy.config.core.v3.Address": proven(served, "socket_address"),
   "envoy.config.core.v3.SocketAddress": {
-    ...enumerated(address, "protocol", "TCP"),
-    ...proven(address, "address", "port_value"),
+    ...enumerated(served, "protocol", "TCP"),
+    ...proven(served, "address", "port_value"),
   },
   "envoy.config.core.v3.CidrRange": proven(chainMatch, "address_prefix", "prefix_len"),
   "envoy.config.core.v3.Metadata": proven(provenance, "filter_metadata"),
-  "envoy.config.listener.v3.ListenerFilter": proven(listenerFilters, "name", "typed_config"),
+  "envoy.config.listener.v3.ListenerFilter": proven(inspection, "name", "typed_config"),
   "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {},
   "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": {},
   "envoy.extensions.filters.listener.original_dst.v3.OriginalDst": {},
   "envoy.config.listener.v3.FilterChain": {
-    ...proven(filters, "filters", "name"),
+    ...proven(served, "filters", "name"),
     ...proven(chainMatch, "filter_chain_match"),
     ...proven(provenance, "metadata"),
-    ...proven(serverTls, "transport_socket", "transport_socket_connect_timeout"),
+    ...proven(mutualTls, "transport_socket"),
+    ...proven(handshakeTimeout, "transport_socket_connect_timeout"),
   },
   "envoy.config.listener.v3.FilterChainMatch": proven(
     chainMatch,
@@ -151,42 +239,52 @@ export const acceptedFields: AcceptedFields = {
     "transport_protocol",
     "application_protocols",
   ),
-  "envoy.config.listener.v3.Filter": proven(filters, "name", "typed_config"),
-  "envoy.config.core.v3.TransportSocket": proven(serverTls, "name", "typed_config"),
+  "envoy.config.listener.v3.Filter": proven(served, "name", "typed_config"),
+  "envoy.config.core.v3.TransportSocket": proven(mutualTls, "name", "typed_config"),
   "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": {},
-  "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": proven(
-    serverTls,
-    "common_tls_context",
-    "require_client_certificate",
-    "require_sni",
-    "disable_stateless_session_resumption",
-  ),
-  "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": proven(clientTls, "common_tls_context", "sni"),
+  "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": {
+    ...proven(mutualTls, "common_tls_context"),
+    ...proven(clientRequired, "require_client_certificate"),
+    ...proven(serverName, "require_sni"),
+    ...proven(noTickets, "disable_stateless_session_resumption"),
+  },
+  "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": {
+    ...proven(mutualTls, "common_tls_context"),
+    ...proven(sni, "sni"),
+  },
   "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext": {
-    ...proven(serverTls, "tls_params", "alpn_protocols"),
-    ...proven(secretSources, "tls_certificates", "tls_certificate_sds_secret_configs"),
-    ...proven(validation, "validation_context", "validation_context_sds_secret_config", "combined_validation_context"),
+    ...proven(tlsVersions, "tls_params", "alpn_protocols"),
+    ...proven(mutualTls, "tls_certificates", "validation_context"),
+    ...proven(secretsOverAds, "tls_certificate_sds_secret_configs", "validation_context_sds_secret_config"),
+    ...proven(secretPolicy, "combined_validation_context"),
   },
   "envoy.extensions.transport_sockets.tls.v3.TlsParameters": {
-    ...enumerated(serverTls, "tls_minimum_protocol_version", "TLS_AUTO", "TLSv1_2", "TLSv1_3"),
-    ...enumerated(serverTls, "tls_maximum_protocol_version", "TLS_AUTO", "TLSv1_2", "TLSv1_3"),
+    ...enumerated(tlsVersions, "tls_minimum_protocol_version", "TLS_AUTO", "TLSv1_2", "TLSv1_3"),
+    ...enumerated(tlsVersions, "tls_maximum_protocol_version", "TLS_AUTO", "TLSv1_2", "TLSv1_3"),
   },
-  "envoy.extensions.transport_sockets.tls.v3.TlsCertificate": proven(secretSources, "certificate_chain", "private_key"),
-  "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": proven(secretSources, "name", "sds_config"),
+  "envoy.extensions.transport_sockets.tls.v3.TlsCertificate": proven(mutualTls, "certificate_chain", "private_key"),
+  "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": proven(secretsOverAds, "name", "sds_config"),
   "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext": {
-    ...proven(validation, "trusted_ca", "match_typed_subject_alt_names", "crl"),
-    ...enumerated(validation, "trust_chain_verification", "VERIFY_TRUST_CHAIN", "ACCEPT_UNTRUSTED"),
+    ...proven(mutualTls, "trusted_ca"),
+    ...proven(otherIdentity, "match_typed_subject_alt_names"),
+    ...proven(revocation, "crl"),
+    ...enumerated(mutualTls, "trust_chain_verification", "VERIFY_TRUST_CHAIN"),
   },
   "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext": proven(
-    validation,
+    secretPolicy,
     "default_validation_context",
     "validation_context_sds_secret_config",
   ),
   "envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher": {
-    ...enumerated(validation, "san_type", "EMAIL", "DNS", "URI", "IP_ADDRESS"),
-    ...proven(validation, "matcher"),
+    ...enumerated(sanTypes, "san_type", "EMAIL", "DNS", "URI", "IP_ADDRESS"),
+    ...proven(sanTypes, "matcher"),
   },
-  "envoy.extensions.transport_sockets.tls.v3.Secret": proven(secret, "name", "tls_certificate", "validation_context"),
+  "envoy.extensions.transport_sockets.tls.v3.Secret": proven(
+    secretsOverAds,
+    "name",
+    "tls_certificate",
+    "validation_context",
+  ),
   "envoy.config.core.v3.DataSource": proven(
     dataSource,
     "filename",
@@ -195,7 +293,8 @@ export const acceptedFields: AcceptedFields = {
     "environment_variable",
   ),
   "envoy.config.core.v3.ConfigSource": {
-    ...proven(secretSources, "ads", "api_config_source", "initial_fetch_timeout"),
+    ...proven(secretsOverAds, "ads"),
+    ...proven(secretSources, "api_config_source", "initial_fetch_timeout"),
     ...enumerated(secretSources, "resource_api_version", "AUTO", "V3"),
   },
   "envoy.config.core.v3.AggregatedConfigSource": {},
@@ -208,24 +307,22 @@ export const acceptedFields: AcceptedFields = {
   "envoy.config.core.v3.GrpcService.EnvoyGrpc": proven(secretSources, "cluster_name"),
 
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager": {
-    ...enumerated(manager, "codec_type", "AUTO", "HTTP1"),
-    ...proven(
-      manager,
-      "stat_prefix",
-      "common_http_protocol_options",
-      "http_protocol_options",
-      "max_request_headers_kb",
-      "stream_idle_timeout",
-      "request_timeout",
-      "request_headers_timeout",
-      "delayed_close_timeout",
-      "proxy_100_continue",
-    ),
-    ...proven(routesByName, "rds", "route_config"),
-    ...proven(httpFilters, "http_filters"),
+    ...enumerated(served, "codec_type", "AUTO", "HTTP1"),
+    ...proven(statistics, "stat_prefix"),
+    ...proven(connectionIdle, "common_http_protocol_options"),
+    ...proven(http10, "http_protocol_options"),
+    ...proven(headLimits, "max_request_headers_kb"),
+    ...proven(streamIdle, "stream_idle_timeout"),
+    ...proven(bodyTime, "request_timeout"),
+    ...proven(headTime, "request_headers_timeout"),
+    ...proven(lastClose, "delayed_close_timeout"),
+    ...proven(expectation, "proxy_100_continue"),
+    ...proven(routesOverAds, "rds"),
+    ...proven(served, "route_config"),
+    ...proven(filterOrder, "http_filters"),
     ...proven(responseHead, "server_name", "server_header_transformation", "via", "always_set_request_id_in_response"),
     ...proven(scheme, "scheme_header_transformation"),
-    ...proven(accessLogs, "access_log"),
+    ...proven(logFilters, "access_log"),
     ...proven(remoteAddress, "use_remote_address", "xff_num_trusted_hops", "skip_xff_append"),
     ...proven(internal, "internal_address_config"),
     ...proven(forwardedHeaders, "append_x_forwarded_port"),
@@ -240,38 +337,37 @@ export const acceptedFields: AcceptedFields = {
   ),
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails":
     proven(clientCertificate, "subject", "cert", "chain", "dns", "uri"),
-  "envoy.extensions.filters.network.http_connection_manager.v3.Rds": proven(
-    routesByName,
-    "config_source",
-    "route_config_name",
-  ),
-  "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": proven(
-    httpFilters,
-    "name",
-    "typed_config",
-    "disabled",
-  ),
+  "envoy.extensions.filters.network.http_connection_manager.v3.Rds": {
+    ...proven(routesOverAds, "config_source"),
+    ...proven(tableInSnapshot, "route_config_name"),
+  },
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
+    ...proven(filterOrder, "name", "typed_config"),
+    ...proven(overrides, "disabled"),
+  },
   "envoy.config.core.v3.SchemeHeaderTransformation": proven(scheme, "scheme_to_overwrite"),
   "envoy.config.core.v3.HttpProtocolOptions": {
-    ...proven(managerDefaults, "idle_timeout", "max_connection_duration", "max_headers_count", "max_stream_duration"),
-    ...proven(manager, "max_requests_per_connection"),
+    ...proven(connectionIdle, "idle_timeout"),
+    ...proven(connectionAge, "max_connection_duration"),
+    ...proven(headLimits, "max_headers_count"),
+    ...proven(streamAge, "max_stream_duration"),
+    ...proven(lastRequest, "max_requests_per_connection"),
     ...proven(underscores, "headers_with_underscores_action"),
   },
-  "envoy.config.core.v3.Http1ProtocolOptions": proven(
-    manager,
-    "allow_absolute_url",
-    "accept_http_10",
-    "default_host_for_http_10",
-    "enable_trailers",
-  ),
+  "envoy.config.core.v3.Http1ProtocolOptions": {
+    ...proven(absoluteForm, "allow_absolute_url"),
+    ...proven(http10, "accept_http_10"),
+    ...proven(defaultHost, "default_host_for_http_10"),
+    ...proven(trailers, "enable_trailers"),
+  },
   "envoy.extensions.filters.http.router.v3.Router": proven(suppressed, "suppress_envoy_headers"),
-  "heddle.v1.StandardMetrics": enumerated(httpFilters, "reporter", "REPORTER_SOURCE", "REPORTER_DESTINATION"),
+  "heddle.v1.StandardMetrics": enumerated(standardMetrics, "reporter", "REPORTER_SOURCE", "REPORTER_DESTINATION"),
   "heddle.v1.PeerMetadata": {
-    ...enumerated(httpFilters, "direction", "DIRECTION_INBOUND", "DIRECTION_OUTBOUND"),
-    ...proven(httpFilters, "local"),
+    ...enumerated(peerMetadata, "direction", "DIRECTION_INBOUND", "DIRECTION_OUTBOUND"),
+    ...proven(peerMetadata, "local"),
   },
   "heddle.v1.Workload": proven(
-    httpFilters,
+    standardMetrics,
     "workload",
     "namespace",
     "canonical_service",
@@ -348,32 +444,20 @@ export const acceptedFields: AcceptedFields = {
   ),
   "envoy.config.core.v3.RuntimeFractionalPercent": proven(routeMatch, "default_value"),
   "envoy.type.v3.FractionalPercent": proven(routeMatch, "numerator", "denominator"),
-  "envoy.config.route.v3.HeaderMatcher": proven(
-    stringMatch,
-    "name",
-    "exact_match",
-    "safe_regex_match",
-    "range_match",
-    "present_match",
-    "prefix_match",
-    "suffix_match",
-    "contains_match",
-    "string_match",
-    "invert_match",
-    "treat_missing_header_as_empty",
-  ),
-  "envoy.type.v3.Int64Range": proven(stringMatch, "start", "end"),
-  "envoy.config.route.v3.QueryParameterMatcher": proven(stringMatch, "name", "string_match", "present_match"),
-  "envoy.type.matcher.v3.StringMatcher": proven(
-    stringMatch,
-    "exact",
-    "prefix",
-    "suffix",
-    "safe_regex",
-    "contains",
-    "ignore_case",
-  ),
-  "envoy.type.matcher.v3.RegexMatcher": proven(stringMatch, "google_re2", "regex"),
+  "envoy.config.route.v3.HeaderMatcher": {
+    ...proven(headerForms, "name", "exact_match", "prefix_match", "suffix_match", "contains_match", "string_match"),
+    ...proven(headerRegex, "safe_regex_match"),
+    ...proven(headerRange, "range_match"),
+    ...proven(headerPresence, "present_match", "invert_match"),
+    ...proven(headerMissing, "treat_missing_header_as_empty"),
+  },
+  "envoy.type.v3.Int64Range": proven(headerRange, "start", "end"),
+  "envoy.config.route.v3.QueryParameterMatcher": proven(routeMatch, "name", "string_match", "present_match"),
+  "envoy.type.matcher.v3.StringMatcher": {
+    ...proven(headerForms, "exact", "prefix", "suffix", "contains", "ignore_case"),
+    ...proven(headerRegex, "safe_regex"),
+  },
+  "envoy.type.matcher.v3.RegexMatcher": proven(headerRegex, "google_re2", "regex"),
   "envoy.type.matcher.v3.RegexMatcher.GoogleRE2": {},
   "envoy.type.matcher.v3.RegexMatchAndSubstitute": proven(rewrites, "pattern", "substitution"),
   "envoy.type.matcher.v3.PathMatcher": proven(rbac, "path"),
@@ -504,48 +588,44 @@ export const acceptedFields: AcceptedFields = {
   "envoy.extensions.filters.http.fault.v3.FaultAbort": proven(faults, "http_status", "percentage"),
 
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
-    ...proven(
-      tcpProxy,
-      "stat_prefix",
-      "cluster",
-      "weighted_clusters",
-      "idle_timeout",
-      "max_connect_attempts",
-      "max_downstream_connection_duration",
-    ),
-    ...proven(accessLogs, "access_log"),
+    ...proven(statistics, "stat_prefix"),
+    ...proven(relayed, "cluster"),
+    ...proven(relayWeights, "weighted_clusters"),
+    ...proven(relayTimes, "idle_timeout", "max_downstream_connection_duration"),
+    ...proven(relayAttempts, "max_connect_attempts"),
+    ...proven(relayLogs, "access_log"),
   },
-  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": proven(tcpProxy, "clusters"),
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": proven(relayWeights, "clusters"),
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": proven(
-    tcpProxy,
+    relayWeights,
     "name",
     "weight",
   ),
 
-  "envoy.config.accesslog.v3.AccessLog": proven(accessLogs, "name", "filter", "typed_config"),
+  "envoy.config.accesslog.v3.AccessLog": proven(logFilters, "name", "filter", "typed_config"),
   "envoy.config.accesslog.v3.AccessLogFilter": proven(
-    accessLogs,
+    logFilters,
     "status_code_filter",
     "duration_filter",
     "response_flag_filter",
     "and_filter",
     "or_filter",
   ),
-  "envoy.config.accesslog.v3.StatusCodeFilter": proven(accessLogs, "comparison"),
-  "envoy.config.accesslog.v3.DurationFilter": proven(accessLogs, "comparison"),
+  "envoy.config.accesslog.v3.StatusCodeFilter": proven(logFilters, "comparison"),
+  "envoy.config.accesslog.v3.DurationFilter": proven(logFilters, "comparison"),
   "envoy.config.accesslog.v3.ComparisonFilter": {
-    ...enumerated(accessLogs, "op", "EQ", "GE", "LE"),
-    ...proven(accessLogs, "value"),
+    ...enumerated(logFilters, "op", "EQ", "GE", "LE"),
+    ...proven(logFilters, "value"),
   },
-  "envoy.config.core.v3.RuntimeUInt32": proven(accessLogs, "default_value", "runtime_key"),
-  "envoy.config.accesslog.v3.AndFilter": proven(accessLogs, "filters"),
-  "envoy.config.accesslog.v3.OrFilter": proven(accessLogs, "filters"),
-  "envoy.config.accesslog.v3.ResponseFlagFilter": proven(accessLogs, "flags"),
-  "envoy.extensions.access_loggers.file.v3.FileAccessLog": proven(accessLogs, "path", "log_format"),
+  "envoy.config.core.v3.RuntimeUInt32": proven(logFilters, "default_value", "runtime_key"),
+  "envoy.config.accesslog.v3.AndFilter": proven(logFilters, "filters"),
+  "envoy.config.accesslog.v3.OrFilter": proven(logFilters, "filters"),
+  "envoy.config.accesslog.v3.ResponseFlagFilter": proven(logFilters, "flags"),
+  "envoy.extensions.access_loggers.file.v3.FileAccessLog": proven(logFilters, "path", "log_format"),
   "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": proven(accessLogs, "log_format"),
   "envoy.extensions.access_loggers.stream.v3.StderrAccessLog": proven(accessLogs, "log_format"),
   "envoy.config.core.v3.SubstitutionFormatString": proven(
-    accessLogs,
+    logFilters,
     "text_format",
     "json_format",
     "text_format_source",
@@ -553,35 +633,35 @@ export const acceptedFields: AcceptedFields = {
   ),
 
   "envoy.config.cluster.v3.Cluster": {
-    ...proven(
-      cluster,
-      "name",
-      "eds_cluster_config",
-      "connect_timeout",
-      "per_connection_buffer_limit_bytes",
-      "load_assignment",
-      "circuit_breakers",
-      "typed_extension_protocol_options",
-      "dns_refresh_rate",
-      "dns_failure_refresh_rate",
-      "respect_dns_ttl",
-      "dns_lookup_family",
-      "upstream_connection_options",
-    ),
-    ...enumerated(cluster, "type", "STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"),
-    ...enumerated(balancing, "lb_policy", "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"),
-    ...proven(balancing, "least_request_lb_config", "round_robin_lb_config", "load_balancing_policy"),
+    ...proven(served, "name", "load_assignment"),
+    ...proven(edsEndpoints, "eds_cluster_config"),
+    ...proven(connectTime, "connect_timeout"),
+    ...proven(slowUpstream, "per_connection_buffer_limit_bytes"),
+    ...proven(limits, "circuit_breakers"),
+    ...proven(upstreamIdle, "typed_extension_protocol_options"),
+    ...proven(refresh, "dns_refresh_rate", "respect_dns_ttl"),
+    ...proven(failedLookup, "dns_failure_refresh_rate"),
+    ...proven(lookupFamily, "dns_lookup_family"),
+    ...proven(keepalive, "upstream_connection_options"),
+    ...enumerated(names, "type", "STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"),
+    ...enumerated(roundRobin, "lb_policy", "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"),
+    ...proven(leastRequest, "least_request_lb_config"),
+    ...proven(roundRobin, "round_robin_lb_config"),
+    ...proven(balancing, "load_balancing_policy"),
     ...proven(priorities, "common_lb_config"),
     ...proven(transport, "transport_socket", "transport_socket_matches"),
     ...proven(services, "metadata"),
   },
-  "envoy.config.cluster.v3.Cluster.EdsClusterConfig": proven(cluster, "eds_config", "service_name"),
-  "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig": proven(balancing, "choice_count", "active_request_bias"),
+  "envoy.config.cluster.v3.Cluster.EdsClusterConfig": proven(edsEndpoints, "eds_config", "service_name"),
+  "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig": {
+    ...proven(leastRequest, "choice_count"),
+    ...proven(leastRequestWeights, "active_request_bias"),
+  },
   "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig": {},
-  "envoy.config.core.v3.RuntimeDouble": proven(balancing, "default_value"),
+  "envoy.config.core.v3.RuntimeDouble": proven(leastRequestWeights, "default_value"),
   "envoy.config.cluster.v3.Cluster.CommonLbConfig": proven(priorities, "healthy_panic_threshold"),
   "envoy.type.v3.Percent": proven(priorities, "value"),
-  "envoy.config.cluster.v3.Cluster.RefreshRate": proven(cluster, "base_interval", "max_interval"),
+  "envoy.config.cluster.v3.Cluster.RefreshRate": proven(failedLookup, "base_interval", "max_interval"),
   "envoy.config.cluster.v3.Cluster.TransportSocketMatch": proven(transport, "name", "match", "transport_socket"),
   "envoy.config.cluster.v3.CircuitBreakers": proven(limits, "thresholds"),
   "envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
@@ -589,10 +669,7 @@ export const acceptedFields: AcceptedFields = {
     ...proven(limits, "max_connections", "max_pending_requests", "max_requests"),
     ...proven(retryLimits, "max_retries"),
   },
-  "envoy.config.cluster.v3.UpstreamConnectionOptions": proven(
-    "proxy/src/worker/upstream-keepalive.test.ts › connections to a cluster with tcp_keepalive are probed when idle, those to others are not",
-    "tcp_keepalive",
-  ),
+  "envoy.config.cluster.v3.UpstreamConnectionOptions": proven(keepalive, "tcp_keepalive"),
   "envoy.config.core.v3.TcpKeepalive": proven(
     "net/src/tcp-keepalive.test.ts › probes, time and interval are set as given, and what is not given stays the system's",
     "keepalive_probes",
@@ -603,34 +680,40 @@ export const acceptedFields: AcceptedFields = {
   "envoy.config.cluster.v3.LoadBalancingPolicy.Policy": proven(balancing, "typed_extension_config"),
   "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin": {},
   "envoy.extensions.load_balancing_policies.random.v3.Random": {},
-  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": proven(
-    balancing,
-    "choice_count",
-    "active_request_bias",
-  ),
+  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": {
+    ...proven(leastRequest, "choice_count"),
+    ...proven(leastRequestWeights, "active_request_bias"),
+  },
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": proven(
-    cluster,
+    upstreamIdle,
     "common_http_protocol_options",
     "explicit_http_config",
   ),
-  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": proven(cluster, "http_protocol_options"),
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": proven(
+    upstreamTrailers,
+    "http_protocol_options",
+  ),
 
-  "envoy.config.endpoint.v3.ClusterLoadAssignment": proven(endpoints, "cluster_name", "endpoints", "policy"),
+  "envoy.config.endpoint.v3.ClusterLoadAssignment": {
+    ...proven(edsEndpoints, "cluster_name", "endpoints"),
+    ...proven(priorities, "policy"),
+  },
   "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy": proven(priorities, "overprovisioning_factor"),
-  "envoy.config.endpoint.v3.LocalityLbEndpoints": proven(
-    endpoints,
-    "locality",
-    "lb_endpoints",
-    "load_balancing_weight",
-    "priority",
-  ),
-  "envoy.config.core.v3.Locality": proven(endpoints, "region", "zone", "sub_zone"),
-  "envoy.config.endpoint.v3.LbEndpoint": proven(
-    endpoints,
-    "endpoint",
-    "health_status",
-    "metadata",
-    "load_balancing_weight",
-  ),
-  "envoy.config.endpoint.v3.Endpoint": proven(endpoints, "address", "hostname"),
+  "envoy.config.endpoint.v3.LocalityLbEndpoints": {
+    ...proven(shown, "locality"),
+    ...proven(served, "lb_endpoints"),
+    ...proven(localityWeight, "load_balancing_weight"),
+    ...proven(priorities, "priority"),
+  },
+  "envoy.config.core.v3.Locality": proven(shown, "region", "zone", "sub_zone"),
+  "envoy.config.endpoint.v3.LbEndpoint": {
+    ...proven(served, "endpoint"),
+    ...proven(health, "health_status"),
+    ...proven(transport, "metadata"),
+    ...proven(roundRobin, "load_balancing_weight"),
+  },
+  "envoy.config.endpoint.v3.Endpoint": {
+    ...proven(served, "address"),
+    ...proven(shown, "hostname"),
+  },
 };

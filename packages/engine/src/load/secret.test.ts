@@ -26,7 +26,6 @@ test("a secret is a certificate with its key or a validation context", () => {
     validation: {
       trustedCa: { pem: "PEM" },
       matchSubjectAltNames: [],
-      trustChainVerification: "verify",
       crlPem: undefined,
     },
   });

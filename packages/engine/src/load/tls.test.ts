@@ -156,7 +156,7 @@ test("a validation context's anchors, names, CRL and verification arrive", () =>
         trusted_ca: { inline_string: "PEM" },
         match_typed_subject_alt_names: names,
         crl: { inline_string: "CRL" },
-        trust_chain_verification: "ACCEPT_UNTRUSTED",
+        trust_chain_verification: "VERIFY_TRUST_CHAIN",
       },
     },
   });
@@ -168,7 +168,6 @@ test("a validation context's anchors, names, CRL and verification arrive", () =>
       { type: "ip", match: { kind: "exact", value: "10.0.0.1", ignoreCase: false } },
       { type: "email", match: { kind: "prefix", value: "a@", ignoreCase: false } },
     ],
-    trustChainVerification: "accept-untrusted",
     crlPem: "CRL",
   });
   const combined = client({
@@ -180,12 +179,8 @@ test("a validation context's anchors, names, CRL and verification arrive", () =>
     },
   });
   assert.deepEqual(
-    [
-      combined.common.validation?.trustedCa,
-      combined.common.validation?.matchSubjectAltNames.length,
-      combined.common.validation?.trustChainVerification,
-    ],
-    [{ name: "ROOTCA", source: "ads" }, 1, "verify"],
+    [combined.common.validation?.trustedCa, combined.common.validation?.matchSubjectAltNames.length],
+    [{ name: "ROOTCA", source: "ads" }, 1],
   );
   const anchorsOnly = client({
     common_tls_context: { combined_validation_context: { validation_context_sds_secret_config: sds("ROOTCA") } },
@@ -193,7 +188,6 @@ test("a validation context's anchors, names, CRL and verification arrive", () =>
   assert.deepEqual(anchorsOnly.common.validation, {
     trustedCa: { name: "ROOTCA", source: "ads" },
     matchSubjectAltNames: [],
-    trustChainVerification: "verify",
     crlPem: undefined,
   });
   const wrong = (context: JsonObject): string[] =>

@@ -1,6 +1,5 @@
 import {
   type CertificateValidationContext,
-  CertificateValidationContext_TrustChainVerification,
   type CommonTlsContext,
   type ConfigSource,
   type DownstreamTlsContext,
@@ -202,7 +201,7 @@ function loadValidationType(context: CommonTlsContext, at: Path, loading: Loadin
       return loadValidation(type.value, at.field("validation_context"), loading);
     case "validationContextSdsSecretConfig": {
       const trustedCa = loadSecretRef(type.value, at.field("validation_context_sds_secret_config"), loading);
-      return { trustedCa, matchSubjectAltNames: [], trustChainVerification: "verify", crlPem: undefined };
+      return { trustedCa, matchSubjectAltNames: [], crlPem: undefined };
     }
     case "combinedValidationContext": {
       const where = at.field("combined_validation_context");
@@ -217,8 +216,7 @@ function loadValidationType(context: CommonTlsContext, at: Path, loading: Loadin
         return undefined;
       }
       const trustedCa = loadSecretRef(sds, where.field("validation_context_sds_secret_config"), loading);
-      if (own === undefined)
-        return { trustedCa, matchSubjectAltNames: [], trustChainVerification: "verify", crlPem: undefined };
+      if (own === undefined) return { trustedCa, matchSubjectAltNames: [], crlPem: undefined };
       return { ...loadValidationRules(own, where.field("default_validation_context"), loading), trustedCa };
     }
     default:
@@ -243,10 +241,6 @@ function loadValidationRules(
     matchSubjectAltNames: context.matchTypedSubjectAltNames.map((matcher, i) =>
       loadSanMatcher(matcher, names.index(i), loading),
     ),
-    trustChainVerification:
-      context.trustChainVerification === CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED
-        ? "accept-untrusted"
-        : "verify",
     crlPem: context.crl === undefined ? undefined : loadDataSource(context.crl, at.field("crl"), loading),
   };
 }

@@ -44,6 +44,17 @@ test("round robin begins at a random endpoint", () => {
   assert.deepEqual([first(0), first(0.4), first(0.9)], ["10.1.0.1", "10.1.0.2", "10.1.0.3"]);
 });
 
+test("a locality's weight means nothing unless the cluster balances by localities, as in Envoy", () => {
+  const locality = (zone: string, weight: number, address: string): JsonObject => ({
+    locality: { zone },
+    load_balancing_weight: weight,
+    lb_endpoints: [{ endpoint: { address: { socket_address: { address, port_value: 80 } } } }],
+  });
+  const endpoints = [locality("a", 1, "10.1.0.1"), locality("b", 100, "10.1.0.2")];
+  const cluster = { lb_policy: "ROUND_ROBIN", load_assignment: { cluster_name: "a", endpoints } };
+  assert.deepEqual(picks(balanced([], cluster), 200), { "10.1.0.1": 100, "10.1.0.2": 100 });
+});
+
 test("random is fair and ignores weights", () => {
   const counts = picks(balanced(weights(1, 100), { lb_policy: "RANDOM" }), 10_000);
   assert.ok(Math.abs((counts["10.1.0.1"] ?? 0) - 5000) < 250, JSON.stringify(counts));

@@ -64,7 +64,6 @@ export class OwnIdentity {
         validation: {
           trustedCa: { pem: bundlePem },
           matchSubjectAltNames: [],
-          trustChainVerification: "verify",
           crlPem: undefined,
         },
       },

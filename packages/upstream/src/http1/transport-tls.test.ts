@@ -26,7 +26,6 @@ function tlsTo(expected: string): UpstreamTlsConfig {
       validation: {
         trustedCa: { name: "ROOTCA", source: "ads" },
         matchSubjectAltNames: [{ type: "uri", match: { kind: "exact", value: expected, ignoreCase: false } }],
-        trustChainVerification: "verify",
         crlPem: undefined,
       },
     },
@@ -75,7 +74,6 @@ function trust(fixture: Fixture, ca: ThrowawayCa): void {
     validation: {
       trustedCa: { pem: ca.certificatePem },
       matchSubjectAltNames: [],
-      trustChainVerification: "verify",
       crlPem: undefined,
     },
   });

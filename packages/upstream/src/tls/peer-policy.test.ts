@@ -21,7 +21,6 @@ function inline(overrides: Partial<ValidationConfig> = {}): ValidationConfig {
   return {
     trustedCa: { pem: ca.certificatePem },
     matchSubjectAltNames: [],
-    trustChainVerification: "verify",
     crlPem: undefined,
     ...overrides,
   };
@@ -39,7 +38,6 @@ test("whatever is missing or unreadable is a reason and never a wider policy", a
     [inline({ trustedCa: { pem: unread } }), /cannot be read/],
     [inline({ trustedCa: { pem: "" } }), /cannot be read/],
     [inline({ crlPem: "" }), /revocation list cannot be read/],
-    [inline({ trustChainVerification: "accept-untrusted" }), /not supported/],
   ];
   for (const [validation, reason] of table) {
     const built = peerPolicyOf(validation, "client", secretsWith());
@@ -65,6 +63,31 @@ test("anchors and names of a validation secret are used, and names beside the re
   const beside = peerPolicyOf(inline({ ...reference, matchSubjectAltNames: uri(web) }), "client", secrets);
   assert.ok(beside.ok && beside.policy !== undefined);
   assert.equal(verifyPeer(chainDer, beside.policy, Date.now()).ok, true);
+});
+
+test("a name of each type is compared with the certificate's names of that type alone", async () => {
+  const text = (tag: number, value: string): Buffer =>
+    Buffer.concat([Buffer.of(tag, value.length), Buffer.from(value)]);
+  // GeneralName (RFC 5280 §4.2.1.6): rfc822Name [1], dNSName [2], uniformResourceIdentifier [6], iPAddress [7].
+  const names = Buffer.concat([
+    text(0x81, "ops@shop.example"),
+    text(0x82, "web.shop.example"),
+    text(0x86, web),
+    Buffer.of(0x87, 4, 10, 0, 0, 1),
+  ]);
+  const subjectAltNameDer = Buffer.concat([Buffer.of(0x30, names.length), names]);
+  const { chainDer } = await ca.issue(web, { subjectAltNameDer });
+  const values = { uri: web, dns: "web.shop.example", email: "ops@shop.example", ip: "10.0.0.1" } as const;
+  for (const type of ["uri", "dns", "email", "ip"] as const) {
+    for (const [of, value] of Object.entries(values)) {
+      for (const kind of ["exact", "prefix"] as const) {
+        const matchSubjectAltNames = [{ type, match: { kind, value, ignoreCase: false } }];
+        const built = peerPolicyOf(inline({ matchSubjectAltNames }), "client", secretsWith());
+        assert.ok(built.ok && built.policy !== undefined);
+        assert.equal(verifyPeer(chainDer, built.policy, Date.now()).ok, type === of, `${type} ${kind} ${value}`);
+      }
+    }
+  }
 });
 
 test("a resumed session that lost its intermediates is completed within its epoch, and not in the next", async () => {

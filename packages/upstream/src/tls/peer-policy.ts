@@ -23,8 +23,6 @@ export function peerPolicyOf(
   secrets: SecretLookup,
 ): BuiltPolicy {
   if (validation === undefined) return { ok: true, policy: undefined };
-  if (validation.trustChainVerification === "accept-untrusted")
-    return refused("accepting untrusted peers is not supported");
   const { trustedCa } = validation;
   if (trustedCa === undefined) return refused("the validation context names no trust anchors");
   const bundle =
