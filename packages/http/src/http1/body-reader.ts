@@ -1,6 +1,6 @@
 import { CR, hexValue, LF, SEMICOLON, fieldValueByte } from "../byte-class.ts";
 import type { HeaderList } from "../header-list.ts";
-import { NameSet } from "../header-list.ts";
+import { removeForbiddenTrailers } from "../trailer-fields.ts";
 import { FieldSection } from "./field-section.ts";
 import type { Http1Limits } from "./limits.ts";
 import type { Rule } from "./violation.ts";
@@ -29,19 +29,6 @@ type State =
 
 /** A chunk size that has more digits than this is an attack or a defect, leading zeros included. */
 const maxSizeDigits = 16;
-
-/**
- * Fields that a trailer must not bring: those that frame, route, authenticate or describe how to read the content (RFC 9110 §6.5.1), and those that
- * say something in the mesh's name. A recipient that merges trailers into the header section would otherwise believe them.
- */
-const forbiddenTrailers = new NameSet(
-  (
-    "host content-length transfer-encoding trailer te connection keep-alive proxy-connection upgrade expect authorization proxy-authorization " +
-    "proxy-authenticate www-authenticate cookie set-cookie age cache-control expires date location retry-after vary range if-match if-none-match " +
-    "if-modified-since if-unmodified-since if-range content-encoding content-type content-range max-forwards forwarded baggage"
-  ).split(" "),
-);
-const forbiddenTrailerPrefixes = ["x-forwarded-", "x-envoy-", "heddle-"];
 
 /** Reads one message's content (RFC 9112 §6 and §7) from bytes that arrive in any pieces. */
 export class BodyReader {
@@ -203,8 +190,7 @@ export class BodyReader {
     const trailers = section.take();
     section.reset();
     if (!this.#limits.enableTrailers || trailers.length === 0) return position;
-    trailers.removeAll(forbiddenTrailers);
-    for (const prefix of forbiddenTrailerPrefixes) trailers.removePrefix(prefix);
+    removeForbiddenTrailers(trailers);
     if (trailers.length > 0) sink.onTrailers(trailers);
     return position;
   }
