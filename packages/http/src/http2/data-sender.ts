@@ -1,0 +1,161 @@
+import type { ByteWriter } from "../byte-writer.ts";
+import type { FloodGuard } from "./flood-guard.ts";
+import { defaultMaxFrameBytes, defaultWindow, maxWindow } from "./frame.ts";
+import { encodeData } from "./frame-encoder.ts";
+import type { Http2Stream } from "./stream.ts";
+
+export interface DataSenderEvents {
+  /** All of the stream's data is written; it ends now if it was to end. */
+  onDrained(stream: Http2Stream): void;
+  /** Data was refused before, and there is room again. */
+  onRoom(stream: Http2Stream): void;
+}
+
+/**
+ * Sends DATA within both windows (RFC 9113 §5.2). What cannot go waits in its stream's queue, of which the size is bounded; streams with
+ * data and a window take turns of one frame each.
+ */
+export class DataSender {
+  readonly #output: ByteWriter;
+  readonly #guard: FloodGuard;
+  readonly #maxQueuedBytes: number;
+  readonly #events: DataSenderEvents;
+  /** Streams with data and a window, in the order of their turns. */
+  readonly #ready = new Set<Http2Stream>();
+  #window = defaultWindow;
+
+  constructor(output: ByteWriter, guard: FloodGuard, maxQueuedBytes: number, events: DataSenderEvents) {
+    this.#output = output;
+    this.#guard = guard;
+    this.#maxQueuedBytes = maxQueuedBytes;
+    this.#events = events;
+  }
+
+  /** What may still be sent on the connection. */
+  get window(): number {
+    return this.#window;
+  }
+
+  /** Whether `pump` would write something. */
+  get hasReady(): boolean {
+    return this.#window > 0 && this.#ready.size > 0;
+  }
+
+  /** @returns false when the window would be above 2^31-1 */
+  widenConnection(increment: number): boolean {
+    if (this.#window + increment > maxWindow) return false;
+    this.#window += increment;
+    return true;
+  }
+
+  /** @param increment may be negative @returns false when the window would be above 2^31-1 */
+  widenStream(stream: Http2Stream, increment: number): boolean {
+    if (stream.sendWindow + increment > maxWindow) return false;
+    stream.sendWindow += increment;
+    if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.#ready.add(stream);
+    else this.#ready.delete(stream);
+    return true;
+  }
+
+  /**
+   * Takes bytes [start, end): written at once when nothing waits and `outputLimit` is not reached, else copied into the queue as far as there is
+   * room.
+   *
+   * @returns how many were taken; `isEnd` holds only when all were
+   */
+  send(stream: Http2Stream, bytes: Buffer, start: number, end: number, isEnd: boolean, outputLimit: number): number {
+    let position = start;
+    if (stream.queuedBytes === 0 && this.#ready.size === 0) {
+      while (position < end && this.#output.length < outputLimit) {
+        const frameBytes = Math.min(end - position, stream.sendWindow, this.#window, defaultMaxFrameBytes);
+        if (frameBytes <= 0) break;
+        this.#write(stream, bytes, position, position + frameBytes, isEnd && position + frameBytes === end);
+        position += frameBytes;
+      }
+    }
+    if (position === end) {
+      if (isEnd) this.#end(stream, start === end);
+      return end - start;
+    }
+    const room = Math.min(end - position, this.#maxQueuedBytes - stream.queuedBytes);
+    if (room > 0) {
+      stream.queue.push(Buffer.from(bytes.subarray(position, position + room)));
+      stream.queuedBytes += room;
+      position += room;
+      if (stream.sendWindow > 0) this.#ready.add(stream);
+    }
+    if (position < end) stream.awaitsRoom = true;
+    else if (isEnd) stream.endsAfterQueue = true;
+    return position - start;
+  }
+
+  /** Writes DATA by turns until the output holds `outputLimit` bytes or nothing may be sent. */
+  pump(outputLimit: number): void {
+    while (this.#output.length < outputLimit && this.#window > 0) {
+      const stream: Http2Stream | undefined = this.#ready.values().next().value;
+      if (stream === undefined) return;
+      this.#ready.delete(stream);
+      this.#turn(stream);
+      if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.#ready.add(stream);
+      if (stream.queuedBytes === 0) this.#events.onDrained(stream);
+      if (stream.awaitsRoom && stream.queuedBytes * 2 <= this.#maxQueuedBytes) {
+        stream.awaitsRoom = false;
+        this.#events.onRoom(stream);
+      }
+    }
+  }
+
+  /** Drops what waits. */
+  forget(stream: Http2Stream): void {
+    this.#ready.delete(stream);
+    stream.queue.length = 0;
+    stream.queuedBytes = 0;
+    stream.awaitsRoom = false;
+  }
+
+  /** One frame from the queue. It does not reach over the end of a buffer: the queue holds what was sent in one piece. */
+  #turn(stream: Http2Stream): void {
+    const bytes = stream.queue[0] as Buffer;
+    const start = stream.queueOffset;
+    const frameBytes = Math.min(bytes.length - start, stream.sendWindow, this.#window, defaultMaxFrameBytes);
+    const isLast = frameBytes === stream.queuedBytes;
+    stream.queuedBytes -= frameBytes;
+    this.#write(
+      stream,
+      bytes,
+      start,
+      start + frameBytes,
+      isLast && stream.endsAfterQueue && stream.trailers === undefined,
+    );
+    if (start + frameBytes === bytes.length) {
+      stream.queue.shift();
+      stream.queueOffset = 0;
+    } else {
+      stream.queueOffset = start + frameBytes;
+    }
+  }
+
+  #end(stream: Http2Stream, isEmpty: boolean): void {
+    if (!isEmpty) return this.#events.onDrained(this.#marked(stream));
+    if (stream.queuedBytes > 0) {
+      stream.endsAfterQueue = true;
+      return;
+    }
+    this.#write(stream, empty, 0, 0, true);
+    this.#events.onDrained(this.#marked(stream));
+  }
+
+  #marked(stream: Http2Stream): Http2Stream {
+    stream.endsAfterQueue = true;
+    return stream;
+  }
+
+  #write(stream: Http2Stream, bytes: Buffer, start: number, end: number, isEnd: boolean): void {
+    stream.sendWindow -= end - start;
+    this.#window -= end - start;
+    encodeData(this.#output, stream.id, bytes, start, end, isEnd);
+    this.#guard.dataFrameSent();
+  }
+}
+
+const empty = Buffer.alloc(0);

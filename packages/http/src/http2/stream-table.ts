@@ -1,0 +1,63 @@
+import type { Http2Stream } from "./stream.ts";
+
+/** How a stream ended; that decides what a late frame on it means (RFC 9113 §5.1). */
+export type Ending = "ended" | "reset-here" | "reset-there";
+
+/** Endings that are remembered: with 100 streams at once, a peer that is ten round trips late is still understood. */
+const rememberedEndings = 1000;
+
+/** The streams of a connection, live and lately ended. */
+export class StreamTable {
+  readonly live = new Map<number, Http2Stream>();
+  readonly #endings = new Map<number, Ending>();
+  /** The highest identifier that each side has used. */
+  lastPeerId = 0;
+  lastOwnId = 0;
+  /** Live streams by who opened them. */
+  peerCount = 0;
+  ownCount = 0;
+  readonly #ownParity: 0 | 1;
+
+  constructor(isServer: boolean) {
+    this.#ownParity = isServer ? 0 : 1;
+  }
+
+  add(stream: Http2Stream, isOwn: boolean): void {
+    this.live.set(stream.id, stream);
+    if (isOwn) {
+      this.lastOwnId = stream.id;
+      this.ownCount += 1;
+    } else {
+      this.peerCount += 1;
+    }
+  }
+
+  /** @returns false when it had ended already */
+  end(stream: Http2Stream, isOwn: boolean, ending: Ending): boolean {
+    if (!this.live.delete(stream.id)) return false;
+    if (isOwn) this.ownCount -= 1;
+    else this.peerCount -= 1;
+    this.remember(stream.id, ending);
+    return true;
+  }
+
+  remember(id: number, ending: Ending): void {
+    this.#endings.set(id, ending);
+    if (this.#endings.size <= rememberedEndings) return;
+    for (const oldest of this.#endings.keys()) {
+      this.#endings.delete(oldest);
+      return;
+    }
+  }
+
+  /** @returns undefined when it never was, or is long forgotten */
+  endingOf(id: number): Ending | undefined {
+    return this.#endings.get(id);
+  }
+
+  /** Whether nobody has opened the stream. Both sides' identifiers are of different parity. */
+  isIdle(id: number): boolean {
+    const isOwn = id % 2 === this.#ownParity;
+    return id > (isOwn ? this.lastOwnId : this.lastPeerId);
+  }
+}

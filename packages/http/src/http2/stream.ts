@@ -1,0 +1,42 @@
+import type { HeaderList } from "../header-list.ts";
+
+/** One side of a stream. The states of RFC 9113 §5.1 are the pairs of two sides; a closed stream is forgotten. */
+type Side = "head" | "body" | "ended";
+
+/** A stream that is open or half-closed. */
+export class Http2Stream {
+  readonly id: number;
+  readonly openedMs: number;
+  /** What the peer has yet to send: the final head, the body, nothing. */
+  remote: Side = "head";
+  local: Side = "head";
+  /** What the peer may still send. */
+  receiveWindow: number;
+  /** Consumed, and not yet given back to the peer. */
+  creditDue = 0;
+  /** What may still be sent; negative after the peer lowered its initial window (RFC 9113 §6.9.2). */
+  sendWindow: number;
+  /** Content-Length of what is received; -1 when it does not bind. */
+  expectedBytes = -1;
+  receivedBytes = 0;
+  method = "";
+  /** What is received is not handed on: the head was refused. */
+  isDiscarded = false;
+  /** Data that waits for windows and its turn. */
+  readonly queue: Buffer[] = [];
+  /** What of the first buffer in the queue has been sent. */
+  queueOffset = 0;
+  queuedBytes = 0;
+  /** The queue ends the stream, with trailers where there are some. */
+  endsAfterQueue = false;
+  trailers: HeaderList | undefined;
+  /** Data was not accepted: its sender is told when there is room. */
+  awaitsRoom = false;
+
+  constructor(id: number, openedMs: number, receiveWindow: number, sendWindow: number) {
+    this.id = id;
+    this.openedMs = openedMs;
+    this.receiveWindow = receiveWindow;
+    this.sendWindow = sendWindow;
+  }
+}
