@@ -28,10 +28,8 @@ function load(folder: string): Crd[] {
 }
 
 if (!isThere) {
-  test("PARITY WITH THE PUBLISHED SCHEMAS WAS NOT CHECKED", (context) => {
-    context.diagnostic(
-      `NOT CHECKED: there are no published schemas at ${schemas}; set HEDDLE_SCHEMAS to a folder that holds them.`,
-    );
+  test("every field of the published schemas is supported or refused", {
+    skip: "there are no published schemas in ../shared/schemas; set HEDDLE_SCHEMAS to a folder that holds them",
   });
 } else {
   const crds = ["istio", "gateway-api", "linkerd"].flatMap(load);

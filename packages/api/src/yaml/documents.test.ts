@@ -46,7 +46,7 @@ const broken: readonly [string, string, string][] = [
   ["a tab for indentation", "a:\n\t- x\n", "HDL0001:2"],
   ["a quote that is never closed", "a: 'x\nb: 2\n", "HDL0001:3"],
   ["indentation that fits nowhere", "a:\n  b: 1\n   c: 2\n", "HDL0001:2"],
-  ["a bracket that is never closed", "a: [1, 2\n", "HDL0001:2"],
+  ["a bracket that is never closed", "a: [1, 2\n", "HDL0001:1"],
   ["a tag", "a: !Secret x\n", "HDL0001:1"],
   ["an alias without an anchor", "a: 1\nb: *missing\n", "HDL0001:2"],
   ["a key that is a list", "? [1]\n: 2\n", "HDL0001:1"],
@@ -103,4 +103,23 @@ test("whatever the library throws becomes a problem", () => {
 test("several merged blocks: the first wins, and the keys beside them win over all", () => {
   const [document] = readDocuments("a: &a { k: 1, l: 1 }\nb: &b { k: 2, m: 2 }\nc: { <<: [*a, *b], l: 3 }\n");
   assert.deepEqual(document?.value, { a: { k: 1, l: 1 }, b: { k: 2, m: 2 }, c: { k: 1, l: 3, m: 2 } });
+});
+
+test("a bracket that is never closed is told where it was opened", () => {
+  const cases: readonly [string, number, string][] = [
+    ["a: 1\nhosts: [x\nhttp:\n  - y\n", 2, "["],
+    ["spec:\n  hosts: [x\n  http:\n    - route: 1\n", 2, "["],
+    ["a: { b: 1,\n  c: [1, 2]\nd: 2\n", 1, "{"],
+    ["a: { b: [1, 2 }\nd: 2\n", 1, "["],
+    ["one: 1\n---\ntwo: [\n", 3, "["],
+  ];
+  for (const [text, line, bracket] of cases) {
+    const problems = readDocuments(text).flatMap((document) => document.problems);
+    assert.equal(problems.length, 1, text);
+    assert.deepEqual(
+      [problems[0]?.line, problems[0]?.message],
+      [line, `A "${bracket}" is opened here and never closed.`],
+    );
+  }
+  assert.deepEqual(problemsOf('a: [1, { b: [2] }]\nc: "["\n'), []);
 });

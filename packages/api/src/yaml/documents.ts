@@ -1,6 +1,7 @@
 import { LineCounter, parseAllDocuments } from "yaml";
 import type { Document } from "yaml";
 import type { LineTree } from "../line-tree.ts";
+import { findUnclosedFlow } from "./unclosed-flow.ts";
 import { NodeReader } from "./node-reader.ts";
 import type { PlainValue, YamlProblem } from "./plain-value.ts";
 
@@ -42,8 +43,13 @@ function readDocument(document: Document.Parsed, ownText: string, counter: LineC
   const lineOf = (offset: number): number => Math.max(1, counter.linePos(offset).line);
   // Only the first: what the parser says after losing its way helps nobody.
   const [first] = [...document.errors, ...document.warnings];
+  // Thousands of brackets are too deep for the library, closed or not.
+  const unclosed =
+    first === undefined || first.code === "RESOURCE_EXHAUSTION"
+      ? undefined
+      : describeUnclosed(ownText, document.range[0], lineOf);
   const problems: YamlProblem[] =
-    first === undefined ? [] : [describeYamlError(first.code, first.message, lineOf(first.pos[0]))];
+    first === undefined ? [] : [unclosed ?? describeYamlError(first.code, first.message, lineOf(first.pos[0]))];
   const contents = document.contents;
   const start = contents?.range[0] ?? document.range[0];
   const line = lineOf(start);
@@ -59,6 +65,20 @@ function isEmpty(document: YamlDocument): boolean {
 
 function notTakenApart(line: number): YamlProblem {
   return { code: "HDL0007", line, message: "The document is nested too deeply to be read." };
+}
+
+/** A bracket that is never closed is the cause of whatever else the parser says. */
+function describeUnclosed(ownText: string, start: number, lineOf: (offset: number) => number): YamlProblem | undefined {
+  const unclosed = findUnclosedFlow(ownText);
+  if (unclosed === undefined) return undefined;
+  const { offset, bracket } = unclosed;
+  const closing = bracket === "[" ? "]" : "}";
+  return {
+    code: "HDL0001",
+    line: lineOf(start + offset),
+    message: `A "${bracket}" is opened here and never closed.`,
+    hint: `Add the missing "${closing}", or quote the value if the bracket is part of it.`,
+  };
 }
 
 /** The library's error codes in our own words; the library's message stays where it says more. */

@@ -34,6 +34,7 @@ test("heddle alone, heddle help and heddle --help list every command", async () 
 
 const wrongUsage: readonly { words: readonly string[]; says: RegExp }[] = [
   { words: ["valdate"], says: /unknown command 'valdate'\n\(Did you mean validate\?\)/ },
+  { words: ["help", "valdate"], says: /unknown command 'valdate'\n\(Did you mean validate\?\)/ },
   { words: ["validate"], says: /missing required argument/ },
   { words: ["validate", "x", "--no-such"], says: /unknown option '--no-such'/ },
   { words: ["validate", "/no/such/folder"], says: /\/no\/such\/folder: there is no such file or folder\n→ / },

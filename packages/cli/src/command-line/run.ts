@@ -1,4 +1,4 @@
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { exitCodes } from "../exit-codes.ts";
 import { paintFor } from "../output/terminal.ts";
 import { UserProblem } from "../user-problem.ts";
@@ -16,7 +16,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     exitCode = code;
   });
   try {
-    await program.parseAsync(words.length === 0 ? ["help"] : words, { from: "user" });
+    await program.parseAsync(wordsToParse(program, words), { from: "user" });
     return exitCode;
   } catch (error) {
     // Help and version end the parse, too; whatever else commander stops for is a wrong command line, and it has said so.
@@ -33,6 +33,14 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     );
     return exitCodes.negative;
   }
+}
+
+/** Alone it is a call for help; help for what is no command is as wrong as the command itself, of which commander would say nothing. */
+function wordsToParse(program: Command, words: readonly string[]): readonly string[] {
+  const [first, wanted] = words;
+  if (first === undefined) return ["help"];
+  if (first !== "help" || wanted === undefined || wanted === "help" || wanted.startsWith("-")) return words;
+  return program.commands.some((command) => command.name() === wanted) ? words : [wanted];
 }
 
 /** What, where, what to do. */

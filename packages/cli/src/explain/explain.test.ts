@@ -251,6 +251,11 @@ const refusals: readonly { words: readonly string[]; code: number; says: RegExp 
     code: 2,
     says: /no workload "nobody".*\n→ Workloads of bookshop: web, books/,
   },
+  {
+    words: ["GET", "http://reviews:9999/", "--from", "web"],
+    code: 2,
+    says: /the service reviews\.default has no port 9999\n→ It has 9080\./,
+  },
   { words: ["GET", "ftp://books/", "--from", "web"], code: 2, says: /not an http URL/ },
   { words: ["G T", "http://books/", "--from", "web"], code: 2, says: /not a method/ },
   { words: ["GET", "http://books/", "--from", "web", "-H", "no header"], code: 2, says: /not a header/ },

@@ -82,6 +82,7 @@ function findPort(mesh: MeshOnPaper, source: WorkloadInstance, authority: string
   });
   if (service === undefined)
     throw wrong(`no service of this mesh is called "${name}"`, `Services: ${services.join(", ")}.`);
+  refuseOtherPorts(mesh, service, authority);
   const port = source.outboundPorts[service];
   if (port !== undefined) return port;
   const own = `${source.service}.${source.namespace}` === service;
@@ -94,6 +95,17 @@ function findPort(mesh: MeshOnPaper, source: WorkloadInstance, authority: string
       hint: own ? "Ask from another workload." : `Add ${service} to its \`calls\`.`,
     },
   );
+}
+
+/** A port that the URL names must be one of the service's: on any other no proxy would take the request. */
+function refuseOtherPorts(mesh: MeshOnPaper, service: string, authority: string): void {
+  const named = /:(\d+)$/.exec(authority)?.[1];
+  if (named === undefined) return;
+  const ports = [...mesh.instances.values()]
+    .filter((one) => one.kind === "sidecar" && `${one.service}.${one.namespace}` === service)
+    .map((one) => one.servicePort);
+  if (ports.includes(Number(named))) return;
+  throw wrong(`the service ${service} has no port ${named}`, `It has ${[...new Set(ports)].join(", ")}.`);
 }
 
 function originForm(rest: string): string {
