@@ -30,6 +30,7 @@ const refused: [what: string, row: string, problem: RegExp][] = [
     "| a | 1 | done | `packages/http/src/chunked.test.ts › flies` |",
     /has no test "flies"/,
   ],
+  ["a piece of a title", "| a | 1 | done | `packages/http/src/chunked.test.ts › refuses` |", /has no test "refuses"/],
   [
     "a file that is not there",
     "| a | 1 | done | `packages/http/src/gone.test.ts › flies` |",

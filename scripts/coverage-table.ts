@@ -70,8 +70,14 @@ function proofProblem(proof: string, repository: Repository): string | undefined
   const source = repository.read(file);
   if (source === undefined) return `${file} does not exist`;
   const text = unescapeQuotes(source);
-  const missing = rest.find((title) => !text.includes(title));
+  const missing = rest.find((title) => !isWholeLiteral(text, title));
   return missing === undefined ? undefined : `${file} has no test "${missing}"`;
+}
+
+/** Whether a title is a whole string literal of the source, or a whole part of a template between its values; not a piece of one. */
+function isWholeLiteral(text: string, title: string): boolean {
+  const escaped = title.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+  return new RegExp(`(?:["'\`]|\\})[\\s:,]*${escaped}\\s*(?:["'\`]|\\$\\{)`).test(text);
 }
 
 /** A title stands in the source as a string literal, where its quotes may carry a backslash. */

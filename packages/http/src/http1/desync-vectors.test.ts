@@ -86,8 +86,8 @@ function assertUnambiguous(text: string): void {
 }
 
 if (!existsSync(folder)) {
-  test("SKIPPED: the request-smuggling vectors (../shared/vectors/http1-desync) are not on this machine", (context) => {
-    context.diagnostic("nothing was checked against aws/http-desync-guardian");
+  test("the labelled desync requests are refused or unambiguous", {
+    skip: "the request-smuggling vectors (../shared/vectors/http1-desync) are not on this machine",
   });
 } else {
   const files = readdirSync(folder).filter((file) => file.endsWith(".yaml"));
