@@ -43,3 +43,21 @@ test("reset forgets what was not taken", () => {
   writer.latin1("next");
   assert.deepEqual([taken.toString(), writer.take().toString()], ["taken", "next"]);
 });
+
+test("writers that take turns on what is left of a slab do not touch each other's bytes", () => {
+  const writers = Array.from({ length: 4 }, () => new ByteWriter());
+  const taken: [Buffer, string][] = [];
+  for (let i = 0; i < 5000; i += 1) {
+    const writer = writers[(i * 7) % 4] as ByteWriter;
+    const text = `${i}`.repeat((i % 13) + 1);
+    writer.latin1(text);
+    writers[(i * 3) % 4]?.byte(0x2a);
+    if (i % 5 === 0) writers[(i * 3) % 4]?.reset();
+    for (const other of writers) {
+      if (other.length === 0 || (i + other.length) % 3 !== 0) continue;
+      const bytes = other.take();
+      taken.push([bytes, bytes.toString("latin1")]);
+    }
+  }
+  for (const [bytes, text] of taken) assert.equal(bytes.toString("latin1"), text);
+});

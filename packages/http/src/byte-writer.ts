@@ -4,12 +4,20 @@ const loopLimit = 24;
 /** Small enough that a slice kept by a slow connection does not pin much, large enough for tens of heads. */
 const defaultSlabBytes = 16 * 1024;
 
+/** What is left of slabs, for whoever writes next: a connection that has nothing to write holds none. */
+const spares: { slab: Buffer; start: number }[] = [];
+const maxSpares = 16;
+/** Less than this is not worth a place among the spares. */
+const minSpareBytes = 2048;
+const noSlab = Buffer.alloc(0);
+
 /**
  * Appends bytes to a slab. `take` hands out what was written since the last `take` as a slice of the slab without copying it, and
- * writing goes on behind it: one slab serves many messages, and the garbage collector frees it after the last slice.
+ * writing goes on behind it, in this writer or in another: one slab serves many messages, and the garbage collector frees it after
+ * the last slice.
  */
 export class ByteWriter {
-  #slab: Buffer;
+  #slab: Buffer = noSlab;
   #start = 0;
   #end = 0;
   readonly #slabBytes: number;
@@ -17,7 +25,6 @@ export class ByteWriter {
   /** @param initialBytes the size of a slab; a longer message gets one of its own */
   constructor(initialBytes: number = defaultSlabBytes) {
     this.#slabBytes = initialBytes;
-    this.#slab = Buffer.allocUnsafeSlow(initialBytes);
   }
 
   /** Bytes written since the last `take` or `reset`. */
@@ -59,7 +66,7 @@ export class ByteWriter {
   /** What was written, owned by the caller from now on; the writer starts anew behind it. */
   take(): Buffer {
     const taken = this.#slab.subarray(this.#start, this.#end);
-    this.#start = this.#end;
+    this.#release();
     return taken;
   }
 
@@ -72,8 +79,23 @@ export class ByteWriter {
     if (this.#end + byteCount > this.#slab.length) this.#renew(byteCount);
   }
 
+  #release(): void {
+    const { length } = this.#slab;
+    // The slab of one long message goes with it.
+    const isSpare = length - this.#end >= minSpareBytes && length <= defaultSlabBytes && spares.length < maxSpares;
+    if (isSpare) spares.push({ slab: this.#slab, start: this.#end });
+    this.#slab = noSlab;
+    this.#start = this.#end = 0;
+  }
+
   #renew(byteCount: number): void {
     const pending = this.#end - this.#start;
+    const spare = pending === 0 ? spares.pop() : undefined;
+    if (spare !== undefined && spare.slab.length - spare.start >= byteCount) {
+      this.#slab = spare.slab;
+      this.#start = this.#end = spare.start;
+      return;
+    }
     // Half as much again: a message that outgrows its slab piece by piece must not be copied at each piece.
     const needed = pending + byteCount;
     const slab = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, needed + (needed >> 1)));
