@@ -257,6 +257,44 @@ test("a queue takes no more than its limit, and says when there is room", () => 
   assert.equal(server.connection.streamCount, 0);
 });
 
+test("many small messages wait in few buffers, and go in few frames", () => {
+  const server = started()
+    .push(settings([4, 0]))
+    .push(headers(1, get, true));
+  server.connection.sendHead(1, 200, fields(), false);
+  server.frames();
+  const message = Buffer.from("0123456789");
+  for (let i = 0; i < 1000; i += 1) server.connection.sendData(1, message, 0, 10, false);
+  server.connection.sendData(1, message, 0, 0, true);
+  server.push(windowUpdate(1, 20_000));
+  assert.deepEqual(server.frames(), ["data 0 1 (4096)", "data 0 1 (4096)", "data 1 1 (1808)"]);
+  const [sender, reader] = [new Recorded("client"), new Recorded("server", { streamWindowBytes: 7000 })];
+  exchange(sender, reader);
+  sender.connection.openStream({ method: "POST", scheme: "http", authority: "a", path: "/", headers: fields() }, false);
+  for (let i = 0; i < 3000; i += 1) sender.connection.sendData(1, Buffer.from(`${i},`), 0, `${i},`.length, i === 2999);
+  reader.react = (event, id) => {
+    if (event === "data") reader.connection.consume(id, 7000);
+  };
+  exchange(sender, reader);
+  assert.equal(reader.events[2], `data 1 ${Array.from({ length: 3000 }, (_, i) => `${i},`).join("")}`);
+});
+
+test("a stream whose peer opens its window drop by drop is named as stalled, and others are not", () => {
+  const server = started().push(settings([4, 0]));
+  for (const id of [1, 3, 5]) {
+    server.push(headers(id, get, true));
+    server.connection.sendHead(id, 200, fields(), false);
+    server.connection.sendData(id, body(50_000), 0, 50_000, true);
+  }
+  const stalled = (nowMs: number): number[] => server.connection.stalledStreams(nowMs, 1000, 100);
+  server.push(windowUpdate(5, 50_000)).frames();
+  assert.deepEqual(stalled(0), [], "waiting begins");
+  server.push(windowUpdate(1, 99)).push(windowUpdate(3, 100)).frames();
+  assert.deepEqual(stalled(999), []);
+  assert.deepEqual(stalled(1000), [1]);
+  assert.deepEqual(stalled(2000), [1, 3]);
+});
+
 test("trailers wait behind the data, and an end without data is an empty frame", () => {
   const server = started()
     .push(settings([4, 4]))

@@ -241,6 +241,23 @@ export class Http2Connection implements FrameSink {
     this.#endStream(stream, "reset-here");
   }
 
+  /**
+   * Streams of which data has waited for `graceMs` while fewer than `bytesPerSecond` of it went out: a peer that opens its windows drop by drop holds
+   * memory for as long as it likes otherwise (CVE-2026-47774). Ask at intervals below `graceMs`; waiting is counted from the first that sees it.
+   */
+  stalledStreams(nowMs: number, graceMs: number, bytesPerSecond: number): number[] {
+    const stalled: number[] = [];
+    for (const stream of this.#streams.live.values()) {
+      if (stream.queuedBytes === 0) continue;
+      const waitedMs = stream.waitingSinceMs < 0 ? 0 : nowMs - stream.waitingSinceMs;
+      if (stream.waitingSinceMs >= 0 && waitedMs < graceMs) continue;
+      if (waitedMs > 0 && stream.sentWhileWaiting * 1000 < bytesPerSecond * waitedMs) stalled.push(stream.id);
+      stream.waitingSinceMs = nowMs;
+      stream.sentWhileWaiting = 0;
+    }
+    return stalled;
+  }
+
   /** @param payload eight bytes; `onPingAck` brings them back */
   ping(payload: Buffer): void {
     if (!this.#isDead) encodePing(this.#output, payload, 0, false);
@@ -418,11 +435,11 @@ export class Http2Connection implements FrameSink {
     }
   }
 
-  /** An idle stream must not be reset (RFC 9113 §6.4): its error is the connection's. */
+  /** An idle stream must not be reset (RFC 9113 §6.4), one that has ended cannot: its error is the connection's. */
   onStreamViolation(streamId: number, rule: Http2Rule): void {
     const stream = this.#streams.live.get(streamId);
-    if (stream !== undefined) this.#failStream(stream, rule);
-    else if (this.#streams.isIdle(streamId)) this.#cutOff(rule);
+    if (stream === undefined) this.#cutOff(rule);
+    else this.#failStream(stream, rule);
   }
 
   onConnectionViolation(rule: Http2Rule): void {

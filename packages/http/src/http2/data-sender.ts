@@ -79,8 +79,7 @@ export class DataSender {
     }
     const room = Math.min(end - position, this.#maxQueuedBytes - stream.queuedBytes);
     if (room > 0) {
-      stream.queue.push(Buffer.from(bytes.subarray(position, position + room)));
-      stream.queuedBytes += room;
+      enqueue(stream, bytes, position, position + room);
       position += room;
       if (stream.sendWindow > 0) this.#ready.add(stream);
     }
@@ -113,11 +112,12 @@ export class DataSender {
     stream.awaitsRoom = false;
   }
 
-  /** One frame from the queue. It does not reach over the end of a buffer: the queue holds what was sent in one piece. */
+  /** One frame from the queue, which does not reach over the end of a buffer. */
   #turn(stream: Http2Stream): void {
     const bytes = stream.queue[0] as Buffer;
-    const start = stream.queueOffset;
-    const frameBytes = Math.min(bytes.length - start, stream.sendWindow, this.#window, defaultMaxFrameBytes);
+    const start = stream.queueStart;
+    const bufferEnd = stream.queue.length === 1 ? stream.queueEnd : bytes.length;
+    const frameBytes = Math.min(bufferEnd - start, stream.sendWindow, this.#window, defaultMaxFrameBytes);
     const isLast = frameBytes === stream.queuedBytes;
     stream.queuedBytes -= frameBytes;
     this.#write(
@@ -127,12 +127,11 @@ export class DataSender {
       start + frameBytes,
       isLast && stream.endsAfterQueue && stream.trailers === undefined,
     );
-    if (start + frameBytes === bytes.length) {
-      stream.queue.shift();
-      stream.queueOffset = 0;
-    } else {
-      stream.queueOffset = start + frameBytes;
-    }
+    stream.queueStart = start + frameBytes;
+    if (stream.queueStart < bufferEnd) return;
+    stream.queue.shift();
+    stream.queueStart = 0;
+    if (stream.queuedBytes === 0) stream.waitingSinceMs = -1;
   }
 
   #end(stream: Http2Stream, isEmpty: boolean): void {
@@ -152,6 +151,7 @@ export class DataSender {
 
   #write(stream: Http2Stream, bytes: Buffer, start: number, end: number, isEnd: boolean): void {
     stream.sendWindow -= end - start;
+    stream.sentWhileWaiting += end - start;
     this.#window -= end - start;
     encodeData(this.#output, stream.id, bytes, start, end, isEnd);
     this.#guard.dataFrameSent();
@@ -159,3 +159,23 @@ export class DataSender {
 }
 
 const empty = Buffer.alloc(0);
+
+/** Small messages share a buffer: one of its own for each byte would cost a hundred times what the queue's limit says. */
+const smallestBuffer = 4096;
+
+function enqueue(stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
+  const { queue } = stream;
+  const last = queue.at(-1);
+  const fits = last === undefined ? 0 : Math.min(end - start, last.length - stream.queueEnd);
+  if (last !== undefined && fits > 0) {
+    bytes.copy(last, stream.queueEnd, start, start + fits);
+    stream.queueEnd += fits;
+  }
+  stream.queuedBytes += end - start;
+  const rest = end - start - fits;
+  if (rest === 0) return;
+  const buffer = Buffer.allocUnsafeSlow(Math.max(rest, smallestBuffer));
+  bytes.copy(buffer, 0, start + fits, end);
+  queue.push(buffer);
+  stream.queueEnd = rest;
+}

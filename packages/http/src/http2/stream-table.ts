@@ -3,13 +3,18 @@ import type { Http2Stream } from "./stream.ts";
 /** How a stream ended; that decides what a late frame on it means (RFC 9113 §5.1). */
 export type Ending = "ended" | "reset-here" | "reset-there";
 
-/** Endings that are remembered: with 100 streams at once, a peer that is ten round trips late is still understood. */
-const rememberedEndings = 1000;
+/** Resets that are remembered: with 100 streams at once, a peer that is ten round trips late is still understood. */
+const rememberedResets = 1000;
+
+/** Ordinary ends that are remembered, only to tell a late frame from an identifier that was left out. A power of two. */
+const rememberedEnds = 64;
 
 /** The streams of a connection, live and lately ended. */
 export class StreamTable {
   readonly live = new Map<number, Http2Stream>();
-  readonly #endings = new Map<number, Ending>();
+  readonly #resets = new Map<number, Ending>();
+  /** A ring: a map that loses its oldest for each new one was a tenth of the codec's time. */
+  readonly #ends = new Int32Array(rememberedEnds);
   /** The highest identifier that each side has used. */
   lastPeerId = 0;
   lastOwnId = 0;
@@ -42,17 +47,21 @@ export class StreamTable {
   }
 
   remember(id: number, ending: Ending): void {
-    this.#endings.set(id, ending);
-    if (this.#endings.size <= rememberedEndings) return;
-    for (const oldest of this.#endings.keys()) {
-      this.#endings.delete(oldest);
+    if (ending === "ended") {
+      this.#ends[(id >>> 1) & (rememberedEnds - 1)] = id;
+      return;
+    }
+    this.#resets.set(id, ending);
+    if (this.#resets.size <= rememberedResets) return;
+    for (const oldest of this.#resets.keys()) {
+      this.#resets.delete(oldest);
       return;
     }
   }
 
   /** @returns undefined when it never was, or is long forgotten */
   endingOf(id: number): Ending | undefined {
-    return this.#endings.get(id);
+    return this.#ends[(id >>> 1) & (rememberedEnds - 1)] === id ? "ended" : this.#resets.get(id);
   }
 
   /** Whether nobody has opened the stream. Both sides' identifiers are of different parity. */

@@ -25,11 +25,16 @@ export class Http2Stream {
   /** Data that waits for windows and its turn. */
   readonly queue: Buffer[] = [];
   /** What of the first buffer in the queue has been sent. */
-  queueOffset = 0;
+  queueStart = 0;
+  /** How far the last buffer in the queue is filled; those before it are full. */
+  queueEnd = 0;
   queuedBytes = 0;
   /** The queue ends the stream, with trailers where there are some. */
   endsAfterQueue = false;
   trailers: HeaderList | undefined;
+  /** Since when data has waited, as far as somebody looked, and what was sent meanwhile; -1 when none waits. */
+  waitingSinceMs = -1;
+  sentWhileWaiting = 0;
   /** Data was not accepted: its sender is told when there is room. */
   awaitsRoom = false;
 

@@ -86,6 +86,12 @@ const connectionErrors: [what: string, input: Buffer[], rule: string, code: numb
     9,
   ],
   [
+    "PRIORITY of four bytes on a stream that has ended",
+    [headers(1, get, false), rstStream(1, 8), frame(priority, 0, 1, "1234")],
+    "badFrameSize",
+    6,
+  ],
+  [
     "PRIORITY of an idle stream on itself",
     [frame(priority, 0, 3, Buffer.concat([uint32(3), Buffer.from([1])]))],
     "selfDependency",
