@@ -476,3 +476,63 @@ test("any split of the input gives the same events and the same output, and noth
     { numRuns: 1000 },
   );
 });
+
+test("any bodies arrive whole over any windows, and no window is ever exceeded", () => {
+  const step = fc.record({
+    id: fc.constantFrom(1, 3, 5, 7),
+    bytes: fc.integer({ min: 0, max: 3000 }),
+    action: fc.constantFrom("send", "send", "consume", "carry"),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 60 }),
+      fc.integer({ min: 1, max: 2000 }),
+      fc.integer({ min: 0, max: 500 }),
+      (steps, streamWindowBytes, queued) => {
+        const client = new Recorded("client", { maxQueuedBytes: queued + 1 });
+        const server = new Recorded("server", { streamWindowBytes, connectionWindowBytes: 65_535 });
+        exchange(client, server);
+        const request = { method: "POST", scheme: "http", authority: "a", path: "/", headers: fields() };
+        const sent = new Map([1, 3, 5, 7].map((id) => [id, 0]));
+        const received = new Map([1, 3, 5, 7].map((id) => [id, 0]));
+        for (const id of sent.keys()) assert.equal(client.connection.openStream(request, false), id);
+        const pattern = Buffer.from(Array.from({ length: 70_000 }, (_, i) => 33 + (i % 89)));
+        const consumed = new Map(received);
+        const consume = (id: number): void => {
+          const arrived = server.events.filter((event) => event.startsWith(`data ${id} `));
+          received.set(
+            id,
+            arrived.reduce((sum, event) => sum + event.length - `data ${id} `.length, 0),
+          );
+          server.connection.consume(id, (received.get(id) ?? 0) - (consumed.get(id) ?? 0));
+          consumed.set(id, received.get(id) ?? 0);
+        };
+        for (const { id, bytes, action } of steps) {
+          const from = sent.get(id) ?? 0;
+          if (action === "send")
+            sent.set(id, from + client.connection.sendData(id, pattern, from, from + bytes, false));
+          else if (action === "consume") consume(id);
+          else exchange(client, server);
+        }
+        for (const id of sent.keys()) client.connection.sendData(id, pattern, 0, 0, true);
+        for (let i = 0; i < 1000 && client.connection.streamCount > 0; i += 1) {
+          exchange(client, server);
+          for (const id of sent.keys()) consume(id);
+          for (const id of sent.keys()) {
+            if (server.events.includes(`end ${id}`)) server.connection.sendHead(id, 204, fields(), true);
+          }
+        }
+        for (const [id, bytes] of sent) {
+          const body = server.events.filter((event) => event.startsWith(`data ${id} `));
+          assert.equal(
+            body.map((event) => event.slice(`data ${id} `.length)).join(""),
+            pattern.toString("latin1", 0, bytes),
+          );
+          assert.ok(server.events.includes(`end ${id}`));
+        }
+        assert.ok(![...client.events, ...server.events].some((event) => /^(error|reset) /.test(event)));
+      },
+    ),
+    { numRuns: 200 },
+  );
+});

@@ -83,6 +83,7 @@ export class MessageReader implements HpackSink {
   #fields: number[] = [];
   #pseudo = new Map<string, string>();
   #hasRegular = false;
+  #isRequest = false;
   #cookie: string | undefined;
   #host: string | undefined;
   #contentLength = -1;
@@ -94,7 +95,9 @@ export class MessageReader implements HpackSink {
 
   /** Bytes [start, end) as a request head. "compression" is the connection's error, every other rule the stream's. */
   readRequest(bytes: Buffer, start: number, end: number, allowsProtocol: boolean): Http2RequestHead | Http2Rule {
+    this.#isRequest = true;
     const rule = this.#read(bytes, start, end) || this.#requestRule(allowsProtocol);
+    this.#isRequest = false;
     if (rule !== "") return rule;
     const authority = this.#authority();
     if (authority === undefined) return "badAuthority";
@@ -147,6 +150,10 @@ export class MessageReader implements HpackSink {
         this.#cookie = this.#cookie === undefined ? field.value : `${this.#cookie}; ${field.value}`;
         break;
       case Kind.host:
+        if (!this.#isRequest) {
+          this.#add(field.key, field.name, field.value);
+          break;
+        }
         if (this.#host !== undefined) this.#rule = "badAuthority";
         this.#host = field.value;
         break;

@@ -48,7 +48,7 @@ const rules = {
   priorityFlood: [calm, "http2.inbound_priority_frames_flood"],
   windowUpdateFlood: [calm, "http2.inbound_window_update_frames_flood"],
   resetFlood: [calm, "http2.inbound_reset_flood"],
-  prematureResetFlood: [calm, "http2.premature_reset_flood"],
+  prematureResetFlood: [calm, "downstream_rq_too_many_premature_resets"],
   causedResetFlood: [calm, "http2.caused_reset_flood"],
 } as const satisfies Record<string, readonly [errorCode: number, reason: string]>;
 
