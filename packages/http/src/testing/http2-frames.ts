@@ -142,3 +142,12 @@ export function exchange(a: Recorded, b: Recorded): void {
 }
 
 export const fields = (...pairs: Fields): HeaderList => HeaderList.of(...pairs);
+
+export const body = (length: number): Buffer => Buffer.alloc(length, 0x78);
+
+/** A server that has its client's preface, and whose own first frames were taken. */
+export function started(limits: Partial<Http2Limits> = {}): Recorded {
+  const server = new Recorded("server", limits).push(hello);
+  server.frames();
+  return server;
+}
