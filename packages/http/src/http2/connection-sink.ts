@@ -20,7 +20,8 @@ export interface Http2Sink {
   onEnd(streamId: number): void;
   /**
    * The stream is gone before its end. The peer reset it, or this side did for `violation`. REFUSED_STREAM: the peer has done nothing for it, and
-   * it may be tried again (RFC 9113 §8.7), as after a GOAWAY that leaves it out.
+   * it may be tried again (RFC 9113 §8.7), as after a GOAWAY that leaves it out. NO_ERROR behind `onEnd`: the answer is complete, and the rest of the
+   * request is of no use (RFC 9113 §8.1).
    */
   onReset(streamId: number, errorCode: number, violation: Http2Violation | undefined): void;
   /** `sendData` took less than it was given before, and takes more now. */

@@ -246,6 +246,43 @@ test("a client keeps to the streams that its server allows", () => {
   assert.equal(client.connection.openStream(request, true), 3);
 });
 
+test("before the server's settings, a client opens no more than a hundred streams", () => {
+  const client = new Recorded("client");
+  const request = { method: "GET", scheme: "http", authority: "a", path: "/", headers: fields() };
+  for (let i = 0; i < 100; i += 1) assert.equal(client.connection.openStream(request, true), 2 * i + 1);
+  assert.equal(client.connection.openStream(request, true), "limit");
+  assert.ok(!client.connection.isEstablished);
+  client.push(settings());
+  assert.ok(client.connection.isEstablished);
+  assert.equal(client.connection.openStream(request, true), 201);
+});
+
+test("a head that has begun is told from one that has not", () => {
+  const server = started();
+  const [first, second] = [headers(1, get, true), frame(HEADERS, 1, 3, "\x82\x86\x84")];
+  const seen: boolean[] = [];
+  for (const piece of [
+    Buffer.alloc(0),
+    first.subarray(0, 9),
+    first.subarray(9),
+    second,
+    frame(FrameType.continuation, 4, 3, "\x41\x01a"),
+  ]) {
+    server.push(piece);
+    seen.push(server.connection.headStarted);
+  }
+  assert.deepEqual(seen, [false, true, false, true, false]);
+});
+
+test("a client hears that its server needs no more of the request", () => {
+  const client = new Recorded("client").push(settings());
+  const request = { method: "POST", scheme: "http", authority: "a", path: "/", headers: fields() };
+  client.connection.openStream(request, false);
+  client.push(headers(1, [[":status", "413"]], true)).push(rstStream(1, 0));
+  assert.deepEqual(client.events.slice(1), ["response 1 413 [] true", "reset 1 0 peer"]);
+  assert.equal(client.connection.sendData(1, body(1), 0, 1, true), -1);
+});
+
 test("a header block of many frames is sent and read", () => {
   const [client, server] = [new Recorded("client"), new Recorded("server")];
   exchange(client, server);

@@ -32,6 +32,16 @@ export class Http2Connection {
     this.#state.begin();
   }
 
+  /** The peer has said its preface and its SETTINGS (RFC 9113 §3.4): the first time to limit. */
+  get isEstablished(): boolean {
+    return this.#state.peer.isKnown;
+  }
+
+  /** The first byte of a header block has come and its last has not: the time to limit (Envoy's request_headers_timeout). */
+  get headStarted(): boolean {
+    return this.#decoder.isWithinHeaders;
+  }
+
   /** Streams that are open or half-closed. */
   get streamCount(): number {
     return this.#state.streams.live.size;

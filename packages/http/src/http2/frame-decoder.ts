@@ -63,6 +63,11 @@ export class FrameDecoder {
     this.#sink = sink;
   }
 
+  /** The first byte of a header block has come and its last has not. */
+  get isWithinHeaders(): boolean {
+    return this.#openBlock !== 0 || (this.#state === "payload" && this.#type === FrameType.headers);
+  }
+
   /** No more events. */
   abandon(): void {
     this.#state = "dead";

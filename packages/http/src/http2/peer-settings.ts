@@ -4,15 +4,21 @@ import type { Http2Rule } from "./violation.ts";
 /** What the peer has said in SETTINGS (RFC 9113 §6.5.2), with the values that hold before it does. */
 export class PeerSettings {
   headerTableBytes = 4096;
-  maxConcurrentStreams = Number.POSITIVE_INFINITY;
+  /** Before it is said, a peer should allow no fewer (RFC 9113 §6.5.2); once SETTINGS came without it, there is no limit. */
+  maxConcurrentStreams = 100;
   initialWindowBytes = defaultWindow;
   maxFrameBytes = defaultMaxFrameBytes;
   /** What the peer would rather not exceed; no rule. */
   maxHeaderListBytes = Number.POSITIVE_INFINITY;
   enablesConnectProtocol = false;
 
+  /** Whether SETTINGS have come. */
+  isKnown = false;
+
   /** Takes settings in their order; unknown ones are ignored. `isServer`: the peer is one, which must not enable push. */
   apply(bytes: Buffer, start: number, end: number, isServer: boolean): Http2Rule | "" {
+    if (!this.isKnown) this.maxConcurrentStreams = Number.POSITIVE_INFINITY;
+    this.isKnown = true;
     for (let at = start; at < end; at += 6) {
       const rule = this.#set(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2), isServer);
       if (rule !== "") return rule;
