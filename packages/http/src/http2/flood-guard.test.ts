@@ -142,6 +142,18 @@ for (const { what, rule, before = [], step, allowed, isRead } of floods) {
   });
 }
 
+test("answers that are not read are cut off by outboundFlood, and not before its limit", () => {
+  const server = new Recorded("server").push(hello);
+  server.frames();
+  server.react = (event, streamId) => {
+    if (event === "request") server.connection.sendHead(streamId, 404, fields(), true);
+  };
+  for (let index = 0; index < 10_000; index += 1) server.push(headers(id(index), get, true));
+  assert.ok(!server.connection.isDead, server.events.at(-1) ?? "");
+  server.push(headers(id(10_000), get, true));
+  assert.ok(server.events.includes("error 0 11 outboundFlood"));
+});
+
 test("resets are borne again as time goes by", () => {
   const server = new Recorded("server", { prematureResetMs: 0 }).push(hello);
   for (let index = 0; index < 3000; index += 1) {
