@@ -4,7 +4,7 @@ import { formatData } from "../output/data.ts";
 import { paintFor } from "../output/terminal.ts";
 import type { Paint } from "../output/terminal.ts";
 import { MeshOutput } from "../up/mesh-output.ts";
-import { listenForStop } from "../up/stop-signal.ts";
+import { describeStop, listenForStop } from "../up/stop-signal.ts";
 import type { CheckResult } from "./check-run.ts";
 import { runChecks } from "./check-run.ts";
 import { LineLog } from "./line-log.ts";
@@ -40,7 +40,13 @@ export async function demo(options: DemoOptions): Promise<number> {
     work.catch(() => undefined);
     // A check that was not finished has not held.
     const whenTold = options.check ? exitCodes.negative : exitCodes.fine;
-    return await Promise.race([work, stop.told.then(() => whenTold)]);
+    return await Promise.race([
+      work,
+      stop.told.then((reason) => {
+        output.notice(describeStop(reason));
+        return whenTold;
+      }),
+    ]);
   } finally {
     await shop.close();
     stop.dispose();

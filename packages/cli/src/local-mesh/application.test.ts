@@ -131,3 +131,11 @@ test("a command that is not found is named with workload and place", { timeout: 
   const { report } = await start(context, "", { command: ["no-such-program"] });
   assert.match(await report(/not found/), /"no-such-program" of the workload api \(mesh\.yaml:7\) was not found/);
 });
+
+test("an application that ends again and again gets its verdict, with its last words", async (context) => {
+  const { report } = await start(context, 'console.log("no database");process.exit(3)');
+  assert.equal(
+    await report(/is not ready/),
+    "the workload api (mesh.yaml:7) is not ready: it ended 4 times before it was, the last time with exit code 3; its last words: no database; it is started again and again, later each time",
+  );
+});

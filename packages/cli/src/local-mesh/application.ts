@@ -28,6 +28,8 @@ const steadyIntervalMs = 1000;
 const probeTimeoutMs = 2000;
 /** Failures in a row after which a ready application counts as not ready. */
 const failuresToLeave = 3;
+/** Ends before readiness in a row after which the workload is called not ready: about two seconds of restarts. */
+const vainStartsToTell = 4;
 
 /** One application process with its readiness probe. */
 export class Application {
@@ -38,6 +40,9 @@ export class Application {
   #failures = 0;
   #startedAt = 0;
   #hasWarned = false;
+  /** Lives in a row that ended before they were ready. */
+  #vainStarts = 0;
+  #lastLine = "";
   #isStopped = false;
 
   constructor(options: ApplicationOptions) {
@@ -53,7 +58,10 @@ export class Application {
         }),
       signal: signalGroup,
       onStarted: (child) => {
-        forwardOutput(child, instance.id, options.output);
+        forwardOutput(child, instance.id, (source, line, stream) => {
+          this.#lastLine = line;
+          options.output(source, line, stream);
+        });
         this.#startedAt = performance.now();
         this.#hasWarned = false;
         this.#setReady(false);
@@ -64,7 +72,11 @@ export class Application {
         this.#setReady(false);
         clearTimeout(this.#timer);
       },
-      onCrash: (how, restartInMs) => options.report(this.#crashReport(how, restartInMs)),
+      onCrash: (how, restartInMs) => {
+        options.report(this.#crashReport(how, restartInMs));
+        this.#vainStarts += 1;
+        if (this.#vainStarts === vainStartsToTell) options.report(this.#verdict(how));
+      },
     });
   }
 
@@ -122,6 +134,12 @@ export class Application {
     return `the command "${instance.command[0]}" of the workload ${instance.workload} (${instance.place}) was not found: install it, or correct "command"; ${again}`;
   }
 
+  #verdict(how: string): string {
+    const { workload, place } = this.#options.instance;
+    const words = this.#lastLine === "" ? "it wrote nothing" : `its last words: ${this.#lastLine}`;
+    return `the workload ${workload} (${place}) is not ready: it ended ${this.#vainStarts} times before it was, the last time with ${how}; ${words}; it is started again and again, later each time`;
+  }
+
   #probeIn(delayMs: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#probe(), delayMs);
@@ -134,6 +152,7 @@ export class Application {
     if (this.#isStopped || this.#child.pid !== pid || pid === undefined) return;
     if (problem === undefined) {
       this.#failures = 0;
+      this.#vainStarts = 0;
       this.#setReady(true);
     } else {
       this.#failures += 1;

@@ -177,7 +177,7 @@ export class MeshRunner {
     await this.#changing.catch(() => undefined);
     await this.#tokens.close();
     await this.#edge?.stop();
-    await Promise.all([...this.#replicas.values()].map((replica) => replica.stop()));
+    await Promise.all([...this.#replicas.values()].map((replica) => replica.end()));
     await this.#controlPlane.stop(controlPlaneGraceMs);
     await this.#writing.catch(() => undefined);
     this.#replicas.clear();

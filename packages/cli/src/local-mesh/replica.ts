@@ -95,6 +95,15 @@ export class Replica {
     this.#closePorts();
   }
 
+  /**
+   * The whole mesh ends, and what came in by the edge has been answered: both are told at once. Their idle connections would
+   * otherwise be waited for, which an HTTP/1.1 client may keep as long as it likes.
+   */
+  async end(): Promise<void> {
+    await Promise.all([this.sidecar.stop(proxyGraceMs), this.application.stop(appGraceMs)]);
+    this.#closePorts();
+  }
+
   /** What the loss of a machine does: both processes are killed at once, and nobody listens on the ports any more. */
   async lose(): Promise<void> {
     await Promise.all([this.sidecar.killAndHold(), this.application.killAndHold()]);

@@ -7,6 +7,7 @@ export type ControlPlaneLine =
       readonly message: string;
       readonly hint: string;
     }
+  | { readonly kind: "mended"; readonly resource: string }
   | { readonly kind: "accepted"; readonly resources: number; readonly changed: readonly string[] }
   | { readonly kind: "problem"; readonly level: "warn" | "error"; readonly message: string }
   | { readonly kind: "other" };
@@ -28,6 +29,8 @@ export function readControlPlaneLine(line: string): ControlPlaneLine {
       const kind = fields["msg"] === "resource rejected" ? "rejected" : "warned";
       return { kind, place: text("place"), code: text("code"), message: text("message"), hint: text("hint") };
     }
+    case "resource mended":
+      return { kind: "mended", resource: text("resource") };
     case "configuration accepted":
       return {
         kind: "accepted",

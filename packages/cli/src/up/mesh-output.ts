@@ -78,6 +78,9 @@ export class MeshOutput {
         );
         return;
       }
+      case "mended":
+        this.#write(`${paint("green", "√ mended")} ${line.resource} has no error any more\n`);
+        return;
       case "accepted":
         this.#write(`${paint("green", "√ in force")} ${describeChange(line.changed)}\n`);
         return;

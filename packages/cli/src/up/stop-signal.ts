@@ -30,6 +30,11 @@ export function listenForStop(): { readonly told: Promise<string>; dispose(): vo
   };
 }
 
+/** What a person reads when a mesh begins to end. */
+export function describeStop(reason: string): string {
+  return `stopping after ${reason}: open requests are finished; once more ends everything at once`;
+}
+
 /** `npm run` killed by SIGKILL cannot tell. It starts a shell, which may or may not stand between it and this process. */
 function watchNpm(onGone: () => void): NodeJS.Timeout | undefined {
   if (process.env["npm_lifecycle_event"] === undefined) return undefined;

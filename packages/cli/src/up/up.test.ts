@@ -60,6 +60,8 @@ test("a mesh serves, follows its files, refuses a second run, and leaves nothing
   writeFileSync(join(folder, "routes.yaml"), smallMesh["routes.yaml"]?.replace("timeout", "tiemout") ?? "");
   await heddle.line(/× refused routes\.yaml:8: error HDL\d+: .*tiemout/);
   await answers(url, "hello from back-0");
+  writeFileSync(join(folder, "routes.yaml"), smallMesh["routes.yaml"]?.replace("5s", "6s") ?? "");
+  await heddle.line(/√ mended VirtualService default\/back has no error any more/);
   writeFileSync(
     join(folder, "mesh.yaml"),
     smallMesh["mesh.yaml"]?.replaceAll("calls: []", "calls: []\n      env: { GREETING: goodbye }") ?? "",

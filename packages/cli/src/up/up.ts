@@ -6,7 +6,7 @@ import type { MeshPlan } from "../local-mesh/plan.ts";
 import { LogFiles } from "./log-files.ts";
 import { MeshOutput } from "./mesh-output.ts";
 import { MeshSession } from "./mesh-session.ts";
-import { listenForStop } from "./stop-signal.ts";
+import { describeStop, listenForStop } from "./stop-signal.ts";
 
 const readyLimitMs = 60_000;
 
@@ -32,7 +32,7 @@ export async function up(folder: string, options: UpOptions): Promise<number> {
     // Told to stop while it starts: the start then fails, which is nobody's problem.
     starting.catch(() => undefined);
     if ((await Promise.race([stop.told, starting])) === undefined) void announce(session, output, logFolder, begun);
-    output.notice(`stopping after ${await stop.told}`);
+    output.notice(describeStop(await stop.told));
   } finally {
     await session.stop();
     await logs.close();

@@ -146,6 +146,7 @@ export class MeshConfiguration {
       if (severity === "error") logger.error("resource rejected", fields);
       else logger.warn("resource finding", fields);
     }
+    for (const mended of mendedResources(this.#findings, findings)) logger.info("resource mended", mended);
     onJudged?.(
       passed,
       fresh.filter(({ severity }) => severity === "error"),
@@ -164,6 +165,17 @@ export class MeshConfiguration {
       wanted,
     });
   }
+}
+
+/** Resources, or files that could not be taken apart, that had errors and have none any more. */
+function mendedResources(before: readonly Finding[], now: readonly Finding[]): { readonly resource: string }[] {
+  const bad = new Set(now.filter(({ severity }) => severity === "error").map(subjectOf));
+  const wereBad = new Set(before.filter(({ severity }) => severity === "error").map(subjectOf));
+  return [...wereBad].filter((subject) => !bad.has(subject)).map((resource) => ({ resource }));
+}
+
+function subjectOf(finding: Finding): string {
+  return finding.resource === undefined ? (finding.file ?? "") : describeIdentity(finding.resource);
 }
 
 function textOf(finding: Finding): string {
