@@ -1,5 +1,5 @@
-import type { ExitCode } from "./exit-codes.ts";
-import { exitCodes } from "./exit-codes.ts";
+import type { ExitCode } from "@heddle/core";
+import { exitCodes } from "@heddle/core";
 
 /**
  * Something that the person at the keyboard can put right. It ends the command with a message of at most three parts (what,

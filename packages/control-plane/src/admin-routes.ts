@@ -1,5 +1,5 @@
 import type { Clock } from "@heddle/core";
-import { parseSpiffeId } from "@heddle/net";
+import { parseSpiffeId } from "@heddle/core";
 import { formatPrometheus, prometheusContentType } from "@heddle/telemetry";
 import type { AdsServer, ProxyStatus } from "@heddle/xds/server";
 import type {

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import { parseFile } from "@heddle/api";
 import type { Clock, Logger } from "@heddle/core";
-import { Lifecycle } from "@heddle/core";
+import { Lifecycle, formatSpiffeId } from "@heddle/core";
 import type { SocketAddress } from "@heddle/net";
 import { prepareStateDirectory, replaceFile } from "@heddle/state";
 import { IstioCertificateService } from "@heddle/xds/api/istio-ca";
@@ -94,7 +94,7 @@ class ControlPlane {
     onChange(() => publisher.publish());
     await this.#watchSources(configuration);
 
-    const identity = `spiffe://${trustDomain}/ns/${rootNamespace}/sa/heddle-control-plane`;
+    const identity = formatSpiffeId(trustDomain, rootNamespace, "heddle-control-plane");
     const server = await this.#openSecureDoor(authority, tokens, publisher, identity);
     const token = randomBytes(32).toString("base64url");
     const admin = await startAdminServer({

@@ -5,8 +5,12 @@ export type { ErrorCode, ErrorEntry, ErrorSource, ResponseFlag, RetryRule } from
 export { errorCodes, errorEntry, isErrorCode } from "./error-codes.ts";
 export type { Closeable, LifecycleReport, LifecycleState } from "./lifecycle.ts";
 export { Lifecycle } from "./lifecycle.ts";
+export type { ExitCode } from "./exit-codes.ts";
+export { exitCodes } from "./exit-codes.ts";
 export type { LogFields, Logger, LogLevel } from "./logger.ts";
 export { isLogged, logLevels, parseLogLevel, silentLogger } from "./logger.ts";
 export { Secret } from "./secret.ts";
+export type { SpiffeId } from "./spiffe-id.ts";
+export { formatSpiffeId, parseSpiffeId } from "./spiffe-id.ts";
 export type { TimerHandle, TimerTarget } from "./timer-wheel.ts";
 export { TimerWheel } from "./timer-wheel.ts";

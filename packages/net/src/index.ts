@@ -39,8 +39,6 @@ export type { EdgeReport } from "./self-test.ts";
 export { selfTestRuntime } from "./self-test.ts";
 export type { SocketFailure } from "./socket-failure.ts";
 export { causeOf } from "./socket-failure.ts";
-export type { SpiffeId } from "./spiffe-id.ts";
-export { formatSpiffeId, parseSpiffeId } from "./spiffe-id.ts";
 export type { TcpKeepalive } from "./tcp-keepalive.ts";
 export type { TlsSession } from "./tls-session.ts";
 export { KnownIntermediates, TrustAnchors } from "./trust-anchors.ts";

@@ -1,6 +1,6 @@
 import type { Certificate } from "./certificate.ts";
 import { certificatePem, sha256Hex } from "./certificate.ts";
-import type { SpiffeId } from "./spiffe-id.ts";
+import type { SpiffeId } from "@heddle/core";
 
 /** Who a verified peer is. Made by `verifyPeer` alone, so holding one means that every check passed. */
 export class PeerIdentity {

@@ -3,8 +3,8 @@ import type { Certificate } from "./certificate.ts";
 import { hasKeyUsage, isSignedBy, keyPurpose, keyUsageBit, parseCertificate } from "./certificate.ts";
 import { PeerIdentity } from "./peer-identity.ts";
 import type { RevocationList } from "./revocation-list.ts";
-import type { SpiffeId } from "./spiffe-id.ts";
-import { parseSpiffeId } from "./spiffe-id.ts";
+import type { SpiffeId } from "@heddle/core";
+import { parseSpiffeId } from "@heddle/core";
 import type { KnownIntermediates, TrustAnchors } from "./trust-anchors.ts";
 
 /** One accepted name; a peer needs one name that one matcher accepts. */

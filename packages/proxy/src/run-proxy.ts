@@ -1,5 +1,5 @@
 import { parseCommandLine, proxyUsage } from "./options/command-line.ts";
-import { exitCodes } from "./supervisor/messages.ts";
+import { exitCodes } from "@heddle/core";
 
 /**
  * `heddle proxy`: reads the words after it and runs the proxy until it ends. Everything beyond the supervisor is loaded in

@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from "commander";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "@heddle/core";
 import { paintFor } from "../output/terminal.ts";
 import { UserProblem } from "../user-problem.ts";
 import { buildProgram } from "./tree.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "@heddle/core";
 import { bashScript } from "./bash.ts";
 import { fishScript } from "./fish.ts";
 import { wordsOf } from "./words.ts";

@@ -1,5 +1,5 @@
 import type { DemoOptions } from "../command-line/demo-command.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "@heddle/core";
 import { formatData } from "../output/data.ts";
 import { paintFor } from "../output/terminal.ts";
 import type { Paint } from "../output/terminal.ts";

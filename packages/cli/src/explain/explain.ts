@@ -1,5 +1,5 @@
 import type { ExplainOptions } from "../command-line/explain-command.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "@heddle/core";
 import { formatData } from "../output/data.ts";
 import { formatFindings } from "../output/findings.ts";
 import { paintFor } from "../output/terminal.ts";

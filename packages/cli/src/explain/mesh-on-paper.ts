@@ -1,3 +1,4 @@
+import { formatSpiffeId, exitCodes } from "@heddle/core";
 import type { Finding, ParsedResource } from "@heddle/api";
 import { acceptResources } from "@heddle/api";
 import type { WorkloadInstance } from "@heddle/compiler";
@@ -6,7 +7,6 @@ import type { ConfigDelta, Provenance, Snapshot } from "@heddle/engine";
 import { applyDelta, emptySnapshot } from "@heddle/engine";
 import type { Loaded } from "@heddle/engine/load";
 import { loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from "@heddle/engine/load";
-import { exitCodes } from "../exit-codes.ts";
 import type { MeshPlan } from "../local-mesh/plan.ts";
 import { planMesh } from "../local-mesh/plan.ts";
 import { edgeInstance, workloadInstance } from "../local-mesh/workload-instance.ts";
@@ -65,7 +65,7 @@ export class MeshOnPaper {
   }
 
   identityOf({ namespace, serviceAccount }: WorkloadInstance): string {
-    return `spiffe://${this.plan.trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+    return formatSpiffeId(this.plan.trustDomain, namespace, serviceAccount);
   }
 
   /** What the proxy of a replica knows. */

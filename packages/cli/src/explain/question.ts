@@ -1,6 +1,6 @@
 import { resolveHost } from "@heddle/api";
 import type { WorkloadInstance } from "@heddle/compiler";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "@heddle/core";
 import { UserProblem } from "../user-problem.ts";
 import type { MeshOnPaper } from "./mesh-on-paper.ts";
 

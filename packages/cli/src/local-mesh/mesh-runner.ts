@@ -1,3 +1,4 @@
+import { formatSpiffeId } from "@heddle/core";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -247,7 +248,7 @@ export class MeshRunner {
   /** Gives a proxy what it needs before its first start: bootstrap, a join token for its identity, and the anchors. */
   async #equipProxy(proxy: ProxyIdentity): Promise<void> {
     const { token, trustBundlePem } = await this.#joinToken(spiffeId(proxy));
-    const controlPlaneId = `spiffe://${proxy.trustDomain}/ns/${this.#plan.rootNamespace}/sa/heddle-control-plane`;
+    const controlPlaneId = formatSpiffeId(proxy.trustDomain, this.#plan.rootNamespace, "heddle-control-plane");
     const files = proxyFiles(this.#options.stateDir, proxy.instanceId);
     await writeProxyFiles(files, proxy, this.#addresses?.xdsAddress ?? "", controlPlaneId, token, trustBundlePem);
     this.#tokens.keep(files.token, spiffeId(proxy));

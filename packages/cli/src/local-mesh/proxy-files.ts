@@ -1,3 +1,4 @@
+import { formatSpiffeId } from "@heddle/core";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile } from "@heddle/state";
@@ -35,7 +36,7 @@ export function proxyFiles(stateDir: string, instanceId: string): ProxyFiles {
 
 /** SPIFFE id of the workload that a proxy stands beside. */
 export function spiffeId(proxy: ProxyIdentity): string {
-  return `spiffe://${proxy.trustDomain}/ns/${proxy.namespace}/sa/${proxy.serviceAccount}`;
+  return formatSpiffeId(proxy.trustDomain, proxy.namespace, proxy.serviceAccount);
 }
 
 /** Writes bootstrap, join token and trust bundle; 0600 in a folder of 0700. */

@@ -3,7 +3,7 @@ import { join, normalize } from "node:path";
 import type { ParsedFile, ParsedResource, SetOptions } from "@heddle/api";
 import { localMeshDefaults, parseFile, unreadableFile } from "@heddle/api";
 import { scanFolder } from "@heddle/control-plane";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "@heddle/core";
 import { UserProblem } from "../user-problem.ts";
 
 /**

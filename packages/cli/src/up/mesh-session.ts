@@ -1,8 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FolderSource, stateFolderName, systemClock } from "@heddle/control-plane";
-import { silentLogger } from "@heddle/core";
-import { exitCodes } from "../exit-codes.ts";
+import { silentLogger, exitCodes } from "@heddle/core";
 import { findMissingCommands } from "../local-mesh/command-lookup.ts";
 import type { MissingCommand } from "../local-mesh/command-lookup.ts";
 import { StartProblem } from "../local-mesh/control-plane-process.ts";

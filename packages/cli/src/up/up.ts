@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { stateFolderName } from "@heddle/control-plane";
 import type { UpOptions } from "../command-line/up-command.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "@heddle/core";
 import type { MeshPlan } from "../local-mesh/plan.ts";
 import { LogFiles } from "./log-files.ts";
 import { MeshOutput } from "./mesh-output.ts";

@@ -1,6 +1,6 @@
 import type { Finding, Severity } from "@heddle/api";
 import { validateSet } from "@heddle/api";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes } from "@heddle/core";
 import type { OutputFormat } from "../output/data.ts";
 import { formatData } from "../output/data.ts";
 import { formatFindings } from "../output/findings.ts";

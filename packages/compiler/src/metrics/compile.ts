@@ -1,3 +1,4 @@
+import { formatSpiffeId } from "@heddle/core";
 import {
   PeerMetadata_Direction,
   PeerMetadataSchema,
@@ -26,7 +27,7 @@ export function workloadMetadata(instance: WorkloadProfile, trustDomain: string)
     version,
     // The mesh has one cluster without a name; metrics report `unknown`.
     cluster: "",
-    principal: `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`,
+    principal: formatSpiffeId(trustDomain, namespace, serviceAccount),
   };
 }
 

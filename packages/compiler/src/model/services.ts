@@ -1,3 +1,4 @@
+import { formatSpiffeId } from "@heddle/core";
 import { serviceHost } from "@heddle/api";
 import type { WorkloadProfile } from "../inputs.ts";
 
@@ -42,7 +43,7 @@ export function makeService(members: readonly Membership[], trustDomain: string)
       port: servicePort,
       protocol: known === undefined || known.protocol === protocol ? protocol : "tcp",
     });
-    identities.add(spiffeId(trustDomain, namespace, serviceAccount));
+    identities.add(formatSpiffeId(trustDomain, namespace, serviceAccount));
   }
   return {
     host: serviceHost(first.service, first.namespace),
@@ -51,10 +52,6 @@ export function makeService(members: readonly Membership[], trustDomain: string)
     ports: [...ports.values()].sort((a, b) => a.port - b.port),
     identities: [...identities].sort(),
   };
-}
-
-function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
-  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
 }
 
 /** The port of a service that its callers' own listeners stand for: the lowest. */

@@ -1,3 +1,4 @@
+import { formatSpiffeId } from "@heddle/core";
 import assert from "node:assert/strict";
 import {
   Action,
@@ -241,7 +242,7 @@ export function peerOf(
   { namespace, serviceAccount }: Pick<WorkloadInstance, "namespace" | "serviceAccount">,
   trustDomain = "cluster.local",
 ): PeerView {
-  const principal = `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+  const principal = formatSpiffeId(trustDomain, namespace, serviceAccount);
   return {
     principal,
     uriSans: [principal],

@@ -1,8 +1,7 @@
 import type { ContextKey, ServiceImpl } from "@connectrpc/connect";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "@heddle/core";
-import { errorCodes } from "@heddle/core";
-import { parseSpiffeId } from "@heddle/net";
+import { errorCodes, parseSpiffeId } from "@heddle/core";
 import type { IstioCertificateRequest, IstioCertificateService } from "@heddle/xds/api/istio-ca";
 import type { Peer } from "../server/peer.ts";
 import type { CertificateAuthority, IssuedCertificate } from "./certificate-authority.ts";

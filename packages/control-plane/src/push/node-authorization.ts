@@ -1,5 +1,5 @@
 import type { WorkloadInstance } from "@heddle/compiler";
-import { formatSpiffeId } from "@heddle/net";
+import { formatSpiffeId } from "@heddle/core";
 import type { Node } from "@heddle/xds/api";
 import type { Peer } from "../server/peer.ts";
 

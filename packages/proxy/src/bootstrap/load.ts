@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { ProxyOptions } from "../options/options.ts";
-import { exitCodes } from "../supervisor/messages.ts";
+import { exitCodes } from "@heddle/core";
 import type { BootstrapConfig, BootstrapProblem } from "./bootstrap.ts";
 import { parseBootstrap } from "./parse.ts";
 

@@ -1,4 +1,4 @@
-import { exitCodes } from "../supervisor/messages.ts";
+import { exitCodes } from "@heddle/core";
 import type { ProxyOptions } from "../options/options.ts";
 import { loadBootstrap } from "./load.ts";
 

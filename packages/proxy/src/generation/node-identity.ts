@@ -1,3 +1,4 @@
+import { formatSpiffeId } from "@heddle/core";
 import type { JsonObject } from "@bufbuild/protobuf";
 
 const defaultTrustDomain = "cluster.local";
@@ -9,5 +10,5 @@ export function readNodeIdentity(metadata: JsonObject): string | undefined {
   const trustDomain = metadata["TRUST_DOMAIN"] ?? defaultTrustDomain;
   if (typeof namespace !== "string" || typeof serviceAccount !== "string" || typeof trustDomain !== "string")
     return undefined;
-  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+  return formatSpiffeId(trustDomain, namespace, serviceAccount);
 }

@@ -2,7 +2,8 @@ import { listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/ne
 import { loadBootstrap } from "../bootstrap/load.ts";
 import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
-import { exitCodes, type GenerationSetup } from "../supervisor/messages.ts";
+import { type GenerationSetup } from "../supervisor/messages.ts";
+import { exitCodes } from "@heddle/core";
 import { Generation } from "./generation.ts";
 import { SocketBroker } from "./socket-broker.ts";
 import { StartFailure } from "./start-failure.ts";
@@ -24,7 +25,7 @@ export async function runGeneration(
   };
   process.on("uncaughtException", (error) => {
     logger.error("the proxy crashed", { error: error.stack ?? error.message });
-    process.exit(exitCodes.failed);
+    process.exit(exitCodes.negative);
   });
 
   const loaded = await loadBootstrap(options);
@@ -53,6 +54,6 @@ export async function runGeneration(
     await generation.start();
   } catch (error) {
     if (!(error instanceof StartFailure) && !(error instanceof StateIsNewer)) throw error;
-    await fail(exitCodes.failed, error.message);
+    await fail(exitCodes.negative, error.message);
   }
 }

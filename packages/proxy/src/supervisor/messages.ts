@@ -33,6 +33,3 @@ export interface GenerationSetup<Options> {
   /** Sockets held from before, with their descriptors in the new process. */
   readonly sockets: readonly (SocketName & { readonly fd: number })[];
 }
-
-/** Exit codes of a proxy (design §5). */
-export const exitCodes = { fine: 0, failed: 1, usage: 2, findings: 3 } as const;

@@ -12,7 +12,8 @@ import {
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { RestartBackOff } from "./back-off.ts";
-import { exitCodes, type GenerationMessage, type GenerationSetup, type SupervisorMessage } from "./messages.ts";
+import { type GenerationMessage, type GenerationSetup, type SupervisorMessage } from "./messages.ts";
+import { exitCodes } from "@heddle/core";
 import { type HeldSocket, SocketTable } from "./socket-table.ts";
 
 /** Time that a generation gets after its own deadline before it is killed. */
@@ -221,7 +222,7 @@ class Supervisor {
   #endAtOnce(): void {
     this.#isStopping = true;
     for (const generation of this.#live) generation.process.kill("SIGKILL");
-    if (this.#live.size === 0) this.#finish(exitCodes.failed);
+    if (this.#live.size === 0) this.#finish(exitCodes.negative);
   }
 }
 
