@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ThrowawayCa } from "@heddle/testkit";
+import { judgeBars } from "./bars.ts";
 import { findProgram } from "./peer.ts";
 import type { Peer, Site } from "./peer.ts";
 import { envoy, heddle } from "./peers/envoy-api.ts";
@@ -22,7 +23,8 @@ import type { Measurement, Scenario } from "./scenarios.ts";
 const usage = `usage: npm run bench -- [--rounds 5] [--seconds 4] [--only http1-64,mtls-64,…] [--peers heddle,envoy,…] [--json FILE] [--write-page]
 
 Scenarios: ${scenarios.map(({ name }) => name).join(", ")}
-Needs wrk, and h2load for the scenarios at a fixed rate. Peers that are not installed are named and left out.`;
+Needs wrk, and h2load for the scenarios at a fixed rate. Peers that are not installed are named and left out.
+Exits 1 when Heddle failed in a scenario, or a bar (bench/bars.ts) is missed.`;
 
 const { values: options } = parseArgs({
   options: {
@@ -148,7 +150,10 @@ async function main(): Promise<void> {
   process.stdout.write(text);
   if (options.json !== "") await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
   if (options["write-page"]) await writePage(text);
-  if (results.some(({ failures }) => failures.some(({ peer }) => peer === "heddle"))) process.exitCode = 1;
+  const verdicts = judgeBars(results);
+  for (const { text: verdict } of verdicts) process.stdout.write(`\n${verdict}\n`);
+  const hasFailed = results.some(({ failures }) => failures.some(({ peer }) => peer === "heddle"));
+  if (hasFailed || verdicts.some(({ holds }) => holds === false)) process.exitCode = 1;
 }
 
 /** Replaces what stands between the marks of the page; the words around them are written by hand. */

@@ -58,8 +58,6 @@ export function formatReport(report: Report): string {
 
 function formatScenario(result: ScenarioResult): string[] {
   const used = columns.filter(({ key }) => result.peers.some((peer) => values(peer, key).length > 0));
-  const heddle = result.peers.find(({ peer }) => peer === "heddle");
-  const { headline } = result.scenario;
   const lines = [
     `### ${result.scenario.title} (\`${result.scenario.name}\`)`,
     "",
@@ -68,14 +66,22 @@ function formatScenario(result: ScenarioResult): string[] {
   ];
   for (const peer of result.peers) {
     const cells = used.map(({ key, digits }) => cell(values(peer, key), digits));
-    const own = heddle === undefined ? [] : values(heddle, headline);
-    const theirs = values(peer, headline);
-    const ratio =
-      peer === heddle || own.length === 0 || theirs.length === 0 ? "" : (median(own) / median(theirs)).toFixed(2);
-    lines.push(`| ${peer.peer} | ${cells.join(" | ")} | ${ratio} |`);
+    const ratio = peer.peer === "heddle" ? undefined : ratioTo(result, peer.peer);
+    lines.push(`| ${peer.peer} | ${cells.join(" | ")} | ${ratio?.toFixed(2) ?? ""} |`);
   }
   for (const { peer, reason } of result.failures) lines.push("", `${peer} failed: ${reason.split("\n")[0]}`);
   return lines;
+}
+
+/** Median of Heddle's headline divided by the peer's; undefined when one of them was not measured. */
+export function ratioTo(result: ScenarioResult, peer: string): number | undefined {
+  const { headline } = result.scenario;
+  const of = (name: string): number[] => {
+    const found = result.peers.find((one) => one.peer === name);
+    return found === undefined ? [] : values(found, headline);
+  };
+  const [own, theirs] = [of("heddle"), of(peer)];
+  return own.length === 0 || theirs.length === 0 ? undefined : median(own) / median(theirs);
 }
 
 function cell(of: readonly number[], digits: number): string {
