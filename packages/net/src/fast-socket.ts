@@ -12,6 +12,7 @@ import type { OutputOwner } from "./socket-output.ts";
 import { SocketOutput } from "./socket-output.ts";
 import type { TcpKeepalive } from "./tcp-keepalive.ts";
 import { setTcpKeepalive } from "./tcp-keepalive.ts";
+import { lingerNone } from "./linger.ts";
 import type { ClientTlsContext, ServerTlsContext } from "./tls-context.ts";
 import { isTlsCause, tlsFailure } from "./tls-failure.ts";
 import type { TlsSession } from "./tls-session.ts";
@@ -253,10 +254,10 @@ export class FastSocket implements OutputOwner {
     this.#failure ??= failure;
     this.#close();
     const socket = this.#socket as TLSSocket & { _parent?: Socket };
-    if (this.#tlsContext === undefined) socket.resetAndDestroy();
+    if (this.#tlsContext === undefined) this.#resetNow(this.#socket);
     else {
       // A TLSSocket cannot reset; the TCP socket below it can, and takes the TLSSocket with it.
-      socket._parent?.resetAndDestroy();
+      if (socket._parent !== undefined) this.#resetNow(socket._parent);
       socket.destroy();
     }
   }
@@ -416,6 +417,23 @@ export class FastSocket implements OutputOwner {
     handle.reading = true;
     const status = handle.readStart();
     if (status < 0) this.takeError(getSystemErrorName(status));
+  }
+
+  /**
+   * By the runtime's own mark and not `resetAndDestroy`, which first waits until everything written has left. Where a shutdown is on its
+   * way libuv refuses (`uv_tcp_close_reset`: EINVAL), and the runtime then neither closes the handle nor tells: this does both.
+   */
+  #resetNow(socket: Socket & { resetAndClosing?: boolean }): void {
+    const handle = handleOf(socket);
+    const descriptor = handle?.fd ?? -1;
+    socket.resetAndClosing = true;
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.syscall !== "reset") return;
+      lingerNone(descriptor);
+      handle?.close();
+      setImmediate(() => this.takeClose());
+    });
+    socket.destroy();
   }
 
   #descriptor(): number {

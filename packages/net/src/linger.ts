@@ -1,0 +1,18 @@
+import { endianness } from "node:os";
+import { libc } from "./libc.ts";
+
+/** SOL_SOCKET and SO_LINGER by system. */
+const numbersOf: Partial<Record<NodeJS.Platform, readonly [level: number, name: number]>> = {
+  linux: [1, 13],
+  darwin: [0xffff, 0x80],
+};
+
+/** Makes the next close(2) of a descriptor drop the connection with RST (socket(7), SO_LINGER of zero seconds). Best effort. */
+export function lingerNone(descriptor: number): void {
+  const numbers = numbersOf[process.platform];
+  if (numbers === undefined || descriptor < 0) return;
+  const value = Buffer.alloc(8);
+  if (endianness() === "LE") value.writeInt32LE(1);
+  else value.writeInt32BE(1);
+  libc()?.setsockopt(descriptor, ...numbers, value, value.length);
+}
