@@ -257,7 +257,7 @@ export class FastSocket implements OutputOwner {
     if (this.#tlsContext === undefined) this.#resetNow(this.#socket);
     else {
       // A TLSSocket cannot reset; the TCP socket below it can, and takes the TLSSocket with it.
-      if (socket._parent !== undefined) this.#resetNow(socket._parent);
+      socket._parent?.resetAndDestroy();
       socket.destroy();
     }
   }
