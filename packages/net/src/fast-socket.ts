@@ -254,12 +254,12 @@ export class FastSocket implements OutputOwner {
     this.#failure ??= failure;
     this.#close();
     const socket = this.#socket as TLSSocket & { _parent?: Socket };
-    if (this.#tlsContext === undefined) this.#resetNow(this.#socket);
-    else {
-      // A TLSSocket cannot reset; the TCP socket below it can, and takes the TLSSocket with it.
-      socket._parent?.resetAndDestroy();
-      socket.destroy();
-    }
+    const below = this.#tlsContext === undefined ? socket : socket._parent;
+    // Not the runtime's `resetAndDestroy` where it can be helped: it waits until everything written has left, and where a shutdown is on its
+    // way libuv refuses (`uv_tcp_close_reset`: EINVAL), which leaves the descriptor open and tells nobody.
+    const descriptor = below === undefined ? undefined : handleOf(below)?.fd;
+    if (descriptor === undefined || !lingerNone(descriptor)) below?.resetAndDestroy();
+    socket.destroy();
   }
 
   // --- what the runtime's callbacks call ---
@@ -417,23 +417,6 @@ export class FastSocket implements OutputOwner {
     handle.reading = true;
     const status = handle.readStart();
     if (status < 0) this.takeError(getSystemErrorName(status));
-  }
-
-  /**
-   * By the runtime's own mark and not `resetAndDestroy`, which first waits until everything written has left. Where a shutdown is on its
-   * way libuv refuses (`uv_tcp_close_reset`: EINVAL), and the runtime then neither closes the handle nor tells: this does both.
-   */
-  #resetNow(socket: Socket & { resetAndClosing?: boolean }): void {
-    const handle = handleOf(socket);
-    const descriptor = handle?.fd ?? -1;
-    socket.resetAndClosing = true;
-    socket.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.syscall !== "reset") return;
-      lingerNone(descriptor);
-      handle?.close();
-      setImmediate(() => this.takeClose());
-    });
-    socket.destroy();
   }
 
   #descriptor(): number {

@@ -7,12 +7,12 @@ const numbersOf: Partial<Record<NodeJS.Platform, readonly [level: number, name: 
   darwin: [0xffff, 0x80],
 };
 
-/** Makes the next close(2) of a descriptor drop the connection with RST (socket(7), SO_LINGER of zero seconds). Best effort. */
-export function lingerNone(descriptor: number): void {
+/** Makes the next close(2) of a descriptor drop the connection with RST (socket(7), SO_LINGER of zero seconds). @returns whether it was set */
+export function lingerNone(descriptor: number): boolean {
   const numbers = numbersOf[process.platform];
-  if (numbers === undefined || descriptor < 0) return;
+  if (numbers === undefined || descriptor < 0) return false;
   const value = Buffer.alloc(8);
   if (endianness() === "LE") value.writeInt32LE(1);
   else value.writeInt32BE(1);
-  libc()?.setsockopt(descriptor, ...numbers, value, value.length);
+  return libc()?.setsockopt(descriptor, ...numbers, value, value.length) === 0;
 }
