@@ -57,6 +57,12 @@ export class ByteWriter {
     this.#end = this.#slab.writeUInt32BE(value, this.#end);
   }
 
+  /** Sets bits of a byte that was written since the last `take`. @param at its position among those, from 0 */
+  setBits(at: number, bits: number): void {
+    const index = this.#start + at;
+    this.#slab[index] = (this.#slab[index] as number) | bits;
+  }
+
   bytes(bytes: Buffer, start: number, end: number): void {
     this.#reserve(end - start);
     bytes.copy(this.#slab, this.#end, start, end);

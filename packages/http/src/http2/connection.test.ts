@@ -44,12 +44,12 @@ test("request and response go from our client to our server and back", () => {
     headers: fields(["host", "b"], ["connection", "x"], ["te", "trailers"], ["k", "v"]),
   };
   assert.equal(client.connection.openStream(request, false), 1);
-  assert.equal(client.connection.sendData(1, Buffer.from("-hello-"), 1, 6, false), 5);
+  assert.equal(client.connection.sendData(1, Buffer.from("-hello-"), 1, 6, false), "open");
   assert.ok(client.connection.sendTrailers(1, fields(["t", "1"])));
   exchange(client, server);
   assert.ok(server.connection.sendHead(1, 103, fields(["link", "x"]), false));
   assert.ok(server.connection.sendHead(1, 200, fields(["r", "1"]), false));
-  assert.equal(server.connection.sendData(1, Buffer.from("world"), 0, 5, true), 5);
+  assert.equal(server.connection.sendData(1, Buffer.from("world"), 0, 5, true), "open");
   exchange(client, server);
   assert.deepEqual(server.events, [
     "settings 0",
@@ -280,7 +280,7 @@ test("a client hears that its server needs no more of the request", () => {
   client.connection.openStream(request, false);
   client.push(headers(1, [[":status", "413"]], true)).push(rstStream(1, 0));
   assert.deepEqual(client.events.slice(1), ["response 1 413 [] true", "reset 1 0 peer"]);
-  assert.equal(client.connection.sendData(1, body(1), 0, 1, true), -1);
+  assert.equal(client.connection.sendData(1, body(1), 0, 1, true), "gone");
 });
 
 test("a header block of many frames is sent and read", () => {
@@ -297,7 +297,7 @@ test("after the end nothing can be sent", () => {
   server.connection.close(0);
   assert.match(server.frames().join(), /^goAway 0 0 0000000100000000$/);
   assert.ok(!server.connection.sendHead(1, 200, fields(), false));
-  assert.equal(server.connection.sendData(1, body(1), 0, 1, false), -1);
+  assert.equal(server.connection.sendData(1, body(1), 0, 1, false), "gone");
   server.connection.resetStream(1, 8);
   server.connection.consume(1, 1 << 20);
   server.connection.ping(body(8));

@@ -86,6 +86,7 @@ export class Http2Connection {
   takeOutput(): Buffer {
     if (!this.#state.isDead) this.#state.sender.pump(outputLimit);
     this.#state.guard.outputTaken();
+    this.#state.sender.outputTaken();
     return this.#state.output.take();
   }
 
@@ -134,13 +135,13 @@ export class Http2Connection {
   /**
    * Sends bytes [start, end) of the body, which are copied.
    *
-   * @param isEnd they are the last; holds only when all were taken
-   * @returns how many were taken: fewer when the stream's queue is full, and then `onWritable` tells when to go on; -1 when nothing can be sent
+   * @param isEnd they are the last
+   * @returns "full": taken, but wait for `onWritable` before the next; "gone": the stream has ended or sends nothing more
    */
-  sendData(streamId: number, bytes: Buffer, start: number, end: number, isEnd: boolean): number {
+  sendData(streamId: number, bytes: Buffer, start: number, end: number, isEnd: boolean): "open" | "full" | "gone" {
     const stream = this.#state.streams.live.get(streamId);
-    if (stream === undefined || stream.local !== "body" || stream.endsAfterQueue) return -1;
-    return this.#state.sender.send(stream, bytes, start, end, isEnd, outputLimit);
+    if (stream === undefined || stream.local !== "body" || stream.endsAfterQueue) return "gone";
+    return this.#state.sender.send(stream, bytes, start, end, isEnd, outputLimit) ? "open" : "full";
   }
 
   /** Ends the body with trailers, behind what is queued. @returns false when they cannot be sent; end the stream without them, then */
@@ -162,6 +163,17 @@ export class Http2Connection {
   /** Gives back `byteCount` bytes of the stream's window: they were consumed. */
   consume(streamId: number, byteCount: number): void {
     this.#state.consume(streamId, byteCount);
+  }
+
+  /**
+   * Server: what is still to come of the request is of no use: it is read and dropped, and the stream is reset with NO_ERROR once the response is
+   * complete (RFC 9113 §8.1). Give back first what the stream still holds.
+   */
+  discardRequest(streamId: number): void {
+    const stream = this.#state.streams.live.get(streamId);
+    if (stream === undefined || stream.remote === "ended") return;
+    stream.isDiscarded = true;
+    this.#state.closeIfEnded(stream);
   }
 
   /** Ends a stream at once, in both directions; what was queued of it is dropped. The sink hears nothing. */

@@ -1,18 +1,18 @@
 import type { ByteWriter } from "../byte-writer.ts";
 import type { FloodGuard } from "./flood-guard.ts";
-import { defaultMaxFrameBytes, defaultWindow, maxWindow } from "./frame.ts";
+import { defaultMaxFrameBytes, defaultWindow, FrameFlag, maxWindow } from "./frame.ts";
 import { encodeData } from "./frame-encoder.ts";
 import type { Http2Stream } from "./stream.ts";
 
 export interface DataSenderEvents {
   /** All of the stream's data is written; it ends now if it was to end. */
   onDrained(stream: Http2Stream): void;
-  /** Data was refused before, and there is room again. */
+  /** The queue was full, and there is room again. */
   onRoom(stream: Http2Stream): void;
 }
 
 /**
- * Sends DATA within both windows (RFC 9113 §5.2). What cannot go waits in its stream's queue, of which the size is bounded; streams with
+ * Sends DATA within both windows (RFC 9113 §5.2). What cannot go waits in its stream's queue, whose owner is told when it is full; streams with
  * data and a window take turns of one frame each.
  */
 export class DataSender {
@@ -23,6 +23,8 @@ export class DataSender {
   /** Streams with data and a window, in the order of their turns. */
   readonly #ready = new Set<Http2Stream>();
   #window = defaultWindow;
+  /** Counts how often output was taken. */
+  #generation = 0;
 
   constructor(output: ByteWriter, guard: FloodGuard, maxQueuedBytes: number, events: DataSenderEvents) {
     this.#output = output;
@@ -58,12 +60,11 @@ export class DataSender {
   }
 
   /**
-   * Takes bytes [start, end): written at once when nothing waits and `outputLimit` is not reached, else copied into the queue as far as there is
-   * room.
+   * Takes bytes [start, end): written at once when nothing waits and `outputLimit` is not reached, else copied into the queue.
    *
-   * @returns how many were taken; `isEnd` holds only when all were
+   * @returns false when the queue holds more than it should: its owner waits for `onRoom`
    */
-  send(stream: Http2Stream, bytes: Buffer, start: number, end: number, isEnd: boolean, outputLimit: number): number {
+  send(stream: Http2Stream, bytes: Buffer, start: number, end: number, isEnd: boolean, outputLimit: number): boolean {
     let position = start;
     if (stream.queuedBytes === 0 && this.#ready.size === 0) {
       while (position < end && this.#output.length < outputLimit) {
@@ -75,17 +76,14 @@ export class DataSender {
     }
     if (position === end) {
       if (isEnd) this.#end(stream, start === end);
-      return end - start;
+      return stream.queuedBytes < this.#maxQueuedBytes;
     }
-    const room = Math.min(end - position, this.#maxQueuedBytes - stream.queuedBytes);
-    if (room > 0) {
-      enqueue(stream, bytes, position, position + room);
-      position += room;
-      if (stream.sendWindow > 0) this.#ready.add(stream);
-    }
-    if (position < end) stream.awaitsRoom = true;
-    else if (isEnd) stream.endsAfterQueue = true;
-    return position - start;
+    enqueue(stream, bytes, position, end);
+    if (stream.sendWindow > 0) this.#ready.add(stream);
+    if (isEnd) stream.endsAfterQueue = true;
+    if (stream.queuedBytes < this.#maxQueuedBytes) return true;
+    stream.awaitsRoom = true;
+    return false;
   }
 
   /** Writes DATA by turns until the output holds `outputLimit` bytes or nothing may be sent. */
@@ -140,8 +138,15 @@ export class DataSender {
       stream.endsAfterQueue = true;
       return;
     }
-    this.#write(stream, empty, 0, 0, true);
+    // The last frame of the stream has not left: it says the end itself, which spares a frame for most messages.
+    if (stream.lastFrameGeneration === this.#generation) this.#output.setBits(stream.lastFlagsAt, FrameFlag.endStream);
+    else this.#write(stream, empty, 0, 0, true);
     this.#events.onDrained(this.#marked(stream));
+  }
+
+  /** The output has been taken: what was written cannot be changed any more. */
+  outputTaken(): void {
+    this.#generation += 1;
   }
 
   #marked(stream: Http2Stream): Http2Stream {
@@ -153,12 +158,16 @@ export class DataSender {
     stream.sendWindow -= end - start;
     stream.sentWhileWaiting += end - start;
     this.#window -= end - start;
+    stream.lastFlagsAt = this.#output.length + flagsOffset;
+    stream.lastFrameGeneration = this.#generation;
     encodeData(this.#output, stream.id, bytes, start, end, isEnd);
     this.#guard.dataFrameSent();
   }
 }
 
 const empty = Buffer.alloc(0);
+/** Of the flags within a frame header (RFC 9113 §4.1). */
+const flagsOffset = 4;
 
 /** Small messages share a buffer: one of its own for each byte would cost a hundred times what the queue's limit says. */
 const smallestBuffer = 4096;

@@ -35,8 +35,11 @@ export class Http2Stream {
   /** Since when data has waited, as far as somebody looked, and what was sent meanwhile; -1 when none waits. */
   waitingSinceMs = -1;
   sentWhileWaiting = 0;
-  /** Data was not accepted: its sender is told when there is room. */
+  /** The queue is full: its sender is told when there is room. */
   awaitsRoom = false;
+  /** Where the flags of its last DATA frame stand in the output, as long as that has not been taken. */
+  lastFlagsAt = 0;
+  lastFrameGeneration = -1;
 
   constructor(id: number, openedMs: number, receiveWindow: number, sendWindow: number) {
     this.id = id;

@@ -101,6 +101,8 @@ export class SocketConnection {
   }
 }
 
+const pieceBytes = 16_384;
+
 /** Sends a body through the queue of a stream as it has room; call `more` at each onWritable. */
 export class BodySender {
   readonly #connection: SocketConnection;
@@ -108,6 +110,7 @@ export class BodySender {
   readonly #body: Buffer;
   readonly #trailers: HeaderList | undefined;
   #position = 0;
+  #isSent = false;
 
   constructor(connection: SocketConnection, id: number, body: Buffer, trailers?: HeaderList) {
     this.#connection = connection;
@@ -118,10 +121,21 @@ export class BodySender {
 
   more(): void {
     const { codec } = this.#connection;
-    const taken = codec.sendData(this.#id, this.#body, this.#position, this.#body.length, this.#trailers === undefined);
-    this.#position += Math.max(0, taken);
-    if (this.#position === this.#body.length && this.#trailers !== undefined)
-      codec.sendTrailers(this.#id, this.#trailers);
+    const { length } = this.#body;
+    let answer = "open";
+    while (answer === "open" && !this.#isSent) {
+      const end = Math.min(length, this.#position + pieceBytes);
+      answer = codec.sendData(
+        this.#id,
+        this.#body,
+        this.#position,
+        end,
+        end === length && this.#trailers === undefined,
+      );
+      this.#position = end;
+      this.#isSent = end === length;
+    }
+    if (this.#isSent && this.#trailers !== undefined) codec.sendTrailers(this.#id, this.#trailers);
     this.#connection.flush();
   }
 }
