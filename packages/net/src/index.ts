@@ -25,6 +25,7 @@ export {
   parseInheritedDescriptors,
 } from "./inherited-descriptors.ts";
 export type { SocketAddress } from "./ip-address.ts";
+export { afterTurn } from "./turn-end.ts";
 export { canonicalHost, formatAddress, parseAddress } from "./ip-address.ts";
 export type { HeldPort, Listener, ListenerOptions } from "./listener.ts";
 export { holdPort, ListenError, openListener } from "./listener.ts";

@@ -5,8 +5,9 @@ export type {
   UpstreamExchange,
   UpstreamTransport,
 } from "./exchange.ts";
-export { Http1Transport } from "./http1/transport.ts";
-export type { Http1TransportOptions, UpstreamTimers } from "./http1/transport.ts";
+export { PooledTransport } from "./transport.ts";
+export type { PooledTransportOptions } from "./transport.ts";
+export type { UpstreamTimers } from "./timers.ts";
 export { ClientTlsContexts } from "./tls/client-contexts.ts";
 export { peerPolicyOf } from "./tls/peer-policy.ts";
 export type { BuiltPolicy, SecretLookup } from "./tls/peer-policy.ts";

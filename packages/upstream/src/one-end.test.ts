@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Fixture, makeCluster, sendHead } from "../testing/fixture.ts";
-import { RecordingSink } from "../testing/recording-sink.ts";
-import { onEachHead, ScriptedUpstream } from "../testing/scripted-upstream.ts";
+import { Fixture, makeCluster, sendHead } from "./testing/fixture.ts";
+import { RecordingSink } from "./testing/recording-sink.ts";
+import { onEachHead, ScriptedUpstream } from "./testing/scripted-upstream.ts";
 
 /** What an upstream may do with a request. */
 const deeds = [

@@ -9,8 +9,8 @@ import { Secret } from "@heddle/core";
 import type { UpstreamTlsConfig } from "@heddle/engine";
 import type { IssuedIdentity } from "@heddle/testkit";
 import { ThrowawayCa } from "@heddle/testkit";
-import { Fixture, makeCluster } from "../testing/fixture.ts";
-import { onEachHead } from "../testing/scripted-upstream.ts";
+import { Fixture, makeCluster } from "./testing/fixture.ts";
+import { onEachHead } from "./testing/scripted-upstream.ts";
 
 const web = "spiffe://cluster.local/ns/default/sa/web";
 const books = "spiffe://cluster.local/ns/default/sa/books";

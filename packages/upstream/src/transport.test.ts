@@ -4,9 +4,9 @@ import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
 import { HeaderList } from "@heddle/http";
-import { Fixture, makeCluster, sendHead } from "../testing/fixture.ts";
-import { RecordingSink } from "../testing/recording-sink.ts";
-import { onEachHead, ScriptedUpstream } from "../testing/scripted-upstream.ts";
+import { Fixture, makeCluster, sendHead } from "./testing/fixture.ts";
+import { RecordingSink } from "./testing/recording-sink.ts";
+import { onEachHead, ScriptedUpstream } from "./testing/scripted-upstream.ts";
 
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
 const answerAll = (text: string) => (socket: Socket) => onEachHead(socket, () => socket.write(text));
@@ -259,6 +259,7 @@ test("a field that would end its line is not written", async (t) => {
   const headers = new HeaderList();
   headers.append("x-evil", "a\r\nx-injected: b");
   sendHead(exchange, "GET", { kind: "none" }, headers);
+  await sink.ended;
   assert.equal(sink.failure?.code, "upstream_protocol_error");
   assert.equal(sink.failure?.bytesWritten, 0);
   const next = fixture.request(cluster);

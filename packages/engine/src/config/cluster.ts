@@ -32,6 +32,17 @@ export interface ServiceReference {
   readonly namespace: string;
 }
 
+/** `envoy.config.core.v3.Http2ProtocolOptions`, on either side. */
+export interface Http2Config {
+  /** Streams at once on one connection. */
+  readonly maxConcurrentStreams: number;
+  /** What the peer may send ahead on one stream, and on all of them together. */
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  /** HPACK's dynamic table in each direction. */
+  readonly headerTableBytes: number;
+}
+
 /** `envoy.config.cluster.v3.Cluster`. */
 export interface ClusterConfig {
   readonly name: string;
@@ -68,7 +79,10 @@ export interface ClusterConfig {
     readonly family: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
   };
   readonly services: readonly ServiceReference[];
-  readonly protocol: "http1";
+  /** What requests are sent by; `auto`: what TLS agrees on (ALPN), else HTTP/1.1. */
+  readonly protocol: "http1" | "http2" | "auto";
+  /** `http2_protocol_options`, defaults filled in. */
+  readonly http2: Http2Config;
   /** HTTP/1.1 upstream: request trailers may be sent. */
   readonly enableTrailers: boolean;
   readonly provenance: Provenance | undefined;

@@ -7,7 +7,7 @@ import type {
   LocalityEndpointsConfig,
 } from "@heddle/engine";
 import { isIP } from "node:net";
-import type { UpstreamTimers } from "../http1/transport.ts";
+import type { UpstreamTimers } from "../timers.ts";
 
 /** What a name stands for now. */
 export interface ResolvedName {

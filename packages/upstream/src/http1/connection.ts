@@ -1,109 +1,146 @@
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
 import type { Framing, HeaderList, Http1Limits, Http1ResponseSink, Http1Violation, ResponseHead } from "@heddle/http";
-import { Http1ResponseDecoder } from "@heddle/http";
-import type { ClientTlsContext, SocketAddress, SocketFailure, SocketHandler } from "@heddle/net";
-import { FastSocket } from "@heddle/net";
-import type { TimerHandle, TimerTarget } from "@heddle/core";
+import { ByteWriter, encodeChunk, encodeLastChunk, encodeRequestHead, Http1ResponseDecoder } from "@heddle/http";
+import type { ClientTlsContext, FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
 import type { ExchangeConnection } from "../exchange.ts";
-import type { Http1Exchange } from "./exchange.ts";
-import type { UpstreamTimers } from "./transport.ts";
+import {
+  type ConnectionOptions,
+  describeConnection,
+  failLost,
+  isWornOut,
+  type PooledConnection,
+} from "../pooled-connection.ts";
+import type { PooledExchange, RequestStream } from "../pooled-exchange.ts";
 
-/** What a connection tells its pool. */
-export interface ConnectionOwner {
-  onConnectionReady(connection: Http1Connection): void;
-  /** The response ended and the connection may carry another request. */
-  onConnectionFree(connection: Http1Connection): void;
-  /** It is gone: `failure` when it never became ready. Its exchange, if it had one, has been told. */
-  onConnectionClosed(connection: Http1Connection, failure: SocketFailure | undefined): void;
-}
-
-export interface ConnectionOptions {
-  readonly endpoint: BoundEndpoint;
-  readonly cluster: BoundCluster;
-  readonly tls: ClientTlsContext | undefined;
-  readonly limits: Http1Limits;
-  readonly timers: UpstreamTimers;
-  readonly wallMs: () => number;
-  readonly owner: ConnectionOwner;
-}
-
-type State = "connecting" | "idle" | "busy" | "closed";
+/** A message is encoded and taken within one call, so one writer serves all connections of a thread. */
+const writer = new ByteWriter();
 
 /** One HTTP/1.1 connection to an endpoint: one request at a time, many after one another. */
-export class Http1Connection implements SocketHandler, TimerTarget {
+export class Http1Connection implements PooledConnection, RequestStream, SocketHandler {
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
-  /** Monotonic milliseconds at which it became idle, or was made. */
   idleSinceMs: number;
-  requests = 0;
-  #view: ExchangeConnection | undefined;
+  #requests = 0;
   readonly #options: ConnectionOptions;
   readonly #socket: FastSocket;
+  readonly #view: ExchangeConnection;
   readonly #decoder: Http1ResponseDecoder;
   readonly #madeAtMs: number;
-  #connectTimer: TimerHandle | undefined;
-  #state: State = "connecting";
-  #isUpgrading = false;
+  #state: "idle" | "busy" | "closed" = "idle";
   /** From the upstream's last `Keep-Alive: timeout=…`, less a margin for the way there. */
   #idleAllowedMs = Number.POSITIVE_INFINITY;
-  #exchange: Http1Exchange | undefined;
+  #exchange: PooledExchange | undefined;
   /** The upstream has closed its side: what is missing now is missing because of that. */
   #hasUpstreamEnded = false;
-  #failure: SocketFailure | undefined;
 
-  constructor(options: ConnectionOptions) {
-    const { endpoint, cluster, timers } = options;
+  // The request that it carries.
+  #writtenBefore = 0;
+  #framing: Framing = noBody;
+  #bodyBytes = 0;
+  #isRequestSent = false;
+  #hasTrailers = false;
+
+  constructor(options: ConnectionOptions, limits: Http1Limits) {
     this.#options = options;
-    this.cluster = cluster;
-    this.endpoint = endpoint;
+    this.cluster = options.cluster;
+    this.endpoint = options.endpoint;
     this.tls = options.tls;
-    this.#decoder = new Http1ResponseDecoder(options.limits, new ResponseEvents(this));
-    this.#madeAtMs = timers.now();
+    this.#socket = options.socket;
+    this.#view = describeConnection(options.socket);
+    this.#decoder = new Http1ResponseDecoder(limits, new ResponseEvents(this));
+    this.#madeAtMs = options.timers.now();
     this.idleSinceMs = this.#madeAtMs;
-    const { connectTimeoutMs, tcpKeepalive, perConnectionBufferBytes } = cluster.config;
-    if (connectTimeoutMs > 0) this.#connectTimer = timers.schedule(connectTimeoutMs, this);
-    this.#socket = FastSocket.connect({ host: endpoint.host, port: endpoint.port }, this, { keepalive: tcpKeepalive });
-    if (perConnectionBufferBytes > 0) this.#socket.highWaterBytes = perConnectionBufferBytes;
+    options.socket.start(this);
   }
+
+  get activeStreams(): number {
+    return this.#state === "busy" ? 1 : 0;
+  }
+
+  get capacity(): number {
+    return this.#state === "idle" ? 1 : 0;
+  }
+
+  isSpent(nowMs: number): boolean {
+    if (this.#state === "idle" && nowMs - this.idleSinceMs >= this.#idleAllowedMs) return true;
+    return isWornOut(this.cluster, this.#requests, nowMs - this.#madeAtMs);
+  }
+
+  carry(exchange: PooledExchange): void {
+    const isReused = this.#requests > 0;
+    this.#requests += 1;
+    this.#state = "busy";
+    this.#exchange = exchange;
+    this.#writtenBefore = this.#socket.bytesWritten;
+    this.#framing = noBody;
+    this.#bodyBytes = 0;
+    this.#isRequestSent = false;
+    this.#hasTrailers = false;
+    exchange.attach(this, this.#view, isReused);
+  }
+
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#decoder.abandon();
+    this.#socket.destroy();
+  }
+
+  // RequestStream -------------------------------------------------------------------------------
 
   /** Handed to the kernel or to TLS: what still waits in this process cannot have reached anybody. */
   get bytesWritten(): number {
-    return this.#socket.bytesWritten;
+    return this.#socket.bytesWritten - this.#writtenBefore;
   }
 
-  get isIdle(): boolean {
-    return this.#state === "idle";
-  }
-
-  get view(): ExchangeConnection {
-    return (this.#view ??= describe(this.#socket));
-  }
-
-  /** Old enough, used often enough, or idle for almost as long as the upstream allows, to be replaced rather than used again. */
-  isSpent(nowMs: number): boolean {
-    if (this.#state === "idle" && nowMs - this.idleSinceMs >= this.#idleAllowedMs) return true;
-    const { maxRequestsPerConnection, maxConnectionDurationMs } = this.cluster.config;
-    if (maxRequestsPerConnection > 0 && this.requests >= maxRequestsPerConnection) return true;
-    return maxConnectionDurationMs > 0 && nowMs - this.#madeAtMs >= maxConnectionDurationMs;
-  }
-
-  /** Lends the connection to an exchange. Only when idle. */
-  carry(exchange: Http1Exchange): void {
-    const isReused = this.requests > 0;
-    this.requests += 1;
-    this.#state = "busy";
-    this.#exchange = exchange;
-    exchange.attach(this, isReused);
-  }
-
-  /** A request head was or will be written: its response comes next. */
-  expect(method: string): void {
+  sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void {
+    this.#framing = framing;
+    if (!encodeRequestHead(writer, method, path, authority, headers, framing)) {
+      writer.reset();
+      // A name or value that would end its line: the request must not go out in another shape than it was judged in.
+      this.#exchange?.breakOff(
+        "upstream_protocol_error",
+        "the request cannot be written: a field holds a control character",
+      );
+      return;
+    }
     this.#decoder.expect(method);
+    this.#put();
+    if (framing.kind === "none") this.#isRequestSent = true;
   }
 
-  write(bytes: Buffer, start: number, end: number): boolean {
+  sendData(bytes: Buffer, start: number, end: number): boolean {
+    this.#bodyBytes += end - start;
+    if (this.#framing.kind === "chunked") {
+      encodeChunk(writer, bytes, start, end);
+      return this.#put();
+    }
+    if (this.#framing.kind === "length" && this.#bodyBytes > this.#framing.bytes) {
+      // More than was announced would be read as the next request.
+      this.#exchange?.breakOff("internal_error", "the request's body is longer than its Content-Length");
+      return true;
+    }
     return this.#socket.write(bytes, start, end);
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    if (this.#framing.kind !== "chunked") return;
+    this.#hasTrailers = true;
+    encodeLastChunk(writer, this.cluster.config.enableTrailers ? trailers : undefined);
+    this.#put();
+  }
+
+  end(): void {
+    if (this.#isRequestSent) return;
+    if (this.#framing.kind === "length" && this.#bodyBytes < this.#framing.bytes) {
+      this.#exchange?.breakOff("internal_error", "the request's body is shorter than its Content-Length");
+      return;
+    }
+    if (this.#framing.kind === "chunked" && !this.#hasTrailers) {
+      encodeLastChunk(writer);
+      this.#put();
+    }
+    this.#isRequestSent = true;
   }
 
   pause(): void {
@@ -114,33 +151,20 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     this.#socket.resume();
   }
 
-  /** The exchange has left: with a response outstanding the connection is of no use. */
+  /** A response that nobody reads cannot be skipped in HTTP/1.1: the connection goes with its request. */
   abandon(): void {
     this.#exchange = undefined;
     this.close();
   }
 
-  close(): void {
-    if (this.#state === "closed") return;
-    this.#decoder.abandon();
-    this.#socket.destroy();
+  #put(): boolean {
+    const bytes = writer.take();
+    return this.#socket.write(bytes, 0, bytes.length);
   }
 
   // SocketHandler -------------------------------------------------------------------------------
 
-  onReady(): void {
-    const { tls, timers, wallMs, owner } = this.#options;
-    if (tls !== undefined && !this.#isUpgrading) {
-      this.#isUpgrading = true;
-      this.#socket.upgrade(tls, wallMs, this);
-      return;
-    }
-    if (this.#connectTimer !== undefined) timers.cancel(this.#connectTimer);
-    this.#connectTimer = undefined;
-    this.#state = "idle";
-    this.#socket.start(this);
-    owner.onConnectionReady(this);
-  }
+  onReady(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number): number {
     if (this.#state === "idle") {
@@ -163,38 +187,11 @@ export class Http1Connection implements SocketHandler, TimerTarget {
   }
 
   onClose(failure: SocketFailure | undefined): void {
-    const wasReady = this.#state !== "connecting";
     const exchange = this.#exchange;
     this.#state = "closed";
     this.#exchange = undefined;
-    if (this.#connectTimer !== undefined) this.#options.timers.cancel(this.#connectTimer);
-    this.#connectTimer = undefined;
-    const reason = this.#failure ?? failure;
-    if (exchange !== undefined) this.#tellLost(exchange, reason);
-    this.#options.owner.onConnectionClosed(this, wasReady ? undefined : (reason ?? closedWhileConnecting));
-  }
-
-  /** The connection went with its request. */
-  #tellLost(exchange: Http1Exchange, reason: SocketFailure | undefined): void {
-    const text = reason?.text ?? "the upstream closed the connection";
-    // TLS 1.3 lets a client send before the server has judged its certificate (RFC 8446 §4.4.2.4): such an alert ends a handshake that only seemed
-    // to be over, and the server never looked at the request.
-    const isHandshakes = reason?.kind === "peer" && !exchange.isReusedConnection && !exchange.hasResponseHead;
-    if (isHandshakes) exchange.fail(reason.code, text, 0);
-    else exchange.fail(exchange.hasResponseHead ? "upstream_reset_mid_response" : "upstream_reset", text);
-  }
-
-  /** The connection was not made in time. */
-  onTimer(): void {
-    this.#connectTimer = undefined;
-    const { host, port } = this.endpoint;
-    this.#failure = {
-      kind: "timeout",
-      code: "upstream_connect_timeout",
-      text: `no connection to ${formatAddress({ host, port })} within ${this.cluster.config.connectTimeoutMs} ms`,
-      cause: "",
-    };
-    this.#socket.destroy(this.#failure);
+    if (exchange !== undefined) failLost(exchange, failure);
+    this.#options.owner.onConnectionClosed(this);
   }
 
   // What the decoder reads ----------------------------------------------------------------------
@@ -228,7 +225,7 @@ export class Http1Connection implements SocketHandler, TimerTarget {
     const { timers, owner } = this.#options;
     const now = timers.now();
     // A request still being sent would be cut off in its middle and taken for the next one.
-    if (exchange.isRequestSent && !this.#hasUpstreamEnded && this.#decoder.isReusable && !this.isSpent(now)) {
+    if (this.#isRequestSent && !this.#hasUpstreamEnded && this.#decoder.isReusable && !this.isSpent(now)) {
       this.#state = "idle";
       this.idleSinceMs = now;
       // A reader that had paused must not leave the connection deaf to its end.
@@ -243,8 +240,11 @@ export class Http1Connection implements SocketHandler, TimerTarget {
   violated(violation: Http1Violation): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
+    if (exchange !== undefined) this.#failFor(exchange, violation);
     this.close();
-    if (exchange === undefined) return;
+  }
+
+  #failFor(exchange: PooledExchange, violation: Http1Violation): void {
     const { hasResponseHead } = exchange;
     if (this.#hasUpstreamEnded) {
       exchange.fail(
@@ -286,13 +286,6 @@ class ResponseEvents implements Http1ResponseSink {
   }
 }
 
-const closedWhileConnecting: SocketFailure = {
-  kind: "reset",
-  code: "upstream_connect_failed",
-  text: "the connection was closed before it was ready",
-  cause: "",
-};
-
 /** Long enough for a request to get there before the upstream's timer fires. */
 const keepAliveMarginMs = 1000;
 
@@ -320,16 +313,3 @@ function framingOf(head: ResponseHead): Framing {
 const noBody: Framing = { kind: "none" };
 const chunked: Framing = { kind: "chunked" };
 const untilClose: Framing = { kind: "close" };
-
-function describe(socket: FastSocket): ExchangeConnection {
-  return {
-    localAddress: socket.localAddress,
-    remoteAddress: socket.remoteAddress,
-    peer: socket.tls?.peer,
-    tlsVersion: socket.tls?.version ?? "",
-  };
-}
-
-function formatAddress({ host, port }: SocketAddress): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}

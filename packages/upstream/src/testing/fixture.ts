@@ -13,8 +13,8 @@ import { applyDelta, emptySnapshot, LiveState } from "@heddle/engine";
 import { HeaderList } from "@heddle/http";
 import type { Framing } from "@heddle/http";
 import type { UpstreamExchange } from "../exchange.ts";
-import type { UpstreamTimers } from "../http1/transport.ts";
-import { Http1Transport } from "../http1/transport.ts";
+import type { UpstreamTimers } from "../timers.ts";
+import { PooledTransport } from "../transport.ts";
 import { ClientTlsContexts } from "../tls/client-contexts.ts";
 import { RecordingSink } from "./recording-sink.ts";
 
@@ -97,6 +97,12 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
     dns: { refreshMs: 5000, failureBaseMs: 5000, failureMaxMs: 5000, respectTtl: false, family: "auto" },
     services: [],
     protocol: "http1",
+    http2: {
+      maxConcurrentStreams: 100,
+      streamWindowBytes: 65_536,
+      connectionWindowBytes: 1_048_576,
+      headerTableBytes: 4096,
+    },
     enableTrailers: true,
     provenance: undefined,
     ...changes,
@@ -109,10 +115,10 @@ export class Fixture {
   readonly timers = new ManualTimers();
   readonly live = new LiveState();
   readonly secrets = new ManualSecrets();
-  readonly transport: Http1Transport;
+  readonly transport: PooledTransport;
 
   constructor(t: TestContext) {
-    this.transport = new Http1Transport({
+    this.transport = new PooledTransport({
       live: this.live,
       timers: this.timers,
       tls: new ClientTlsContexts(this.secrets),

@@ -25,17 +25,21 @@ export class ClientTlsContexts {
     return this.#secrets.epoch;
   }
 
-  /** The context for a configuration, or why there is none: a secret has not arrived or cannot be used. */
-  get(config: UpstreamTlsConfig): BuiltContext<ClientTlsContext> {
+  /**
+   * The context for a configuration, or why there is none: a secret has not arrived or cannot be used.
+   *
+   * @param fallbackAlpn what to offer where the configuration names no protocols; always the same for one configuration
+   */
+  get(config: UpstreamTlsConfig, fallbackAlpn: readonly string[] = []): BuiltContext<ClientTlsContext> {
     const { epoch } = this.#secrets;
     const known = this.#entries.get(config);
     if (known?.epoch === epoch) return known.built;
-    const built = this.#build(config, epoch);
+    const built = this.#build(config, epoch, fallbackAlpn);
     this.#entries.set(config, { epoch, built });
     return built;
   }
 
-  #build(config: UpstreamTlsConfig, epoch: number): BuiltContext<ClientTlsContext> {
+  #build(config: UpstreamTlsConfig, epoch: number, fallbackAlpn: readonly string[]): BuiltContext<ClientTlsContext> {
     const { common, sni } = config;
     const policy = peerPolicyOf(common.validation, "server", this.#secrets);
     if (!policy.ok) return policy;
@@ -51,7 +55,7 @@ export class ClientTlsContexts {
           : undefined,
       minVersion: common.minVersion,
       maxVersion: common.maxVersion,
-      alpn: common.alpn,
+      alpn: common.alpn.length > 0 ? common.alpn : fallbackAlpn,
       policy: policy.policy,
       sni,
     });

@@ -1,0 +1,223 @@
+import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
+import {
+  Http2Connection,
+  Http2ErrorCode,
+  type Http2Limits,
+  type Http2ResponseHead,
+  type Http2Sink,
+  type Http2Violation,
+  type HeaderList,
+} from "@heddle/http";
+import { afterTurn, type ClientTlsContext, type FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
+import type { ExchangeConnection } from "../exchange.ts";
+import { type ConnectionOptions, describeConnection, isWornOut, type PooledConnection } from "../pooled-connection.ts";
+import type { PooledExchange } from "../pooled-exchange.ts";
+import { ClientStream } from "./stream.ts";
+
+/**
+ * One HTTP/2 connection to an endpoint, which carries many requests at once. What they write during one turn of the event loop
+ * leaves in one write, so that one TLS record and one system call carry many of them.
+ */
+export class Http2ClientConnection implements PooledConnection, SocketHandler {
+  readonly cluster: BoundCluster;
+  readonly endpoint: BoundEndpoint;
+  readonly tls: ClientTlsContext | undefined;
+  readonly codec: Http2Connection;
+  readonly scheme: "http" | "https";
+  idleSinceMs: number;
+  /** Counts how often output left: a stream whose head was written since has reached nobody. */
+  flushes = 0;
+  readonly #options: ConnectionOptions;
+  readonly #socket: FastSocket;
+  readonly #view: ExchangeConnection;
+  readonly #madeAtMs: number;
+  readonly #maxStreams: number;
+  readonly #streams = new Map<number, ClientStream>();
+  /** Lent places, of streams that are open and of those that have not sent their head. */
+  #lent = 0;
+  #requests = 0;
+  #isGoingAway = false;
+  #isFlushListed = false;
+  #isBlocked = false;
+  #isClosed = false;
+  #violation: Http2Violation | undefined;
+
+  constructor(options: ConnectionOptions, limits: Http2Limits) {
+    this.#options = options;
+    this.cluster = options.cluster;
+    this.endpoint = options.endpoint;
+    this.tls = options.tls;
+    this.scheme = options.tls === undefined ? "http" : "https";
+    this.#socket = options.socket;
+    this.#view = describeConnection(options.socket);
+    this.#maxStreams = limits.maxConcurrentStreams;
+    this.#madeAtMs = options.timers.now();
+    this.idleSinceMs = this.#madeAtMs;
+    this.codec = new Http2Connection("client", limits, new StreamEvents(this));
+    options.socket.start(this);
+    this.flushLater();
+  }
+
+  get activeStreams(): number {
+    return this.#lent;
+  }
+
+  get capacity(): number {
+    if (this.#isClosed || this.#isGoingAway) return 0;
+    // Streams that have their place but no head yet are not the codec's to count.
+    const unopened = this.#lent - this.#streams.size;
+    return Math.max(0, Math.min(this.#maxStreams - this.#lent, this.codec.availableStreams - unopened));
+  }
+
+  isSpent(nowMs: number): boolean {
+    return this.#isClosed || this.#isGoingAway || isWornOut(this.cluster, this.#requests, nowMs - this.#madeAtMs);
+  }
+
+  carry(exchange: PooledExchange): void {
+    const isReused = this.#requests > 0;
+    this.#requests += 1;
+    this.#lent += 1;
+    exchange.attach(new ClientStream(this, exchange), this.#view, isReused);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.codec.close(Http2ErrorCode.noError);
+    this.#flush();
+    this.#socket.end();
+    this.#socket.destroy();
+  }
+
+  // What streams do -----------------------------------------------------------------------------
+
+  /** The stream has its identifier: what comes for it goes to it. */
+  register(stream: ClientStream): void {
+    this.#streams.set(stream.id, stream);
+  }
+
+  /** The stream is over, and its place is free. Before its exchange hears of the end, so that the place may be used for what follows. */
+  release(stream: ClientStream): void {
+    if (stream.id > 0) this.#streams.delete(stream.id);
+    this.#lent -= 1;
+    if (this.#lent === 0) this.idleSinceMs = this.#options.timers.now();
+    this.#options.owner.onConnectionFree(this);
+  }
+
+  /** Has the output leave at the end of this turn of the event loop. */
+  flushLater(): void {
+    if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
+    this.#isFlushListed = true;
+    afterTurn(this);
+  }
+
+  /** The turn has ended. */
+  onTurnEnd(): void {
+    this.#isFlushListed = false;
+    this.#flush();
+  }
+
+  #flush(): void {
+    while (!this.#isBlocked && this.codec.hasOutput) {
+      const bytes = this.codec.takeOutput();
+      this.flushes += 1;
+      this.#isBlocked = !this.#socket.write(bytes, 0, bytes.length);
+    }
+    this.#socket.flush();
+  }
+
+  // SocketHandler -------------------------------------------------------------------------------
+
+  onReady(): void {}
+
+  onBytes(bytes: Buffer, start: number, end: number): number {
+    this.codec.push(bytes, start, end, this.#options.timers.now());
+    if (this.codec.hasOutput) this.flushLater();
+    return end - start;
+  }
+
+  onEnd(): void {
+    this.#socket.destroy();
+  }
+
+  onDrain(): void {
+    this.#isBlocked = false;
+    this.#flush();
+  }
+
+  onClose(failure: SocketFailure | undefined): void {
+    this.#isClosed = true;
+    for (const stream of this.#streams.values()) {
+      if (this.#violation === undefined) stream.lost(failure);
+      else stream.failFor(this.#violation);
+    }
+    this.#streams.clear();
+    this.#options.owner.onConnectionClosed(this);
+  }
+
+  // What the codec tells ------------------------------------------------------------------------
+
+  stream(streamId: number): ClientStream | undefined {
+    return this.#streams.get(streamId);
+  }
+
+  peerSettings(): void {
+    this.#options.owner.onConnectionFree(this);
+  }
+
+  /** No stream is opened here any more; those that the peer will not work on are told by `onReset`, as refused. */
+  goingAway(): void {
+    this.#isGoingAway = true;
+    this.#options.owner.onConnectionFree(this);
+  }
+
+  violated(violation: Http2Violation): void {
+    this.#violation = violation;
+    this.#isGoingAway = true;
+    this.#flush();
+    this.#socket.destroy();
+  }
+}
+
+/** The codec's sink, apart from the connection because both hear of an `onEnd`. */
+class StreamEvents implements Http2Sink {
+  readonly #connection: Http2ClientConnection;
+
+  constructor(connection: Http2ClientConnection) {
+    this.#connection = connection;
+  }
+
+  onInformational(streamId: number, head: Http2ResponseHead): void {
+    this.#connection.stream(streamId)?.onInformational(head);
+  }
+  onResponse(streamId: number, head: Http2ResponseHead, isEnd: boolean): void {
+    this.#connection.stream(streamId)?.onResponse(head, isEnd);
+  }
+  onData(streamId: number, bytes: Buffer, start: number, end: number): void {
+    this.#connection.stream(streamId)?.onData(bytes, start, end);
+  }
+  onTrailers(streamId: number, trailers: HeaderList): void {
+    this.#connection.stream(streamId)?.onTrailers(trailers);
+  }
+  onEnd(streamId: number): void {
+    this.#connection.stream(streamId)?.onEnd();
+  }
+  onReset(streamId: number, errorCode: number, violation: Http2Violation | undefined): void {
+    this.#connection.stream(streamId)?.onReset(errorCode, violation);
+  }
+  onWritable(streamId: number): void {
+    this.#connection.stream(streamId)?.onWritable();
+  }
+  onSettings(): void {
+    this.#connection.peerSettings();
+  }
+  onGoAway(): void {
+    this.#connection.goingAway();
+  }
+  onPingAck(): void {}
+  onError(violation: Http2Violation): void {
+    this.#connection.violated(violation);
+  }
+  // A client has no requests to answer.
+  onRequest(): void {}
+  onHeadersTooLarge(): void {}
+}

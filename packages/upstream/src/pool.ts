@@ -1,0 +1,260 @@
+import type { TimerHandle, TimerTarget } from "@heddle/core";
+import type { BoundCluster, BoundEndpoint, LiveState } from "@heddle/engine";
+import type { ClientTlsContext, FastSocket, SocketFailure } from "@heddle/net";
+import { Dial, type DialOwner } from "./dial.ts";
+import type { ConnectionOptions, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
+import type { PooledExchange } from "./pooled-exchange.ts";
+import type { UpstreamTimers } from "./timers.ts";
+
+export interface PoolOptions {
+  readonly live: LiveState;
+  readonly timers: UpstreamTimers;
+  readonly wallMs: () => number;
+  /** Makes a connection of a socket that is ready, by what was agreed on it. */
+  readonly connect: (options: ConnectionOptions) => PooledConnection;
+  /** The pool has no connection and no waiting exchange any more. */
+  readonly onEmpty: (pool: Pool) => void;
+}
+
+interface Waiting {
+  readonly exchange: PooledExchange;
+  readonly tls: ClientTlsContext | undefined;
+}
+
+/**
+ * Connections to one endpoint of one cluster. The connection that became free last is used first, so that the others can age;
+ * an exchange that finds none waits in line while one is made, and takes whichever is free first, as in Envoy.
+ */
+export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
+  readonly key: string;
+  readonly #options: PoolOptions;
+  /** With capacity. The last one is used next. */
+  readonly #ready: PooledConnection[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #dials = new Set<Dial>();
+  readonly #connections = new Set<PooledConnection>();
+  readonly #waitingBy = new Tally();
+  readonly #dialingBy = new Tally();
+  #idleTimer: TimerHandle | undefined;
+  #isRetired = false;
+  /** Whether the endpoint's last connection carried many streams: until one is made, HTTP/2 is hoped for where it may be agreed on. */
+  #isMultiplexed = true;
+
+  constructor(key: string, options: PoolOptions) {
+    this.key = key;
+    this.#options = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#connections.size === 0 && this.#dials.size === 0 && this.#waiting.length === 0;
+  }
+
+  /** Gives the exchange a connection now, or a place in the line. Fails it at once when a limit says so. */
+  open(
+    exchange: PooledExchange,
+    cluster: BoundCluster,
+    endpoint: BoundEndpoint,
+    tls: ClientTlsContext | undefined,
+  ): void {
+    const free = this.#takeReady(tls);
+    if (free !== undefined) {
+      free.carry(exchange);
+      return;
+    }
+    if (!this.#options.live.tryAcquirePending(cluster)) {
+      exchange.fail("overflow", "");
+      return;
+    }
+    this.#waiting.push({ exchange, tls });
+    this.#waitingBy.add(tls, 1);
+    this.#connectFor(tls, cluster, endpoint);
+  }
+
+  /** The exchange gave up before it had a connection. One that is being made for it goes to the next, or becomes idle. */
+  withdraw(exchange: PooledExchange): void {
+    const index = this.#waiting.findIndex((waiting) => waiting.exchange === exchange);
+    if (index < 0) return;
+    this.#leaveLine(index);
+    this.#reportEmpty();
+  }
+
+  /** The endpoint is gone, or the worker drains: idle connections close now, the others after their responses. */
+  retire(): void {
+    this.#isRetired = true;
+    for (const connection of this.#ready.splice(0)) if (connection.activeStreams === 0) connection.close();
+  }
+
+  /** The endpoint is back. */
+  revive(): void {
+    this.#isRetired = false;
+  }
+
+  /** Breaks everything off. */
+  close(): void {
+    this.#isRetired = true;
+    if (this.#idleTimer !== undefined) this.#options.timers.cancel(this.#idleTimer);
+    this.#idleTimer = undefined;
+    while (this.#waiting.length > 0) this.#leaveLine(0).fail("upstream_reset", "the proxy is closing its connections");
+    for (const dial of this.#dials) dial.close();
+    for (const connection of this.#connections) connection.close();
+  }
+
+  // DialOwner -------------------------------------------------------------------------------------
+
+  onDialed(dial: Dial, socket: FastSocket): void {
+    const { tls, cluster, endpoint } = dial;
+    this.#dials.delete(dial);
+    this.#dialingBy.add(tls, -1);
+    const { timers, connect } = this.#options;
+    const connection = connect({ socket, cluster, endpoint, tls, timers, owner: this });
+    this.#connections.add(connection);
+    this.#isMultiplexed = connection.capacity > 1;
+    this.#lend(connection);
+    // Fewer streams than were hoped for: those that still wait need connections of their own.
+    if (connection.activeStreams > 0) this.#connectFor(tls, cluster, endpoint);
+  }
+
+  onDialFailed(dial: Dial, failure: SocketFailure): void {
+    const { tls, cluster, endpoint } = dial;
+    this.#dials.delete(dial);
+    this.#dialingBy.add(tls, -1);
+    this.#options.live.releaseConnection(cluster, endpoint);
+    // One failed connection is one failed attempt: of the exchanges that it was made for, which have waited for its kind longest.
+    for (let failing = this.#streamsOf(cluster, tls); failing > 0; failing -= 1) {
+      const first = this.#waiting.findIndex((waiting) => waiting.tls === tls);
+      if (first < 0) break;
+      this.#leaveLine(first).fail(failure.code, failure.text);
+    }
+    for (const wanted of this.#waitingBy.keys()) this.#connectFor(wanted, cluster, endpoint);
+    this.#reportEmpty();
+  }
+
+  // ConnectionOwner -----------------------------------------------------------------------------
+
+  onConnectionFree(connection: PooledConnection): void {
+    this.#lend(connection);
+  }
+
+  onConnectionClosed(connection: PooledConnection): void {
+    const { cluster, endpoint } = connection;
+    this.#connections.delete(connection);
+    this.#options.live.releaseConnection(cluster, endpoint);
+    const index = this.#ready.indexOf(connection);
+    if (index >= 0) this.#ready.splice(index, 1);
+    for (const wanted of this.#waitingBy.keys()) this.#connectFor(wanted, cluster, endpoint);
+    this.#reportEmpty();
+  }
+
+  /** Connections may have been idle long enough. */
+  onTimer(): void {
+    this.#idleTimer = undefined;
+    const now = this.#options.timers.now();
+    for (let i = this.#ready.length - 1; i >= 0; i -= 1) {
+      const connection = this.#ready[i]!;
+      if (connection.activeStreams > 0 || idleLeftMs(connection, now) > 0) continue;
+      this.#ready.splice(i, 1);
+      connection.close();
+    }
+    this.#watchIdle(now);
+  }
+
+  #takeReady(tls: ClientTlsContext | undefined): PooledConnection | undefined {
+    const ready = this.#ready;
+    for (let i = ready.length - 1; i >= 0; i -= 1) {
+      const connection = ready[i]!;
+      // One that was made under other certificates or anchors serves its requests to the end and then no other.
+      const isUsable =
+        connection.tls === tls && connection.capacity > 0 && !connection.isSpent(this.#options.timers.now());
+      if (!isUsable || connection.capacity === 1) ready.splice(i, 1);
+      if (isUsable) return connection;
+      if (connection.activeStreams === 0) connection.close();
+    }
+    return undefined;
+  }
+
+  #lend(connection: PooledConnection): void {
+    const now = this.#options.timers.now();
+    const isSpent = connection.isSpent(now);
+    for (let places = isSpent ? 0 : connection.capacity; places > 0; places = connection.capacity) {
+      const next = this.#waiting.findIndex(({ tls }) => tls === connection.tls);
+      if (next < 0) break;
+      connection.carry(this.#leaveLine(next));
+    }
+    // Kept idle it would hold a place that those who wait for another kind of connection may need.
+    const isUnwanted = isSpent || this.#isRetired || this.#waiting.length > 0;
+    if (isUnwanted && connection.activeStreams === 0) {
+      connection.close();
+      return;
+    }
+    if (isSpent || this.#isRetired || connection.capacity === 0 || !this.#connections.has(connection)) return;
+    if (!this.#ready.includes(connection)) this.#ready.push(connection);
+    if (this.#idleTimer === undefined && connection.activeStreams === 0) this.#watchIdle(now);
+  }
+
+  /** Takes one exchange out of the line. */
+  #leaveLine(index: number): PooledExchange {
+    const [waiting] = this.#waiting.splice(index, 1);
+    if (waiting === undefined) throw new RangeError("the exchange that was found is no longer there");
+    this.#waitingBy.add(waiting.tls, -1);
+    this.#options.live.releasePending(waiting.exchange.cluster);
+    return waiting.exchange;
+  }
+
+  #watchIdle(now: number): void {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const connection of this.#ready)
+      if (connection.activeStreams === 0) earliestMs = Math.min(earliestMs, idleLeftMs(connection, now));
+    if (earliestMs === Number.POSITIVE_INFINITY) return;
+    this.#idleTimer = this.#options.timers.schedule(Math.max(1, earliestMs), this);
+  }
+
+  /** Dials until each exchange that waits for this kind has a place on its way, as far as the limit allows. */
+  #connectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    const { live, timers, wallMs } = this.#options;
+    while (this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls) < this.#waitingBy.of(tls)) {
+      if (!live.tryAcquireConnection(cluster, endpoint)) {
+        if (this.#connections.size > 0 || this.#dials.size > 0) return;
+        // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
+        live.acquireFirstConnection(cluster, endpoint);
+      }
+      this.#dialingBy.add(tls, 1);
+      this.#dials.add(new Dial({ cluster, endpoint, tls, timers, wallMs, owner: this }));
+    }
+  }
+
+  /** Requests that a connection of this kind is expected to carry at once. */
+  #streamsOf({ config }: BoundCluster, tls: ClientTlsContext | undefined): number {
+    if (config.protocol === "http1") return 1;
+    if (config.protocol === "http2") return config.http2.maxConcurrentStreams;
+    return tls !== undefined && this.#isMultiplexed ? config.http2.maxConcurrentStreams : 1;
+  }
+
+  #reportEmpty(): void {
+    if (this.isEmpty) this.#options.onEmpty(this);
+  }
+}
+
+/** Until the cluster's idle timeout closes it; Infinity: never. */
+function idleLeftMs({ cluster, idleSinceMs }: PooledConnection, now: number): number {
+  const { idleTimeoutMs } = cluster.config;
+  return idleTimeoutMs <= 0 ? Number.POSITIVE_INFINITY : idleSinceMs + idleTimeoutMs - now;
+}
+
+/** How many there are of each kind of connection: one kind for each TLS context, and one for plaintext. */
+class Tally {
+  readonly #counts = new Map<ClientTlsContext | undefined, number>();
+
+  of(tls: ClientTlsContext | undefined): number {
+    return this.#counts.get(tls) ?? 0;
+  }
+
+  add(tls: ClientTlsContext | undefined, amount: 1 | -1): void {
+    const count = this.of(tls) + amount;
+    if (count === 0) this.#counts.delete(tls);
+    else this.#counts.set(tls, count);
+  }
+
+  keys(): (ClientTlsContext | undefined)[] {
+    return [...this.#counts.keys()];
+  }
+}

@@ -1,0 +1,66 @@
+import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
+import type { ClientTlsContext, FastSocket, SocketFailure } from "@heddle/net";
+import type { ExchangeConnection } from "./exchange.ts";
+import type { PooledExchange } from "./pooled-exchange.ts";
+import type { UpstreamTimers } from "./timers.ts";
+
+/** What a connection tells its pool. */
+export interface ConnectionOwner {
+  /** It can carry more than it could: a response ended, or the peer allows more. */
+  onConnectionFree(connection: PooledConnection): void;
+  /** It is gone. Its exchanges have been told. */
+  onConnectionClosed(connection: PooledConnection): void;
+}
+
+export interface ConnectionOptions {
+  readonly socket: FastSocket;
+  readonly endpoint: BoundEndpoint;
+  readonly cluster: BoundCluster;
+  readonly tls: ClientTlsContext | undefined;
+  readonly timers: UpstreamTimers;
+  readonly owner: ConnectionOwner;
+}
+
+/** A connection to an endpoint, ready to carry requests. */
+export interface PooledConnection {
+  readonly cluster: BoundCluster;
+  readonly endpoint: BoundEndpoint;
+  readonly tls: ClientTlsContext | undefined;
+  /** Requests that it carries now. */
+  readonly activeStreams: number;
+  /** Requests that it can carry beside them. */
+  readonly capacity: number;
+  /** Monotonic milliseconds at which it became idle, or was made. */
+  readonly idleSinceMs: number;
+  /** To be replaced rather than used again: old enough, used often enough, or idle for almost as long as the upstream allows. */
+  isSpent(nowMs: number): boolean;
+  /** Lends a place to an exchange. Only with capacity. */
+  carry(exchange: PooledExchange): void;
+  close(): void;
+}
+
+/** Limits of the cluster that end the use of a connection. */
+export function isWornOut({ config }: BoundCluster, requests: number, ageMs: number): boolean {
+  const { maxRequestsPerConnection, maxConnectionDurationMs } = config;
+  if (maxRequestsPerConnection > 0 && requests >= maxRequestsPerConnection) return true;
+  return maxConnectionDurationMs > 0 && ageMs >= maxConnectionDurationMs;
+}
+
+export function describeConnection(socket: FastSocket): ExchangeConnection {
+  return {
+    localAddress: socket.localAddress,
+    remoteAddress: socket.remoteAddress,
+    peer: socket.tls?.peer,
+    tlsVersion: socket.tls?.version ?? "",
+  };
+}
+
+/** The connection went with its request. */
+export function failLost(exchange: PooledExchange, reason: SocketFailure | undefined): void {
+  const text = reason?.text ?? "the upstream closed the connection";
+  // TLS 1.3 lets a client send before the server has judged its certificate (RFC 8446 §4.4.2.4): such an alert ends a handshake that only seemed
+  // to be over, and the server never looked at the request.
+  const isHandshakes = reason?.kind === "peer" && !exchange.isReusedConnection && !exchange.hasResponseHead;
+  if (isHandshakes) exchange.fail(reason.code, text, 0);
+  else exchange.fail(exchange.hasResponseHead ? "upstream_reset_mid_response" : "upstream_reset", text);
+}

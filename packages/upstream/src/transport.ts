@@ -1,0 +1,118 @@
+import type { BoundCluster, BoundEndpoint, LiveState } from "@heddle/engine";
+import type { Http1Limits, Http2Limits } from "@heddle/http";
+import { defaultHttp1Limits, defaultHttp2Limits } from "@heddle/http";
+import type { ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
+import { Http1Connection } from "./http1/connection.ts";
+import { Http2ClientConnection } from "./http2/connection.ts";
+import { Pool } from "./pool.ts";
+import type { ConnectionOptions, PooledConnection } from "./pooled-connection.ts";
+import { PooledExchange } from "./pooled-exchange.ts";
+import type { UpstreamTimers } from "./timers.ts";
+import type { ClientTlsContexts } from "./tls/client-contexts.ts";
+
+export interface PooledTransportOptions {
+  readonly live: LiveState;
+  readonly timers: UpstreamTimers;
+  readonly tls: ClientTlsContexts;
+  /** Epoch milliseconds: certificates are judged by wall-clock time. */
+  readonly wallMs: () => number;
+  readonly http1Limits?: Http1Limits;
+}
+
+/** Carries requests over pooled connections, in plaintext or with TLS, by HTTP/1.1 or HTTP/2, as the endpoint's cluster says. */
+export class PooledTransport implements UpstreamTransport {
+  readonly #options: PooledTransportOptions;
+  readonly #http1Limits: Http1Limits;
+  readonly #pools = new Map<string, Pool>();
+  /** Spares the request path a key: an endpoint stays the same object until it changes. */
+  #byEndpoint = new WeakMap<BoundEndpoint, Pool>();
+
+  constructor(options: PooledTransportOptions) {
+    this.#options = options;
+    this.#http1Limits = options.http1Limits ?? defaultHttp1Limits;
+  }
+
+  open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
+    const pool = this.#pool(endpoint);
+    const exchange = new PooledExchange(pool, cluster, sink);
+    const built =
+      endpoint.tls === undefined ? undefined : this.#options.tls.get(endpoint.tls, alpnOf[cluster.config.protocol]);
+    // Never in plaintext instead: an endpoint that wants TLS gets TLS or nothing.
+    if (built?.ok === false) exchange.fail("upstream_tls_failed", `TLS error: ${built.reason}`);
+    else pool.open(exchange, cluster, endpoint, built?.context);
+    if (pool.isEmpty) this.#forget(pool);
+    return exchange;
+  }
+
+  /** Closes what is idle towards endpoints that the configuration no longer has. Called after each swap. */
+  retain(clusters: ReadonlyMap<string, BoundCluster>): void {
+    const wanted = new Set<string>();
+    for (const cluster of clusters.values()) for (const endpoint of cluster.endpoints) wanted.add(poolKey(endpoint));
+    for (const pool of this.#pools.values()) {
+      if (wanted.has(pool.key)) pool.revive();
+      else pool.retire();
+    }
+  }
+
+  /** Closes idle connections now and the others after their responses; for draining. */
+  drain(): void {
+    for (const pool of this.#pools.values()) pool.retire();
+  }
+
+  close(): void {
+    for (const pool of this.#pools.values()) pool.close();
+  }
+
+  #connect(options: ConnectionOptions): PooledConnection {
+    const { protocol } = options.cluster.config;
+    const isHttp2 = protocol === "http2" || (protocol === "auto" && options.socket.tls?.alpn === "h2");
+    return isHttp2
+      ? new Http2ClientConnection(options, http2LimitsOf(options.cluster))
+      : new Http1Connection(options, this.#http1Limits);
+  }
+
+  #pool(endpoint: BoundEndpoint): Pool {
+    const known = this.#byEndpoint.get(endpoint);
+    if (known !== undefined) return known;
+    const key = poolKey(endpoint);
+    let pool = this.#pools.get(key);
+    if (pool === undefined) {
+      const { live, timers, wallMs } = this.#options;
+      pool = new Pool(key, {
+        live,
+        timers,
+        wallMs,
+        connect: (options) => this.#connect(options),
+        onEmpty: (empty) => this.#forget(empty),
+      });
+      this.#pools.set(key, pool);
+    }
+    this.#byEndpoint.set(endpoint, pool);
+    return pool;
+  }
+
+  /** A pool that is used again after it was forgotten would be counted by nobody: endpoints look it up anew. */
+  #forget(pool: Pool): void {
+    if (this.#pools.get(pool.key) !== pool) return;
+    this.#pools.delete(pool.key);
+    this.#byEndpoint = new WeakMap();
+  }
+}
+
+/** Offered where the configuration names no protocols, as Envoy's connection pools do. */
+const alpnOf = { http1: [], http2: ["h2"], auto: ["h2", "http/1.1"] } as const;
+
+const http2Limits = new WeakMap<BoundCluster, Http2Limits>();
+
+function http2LimitsOf(cluster: BoundCluster): Http2Limits {
+  let limits = http2Limits.get(cluster);
+  if (limits === undefined) {
+    limits = { ...defaultHttp2Limits, ...cluster.config.http2 };
+    http2Limits.set(cluster, limits);
+  }
+  return limits;
+}
+
+function poolKey(endpoint: BoundEndpoint): string {
+  return `${endpoint.clusterName}\0${endpoint.key}`;
+}
