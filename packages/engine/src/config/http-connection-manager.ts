@@ -1,5 +1,6 @@
 import type { AccessLogConfig } from "./access-log.ts";
 import type { CidrRange } from "./address.ts";
+import type { Http2Config } from "./cluster.ts";
 import type { FaultConfig } from "./fault.ts";
 import type { RbacFilterConfig } from "./rbac.ts";
 import type { RouteTableConfig } from "./route.ts";
@@ -44,7 +45,8 @@ export type HttpFilterConfig =
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. A timeout of 0 is "none". */
 export interface HttpConnectionManagerConfig {
   readonly statPrefix: string;
-  readonly codec: "auto" | "http1";
+  /** `auto`: by ALPN, else by the first bytes. */
+  readonly codec: "auto" | "http1" | "http2";
   /** RDS name; exactly one of this and `routeTable` is set. */
   readonly routeTableName: string | undefined;
   readonly routeTable: RouteTableConfig | undefined;
@@ -87,6 +89,8 @@ export interface HttpConnectionManagerConfig {
   readonly maxConnectionDurationMs: number;
   readonly maxStreamDurationMs: number;
   readonly delayedCloseTimeoutMs: number;
+  /** `drain_timeout`: between the two GOAWAYs of an HTTP/2 connection that ends in order. */
+  readonly drainTimeoutMs: number;
   /** `proxy_100_continue`: pass 100-continue through instead of answering it here. */
   readonly proxy100Continue: boolean;
   readonly http1: {
@@ -95,6 +99,7 @@ export interface HttpConnectionManagerConfig {
     readonly enableTrailers: boolean;
     readonly allowAbsoluteUrl: boolean;
   };
+  readonly http2: Http2Config;
   readonly filters: readonly HttpFilterConfig[];
   readonly accessLogs: readonly AccessLogConfig[];
 }

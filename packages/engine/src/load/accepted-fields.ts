@@ -79,8 +79,7 @@ const peerMetadata =
   "proxy/src/worker/peer-metadata.test.ts › what one proxy announces the other reads, and nothing of it is left";
 const keepalive =
   "proxy/src/worker/upstream-keepalive.test.ts › connections to a cluster with tcp_keepalive are probed when idle, those to others are not";
-const upstreamTrailers =
-  "upstream/src/http1/transport.test.ts › a chunked body and its trailers arrive as they were sent";
+const upstreamTrailers = "upstream/src/transport.test.ts › a chunked body and its trailers arrive as they were sent";
 const lookupFamily =
   "upstream/src/dns/system-resolver.test.ts › a family is asked for alone, or preferred, as dns_lookup_family says";
 const localityWeight =
@@ -152,16 +151,24 @@ const relayAttempts =
   "proxy/src/worker/before-connected.test.ts › a half of a byte stream that ends before its endpoint is there ends at the endpoint that serves it";
 const relayed = "proxy/src/worker/tcp-relay.test.ts › bytes go both ways, and each side's end by itself";
 const connectTime =
-  "upstream/src/http1/transport-tls.test.ts › a handshake that never ends is a connection that was not made in time";
+  "upstream/src/transport-tls.test.ts › a handshake that never ends is a connection that was not made in time";
 const slowUpstream =
-  "upstream/src/http1/transport.test.ts › an upstream that does not read stops its writer, and starts it again";
+  "upstream/src/transport.test.ts › an upstream that does not read stops its writer, and starts it again";
 const names =
   "upstream/src/dns/dns-clusters.test.ts › a strict DNS name has an endpoint for each of its addresses, a logical one for the first";
 const refresh =
   "upstream/src/dns/dns-clusters.test.ts › names are asked for again after the refresh rate, or after their time to live where that counts";
 const failedLookup =
   "upstream/src/dns/dns-clusters.test.ts › a failed look-up keeps the last answer and is tried again with back-off";
-const upstreamIdle = "upstream/src/http1/transport.test.ts › an idle connection closes when its time is over";
+const firstBytes = "proxy/src/worker/http2.test.ts › a listener for HTTP/2 alone does not answer HTTP/1.1";
+const http2Limits =
+  "proxy/src/worker/http2.test.ts › limits of streams and header fields are announced, kept and answered";
+const http2Drain =
+  "proxy/src/worker/http2-drain.test.ts › a client that does not answer the PING gets the last GOAWAY after the drain timeout";
+const http2Upstream =
+  "proxy/src/worker/http2.test.ts › an HTTP/1.1 request reaches an HTTP/2 application, and its trailers come back";
+const http2Alpn = "proxy/src/worker/http2.test.ts › ALPN decides, and mutual TLS carries HTTP/2 on both sides";
+const upstreamIdle = "upstream/src/transport.test.ts › an idle connection closes when its time is over";
 const leastRequest =
   "engine/src/steps/choose-endpoint.test.ts › least request prefers the endpoint with fewer active requests";
 const leastRequestWeights =
@@ -307,10 +314,12 @@ export const acceptedFields: AcceptedFields = {
   "envoy.config.core.v3.GrpcService.EnvoyGrpc": proven(secretSources, "cluster_name"),
 
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager": {
-    ...enumerated(served, "codec_type", "AUTO", "HTTP1"),
+    ...enumerated(firstBytes, "codec_type", "AUTO", "HTTP1", "HTTP2"),
     ...proven(statistics, "stat_prefix"),
     ...proven(connectionIdle, "common_http_protocol_options"),
     ...proven(http10, "http_protocol_options"),
+    ...proven(http2Limits, "http2_protocol_options"),
+    ...proven(http2Drain, "drain_timeout"),
     ...proven(headLimits, "max_request_headers_kb"),
     ...proven(streamIdle, "stream_idle_timeout"),
     ...proven(bodyTime, "request_timeout"),
@@ -354,6 +363,13 @@ export const acceptedFields: AcceptedFields = {
     ...proven(lastRequest, "max_requests_per_connection"),
     ...proven(underscores, "headers_with_underscores_action"),
   },
+  "envoy.config.core.v3.Http2ProtocolOptions": proven(
+    http2Limits,
+    "hpack_table_size",
+    "max_concurrent_streams",
+    "initial_stream_window_size",
+    "initial_connection_window_size",
+  ),
   "envoy.config.core.v3.Http1ProtocolOptions": {
     ...proven(absoluteForm, "allow_absolute_url"),
     ...proven(http10, "accept_http_10"),
@@ -688,10 +704,16 @@ export const acceptedFields: AcceptedFields = {
     upstreamIdle,
     "common_http_protocol_options",
     "explicit_http_config",
+    "auto_config",
   ),
-  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": proven(
-    upstreamTrailers,
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": {
+    ...proven(upstreamTrailers, "http_protocol_options"),
+    ...proven(http2Upstream, "http2_protocol_options"),
+  },
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig": proven(
+    http2Alpn,
     "http_protocol_options",
+    "http2_protocol_options",
   ),
 
   "envoy.config.endpoint.v3.ClusterLoadAssignment": {

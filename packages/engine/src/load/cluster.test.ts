@@ -38,6 +38,12 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     dns: { refreshMs: 5000, failureBaseMs: 5000, failureMaxMs: 5000, respectTtl: false, family: "auto" },
     services: [],
     protocol: "http1",
+    http2: {
+      maxConcurrentStreams: 100,
+      streamWindowBytes: 65_536,
+      connectionWindowBytes: 1_048_576,
+      headerTableBytes: 4096,
+    },
     provenance: undefined,
   });
   const full = load({
@@ -65,6 +71,12 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     [full.idleTimeoutMs, full.maxConnectionDurationMs, full.maxRequestsPerConnection, full.enableTrailers],
     [30_000, 60_000, 7, true],
   );
+  const http2 = load(
+    withHttp({ explicit_http_config: { http2_protocol_options: { max_concurrent_streams: 7, hpack_table_size: 0 } } }),
+  );
+  assert.deepEqual([http2.protocol, http2.http2.maxConcurrentStreams, http2.http2.headerTableBytes], ["http2", 7, 0]);
+  const auto = load(withHttp({ auto_config: { http2_protocol_options: { initial_connection_window_size: 70_000 } } }));
+  assert.deepEqual([auto.protocol, auto.http2.connectionWindowBytes], ["auto", 70_000]);
   const eds = (own: JsonObject) =>
     configOf(parse({ name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} }, ...own } }));
   assert.deepEqual(
@@ -202,13 +214,16 @@ test("clusters that contradict themselves are refused", () => {
   ]);
 });
 
-test("HTTP options say HTTP/1.1, under their own name, and nothing that only listeners have", () => {
+test("HTTP options say a protocol, under their own name, and nothing that only listeners have", () => {
   const at = `typed_extension_protocol_options["${httpOptions}"]`;
   const options = (own: JsonObject): string[] => refused(withHttp(own)).map((problem) => problem.replace(`${at}.`, ""));
-  assert.deepEqual(options({}), ["explicit_http_config: HTTP/1.1 must be said"]);
-  assert.deepEqual(options({ explicit_http_config: { http2_protocol_options: {} } }), [
-    "explicit_http_config.http2_protocol_options: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.http2_protocol_options is not supported",
-    "explicit_http_config: HTTP/1.1 must be said",
+  assert.deepEqual(options({}), ["explicit_http_config: the protocol must be said"]);
+  assert.deepEqual(options({ use_downstream_protocol_config: {} }), [
+    "use_downstream_protocol_config: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.use_downstream_protocol_config is not supported",
+    "explicit_http_config: the protocol must be said",
+  ]);
+  assert.deepEqual(options({ explicit_http_config: { http2_protocol_options: { initial_stream_window_size: 1 } } }), [
+    "explicit_http_config.http2_protocol_options.initial_stream_window_size: 1 is not between 65535 and 2147483647",
   ]);
   assert.deepEqual(
     options({

@@ -5,6 +5,8 @@ import {
   Cluster_LbPolicy,
   type Cluster_TransportSocketMatch,
   ClusterSchema,
+  type Http1ProtocolOptions,
+  type Http2ProtocolOptions,
   type JsonObject,
   type LeastRequest,
   RoutingPriority,
@@ -15,6 +17,7 @@ import { acceptedFields } from "./accepted-fields.ts";
 import { loadProvenance } from "./core-types.ts";
 import { loadAssignment } from "./endpoints.ts";
 import { unsupportedFields } from "./field-walker.ts";
+import { loadHttp2Options } from "./http2-options.ts";
 import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
 import { loadUpstreamTls, requireAllTime } from "./tls.ts";
 
@@ -65,7 +68,6 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
     },
     dns: loadDns(message, at, loading),
     services: loadServices(message.metadata?.filterMetadata["istio"]),
-    protocol: "http1",
     provenance: loadProvenance(message.metadata),
   });
 }
@@ -197,7 +199,7 @@ function loadLimits(message: Cluster, at: Path, loading: Loading): ClusterLimits
 
 type HttpOptions = Pick<
   ClusterConfig,
-  "maxRequestsPerConnection" | "idleTimeoutMs" | "maxConnectionDurationMs" | "enableTrailers"
+  "maxRequestsPerConnection" | "idleTimeoutMs" | "maxConnectionDurationMs" | "enableTrailers" | "protocol" | "http2"
 >;
 
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -214,14 +216,7 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
   const common = options?.commonHttpProtocolOptions;
   const commonAt = where.field("common_http_protocol_options");
   const protocol = options?.upstreamProtocolOptions;
-  const explicit = protocol?.case === "explicitHttpConfig" ? protocol.value.protocolConfig : undefined;
-  if (options !== undefined && explicit?.case !== "httpProtocolOptions") {
-    loading.problem(
-      where.field("explicit_http_config"),
-      "HTTP/1.1 must be said",
-      "give explicit_http_config with http_protocol_options",
-    );
-  }
+  const chosen = loadProtocol(protocol, where, loading);
   refuseDownstreamOnly(options, where, loading);
   return {
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
@@ -231,8 +226,42 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
       commonAt.field("max_connection_duration"),
       0,
     ),
-    enableTrailers: explicit?.case === "httpProtocolOptions" && explicit.value.enableTrailers,
+    enableTrailers: chosen.http1?.enableTrailers ?? false,
+    protocol: chosen.protocol,
+    http2: loadHttp2Options(chosen.http2, chosen.http2At, loading),
   };
+}
+
+interface ChosenProtocol {
+  readonly protocol: ClusterConfig["protocol"];
+  readonly http1: Http1ProtocolOptions | undefined;
+  readonly http2: Http2ProtocolOptions | undefined;
+  readonly http2At: Path;
+}
+
+/** Without options HTTP/1.1, as in Envoy; with options one of the ways to choose must be given. */
+function loadProtocol(
+  options: UpstreamHttpProtocolOptions["upstreamProtocolOptions"] | undefined,
+  at: Path,
+  loading: Loading,
+): ChosenProtocol {
+  const explicitAt = at.field("explicit_http_config");
+  const http2At = explicitAt.field("http2_protocol_options");
+  const nothing = { protocol: "http1", http1: undefined, http2: undefined, http2At } as const;
+  if (options === undefined) return nothing;
+  if (options.case === "autoConfig") {
+    const { httpProtocolOptions: http1, http2ProtocolOptions: http2 } = options.value;
+    return { protocol: "auto", http1, http2, http2At: at.field("auto_config").field("http2_protocol_options") };
+  }
+  const explicit = options.case === "explicitHttpConfig" ? options.value.protocolConfig : undefined;
+  if (explicit?.case === "httpProtocolOptions") return { ...nothing, http1: explicit.value };
+  if (explicit?.case === "http2ProtocolOptions") return { ...nothing, protocol: "http2", http2: explicit.value };
+  loading.problem(
+    explicitAt,
+    "the protocol must be said",
+    "give explicit_http_config with http_protocol_options or http2_protocol_options, or auto_config",
+  );
+  return nothing;
 }
 
 /** Fields that the same messages have for listeners; on a cluster they would do nothing. */
@@ -240,8 +269,10 @@ function refuseDownstreamOnly(options: UpstreamHttpProtocolOptions | undefined, 
   const common = options?.commonHttpProtocolOptions;
   const commonAt = at.field("common_http_protocol_options");
   const config = options?.upstreamProtocolOptions;
-  const http1 = config?.case === "explicitHttpConfig" ? config.value.protocolConfig.value : undefined;
-  const http1At = at.field("explicit_http_config").field("http_protocol_options");
+  const explicit = config?.case === "explicitHttpConfig" ? config.value.protocolConfig.value : undefined;
+  const isAuto = config?.case === "autoConfig";
+  const http1 = isAuto ? config.value.httpProtocolOptions : explicit;
+  const http1At = at.field(isAuto ? "auto_config" : "explicit_http_config").field("http_protocol_options");
   const refuse = (isSet: boolean, where: Path): void => {
     if (isSet)
       loading.problem(where, "it is not supported on a cluster", "remove it; nothing is ever ignored in silence");

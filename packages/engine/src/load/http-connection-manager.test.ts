@@ -57,8 +57,15 @@ test("Envoy's defaults are filled in", () => {
     maxConnectionDurationMs: 0,
     maxStreamDurationMs: 0,
     delayedCloseTimeoutMs: 1000,
+    drainTimeoutMs: 5000,
     proxy100Continue: false,
     http1: { acceptHttp10: false, defaultHost: "", enableTrailers: false, allowAbsoluteUrl: true },
+    http2: {
+      maxConcurrentStreams: 100,
+      streamWindowBytes: 65_536,
+      connectionWindowBytes: 1_048_576,
+      headerTableBytes: 4096,
+    },
     accessLogs: [],
   });
 });
@@ -87,6 +94,8 @@ test("every setting of a connection manager arrives", () => {
     },
   });
   assert.equal(config.codec, "http1");
+  assert.equal(load({ codec_type: "HTTP2" }).codec, "http2");
+  assert.equal(load({ drain_timeout: "2s" }).drainTimeoutMs, 2000);
   assert.deepEqual(
     [
       config.maxHeadBytes,
@@ -142,7 +151,7 @@ test("routes are inline or come by name from ADS", () => {
 
 test("values that cannot be served are refused", () => {
   const of = (manager: JsonObject): string[] => refused({ route_config: routesJson([]), ...manager });
-  assert.deepEqual(of({ codec_type: "HTTP2" }), ["codec_type: the value HTTP2 is not supported"]);
+  assert.deepEqual(of({ codec_type: "HTTP3" }), ["codec_type: the value HTTP3 is not supported"]);
   assert.deepEqual(of({ stat_prefix: "" }), ["stat_prefix: the field is empty"]);
   assert.deepEqual(of({ max_request_headers_kb: 9000 }), ["max_request_headers_kb: 9000 is not between 1 and 8192"]);
   assert.deepEqual(of({ strip_any_host_port: true, strip_matching_host_port: true }), [

@@ -10,6 +10,7 @@ import {
 import type { HttpConnectionManagerConfig } from "../config/http-connection-manager.ts";
 import { loadAccessLogs } from "./access-log.ts";
 import { loadHttpFilters } from "./http-filters.ts";
+import { loadHttp2Options } from "./http2-options.ts";
 import type { Loading, Path } from "./loading.ts";
 import { loadRouteTable } from "./route-table.ts";
 import { loadHeaderValue } from "./string-match.ts";
@@ -46,6 +47,12 @@ const underscores: Readonly<Record<HttpProtocolOptions_HeadersWithUnderscoresAct
   [HttpProtocolOptions_HeadersWithUnderscoresAction.DROP_HEADER]: "drop",
 };
 
+const codecs: Readonly<Partial<Record<HttpConnectionManager_CodecType, Config["codec"]>>> = {
+  [HttpConnectionManager_CodecType.AUTO]: "auto",
+  [HttpConnectionManager_CodecType.HTTP1]: "http1",
+  [HttpConnectionManager_CodecType.HTTP2]: "http2",
+};
+
 const minute = 60_000;
 
 /** Envoy's defaults are filled in: they are the numbers below. */
@@ -60,7 +67,7 @@ export function loadHttpConnectionManager(
   const details = hcm.setCurrentClientCertDetails;
   return {
     statPrefix: loading.required(hcm.statPrefix, at.field("stat_prefix")),
-    codec: hcm.codecType === HttpConnectionManager_CodecType.HTTP1 ? "http1" : "auto",
+    codec: codecs[hcm.codecType] ?? "auto",
     ...loadRouteSpecifier(hcm, at, loading),
     serverName: hcm.serverName === "" ? "envoy" : loadHeaderValue(hcm.serverName, at.field("server_name"), loading),
     serverHeader: serverHeaders[hcm.serverHeaderTransformation] ?? "overwrite",
@@ -104,6 +111,7 @@ export function loadHttpConnectionManager(
     ),
     maxStreamDurationMs: loading.duration(common?.maxStreamDuration, options.field("max_stream_duration"), 0),
     delayedCloseTimeoutMs: loading.duration(hcm.delayedCloseTimeout, at.field("delayed_close_timeout"), 1000),
+    drainTimeoutMs: loading.duration(hcm.drainTimeout, at.field("drain_timeout"), 5000),
     proxy100Continue: hcm.proxy100Continue,
     http1: {
       acceptHttp10: http1?.acceptHttp10 ?? false,
@@ -111,6 +119,7 @@ export function loadHttpConnectionManager(
       enableTrailers: http1?.enableTrailers ?? false,
       allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
     },
+    http2: loadHttp2Options(hcm.http2ProtocolOptions, at.field("http2_protocol_options"), loading),
     filters: loadHttpFilters(hcm.httpFilters, at.field("http_filters"), loading),
     accessLogs: loadAccessLogs(hcm.accessLog, at.field("access_log"), loading),
   };

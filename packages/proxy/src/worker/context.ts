@@ -1,7 +1,7 @@
 import type { Logger, RandomSource } from "@heddle/core";
 import type { Action, BoundMirror, LiveState, RequestRecord, Snapshot } from "@heddle/engine";
 import type { HeaderList, RequestHead } from "@heddle/http";
-import type { ClientTlsContexts, Http1Transport } from "@heddle/upstream";
+import type { ClientTlsContexts, PooledTransport } from "@heddle/upstream";
 import type { AccessLogs } from "./access-logs.ts";
 import type { HttpDate } from "./http-date.ts";
 import type { WorkerMetrics } from "./metrics.ts";
@@ -30,7 +30,7 @@ export interface WorkerContext {
   readonly action: Action;
   readonly random: RandomSource;
   readonly timers: Timers;
-  readonly transport: Http1Transport;
+  readonly transport: PooledTransport;
   readonly upstreamTls: ClientTlsContexts;
   readonly mirrors: RequestMirror;
   readonly peerMetadata: PeerMetadataCodec;

@@ -27,10 +27,14 @@ export const deadline = {
   connectionDuration: 10,
   /** What the client still gets to read our last answer: `delayed_close_timeout`. */
   delayedClose: 11,
+  /** Between the GOAWAYs of an orderly end: `drain_timeout`. */
+  drain: 12,
+  /** When to look for streams whose client does not take what waits for it. */
+  stalled: 13,
 } as const;
 export type Deadline = (typeof deadline)[keyof typeof deadline];
 
-const count = 12;
+const count = 14;
 const never = Number.POSITIVE_INFINITY;
 
 export interface DeadlineOwner {

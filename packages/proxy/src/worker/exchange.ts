@@ -13,6 +13,7 @@ const maxReplayBytes = 65_536;
 
 /** The client's side of one request: what the request path needs of a downstream connection, whatever it speaks. */
 export interface Downstream {
+  readonly httpVersion: 1 | 2;
   readonly view: ConnectionView;
   readonly deadlines: Deadlines;
   /** Position of this connection among all of the worker, for the log. */
@@ -30,6 +31,10 @@ export interface Downstream {
   abortResponse(): void;
   /** After the response, if there is one, the connection closes: `connection: close` is said when it still can be. */
   closeAfterResponse(): void;
+  /** A response comes before the request has arrived whole; what to do with the rest is decided now, since the head of the response may have to say it. */
+  leaveRestUnread(): void;
+  /** Whether the rest of a request that has been answered is dropped unread: its end will not be reported. */
+  dropsRest(): boolean;
   pauseRequest(): void;
   resumeRequest(): void;
   /** The request is over and counted; the next one may begin. */

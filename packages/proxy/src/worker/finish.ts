@@ -1,7 +1,8 @@
 import { finishRequest } from "@heddle/engine";
 import { formatAddress } from "@heddle/net";
 import { emptyAccessLogRecord } from "@heddle/telemetry";
-import type { Exchange } from "./exchange.ts";
+import type { RequestHead } from "@heddle/http";
+import type { Downstream, Exchange } from "./exchange.ts";
 import type { Outcome } from "./metrics.ts";
 import { trafficMetricsOf } from "./traffic-labels.ts";
 
@@ -28,7 +29,7 @@ export function finish(x: Exchange, outcome: Outcome): void {
   const flags = req.flags.length === 0 ? "" : req.flags.join(",");
   trafficMetricsOf(x)?.record(x.status, flags, durationMs, x.body.receivedBytes, x.responseBytes);
   if (chain.accessLogs.length > 0) writeAccessLog(x, durationMs, flags);
-  if (x.isRequestComplete) downstream.onExchangeFinished();
+  if (x.isRequestComplete || downstream.dropsRest()) downstream.onExchangeFinished();
 }
 
 function writeAccessLog(x: Exchange, durationMs: number, flags: string): void {
@@ -40,7 +41,7 @@ function writeAccessLog(x: Exchange, durationMs: number, flags: string): void {
   record.path = req.path;
   record.scheme = req.scheme;
   record.authority = req.authority;
-  record.protocol = head === undefined ? "" : head.versionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  record.protocol = protocolOf(downstream, head);
   record.requestHeaders = req.headers;
   record.responseHeaders = x.responseHeaders;
   record.responseTrailers = x.responseTrailers ?? noHeaders;
@@ -83,6 +84,13 @@ function writeAccessLog(x: Exchange, durationMs: number, flags: string): void {
   record.requestHeaders = noHeaders;
   record.responseHeaders = noHeaders;
   record.responseTrailers = noHeaders;
+}
+
+/** As in Envoy's `%PROTOCOL%`. */
+function protocolOf({ httpVersion }: Downstream, head: RequestHead | undefined): string {
+  if (httpVersion === 2) return "HTTP/2";
+  if (head === undefined) return "";
+  return head.versionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
 
 const noHeaders = { get: () => undefined };

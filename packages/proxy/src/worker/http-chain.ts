@@ -1,5 +1,5 @@
 import type { BoundFilterChain, BoundHttpConnectionManager, BoundListener, PeerMetadata } from "@heddle/engine";
-import { defaultHttp1Limits, type Http1Limits } from "@heddle/http";
+import { defaultHttp1Limits, defaultHttp2Limits, type Http1Limits, type Http2Limits } from "@heddle/http";
 import { type StandardMetrics, unknownWorkload, type WorkloadLabels } from "@heddle/telemetry";
 import type { AccessLogs, BoundAccessLog } from "./access-logs.ts";
 import type { HttpStats, WorkerMetrics } from "./metrics.ts";
@@ -14,6 +14,7 @@ export class HttpChain {
   readonly direction: "inbound" | "outbound" | "unspecified";
   readonly bufferBytes: number;
   readonly limits: Http1Limits;
+  readonly http2Limits: Http2Limits;
   readonly stats: HttpStats;
   readonly accessLogs: readonly BoundAccessLog[];
   /** `baggage` members to send with every request; undefined: none. */
@@ -30,6 +31,7 @@ export class HttpChain {
     this.direction = listener.config.direction;
     this.bufferBytes = listener.config.perConnectionBufferBytes;
     this.limits = limitsOf(hcm);
+    this.http2Limits = http2LimitsOf(hcm);
     this.stats = metrics.http(hcm.config.statPrefix);
     this.accessLogs = logs.bind(hcm.config.accessLogs);
     let local: PeerMetadata | undefined;
@@ -84,5 +86,16 @@ function limitsOf(hcm: BoundHttpConnectionManager): Http1Limits {
     maxTrailersBytes: maxHeadBytes,
     acceptHttp10: http1.acceptHttp10,
     enableTrailers: http1.enableTrailers,
+  };
+}
+
+function http2LimitsOf(hcm: BoundHttpConnectionManager): Http2Limits {
+  const { maxHeadBytes, maxHeaders, http2 } = hcm.config;
+  return {
+    ...defaultHttp2Limits,
+    ...http2,
+    maxHeaderListBytes: maxHeadBytes,
+    maxHeaders,
+    maxHeaderBlockBytes: Math.max(defaultHttp2Limits.maxHeaderBlockBytes, maxHeadBytes),
   };
 }

@@ -11,6 +11,7 @@ import {
   type RequestHead,
 } from "@heddle/http";
 import type { FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
+import { nextConnectionId } from "./connection-id.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import { type Downstream, Exchange } from "./exchange.ts";
@@ -26,11 +27,11 @@ import {
   upstreamEvents,
 } from "./request-path.ts";
 import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
+import { leaveRestUnread } from "./unread-rest.ts";
 
 /** What has been encoded leaves at once for the socket, so one writer serves all connections. */
 const scratch = new ByteWriter();
 const chunkEnd = Buffer.from("\r\n");
-let connectionCount = 0;
 
 /**
  * One HTTP/1.1 connection of a client. It reads one request at a time: the next is not even decoded before the former is
@@ -40,7 +41,8 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   readonly slot: ChainSlot;
   readonly view: ConnectionView;
   readonly deadlines: Deadlines;
-  readonly connectionId = ++connectionCount;
+  readonly httpVersion = 1;
+  readonly connectionId = nextConnectionId();
   readonly #worker: WorkerContext;
   readonly #socket: FastSocket;
   /** The version of the filter chain that the current request is served by. */
@@ -79,8 +81,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     this.#decoder = new Http1RequestDecoder(chain.limits, new RequestSink(this));
     this.#exchange = new Exchange(worker, this, chain, upstreamEvents);
     socket.highWaterBytes = chain.bufferBytes;
-    chain.stats.connectionsTotal.add(1);
-    chain.stats.connectionsActive.add(1);
+    chain.stats.http1ConnectionsTotal.add(1);
     const now = worker.timers.now();
     this.deadlines.set(deadline.idle, now, chain.hcm.config.idleTimeoutMs);
     this.deadlines.set(deadline.connectionDuration, now, chain.hcm.config.maxConnectionDurationMs);
@@ -196,6 +197,15 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     // A head that never ends must not be held for ever where no time was set for it: it is a stream on which nothing moves.
     const limitMs = requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : streamIdleTimeoutMs;
     this.deadlines.set(deadline.requestHead, this.#worker.timers.now(), limitMs);
+  }
+
+  leaveRestUnread(): void {
+    leaveRestUnread(this.#exchange);
+  }
+
+  /** The next request stands behind the rest of this one, which must be read. */
+  dropsRest(): boolean {
+    return false;
   }
 
   pauseRequest(): void {

@@ -2,7 +2,6 @@ import { type ErrorCode, errorEntry } from "@heddle/core";
 import { unprocessed, unprocessedHeader, writeLocalResponse } from "@heddle/engine";
 import type { Exchange } from "./exchange.ts";
 import { finish } from "./finish.ts";
-import { leaveRestUnread } from "./unread-rest.ts";
 
 /**
  * The one place where the mesh answers by itself: errors, denials, faults, redirects and direct responses, as the last step
@@ -30,7 +29,7 @@ export function respond(x: Exchange): void {
   worker.date.addTo(headers);
   const word = wordForPeer(x);
   if (word !== undefined) headers.set(unprocessedHeader, word);
-  if (!x.isRequestComplete) leaveRestUnread(x);
+  if (!x.isRequestComplete) downstream.leaveRestUnread();
   x.status = status;
   x.responsePhase = "ended";
   const hasBody = req.method !== "HEAD" && status !== 204 && status !== 304;

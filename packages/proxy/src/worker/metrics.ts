@@ -51,6 +51,8 @@ export class RequestLedger {
 /** Envoy's statistics of one HTTP connection manager: `http.<stat_prefix>.*`. */
 export class HttpStats {
   readonly connectionsTotal: CounterHandle;
+  readonly http1ConnectionsTotal: CounterHandle;
+  readonly http2ConnectionsTotal: CounterHandle;
   readonly connectionsActive: GaugeHandle;
   readonly requestsTotal: CounterHandle;
   readonly requestsActive: GaugeHandle;
@@ -68,6 +70,8 @@ export class HttpStats {
     const gauge = (name: string, help: string): GaugeHandle =>
       writer.gauge(`envoy_http_${name}`, help, labels, `http.${prefix}.${name}`);
     this.connectionsTotal = counter("downstream_cx_total", "Connections accepted.");
+    this.http1ConnectionsTotal = counter("downstream_cx_http1_total", "Connections that spoke HTTP/1.");
+    this.http2ConnectionsTotal = counter("downstream_cx_http2_total", "Connections that spoke HTTP/2.");
     this.connectionsActive = gauge("downstream_cx_active", "Connections open.");
     this.requestsTotal = counter("downstream_rq_total", "Requests begun.");
     this.requestsActive = gauge("downstream_rq_active", "Requests in progress.");
@@ -147,6 +151,7 @@ export class WorkerMetrics {
   readonly mirrorsSkipped: CounterHandle;
   readonly #http = new Map<string, HttpStats>();
   readonly #clusters = new Map<string, ClusterStats>();
+  readonly #http2Violations = new Map<string, CounterHandle>();
   readonly #tcp = new Map<string, TcpStats>();
   readonly #standard = new Map<string, StandardMetrics>();
   readonly #liveGauges = new Map<string, readonly [name: LiveNumber, handle: GaugeHandle][]>();
@@ -171,6 +176,17 @@ export class WorkerMetrics {
     let stats = this.#clusters.get(name);
     if (stats === undefined) this.#clusters.set(name, (stats = new ClusterStats(this.writer, name)));
     return stats;
+  }
+
+  /** An HTTP/2 client was cut off, or a stream of it: by the rule that it broke. */
+  http2Violation(rule: string): void {
+    let counter = this.#http2Violations.get(rule);
+    if (counter === undefined) {
+      const help = "HTTP/2 connections and streams that clients lost by breaking a rule or a limit.";
+      counter = this.writer.counter("heddle_http2_violations_total", help, [["rule", rule]]);
+      this.#http2Violations.set(rule, counter);
+    }
+    counter.add(1);
   }
 
   tcp(prefix: string): TcpStats {

@@ -16,8 +16,10 @@ import {
 } from "@heddle/net";
 import { ConnectionAccount } from "./connection-account.ts";
 import type { WorkerContext } from "./context.ts";
-import type { HttpChains } from "./http-chain.ts";
+import { FirstBytes } from "./first-bytes.ts";
+import type { HttpChain, HttpChains } from "./http-chain.ts";
 import { Http1Connection } from "./http1-connection.ts";
+import { Http2ServerConnection } from "./http2-connection.ts";
 import type { ListenerStats } from "./listener-stats.ts";
 import type { ServerTlsContexts } from "./secret-store.ts";
 import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
@@ -137,9 +139,16 @@ export class PendingConnection implements SocketHandler {
     const connection =
       http === undefined
         ? new TcpRelay(worker, this.#socket, slot, this.account, view, this.#listener)
-        : new Http1Connection(worker, this.#socket, slot, http, view, this.#listener);
+        : this.#serveHttp(slot, http, view);
     this.#listener.serve(this, connection);
     this.#socket.start(connection);
+  }
+
+  #serveHttp(slot: ChainSlot, http: HttpChain, view: ConnectionView): ServedConnection & SocketHandler {
+    http.stats.connectionsTotal.add(1);
+    http.stats.connectionsActive.add(1);
+    const Connection = connectionOf(http.hcm.config.codec, this.#socket.tls?.alpn ?? "");
+    return new Connection(this.#listener.services.worker, this.#socket, slot, http, view, this.#listener);
   }
 
   /** What is known of the connection; `chain` when its TLS is established. */
@@ -189,6 +198,14 @@ export class PendingConnection implements SocketHandler {
     }
     this.#listener.onPendingClosed(this);
   }
+}
+
+type HttpConnection = typeof Http1Connection | typeof Http2ServerConnection | typeof FirstBytes;
+
+/** Configuration says what is spoken, else ALPN, else the first bytes. */
+function connectionOf(codec: "auto" | "http1" | "http2", alpn: string): HttpConnection {
+  if (codec === "http2" || (codec === "auto" && alpn === "h2")) return Http2ServerConnection;
+  return codec === "http1" || alpn !== "" ? Http1Connection : FirstBytes;
 }
 
 const notInspected: ConnectionInspection = {

@@ -15,7 +15,6 @@ import { type Deadline, deadline } from "./deadlines.ts";
 import type { Exchange, UpstreamEvents } from "./exchange.ts";
 import { finish } from "./finish.ts";
 import { respond } from "./local-reply.ts";
-import { leaveRestUnread } from "./unread-rest.ts";
 
 /** What a stage says of the way: it goes on at once; it waits for a timer, the peer or the upstream; it has ended. */
 type Step = "on" | "wait" | "over";
@@ -89,7 +88,8 @@ function dropHopByHopHeaders(x: Exchange): Step {
 }
 
 function refuseAbsoluteForm(x: Exchange): Step {
-  if (x.head!.scheme === "" || x.chain.hcm.config.http1.allowAbsoluteUrl) return "on";
+  // Only HTTP/1.1 has forms of targets; in HTTP/2 the scheme and the authority are fields of their own.
+  if (x.downstream.httpVersion === 2 || x.head!.scheme === "" || x.chain.hcm.config.http1.allowAbsoluteUrl) return "on";
   return refuse(x, "downstream_protocol_error");
 }
 
@@ -304,7 +304,7 @@ function onUpstreamEnd(x: Exchange): void {
   if (!body.isSent) upstream?.cancel();
   body.detach();
   if (x.responseTrailers !== undefined) x.downstream.sendTrailers(x.responseTrailers);
-  if (!x.isRequestComplete) leaveRestUnread(x);
+  if (!x.isRequestComplete) x.downstream.leaveRestUnread();
   x.downstream.endResponse();
   finish(x, "upstream_response");
 }

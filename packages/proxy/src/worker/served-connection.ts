@@ -22,4 +22,6 @@ export interface ServedConnection {
 /** Who keeps the list of open connections. */
 export interface ConnectionObserver {
   onConnectionClosed(connection: ServedConnection): void;
+  /** What it speaks is known now: `next` serves it from here on. */
+  onConnectionReplaced(connection: ServedConnection, next: ServedConnection): void;
 }

@@ -159,6 +159,14 @@ export class TrafficListener implements ConnectionHost {
     this.services.onIdle();
   }
 
+  onConnectionReplaced(connection: ServedConnection, next: ServedConnection): void {
+    const account = this.#connections.get(connection);
+    if (account === undefined) return;
+    this.#connections.delete(connection);
+    this.#connections.set(next, account);
+    if (this.#isClosed) next.drain();
+  }
+
   onConnectionClosed(connection: ServedConnection): void {
     const account = this.#connections.get(connection);
     if (account === undefined) return;

@@ -3,7 +3,7 @@ import { Action, type ConfigDelta, emptySnapshot, LiveState, type Snapshot, Snap
 import { defaultHttp1Limits } from "@heddle/http";
 import { selfTestRuntime } from "@heddle/net";
 import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
-import { ClientTlsContexts, DnsClusters, Http1Transport, systemResolver } from "@heddle/upstream";
+import { ClientTlsContexts, DnsClusters, PooledTransport, systemResolver } from "@heddle/upstream";
 import { LineLogger } from "../line-logger.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { describeClusters } from "./cluster-views.ts";
@@ -61,12 +61,12 @@ class TrafficWorker {
       random: Math.random,
       timers,
       // Whether trailers go on is for the client's side to decide (`enable_trailers`).
-      transport: new Http1Transport({
+      transport: new PooledTransport({
         live,
         timers,
         tls: upstreamTls,
         wallMs: Date.now,
-        limits: { ...defaultHttp1Limits, enableTrailers: true },
+        http1Limits: { ...defaultHttp1Limits, enableTrailers: true },
       }),
       upstreamTls,
       mirrors: new Mirrors(),

@@ -1,0 +1,96 @@
+import type { ConnectionView } from "@heddle/engine";
+import type { FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
+import type { WorkerContext } from "./context.ts";
+import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import { Http1Connection } from "./http1-connection.ts";
+import { Http2ServerConnection } from "./http2-connection.ts";
+import type { HttpChain } from "./http-chain.ts";
+import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
+
+/** No HTTP/1.1 request begins with it: the method is reserved (RFC 9113 §3.4 and §11.3). */
+const preface = Buffer.from("PRI ");
+
+/** A connection of which neither configuration nor ALPN says what it speaks: its first bytes do, as with Envoy's codec type AUTO. */
+export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwner {
+  readonly slot: ChainSlot;
+  readonly view: ConnectionView;
+  readonly #worker: WorkerContext;
+  readonly #socket: FastSocket;
+  readonly #chain: HttpChain;
+  readonly #observer: ConnectionObserver;
+  readonly #deadlines: Deadlines;
+  #seen: Buffer = Buffer.alloc(0);
+
+  constructor(
+    worker: WorkerContext,
+    socket: FastSocket,
+    slot: ChainSlot,
+    chain: HttpChain,
+    view: ConnectionView,
+    observer: ConnectionObserver,
+  ) {
+    this.#worker = worker;
+    this.#socket = socket;
+    this.slot = slot;
+    this.#chain = chain;
+    this.view = view;
+    this.#observer = observer;
+    this.#deadlines = new Deadlines(worker.timers, this);
+    const { idleTimeoutMs, maxConnectionDurationMs } = chain.hcm.config;
+    this.#deadlines.set(deadline.idle, worker.timers.now(), idleTimeoutMs);
+    this.#deadlines.set(deadline.connectionDuration, worker.timers.now(), maxConnectionDurationMs);
+  }
+
+  drain(): void {
+    // As an idle HTTP/1.1 connection: it stays, or a request that is just being sent would be lost.
+    if (this.slot.chain === undefined) this.#socket.destroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  onReady(): void {}
+
+  onBytes(bytes: Buffer, start: number, end: number): number {
+    const needed = preface.length - this.#seen.length;
+    const taken = Math.min(end - start, needed);
+    const isPrefix = preface.compare(bytes, start, start + taken, this.#seen.length, this.#seen.length + taken) === 0;
+    if (isPrefix && taken < needed) {
+      this.#seen = Buffer.concat([this.#seen, bytes.subarray(start, start + taken)]);
+      const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = this.#chain.hcm.config;
+      const limitMs = requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : streamIdleTimeoutMs;
+      if (!this.#deadlines.isSet(deadline.requestHead))
+        this.#deadlines.set(deadline.requestHead, this.#worker.timers.now(), limitMs);
+      return taken;
+    }
+    this.#handOver(isPrefix, bytes, start, end);
+    return end - start;
+  }
+
+  #handOver(isHttp2: boolean, bytes: Buffer, start: number, end: number): void {
+    this.#deadlines.stop();
+    const Connection = isHttp2 ? Http2ServerConnection : Http1Connection;
+    const next = new Connection(this.#worker, this.#socket, this.slot, this.#chain, this.view, this.#observer);
+    this.#observer.onConnectionReplaced(this, next);
+    this.#socket.unread(Buffer.concat([this.#seen, bytes.subarray(start, end)]));
+    this.#socket.start(next);
+  }
+
+  onEnd(): void {
+    this.#socket.end();
+    this.#socket.destroy();
+  }
+
+  onDrain(): void {}
+
+  onClose(_failure: SocketFailure | undefined): void {
+    this.#deadlines.stop();
+    this.#chain.stats.connectionsActive.add(-1);
+    this.#observer.onConnectionClosed(this);
+  }
+
+  onDeadline(_which: Deadline): void {
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,312 @@
+import type { ConnectionView } from "@heddle/engine";
+import {
+  type HeaderList,
+  Http2Connection,
+  Http2ErrorCode,
+  type Http2RequestHead,
+  type Http2Sink,
+  type Http2Violation,
+} from "@heddle/http";
+import { afterTurn, type FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
+import { nextConnectionId } from "./connection-id.ts";
+import type { WorkerContext } from "./context.ts";
+import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import type { HttpChain } from "./http-chain.ts";
+import { Http2ServerStream } from "./http2-stream.ts";
+import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
+
+/** Streams whose state is kept for the next request; what a burst needed beyond them is left to the garbage collector. */
+const maxSpareStreams = 100;
+/** How often streams are looked at whose data waits for the client's windows. */
+const stalledCheckMs = 10_000;
+/** A client that takes less than this is holding memory, not reading (CVE-2026-47774: windows opened drop by drop). */
+const slowestBytesPerSecond = 1024;
+
+/**
+ * One HTTP/2 connection of a client (RFC 9113). Each of its requests has an exchange of its own; what they answer during one turn of the event
+ * loop leaves in one write.
+ */
+export class Http2ServerConnection implements DeadlineOwner, ServedConnection, SocketHandler {
+  readonly slot: ChainSlot;
+  readonly view: ConnectionView;
+  readonly worker: WorkerContext;
+  readonly codec: Http2Connection;
+  readonly connectionId = nextConnectionId();
+  readonly #socket: FastSocket;
+  /** The version of the filter chain that the last request was served by. */
+  #chain: HttpChain;
+  readonly #observer: ConnectionObserver;
+  readonly #deadlines: Deadlines;
+  readonly #streams = new Map<number, Http2ServerStream>();
+  readonly #spares: Http2ServerStream[] = [];
+  #requestCount = 0;
+  #isFlushListed = false;
+  #isBlocked = false;
+  #isDraining = false;
+  /** Our half is closed; what still comes is not looked at. */
+  #isLingering = false;
+  #isClosed = false;
+
+  constructor(
+    worker: WorkerContext,
+    socket: FastSocket,
+    slot: ChainSlot,
+    chain: HttpChain,
+    view: ConnectionView,
+    observer: ConnectionObserver,
+  ) {
+    this.worker = worker;
+    this.#socket = socket;
+    this.slot = slot;
+    this.#chain = chain;
+    this.view = view;
+    this.#observer = observer;
+    this.#deadlines = new Deadlines(worker.timers, this);
+    this.codec = new Http2Connection("server", chain.http2Limits, new RequestEvents(this));
+    socket.highWaterBytes = chain.bufferBytes;
+    chain.stats.http2ConnectionsTotal.add(1);
+    const now = worker.timers.now();
+    this.#deadlines.set(deadline.connectionDuration, now, chain.hcm.config.maxConnectionDurationMs);
+    this.#limitHead(now);
+    this.flushLater();
+  }
+
+  get tlsVersion(): string {
+    return this.#socket.tls?.version ?? "";
+  }
+
+  get tlsCipher(): string {
+    return this.#socket.tls?.cipher ?? "";
+  }
+
+  /** Says GOAWAY, twice (RFC 9113 §6.8), and ends when no request is left; at once where no policy would be there to judge another one. */
+  drain(): void {
+    if (this.slot.chain === undefined && this.#streams.size === 0) return this.#socket.destroy();
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.codec.shutdown();
+    this.#deadlines.set(deadline.drain, this.worker.timers.now(), Math.max(1, this.#chain.hcm.config.drainTimeoutMs));
+    this.flushLater();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Has the output leave at the end of this turn of the event loop. */
+  flushLater(): void {
+    if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
+    this.#isFlushListed = true;
+    afterTurn(this);
+  }
+
+  onTurnEnd(): void {
+    this.#isFlushListed = false;
+    this.#flush();
+    if (this.codec.isDrained && this.codec.streamCount === 0) this.#linger();
+  }
+
+  #flush(): void {
+    if (this.#isClosed) return;
+    while (!this.#isBlocked && this.codec.hasOutput) {
+      const bytes = this.codec.takeOutput();
+      this.#isBlocked = !this.#socket.write(bytes, 0, bytes.length);
+    }
+    this.#socket.flush();
+  }
+
+  // The socket ------------------------------------------------------------------------------------
+
+  onReady(): void {}
+
+  onBytes(bytes: Buffer, start: number, end: number): number {
+    if (this.#isLingering) return end - start;
+    const now = this.worker.timers.now();
+    this.codec.push(bytes, start, end, now);
+    if (this.codec.headStarted || !this.codec.isEstablished) this.#limitHead(now);
+    else this.#deadlines.clear(deadline.requestHead);
+    if (this.codec.hasOutput) this.flushLater();
+    return end - start;
+  }
+
+  /** As in Envoy, a client that closes its half does not wait for its answers any more. */
+  onEnd(): void {
+    this.#socket.end();
+    this.#socket.destroy();
+  }
+
+  onDrain(): void {
+    this.#isBlocked = false;
+    this.#flush();
+  }
+
+  onClose(_failure: SocketFailure | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#breakOffStreams();
+    this.#deadlines.stop();
+    this.#chain.stats.connectionsActive.add(-1);
+    this.#observer.onConnectionClosed(this);
+  }
+
+  // Requests --------------------------------------------------------------------------------------
+
+  stream(streamId: number): Http2ServerStream | undefined {
+    return this.#streams.get(streamId);
+  }
+
+  /** A stream begins, served by the current version of the chain. */
+  begin(streamId: number): Http2ServerStream {
+    const current = this.slot.http;
+    if (current !== undefined && current !== this.#chain) this.#adopt(current);
+    const chain = this.#chain;
+    this.#deadlines.clear(deadline.idle);
+    if (!this.#deadlines.isSet(deadline.stalled))
+      this.#deadlines.set(deadline.stalled, this.worker.timers.now(), stalledCheckMs);
+    const stream = this.#spares.pop() ?? new Http2ServerStream(this, chain);
+    stream.begin(streamId, chain);
+    this.#streams.set(streamId, stream);
+    const { maxRequestsPerConnection } = chain.hcm.config;
+    this.#requestCount += 1;
+    if (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection) this.drain();
+    return stream;
+  }
+
+  /** The exchange of a stream is over; what is queued of its response leaves by itself. */
+  release(stream: Http2ServerStream, streamId: number): void {
+    this.#streams.delete(streamId);
+    if (this.#spares.length < maxSpareStreams) this.#spares.push(stream);
+    if (this.#streams.size > 0) return;
+    this.#deadlines.set(deadline.idle, this.worker.timers.now(), this.#chain.hcm.config.idleTimeoutMs);
+    if (this.slot.chain === undefined || this.#isDraining) this.flushLater();
+  }
+
+  /** The peer broke the protocol: the last output says so. */
+  violated(violation: Http2Violation): void {
+    this.#chain.stats.protocolErrors.add(1);
+    this.worker.metrics.http2Violation(violation.rule);
+    this.worker.logger.info("an HTTP/2 connection is cut off", {
+      from: this.view.peer?.principal ?? this.view.remoteAddress.host,
+      reason: violation.reason,
+    });
+    this.#cutOff();
+  }
+
+  #cutOff(): void {
+    this.#flush();
+    this.#breakOffStreams();
+    this.#linger();
+  }
+
+  #breakOffStreams(): void {
+    for (const stream of this.#streams.values()) stream.onGone();
+  }
+
+  /** From now on the connection is served, and counted, by a newer version of its chain. */
+  #adopt(chain: HttpChain): void {
+    this.#chain.stats.connectionsActive.add(-1);
+    chain.stats.connectionsActive.add(1);
+    this.#chain = chain;
+  }
+
+  /** A head that never ends, or a preface that never comes, must not be held for ever. */
+  #limitHead(now: number): void {
+    if (this.#deadlines.isSet(deadline.requestHead)) return;
+    const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = this.#chain.hcm.config;
+    this.#deadlines.set(
+      deadline.requestHead,
+      now,
+      requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : streamIdleTimeoutMs,
+    );
+  }
+
+  /** Closes our half and reads on for a moment, so that the last frames are not destroyed by a reset (RFC 9112 §9.6 has the reason). */
+  #linger(): void {
+    if (this.#isLingering || this.#isClosed) return;
+    this.#isLingering = true;
+    this.#socket.end();
+    this.#deadlines.set(
+      deadline.delayedClose,
+      this.worker.timers.now(),
+      Math.max(1, this.#chain.hcm.config.delayedCloseTimeoutMs),
+    );
+  }
+
+  // Time ------------------------------------------------------------------------------------------
+
+  onDeadline(which: Deadline): void {
+    switch (which) {
+      case deadline.idle:
+        if (this.#streams.size === 0) this.drain();
+        return;
+      case deadline.requestHead:
+        this.#chain.stats.requestTimeouts.add(1);
+        this.codec.close(Http2ErrorCode.enhanceYourCalm);
+        return this.#cutOff();
+      case deadline.connectionDuration:
+        return this.drain();
+      case deadline.drain:
+        this.codec.finishShutdown();
+        return this.flushLater();
+      case deadline.stalled:
+        return this.#endStalled();
+      case deadline.delayedClose:
+        return this.#socket.destroy();
+      default:
+        return;
+    }
+  }
+
+  #endStalled(): void {
+    const now = this.worker.timers.now();
+    const { streamIdleTimeoutMs } = this.#chain.hcm.config;
+    const graceMs = streamIdleTimeoutMs > 0 ? streamIdleTimeoutMs : 5 * 60_000;
+    for (const streamId of this.codec.stalledStreams(now, graceMs, slowestBytesPerSecond)) {
+      this.worker.metrics.http2Violation("stalledStream");
+      this.codec.resetStream(streamId, Http2ErrorCode.cancel);
+      this.#streams.get(streamId)?.onGone();
+    }
+    if (this.codec.streamCount > 0) this.#deadlines.set(deadline.stalled, now, stalledCheckMs);
+    this.flushLater();
+  }
+}
+
+/** The codec's sink, apart from the connection because both hear of an `onEnd`. */
+class RequestEvents implements Http2Sink {
+  readonly #connection: Http2ServerConnection;
+
+  constructor(connection: Http2ServerConnection) {
+    this.#connection = connection;
+  }
+
+  onRequest(streamId: number, head: Http2RequestHead, isEnd: boolean): void {
+    this.#connection.begin(streamId).onHead(head, isEnd);
+  }
+  onHeadersTooLarge(streamId: number): void {
+    this.#connection.begin(streamId).onHeadersTooLarge();
+  }
+  onData(streamId: number, bytes: Buffer, start: number, end: number): void {
+    this.#connection.stream(streamId)?.onData(bytes, start, end);
+  }
+  onTrailers(streamId: number, trailers: HeaderList): void {
+    this.#connection.stream(streamId)?.onTrailers(trailers);
+  }
+  onEnd(streamId: number): void {
+    this.#connection.stream(streamId)?.onEnd();
+  }
+  onReset(streamId: number): void {
+    this.#connection.stream(streamId)?.onGone();
+  }
+  onWritable(streamId: number): void {
+    this.#connection.stream(streamId)?.onWritable();
+  }
+  onError(violation: Http2Violation): void {
+    this.#connection.violated(violation);
+  }
+  onSettings(): void {}
+  onGoAway(): void {}
+  onPingAck(): void {}
+  // A server gets no responses.
+  onInformational(): void {}
+  onResponse(): void {}
+}
