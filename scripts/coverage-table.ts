@@ -4,8 +4,11 @@
  *     | capability | issue | state | proof |
  *
  * where the state is `open` or `done`, and the proof of a done line is one or more code spans, each either
- * `packages/x/src/y.test.ts › title of a test in it` or a command of this repository, `npm run demo -- --check`.
+ * `packages/x/src/y.test.ts › whole title of a test in it` or a command of this repository, `npm run demo -- --check`.
+ * What a title is, above all one that is made from a table, says test-titles.ts.
  */
+import { TestProofs } from "./test-proofs.ts";
+
 export interface CoverageLine {
   line: number;
   capability: string;
@@ -21,7 +24,6 @@ export interface Repository {
 }
 
 const columns = ["capability", "issue", "state", "proof"];
-const testFile = /^[\w./-]+[.]test[.]ts$/;
 const npmCommand = /^npm (?:run )?([\w:.-]+)/;
 
 /** @returns every line below a header with the four columns; tables with another header are not about coverage */
@@ -48,41 +50,22 @@ export function parseCoverage(markdown: string): CoverageLine[] {
 /** @returns one sentence a problem, each beginning with the line's number; empty when every done line is proved */
 export function coverageProblems(lines: readonly CoverageLine[], repository: Repository): string[] {
   if (lines.length === 0) return [`no table with the columns ${columns.join(", ")}`];
+  const tests = new TestProofs((file) => repository.read(file));
   return lines.flatMap(({ line, capability, state, proofs }) => {
     const at = `line ${line} (${capability})`;
     if (state !== "open" && state !== "done") return [`${at}: the state is "${state}", not open or done`];
     if (state === "done" && proofs.length === 0) return [`${at}: done, but names no test or command in a code span`];
     return proofs.flatMap((proof) => {
-      const problem = proofProblem(proof, repository);
+      const problem = proofProblem(proof, repository, tests);
       return problem === undefined ? [] : [`${at}: ${problem}`];
     });
   });
 }
 
-function proofProblem(proof: string, repository: Repository): string | undefined {
+function proofProblem(proof: string, repository: Repository, tests: TestProofs): string | undefined {
   const script = npmCommand.exec(proof)?.[1];
-  if (script !== undefined) return repository.hasScript(script) ? undefined : `package.json has no script "${script}"`;
-
-  const [file = "", ...rest] = proof.split(" › ");
-  if (!testFile.test(file) || rest.length === 0) {
-    return `"${proof}" is neither \`file.test.ts › title\` nor \`npm run script\``;
-  }
-  const source = repository.read(file);
-  if (source === undefined) return `${file} does not exist`;
-  const text = unescapeQuotes(source);
-  const missing = rest.find((title) => !isWholeLiteral(text, title));
-  return missing === undefined ? undefined : `${file} has no test "${missing}"`;
-}
-
-/** Whether a title is a whole string literal of the source, or a whole part of a template between its values; not a piece of one. */
-function isWholeLiteral(text: string, title: string): boolean {
-  const escaped = title.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-  return new RegExp(`(?:["'\`]|\\})[\\s:,]*${escaped}\\s*(?:["'\`]|\\$\\{)`).test(text);
-}
-
-/** A title stands in the source as a string literal, where its quotes may carry a backslash. */
-function unescapeQuotes(source: string): string {
-  return source.replaceAll(/\\(["'`])/g, "$1");
+  if (script === undefined) return tests.problem(proof);
+  return repository.hasScript(script) ? undefined : `package.json has no script "${script}"`;
 }
 
 /** Cells of a Markdown table row; `\|` is a bar inside a cell. */

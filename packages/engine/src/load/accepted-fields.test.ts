@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   ClusterLoadAssignmentSchema,
@@ -15,6 +14,7 @@ import {
   SecretSchema,
   typeRegistry,
 } from "@heddle/xds/api";
+import { TestProofs } from "../../../../scripts/test-proofs.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadCluster } from "./cluster.ts";
 import { loadEndpoints } from "./endpoints.ts";
@@ -23,23 +23,11 @@ import type { Loaded, LoadProblem } from "./loading.ts";
 import { loadRouteConfiguration } from "./route-table.ts";
 import { loadSecret } from "./secret.ts";
 
-const packages = new URL("../../../", import.meta.url);
-
 test("the proof of every accepted field is a test that exists", () => {
-  const sources = new Map<string, string>();
+  const tests = TestProofs.below(new URL("../../../", import.meta.url));
   for (const [type, fields] of Object.entries(acceptedFields)) {
     for (const [field, { proof }] of Object.entries(fields)) {
-      const [file = "", title = ""] = proof.split(" › ");
-      if (!sources.has(file)) {
-        const url = new URL(file, packages);
-        assert.ok(existsSync(url), `${type}.${field}: there is no ${file}`);
-        // However the formatter broke the line.
-        sources.set(file, readFileSync(url, "utf8").replaceAll(/\btest\(\s+/g, "test("));
-      }
-      assert.ok(
-        sources.get(file)?.includes(`test(${JSON.stringify(title)},`),
-        `${type}.${field}: ${file} has no test "${title}"`,
-      );
+      assert.equal(tests.problem(proof), undefined, `${type}.${field}`);
     }
   }
 });
