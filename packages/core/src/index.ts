@@ -9,6 +9,7 @@ export type { ExitCode } from "./exit-codes.ts";
 export { exitCodes } from "./exit-codes.ts";
 export type { LogFields, Logger, LogLevel } from "./logger.ts";
 export { isLogged, logLevels, parseLogLevel, silentLogger } from "./logger.ts";
+export { RestartBackOff } from "./restart-back-off.ts";
 export { Secret } from "./secret.ts";
 export type { SpiffeId } from "./spiffe-id.ts";
 export { formatSpiffeId, parseSpiffeId } from "./spiffe-id.ts";

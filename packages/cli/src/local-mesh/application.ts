@@ -72,8 +72,8 @@ export class Application {
         this.#setReady(false);
         clearTimeout(this.#timer);
       },
-      onCrash: (how, restartInMs) => {
-        options.report(this.#crashReport(how, restartInMs));
+      onCrash: (how, again) => {
+        options.report(this.#crashReport(how, again));
         this.#vainStarts += 1;
         if (this.#vainStarts === vainStartsToTell) options.report(this.#verdict(how));
       },
@@ -127,9 +127,8 @@ export class Application {
     };
   }
 
-  #crashReport(how: string, restartInMs: number): string {
+  #crashReport(how: string, again: string): string {
     const { instance } = this.#options;
-    const again = `started again in ${restartInMs} ms`;
     if (how !== "exit code 127") return `the application ended (${how}); ${again}`;
     return `the command "${instance.command[0]}" of the workload ${instance.workload} (${instance.place}) was not found: install it, or correct "command"; ${again}`;
   }

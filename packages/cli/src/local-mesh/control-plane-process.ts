@@ -56,10 +56,10 @@ export class ControlPlaneProcess {
         ),
       signal: (child, signal) => child.kill(signal),
       onStarted: (child) => this.#watch(child),
-      onCrash: (how, restartInMs) => {
+      onCrash: (how, again) => {
         // A start that fails is told by whoever waits for it.
         if (this.#onFailed !== undefined) return;
-        options.report(`the control plane ended (${how}); traffic goes on; started again in ${restartInMs} ms`);
+        options.report(`the control plane ended (${how}); traffic goes on; ${again}`);
       },
     });
   }

@@ -48,8 +48,8 @@ export class Sidecar {
       // SIGTERM is for the supervisor, which drains; SIGKILL for the supervisor and its generations, as nothing else is left to end them.
       signal: (child, signal) => (signal === "SIGKILL" ? signalGroup(child, signal) : child.kill(signal)),
       onStarted: (child) => forwardOutput(child, options.name, options.output),
-      onCrash: (how, restartInMs) => {
-        options.report(`the proxy ended (${how}); started again in ${restartInMs} ms`);
+      onCrash: (how, again) => {
+        options.report(`the proxy ended (${how}); ${again}`);
         options.onCrash();
       },
     });

@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { RestartBackOff } from "@heddle/core";
 
 export interface SupervisedChildOptions {
   readonly name: string;
@@ -8,22 +9,17 @@ export interface SupervisedChildOptions {
   readonly onStarted?: (child: ChildProcess) => void;
   /** The child ended, for whatever reason. */
   readonly onEnded?: (child: ChildProcess) => void;
-  /** The child ended without being told to; it is started again after `restartInMs`. */
-  readonly onCrash: (how: string, restartInMs: number) => void;
+  /** The child ended without being told to; `again` says when it is back: "started again at once", "started again in 90 ms". */
+  readonly onCrash: (how: string, again: string) => void;
 }
 
-const firstDelayMs = 250;
-const longestDelayMs = 10_000;
-/** A child that lived this long did not end because of how it starts. */
-const stableMs = 10_000;
-
-/** Keeps one child process running: what ends unasked is started again, later each time, up to ten seconds. */
+/** Keeps one child process running: what ends unasked is started again, at first at once, then later each time. */
 export class SupervisedChild {
   readonly #options: SupervisedChildOptions;
   #child: ChildProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #startedAt = 0;
-  #failures = 0;
+  readonly #backOff = new RestartBackOff(Math.random);
   #isStopping = false;
   #isHeld = false;
   #ended: Promise<void> = Promise.resolve();
@@ -93,10 +89,8 @@ export class SupervisedChild {
 
   #onEnd(how: string): void {
     if (this.#isStopping || this.#isHeld) return;
-    if (performance.now() - this.#startedAt >= stableMs) this.#failures = 0;
-    const delayMs = Math.min(firstDelayMs * 2 ** this.#failures, longestDelayMs);
-    this.#failures += 1;
-    this.#options.onCrash(how, delayMs);
+    const delayMs = this.#backOff.nextDelayMs(performance.now() - this.#startedAt);
+    this.#options.onCrash(how, delayMs === 0 ? "started again at once" : `started again in ${delayMs} ms`);
     this.#timer = setTimeout(() => this.start(), delayMs);
   }
 }

@@ -1,7 +1,6 @@
-import type { Logger, LogLevel, RandomSource } from "@heddle/core";
+import { type Logger, type LogLevel, type RandomSource, RestartBackOff } from "@heddle/core";
 import { secretToTransfer } from "@heddle/engine/config";
 import { MetricReader, type SeriesAnnouncement } from "@heddle/telemetry";
-import { RestartBackOff } from "../supervisor/back-off.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "../worker/ledger-names.ts";
@@ -119,7 +118,7 @@ export class WorkerPool {
     this.#options.logger.error("a traffic worker is gone and is started again", {
       worker: slot.index,
       reason,
-      delayMs: Math.round(delayMs),
+      delayMs,
     });
     slot.restartTimer = setTimeout(() => void this.#startWorker(slot), delayMs);
   }

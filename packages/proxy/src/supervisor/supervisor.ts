@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Logger } from "@heddle/core";
+import { exitCodes, type Logger, RestartBackOff } from "@heddle/core";
 import {
   formatInheritedDescriptors,
   type InheritedDescriptors,
@@ -11,9 +11,7 @@ import {
 } from "@heddle/net";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
-import { RestartBackOff } from "./back-off.ts";
 import { type GenerationMessage, type GenerationSetup, type SupervisorMessage } from "./messages.ts";
-import { exitCodes } from "@heddle/core";
 import { type HeldSocket, SocketTable } from "./socket-table.ts";
 
 /** Time that a generation gets after its own deadline before it is killed. */
@@ -184,7 +182,7 @@ class Supervisor {
       return;
     }
     const delayMs = this.#backOff.nextDelayMs(performance.now() - generation.startedAt);
-    this.#logger.error("the proxy ended unexpectedly and is started again", { how, delayMs: Math.round(delayMs) });
+    this.#logger.error("the proxy ended unexpectedly and is started again", { how, delayMs });
     this.#restartTimer = setTimeout(() => this.#start(), delayMs);
   }
 

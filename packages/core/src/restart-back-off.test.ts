@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RestartBackOff } from "./back-off.ts";
+import { RestartBackOff } from "./restart-back-off.ts";
 
 test("restarts wait nothing at first, then twice as long each time up to ten seconds", () => {
   const backOff = new RestartBackOff(() => 1);
@@ -14,7 +14,7 @@ test("half of a delay is random", () => {
   assert.equal(backOff.nextDelayMs(0), 50);
 });
 
-test("a generation that lived long is restarted at once", () => {
+test("what lived long is restarted at once, and its crashes begin to count anew", () => {
   const backOff = new RestartBackOff(() => 1);
   for (let i = 0; i < 5; i++) backOff.nextDelayMs(5);
   assert.equal(backOff.nextDelayMs(60_000), 0);
