@@ -15,7 +15,9 @@ const identity = "spiffe://cluster.local/ns/default/sa/bench";
  * routing is on; statistics are on in both by default.
  */
 export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site, ports: Ports): string {
-  const isTwoHops = topology === "two-hops";
+  const isTwoHops = topology === "two-hops" || topology === "two-hops-http2";
+  /** What is spoken between the two, by ALPN. */
+  const inner = topology === "two-hops-http2" ? "h2" : "http/1.1";
   const services = topology === "thousand-services" ? 1000 : 0;
   const listenPort = hop === "outer" ? ports.outer : ports.inner;
   const upstreamPort = isTwoHops && hop === "outer" ? ports.inner : site.backendPort;
@@ -29,14 +31,14 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
           address: address(listenPort),
           filter_chains: [
             {
-              ...(isTwoHops && hop === "inner" ? { transport_socket: downstreamTls(site) } : {}),
-              filters: [connectionManager(services)],
+              ...(isTwoHops && hop === "inner" ? { transport_socket: downstreamTls(site, inner) } : {}),
+              filters: [connectionManager(services, topology === "http2" || inner === "h2" ? "AUTO" : "HTTP1")],
             },
           ],
         },
       ],
       clusters: [
-        cluster("backend", upstreamPort, isTwoHops && hop === "outer" ? { transport_socket: upstreamTls(site) } : {}),
+        cluster("backend", upstreamPort, isTwoHops && hop === "outer" ? overTls(site, inner) : {}),
         ...Array.from({ length: services }, (_, index) => cluster(`service-${index}`, site.backendPort, {})),
       ],
     },
@@ -48,7 +50,7 @@ function address(port: number): object {
   return { socket_address: { address: "127.0.0.1", port_value: port } };
 }
 
-function connectionManager(services: number): object {
+function connectionManager(services: number, codec: "AUTO" | "HTTP1"): object {
   const routes = [
     {
       name: "canary",
@@ -63,7 +65,7 @@ function connectionManager(services: number): object {
     typed_config: {
       "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
       stat_prefix: "ingress",
-      codec_type: "HTTP1",
+      codec_type: codec,
       use_remote_address: true,
       route_config: {
         name: "local",
@@ -99,8 +101,18 @@ function cluster(name: string, port: number, more: object): object {
   };
 }
 
-function commonTls(site: Site): object {
+function overTls(site: Site, alpn: string): object {
+  const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+  const options = {
+    "@type": `type.googleapis.com/${optionsName}`,
+    explicit_http_config: alpn === "h2" ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+  };
+  return { transport_socket: upstreamTls(site, alpn), typed_extension_protocol_options: { [optionsName]: options } };
+}
+
+function commonTls(site: Site, alpn: string): object {
   return {
+    alpn_protocols: [alpn],
     tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
     tls_certificates: [
       { certificate_chain: { filename: site.tls.certificate }, private_key: { filename: site.tls.key } },
@@ -112,24 +124,24 @@ function commonTls(site: Site): object {
   };
 }
 
-function downstreamTls(site: Site): object {
+function downstreamTls(site: Site, alpn: string): object {
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {
       "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
       require_client_certificate: true,
-      common_tls_context: commonTls(site),
+      common_tls_context: commonTls(site, alpn),
     },
   };
 }
 
-function upstreamTls(site: Site): object {
+function upstreamTls(site: Site, alpn: string): object {
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {
       "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
       sni: "bench.example",
-      common_tls_context: commonTls(site),
+      common_tls_context: commonTls(site, alpn),
     },
   };
 }

@@ -37,6 +37,27 @@ function duration(match: RegExpExecArray | null): number {
   return Number(match?.[1] ?? 0) * scale;
 }
 
+/** As many HTTP/2 requests as the streams allow, by h2load on one thread, with prior knowledge. */
+export async function saturateHttp2(
+  url: string,
+  connections: number,
+  streams: number,
+  seconds: number,
+): Promise<LoadResult> {
+  const flags = ["-t1", `-c${connections}`, `-m${streams}`, `-D${seconds}`, url];
+  const { stdout } = await run("h2load", flags, { timeout: (seconds + 30) * 1000, maxBuffer: 1 << 24 });
+  const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0);
+  const failed = /(\d+) failed, (\d+) errored, (\d+) timeout/.exec(stdout);
+  return {
+    requests: number(/requests: (\d+) total/),
+    requestsPerSecond: number(/finished in [^,]+, ([\d.]+) req\/s/),
+    errors: (failed?.slice(1) ?? []).reduce((sum, count) => sum + Number(count), 0),
+    p50Ms: duration(/time for request:\s+\S+\s+\S+\s+([\d.]+)(us|ms|s)/.exec(stdout)),
+    // It prints no percentiles; the longest stands for them.
+    p99Ms: duration(/time for request:\s+\S+\s+([\d.]+)(us|ms|s)/.exec(stdout)),
+  };
+}
+
 /** A fixed rate over 10 connections, by h2load; latencies from its log, which names each request's. */
 export async function atRate(url: string, ratePerSecond: number, seconds: number): Promise<LoadResult> {
   const folder = await mkdtemp(join(tmpdir(), "heddle-bench-"));

@@ -1,5 +1,5 @@
 import type { RunningPeer, Topology } from "./peer.ts";
-import { atRate, saturate } from "./load.ts";
+import { atRate, saturate, saturateHttp2 } from "./load.ts";
 import type { LoadResult } from "./load.ts";
 import { processTree, usageOf } from "./process-tree.ts";
 
@@ -44,7 +44,7 @@ async function underLoad(peer: RunningPeer, load: () => Promise<LoadResult>): Pr
 
 function saturated(connections: number, topology: Topology, title: string): Scenario {
   return {
-    name: `${topology === "one-hop" ? "http1" : "mtls"}-${connections}`,
+    name: `${names[topology]}-${connections}`,
     title: `${title}, ${connections} connection${connections === 1 ? "" : "s"}`,
     topology,
     headline: "cpuUsPerRequest",
@@ -52,6 +52,25 @@ function saturated(connections: number, topology: Topology, title: string): Scen
       // Compilers, pools and caches warm up first.
       await saturate(peer.url, connections, Math.max(1, Math.ceil(seconds / 2)));
       return underLoad(peer, () => saturate(peer.url, connections, seconds));
+    },
+  };
+}
+
+const names: Readonly<Partial<Record<Topology, string>>> = {
+  "one-hop": "http1",
+  "two-hops": "mtls",
+  "two-hops-http2": "mtls-http2",
+};
+
+function multiplexed(connections: number, streams: number): Scenario {
+  return {
+    name: `http2-${connections}x${streams}`,
+    title: `HTTP/2 plaintext in, HTTP/1.1 out, ${connections} connections × ${streams} streams`,
+    topology: "http2",
+    headline: "cpuUsPerRequest",
+    measure: async (peer, seconds) => {
+      await saturateHttp2(peer.url, connections, streams, Math.max(1, Math.ceil(seconds / 2)));
+      return underLoad(peer, () => saturateHttp2(peer.url, connections, streams, seconds));
     },
   };
 }
@@ -94,6 +113,10 @@ export const scenarios: readonly Scenario[] = [
   saturated(64, "two-hops", "HTTP/1.1, mutual TLS, two hops"),
   saturated(8, "two-hops", "HTTP/1.1, mutual TLS, two hops"),
   saturated(1, "two-hops", "HTTP/1.1, mutual TLS, two hops"),
+  saturated(64, "two-hops-http2", "HTTP/1.1 in, HTTP/2 over mutual TLS between two hops"),
+  saturated(8, "two-hops-http2", "HTTP/1.1 in, HTTP/2 over mutual TLS between two hops"),
+  saturated(1, "two-hops-http2", "HTTP/1.1 in, HTTP/2 over mutual TLS between two hops"),
+  multiplexed(8, 16),
   atFixedRate("rate-1000", "1,000 requests/s, one hop", "one-hop"),
   atFixedRate("rate-1000-mtls", "1,000 requests/s, mutual TLS, two hops", "two-hops"),
   { ...atRest("start", "start to ready", "one-hop"), headline: "readyMs" },

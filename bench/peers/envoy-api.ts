@@ -10,7 +10,7 @@ import { answersOk, canConnect, findProgram, freePort, launch } from "../peer.ts
 
 const run = promisify(execFile);
 const heddleLauncher = fileURLToPath(new URL("../../packages/cli/bin/heddle.js", import.meta.url));
-const topologies: readonly Topology[] = ["one-hop", "two-hops", "thousand-services"];
+const topologies: readonly Topology[] = ["one-hop", "http2", "two-hops", "two-hops-http2", "thousand-services"];
 
 type Command = (config: string, hop: string) => readonly [program: string, args: readonly string[]];
 
@@ -22,14 +22,15 @@ async function start(command: Command, topology: Topology, site: Site): Promise<
     outerAdmin: await freePort(),
     innerAdmin: await freePort(),
   };
-  const hops = topology === "two-hops" ? (["inner", "outer"] as const) : (["outer"] as const);
+  const isTwoHops = topology.startsWith("two-hops");
+  const hops = isTwoHops ? (["inner", "outer"] as const) : (["outer"] as const);
   const commands: (readonly [string, readonly string[]])[] = [];
   for (const hop of hops) {
     const path = join(site.folder, `${hop}-${ports.outer}.json`);
     await writeFile(path, bootstrap(topology, hop, site, ports));
     commands.push(command(path, hop));
   }
-  const admins = topology === "two-hops" ? [ports.outerAdmin, ports.innerAdmin] : [ports.outerAdmin];
+  const admins = isTwoHops ? [ports.outerAdmin, ports.innerAdmin] : [ports.outerAdmin];
   return launch(commands, ports.outer, async () => {
     const answers = await Promise.all(admins.map((port) => answersOk(`http://127.0.0.1:${port}/ready`)));
     return answers.every(Boolean) && (await canConnect(ports.outer));

@@ -25,7 +25,7 @@ export {
   parseInheritedDescriptors,
 } from "./inherited-descriptors.ts";
 export type { SocketAddress } from "./ip-address.ts";
-export { afterTurn } from "./turn-end.ts";
+export { flushGathered } from "./gathered-flush.ts";
 export { canonicalHost, formatAddress, parseAddress } from "./ip-address.ts";
 export type { HeldPort, Listener, ListenerOptions } from "./listener.ts";
 export { holdPort, ListenError, openListener } from "./listener.ts";

@@ -7,7 +7,7 @@ import {
   type Http2Sink,
   type Http2Violation,
 } from "@heddle/http";
-import { afterTurn, type FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
+import { flushGathered, type FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
 import { nextConnectionId } from "./connection-id.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
@@ -93,14 +93,14 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     this.#socket.destroy();
   }
 
-  /** Has the output leave at the end of this turn of the event loop. */
+  /** Has the output leave soon, with what other requests write meanwhile. */
   flushLater(): void {
     if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
     this.#isFlushListed = true;
-    afterTurn(this);
+    flushGathered(this, this.#streams.size);
   }
 
-  onTurnEnd(): void {
+  flush(): void {
     this.#isFlushListed = false;
     this.#flush();
     if (this.codec.isDrained && this.codec.streamCount === 0) this.#linger();

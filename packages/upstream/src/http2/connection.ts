@@ -8,7 +8,13 @@ import {
   type Http2Violation,
   type HeaderList,
 } from "@heddle/http";
-import { afterTurn, type ClientTlsContext, type FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
+import {
+  flushGathered,
+  type ClientTlsContext,
+  type FastSocket,
+  type SocketFailure,
+  type SocketHandler,
+} from "@heddle/net";
 import type { ExchangeConnection } from "../exchange.ts";
 import { type ConnectionOptions, describeConnection, isWornOut, type PooledConnection } from "../pooled-connection.ts";
 import type { PooledExchange } from "../pooled-exchange.ts";
@@ -103,15 +109,14 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
     this.#options.owner.onConnectionFree(this);
   }
 
-  /** Has the output leave at the end of this turn of the event loop. */
+  /** Has the output leave soon, with what other requests write meanwhile. */
   flushLater(): void {
     if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
     this.#isFlushListed = true;
-    afterTurn(this);
+    flushGathered(this, this.#lent);
   }
 
-  /** The turn has ended. */
-  onTurnEnd(): void {
+  flush(): void {
     this.#isFlushListed = false;
     this.#flush();
   }
