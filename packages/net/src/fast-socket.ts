@@ -13,6 +13,7 @@ import { SocketOutput } from "./socket-output.ts";
 import type { TcpKeepalive } from "./tcp-keepalive.ts";
 import { setTcpKeepalive } from "./tcp-keepalive.ts";
 import { lingerNone } from "./linger.ts";
+import { isPeerLost } from "./lost-peer.ts";
 import type { ClientTlsContext, ServerTlsContext } from "./tls-context.ts";
 import { isTlsCause, tlsFailure } from "./tls-failure.ts";
 import type { TlsSession } from "./tls-session.ts";
@@ -179,6 +180,7 @@ export class FastSocket implements OutputOwner {
     if (this.#isPaused || this.#state !== "open") return;
     this.#isPaused = true;
     this.#stopReading();
+    this.#closeIfLost();
   }
 
   /** Offers what was kept and reads on. Within `onBytes` it only notes that more is wanted. */
@@ -320,13 +322,15 @@ export class FastSocket implements OutputOwner {
       this.destroy(tlsFailure(this.#tlsContext.role, "EOF"));
       return;
     }
-    if (this.#state !== "open" || this.#isPaused) return;
-    enterTurn();
-    try {
-      this.#deliverEnd();
-    } finally {
-      leaveTurn();
+    if (this.#state === "open" && !this.#isPaused) {
+      enterTurn();
+      try {
+        this.#deliverEnd();
+      } finally {
+        leaveTurn();
+      }
     }
+    this.#closeIfLost();
   }
 
   /** @internal */
@@ -375,6 +379,24 @@ export class FastSocket implements OutputOwner {
     }
     this.#outputFailure = cause;
     this.#output.releaseWriter();
+  }
+
+  /** @internal */
+  onOutputWaiting(): void {
+    if (this.#isPaused || this.#hasPeerEnded) this.#closeIfLost();
+  }
+
+  /**
+   * A write over TLS may wait for ever. When the runtime's TLS layer sends something of its own (the end of the handshake, session tickets, a key
+   * update) to a peer that has reset the connection, nobody asked for that write and nobody is told that it failed; the layer believes it on its way
+   * from then on and keeps everything that is written later (TLSWrap::EncOut returns without a word while `write_size_` is not 0; node
+   * 26.10). The next read would tell, and does as long as there is one. So the kernel is asked whenever a write waits and no read is to come: with the
+   * write, with the peer's end, which is all that is left to read after such a reset, and when the owner pauses. On the way of most requests
+   * none of this happens, and it costs them nothing.
+   */
+  #closeIfLost(): void {
+    if (this.#tlsContext === undefined || this.#state !== "open" || !this.#output.isWriting) return;
+    if (isPeerLost(this.#socket)) this.takeError("EPIPE");
   }
 
   #adopt(socket: Socket): void {
@@ -468,6 +490,7 @@ export class FastSocket implements OutputOwner {
       this.#hold(source, from, to);
       this.#isPaused = true;
       this.#stopReading();
+      this.#closeIfLost();
     } else if (hasUnread && !this.#isPaused) {
       this.#startReading();
     }

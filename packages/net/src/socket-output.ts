@@ -13,6 +13,8 @@ export interface OutputOwner {
   onOutputDrained(): void;
   /** The system refused a write, with its name of the error. Nothing more is sent. */
   onOutputFailed(cause: string): void;
+  /** A write was accepted and completes later. */
+  onOutputWaiting(): void;
 }
 
 /** Output kept for a peer that reads slowly before `write` says stop; Envoy's per_connection_buffer_limit is the same kind of number. */
@@ -113,6 +115,11 @@ export class SocketOutput implements Flushable {
     this.queuedBytes = 0;
   }
 
+  /** The runtime has a write that it has not completed. */
+  get isWriting(): boolean {
+    return this.#isWriting;
+  }
+
   /** Whoever waits would wait for ever: it is told to go on, and what it writes is dropped. */
   releaseWriter(): void {
     this.#reportDrained();
@@ -167,6 +174,7 @@ export class SocketOutput implements Flushable {
       this.#isWriting = true;
       // An error of this write arrives as the socket's own, too, with its name.
       this.#socket.write(view, () => this.takeWritten(buffer, 0));
+      this.#owner.onOutputWaiting();
       return;
     }
     const outcome = this.#handle.writeBuffer(null, view);
@@ -191,7 +199,9 @@ export class SocketOutput implements Flushable {
     if (early !== null && early !== undefined) {
       outcome.writeStatus = null;
       outcome.oncomplete(early);
+      return;
     }
+    this.#owner.onOutputWaiting();
   }
 
   #fail(status: number): void {
