@@ -45,6 +45,7 @@ const trailersOptions = protocolOptions({ explicit_http_config: { http_protocol_
 let proxy: TestProxy;
 let http1App: EchoServer;
 let http2App: Http2App;
+let narrowApp: Http2App;
 let secureApp: Http2App;
 let web: TlsMaterial;
 
@@ -53,7 +54,9 @@ class Http2App {
   readonly server: Http2Server;
   readonly sessions: ServerHttp2Session[] = [];
   readonly resets: number[] = [];
+  #streamCount = 0;
   #onReset: (() => void) | undefined;
+  #onStream: (() => void) | undefined;
 
   constructor(server: Http2Server) {
     this.server = server;
@@ -70,6 +73,10 @@ class Http2App {
     return (this.server.address() as AddressInfo).port;
   }
 
+  async streams(count: number): Promise<void> {
+    while (this.#streamCount < count) await new Promise<void>((resolve) => (this.#onStream = resolve));
+  }
+
   async reset(count: number): Promise<void> {
     while (this.resets.length < count) await new Promise<void>((resolve) => (this.#onReset = resolve));
   }
@@ -81,6 +88,8 @@ class Http2App {
 
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const path = headers[":path"] ?? "";
+    this.#streamCount += 1;
+    this.#onStream?.();
     stream.on("error", () => {});
     stream.on("close", () => {
       if (stream.rstCode !== 0) {
@@ -165,11 +174,13 @@ before(async () => {
   web = { chainPem, privateKeyPem, anchorsPem: ca.certificatePem };
   http1App = await startEchoServer();
   http2App = await new Http2App(createServer()).start();
+  narrowApp = await new Http2App(createServer()).start();
   secureApp = await new Http2App(createSecureServer({ cert: chainPem, key: privateKeyPem, allowHTTP1: true })).start();
   const routes = [
     { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } },
     route("/h1", "h1"),
     route("/auto", "auto", { prefix_rewrite: "/auto" }),
+    route("/narrow", "narrow", { prefix_rewrite: "/hold" }),
     route("/", "h2"),
   ];
   const secured = serverTls(web);
@@ -198,6 +209,18 @@ before(async () => {
       [
         cluster("h1", [http1App.port], trailersOptions),
         cluster("h2", [http2App.port], http2Options),
+        cluster("narrow", [narrowApp.port], {
+          ...protocolOptions({
+            explicit_http_config: {
+              http2_protocol_options: {
+                max_concurrent_streams: 2,
+                initial_stream_window_size: 70_001,
+                initial_connection_window_size: 80_000,
+                hpack_table_size: 0,
+              },
+            },
+          }),
+        }),
         cluster("auto", [secureApp.port], {
           ...protocolOptions({ auto_config: {} }),
           transport_socket: clientTls(web, webUri),
@@ -211,6 +234,7 @@ after(async () => {
   await proxy?.[Symbol.asyncDispose]();
   await http1App?.close();
   await http2App?.close();
+  await narrowApp?.close();
   await secureApp?.close();
 });
 
@@ -398,6 +422,20 @@ test("limits of streams and header fields are announced, kept and answered", () 
     const answer = await ask(session, { ":path": "/direct", "x-long": "x".repeat(2000) });
     assert.equal(answer.status, 431);
   }, "narrow"));
+
+test("a cluster's HTTP/2 limits are announced to the application, and kept", () =>
+  withSession(async (session) => {
+    const held = [1, 2, 3].map(() => session.request({ ":path": "/narrow" }));
+    for (const stream of held) stream.on("error", () => {});
+    await narrowApp.streams(3);
+    // Two at once on one connection, so the third has another.
+    assert.equal(narrowApp.sessions.length, 2);
+    for (const { remoteSettings, state } of narrowApp.sessions) {
+      assert.deepEqual([remoteSettings.initialWindowSize, remoteSettings.headerTableSize], [70_001, 0]);
+      assert.equal(state.remoteWindowSize, 80_000);
+    }
+    for (const stream of held) stream.close(constants.NGHTTP2_CANCEL);
+  }));
 
 test("counters tell which protocol connections speak", async () => {
   const stats = await proxy.admin("/stats");
