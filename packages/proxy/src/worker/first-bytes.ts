@@ -58,10 +58,8 @@ export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwne
     const isPrefix = preface.compare(bytes, start, start + taken, this.#seen.length, this.#seen.length + taken) === 0;
     if (isPrefix && taken < needed) {
       this.#seen = Buffer.concat([this.#seen, bytes.subarray(start, start + taken)]);
-      const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = this.#chain.hcm.config;
-      const limitMs = requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : streamIdleTimeoutMs;
       if (!this.#deadlines.isSet(deadline.requestHead))
-        this.#deadlines.set(deadline.requestHead, this.#worker.timers.now(), limitMs);
+        this.#deadlines.set(deadline.requestHead, this.#worker.timers.now(), this.#chain.headTimeLimitMs);
       return taken;
     }
     this.#handOver(isPrefix, bytes, start, end);

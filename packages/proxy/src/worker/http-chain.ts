@@ -15,6 +15,11 @@ export class HttpChain {
   readonly bufferBytes: number;
   readonly limits: Http1Limits;
   readonly http2Limits: Http2Limits;
+  /**
+   * From the first byte of a head to its last. A head that never ends must not be held for ever where no time was set for it: then it is a stream on which
+   * nothing moves.
+   */
+  readonly headTimeLimitMs: number;
   readonly stats: HttpStats;
   readonly accessLogs: readonly BoundAccessLog[];
   /** `baggage` members to send with every request; undefined: none. */
@@ -32,6 +37,8 @@ export class HttpChain {
     this.bufferBytes = listener.config.perConnectionBufferBytes;
     this.limits = limitsOf(hcm);
     this.http2Limits = http2LimitsOf(hcm);
+    const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = hcm.config;
+    this.headTimeLimitMs = requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : streamIdleTimeoutMs;
     this.stats = metrics.http(hcm.config.statPrefix);
     this.accessLogs = logs.bind(hcm.config.accessLogs);
     let local: PeerMetadata | undefined;

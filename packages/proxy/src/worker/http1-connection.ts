@@ -193,10 +193,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   #onHeadBegun(): void {
     if (this.deadlines.isSet(deadline.requestHead)) return;
     this.deadlines.clear(deadline.idle);
-    const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = this.#chain.hcm.config;
-    // A head that never ends must not be held for ever where no time was set for it: it is a stream on which nothing moves.
-    const limitMs = requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : streamIdleTimeoutMs;
-    this.deadlines.set(deadline.requestHead, this.#worker.timers.now(), limitMs);
+    this.deadlines.set(deadline.requestHead, this.#worker.timers.now(), this.#chain.headTimeLimitMs);
   }
 
   leaveRestUnread(): void {

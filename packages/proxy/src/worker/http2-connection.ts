@@ -212,12 +212,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   /** A head that never ends, or a preface that never comes, must not be held for ever. */
   #limitHead(now: number): void {
     if (this.#deadlines.isSet(deadline.requestHead)) return;
-    const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = this.#chain.hcm.config;
-    this.#deadlines.set(
-      deadline.requestHead,
-      now,
-      requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : streamIdleTimeoutMs,
-    );
+    this.#deadlines.set(deadline.requestHead, now, this.#chain.headTimeLimitMs);
   }
 
   /** Closes our half and reads on for a moment, so that the last frames are not destroyed by a reset (RFC 9112 §9.6 has the reason). */
