@@ -1,11 +1,9 @@
 import type { ConnectionView } from "@heddle/engine";
-import type { FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
-import type { WorkerContext } from "./context.ts";
+import type { SocketFailure, SocketHandler } from "@heddle/net";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import { Http1Connection } from "./http1-connection.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
-import type { HttpChain } from "./http-chain.ts";
-import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
+import type { ChainSlot, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 
 /** No HTTP/1.1 request begins with it: the method is reserved (RFC 9113 §3.4 and §11.3). */
 const preface = Buffer.from("PRI ");
@@ -14,27 +12,15 @@ const preface = Buffer.from("PRI ");
 export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwner {
   readonly slot: ChainSlot;
   readonly view: ConnectionView;
-  readonly #worker: WorkerContext;
-  readonly #socket: FastSocket;
-  readonly #chain: HttpChain;
-  readonly #observer: ConnectionObserver;
+  readonly #parts: HttpConnectionParts;
   readonly #deadlines: Deadlines;
   #seen: Buffer = Buffer.alloc(0);
 
-  constructor(
-    worker: WorkerContext,
-    socket: FastSocket,
-    slot: ChainSlot,
-    chain: HttpChain,
-    view: ConnectionView,
-    observer: ConnectionObserver,
-  ) {
-    this.#worker = worker;
-    this.#socket = socket;
-    this.slot = slot;
-    this.#chain = chain;
-    this.view = view;
-    this.#observer = observer;
+  constructor(parts: HttpConnectionParts) {
+    const { worker, chain } = parts;
+    this.slot = parts.slot;
+    this.view = parts.view;
+    this.#parts = parts;
     this.#deadlines = new Deadlines(worker.timers, this);
     const { idleTimeoutMs, maxConnectionDurationMs } = chain.hcm.config;
     this.#deadlines.set(deadline.idle, worker.timers.now(), idleTimeoutMs);
@@ -43,11 +29,11 @@ export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwne
 
   drain(): void {
     // As an idle HTTP/1.1 connection: it stays, or a request that is just being sent would be lost.
-    if (this.slot.chain === undefined) this.#socket.destroy();
+    if (this.slot.chain === undefined) this.#parts.socket.destroy();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#parts.socket.destroy();
   }
 
   onReady(): void {}
@@ -57,9 +43,10 @@ export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwne
     const taken = Math.min(end - start, needed);
     const isPrefix = preface.compare(bytes, start, start + taken, this.#seen.length, this.#seen.length + taken) === 0;
     if (isPrefix && taken < needed) {
+      const { worker, chain } = this.#parts;
       this.#seen = Buffer.concat([this.#seen, bytes.subarray(start, start + taken)]);
       if (!this.#deadlines.isSet(deadline.requestHead))
-        this.#deadlines.set(deadline.requestHead, this.#worker.timers.now(), this.#chain.headTimeLimitMs);
+        this.#deadlines.set(deadline.requestHead, worker.timers.now(), chain.headTimeLimitMs);
       return taken;
     }
     this.#handOver(isPrefix, bytes, start, end);
@@ -69,26 +56,27 @@ export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwne
   #handOver(isHttp2: boolean, bytes: Buffer, start: number, end: number): void {
     this.#deadlines.stop();
     const Connection = isHttp2 ? Http2ServerConnection : Http1Connection;
-    const next = new Connection(this.#worker, this.#socket, this.slot, this.#chain, this.view, this.#observer);
-    this.#observer.onConnectionReplaced(this, next);
-    this.#socket.unread(Buffer.concat([this.#seen, bytes.subarray(start, end)]));
-    this.#socket.start(next);
+    const { socket, observer } = this.#parts;
+    const next = new Connection(this.#parts);
+    observer.onConnectionReplaced(this, next);
+    socket.unread(Buffer.concat([this.#seen, bytes.subarray(start, end)]));
+    socket.start(next);
   }
 
   onEnd(): void {
-    this.#socket.end();
-    this.#socket.destroy();
+    this.#parts.socket.end();
+    this.#parts.socket.destroy();
   }
 
   onDrain(): void {}
 
   onClose(_failure: SocketFailure | undefined): void {
     this.#deadlines.stop();
-    this.#chain.stats.connectionsActive.add(-1);
-    this.#observer.onConnectionClosed(this);
+    this.#parts.chain.stats.connectionsActive.add(-1);
+    this.#parts.observer.onConnectionClosed(this);
   }
 
   onDeadline(_which: Deadline): void {
-    this.#socket.destroy();
+    this.#parts.socket.destroy();
   }
 }

@@ -26,7 +26,7 @@ import {
   onUnreadableRequest,
   upstreamEvents,
 } from "./request-path.ts";
-import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
+import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 import { leaveRestUnread } from "./unread-rest.ts";
 
 /** What has been encoded leaves at once for the socket, so one writer serves all connections. */
@@ -63,14 +63,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   #isLingering = false;
   #isClosed = false;
 
-  constructor(
-    worker: WorkerContext,
-    socket: FastSocket,
-    slot: ChainSlot,
-    chain: HttpChain,
-    view: ConnectionView,
-    observer: ConnectionObserver,
-  ) {
+  constructor({ worker, socket, slot, chain, view, observer }: HttpConnectionParts) {
     this.#worker = worker;
     this.#socket = socket;
     this.slot = slot;

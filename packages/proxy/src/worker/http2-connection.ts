@@ -13,7 +13,7 @@ import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import type { HttpChain } from "./http-chain.ts";
 import { Http2ServerStream } from "./http2-stream.ts";
-import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
+import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 
 /** Streams whose state is kept for the next request; what a burst needed beyond them is left to the garbage collector. */
 const maxSpareStreams = 100;
@@ -47,14 +47,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   #isLingering = false;
   #isClosed = false;
 
-  constructor(
-    worker: WorkerContext,
-    socket: FastSocket,
-    slot: ChainSlot,
-    chain: HttpChain,
-    view: ConnectionView,
-    observer: ConnectionObserver,
-  ) {
+  constructor({ worker, socket, slot, chain, view, observer }: HttpConnectionParts) {
     this.worker = worker;
     this.#socket = socket;
     this.slot = slot;

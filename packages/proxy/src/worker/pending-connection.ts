@@ -148,7 +148,8 @@ export class PendingConnection implements SocketHandler {
     http.stats.connectionsTotal.add(1);
     http.stats.connectionsActive.add(1);
     const Connection = connectionOf(http.hcm.config.codec, this.#socket.tls?.alpn ?? "");
-    return new Connection(this.#listener.services.worker, this.#socket, slot, http, view, this.#listener);
+    const { worker } = this.#listener.services;
+    return new Connection({ worker, socket: this.#socket, slot, chain: http, view, observer: this.#listener });
   }
 
   /** What is known of the connection; `chain` when its TLS is established. */

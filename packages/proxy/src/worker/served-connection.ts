@@ -1,4 +1,6 @@
 import type { BoundFilterChain, ConnectionView } from "@heddle/engine";
+import type { FastSocket } from "@heddle/net";
+import type { WorkerContext } from "./context.ts";
 import type { HttpChain } from "./http-chain.ts";
 
 /**
@@ -24,4 +26,15 @@ export interface ConnectionObserver {
   onConnectionClosed(connection: ServedConnection): void;
   /** What it speaks is known now: `next` serves it from here on. */
   onConnectionReplaced(connection: ServedConnection, next: ServedConnection): void;
+}
+
+/** What a connection that ends in HTTP is made of, whatever it speaks. */
+export interface HttpConnectionParts {
+  readonly worker: WorkerContext;
+  readonly socket: FastSocket;
+  readonly slot: ChainSlot;
+  /** The version of the filter chain that was chosen. */
+  readonly chain: HttpChain;
+  readonly view: ConnectionView;
+  readonly observer: ConnectionObserver;
 }
