@@ -96,7 +96,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   flush(): void {
     this.#isFlushListed = false;
     this.#flush();
-    if (this.codec.isDrained && this.codec.streamCount === 0) this.#linger();
+    if (this.codec.isDrained) this.#linger();
   }
 
   #flush(): void {
@@ -137,6 +137,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#breakOffStreams();
+    for (const spare of this.#spares.splice(0)) spare.retire();
     this.#deadlines.stop();
     this.#chain.stats.connectionsActive.add(-1);
     this.#observer.onConnectionClosed(this);
@@ -168,10 +169,12 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   /** The exchange of a stream is over; what is queued of its response leaves by itself. */
   release(stream: Http2ServerStream, streamId: number): void {
     this.#streams.delete(streamId);
-    if (this.#spares.length < maxSpareStreams) this.#spares.push(stream);
-    if (this.#streams.size > 0) return;
+    // Its timer is left to run out, as between the requests of an HTTP/1.1 connection: the next request moves it without arming one.
+    if (!this.#isClosed && this.#spares.length < maxSpareStreams) this.#spares.push(stream);
+    else stream.retire();
+    if (this.#streams.size > 0 || this.#isClosed) return;
     this.#deadlines.set(deadline.idle, this.worker.timers.now(), this.#chain.hcm.config.idleTimeoutMs);
-    if (this.slot.chain === undefined || this.#isDraining) this.flushLater();
+    if (this.#isDraining) this.flushLater();
   }
 
   /** The peer broke the protocol: the last output says so. */

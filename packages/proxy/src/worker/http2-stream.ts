@@ -61,6 +61,11 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
     this.#exchange.chain = chain;
   }
 
+  /** No stream follows: nothing may hold on to it. */
+  retire(): void {
+    this.deadlines.stop();
+  }
+
   // The request -----------------------------------------------------------------------------------
 
   onHead(head: Http2RequestHead, isEnd: boolean): void {
@@ -172,7 +177,6 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
   onExchangeFinished(): void {
     const id = this.#id;
     this.#id = 0;
-    this.deadlines.stop();
     this.#exchange.reset();
     this.#connection.release(this, id);
   }
