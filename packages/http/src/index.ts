@@ -22,6 +22,7 @@ export { Http1RequestDecoder } from "./http1/request-decoder.ts";
 export type { Http1ResponseSink, ResponseHead } from "./http1/response-decoder.ts";
 export { Http1ResponseDecoder } from "./http1/response-decoder.ts";
 export { Http1Violation } from "./http1/violation.ts";
+export { declareBody } from "./http2/body-fields.ts";
 export type { OpenRefusal } from "./http2/connection.ts";
 export { Http2Connection } from "./http2/connection.ts";
 export type { Http2Sink } from "./http2/connection-sink.ts";

@@ -1,5 +1,12 @@
 import type { ConnectionView } from "@heddle/engine";
-import { type Framing, type HeaderList, Http2ErrorCode, type Http2RequestHead, type RequestHead } from "@heddle/http";
+import {
+  declareBody,
+  type Framing,
+  type HeaderList,
+  Http2ErrorCode,
+  type Http2RequestHead,
+  type RequestHead,
+} from "@heddle/http";
 import { type Deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import { type Downstream, Exchange } from "./exchange.ts";
 import type { HttpChain } from "./http-chain.ts";
@@ -133,9 +140,7 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
   }
 
   sendHead(status: number, headers: HeaderList, framing: Framing): void {
-    const isEnd = framing.kind === "none" || (framing.kind === "length" && framing.bytes === 0);
-    if (framing.kind === "length") headers.set("content-length", String(framing.bytes));
-    else if (framing.kind !== "none") headers.remove("content-length");
+    const isEnd = declareBody(headers, framing);
     this.#hasEnded = isEnd;
     if (!this.#connection.codec.sendHead(this.#id, status, headers, isEnd)) {
       this.#connection.worker.logger.error("a response was broken off: one of its headers cannot be sent", {

@@ -1,4 +1,5 @@
 import {
+  declareBody,
   type Framing,
   type HeaderList,
   Http2ErrorCode,
@@ -41,9 +42,7 @@ export class ClientStream implements RequestStream {
     const { codec, scheme, flushes } = this.#connection;
     this.#method = method;
     this.#framing = framing;
-    const isEnd = framing.kind === "none" || (framing.kind === "length" && framing.bytes === 0);
-    if (framing.kind === "length") headers.set("content-length", String(framing.bytes));
-    else headers.remove("content-length");
+    const isEnd = declareBody(headers, framing);
     const id = codec.openStream({ method, scheme, authority, path, headers }, isEnd);
     if (typeof id !== "number") {
       if (id === "not-encodable")
