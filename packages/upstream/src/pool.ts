@@ -81,7 +81,10 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   /** The endpoint is gone, or the worker drains: idle connections close now, the others after their responses. */
   retire(): void {
     this.#isRetired = true;
-    for (const connection of this.#ready.splice(0)) if (connection.activeStreams === 0) connection.close();
+    for (const connection of this.#ready.splice(0)) {
+      connection.isListed = false;
+      if (connection.activeStreams === 0) connection.close();
+    }
   }
 
   /** The endpoint is back. */
@@ -139,8 +142,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     const { cluster, endpoint } = connection;
     this.#connections.delete(connection);
     this.#options.live.releaseConnection(cluster, endpoint);
-    const index = this.#ready.indexOf(connection);
-    if (index >= 0) this.#ready.splice(index, 1);
+    if (connection.isListed) this.#unlist(this.#ready.indexOf(connection));
     for (const wanted of this.#waitingBy.keys()) this.#connectFor(wanted, cluster, endpoint);
     this.#reportEmpty();
   }
@@ -152,7 +154,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     for (let i = this.#ready.length - 1; i >= 0; i -= 1) {
       const connection = this.#ready[i]!;
       if (connection.activeStreams > 0 || idleLeftMs(connection, now) > 0) continue;
-      this.#ready.splice(i, 1);
+      this.#unlist(i);
       connection.close();
     }
     this.#watchIdle(now);
@@ -165,7 +167,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       // One that was made under other certificates or anchors serves its requests to the end and then no other.
       const isUsable =
         connection.tls === tls && connection.capacity > 0 && !connection.isSpent(this.#options.timers.now());
-      if (!isUsable || connection.capacity === 1) ready.splice(i, 1);
+      if (!isUsable || connection.capacity === 1) this.#unlist(i);
       if (isUsable) return connection;
       if (connection.activeStreams === 0) connection.close();
     }
@@ -187,8 +189,14 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       return;
     }
     if (isSpent || this.#isRetired || connection.capacity === 0 || !this.#connections.has(connection)) return;
-    if (!this.#ready.includes(connection)) this.#ready.push(connection);
+    if (!connection.isListed) this.#ready.push(connection);
+    connection.isListed = true;
     if (this.#idleTimer === undefined && connection.activeStreams === 0) this.#watchIdle(now);
+  }
+
+  #unlist(index: number): void {
+    const [connection] = this.#ready.splice(index, 1);
+    if (connection !== undefined) connection.isListed = false;
   }
 
   /** Takes one exchange out of the line. */

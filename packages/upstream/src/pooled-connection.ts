@@ -34,6 +34,8 @@ export interface PooledConnection {
   readonly idleSinceMs: number;
   /** To be replaced rather than used again: old enough, used often enough, or idle for almost as long as the upstream allows. */
   isSpent(nowMs: number): boolean;
+  /** The pool's mark: it is among the connections to choose from. Here, so that giving one back searches no list. */
+  isListed: boolean;
   /** Lends a place to an exchange. Only with capacity. */
   carry(exchange: PooledExchange): void;
   close(): void;

@@ -21,6 +21,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
   idleSinceMs: number;
+  isListed = false;
   #requests = 0;
   readonly #options: ConnectionOptions;
   readonly #socket: FastSocket;

@@ -31,6 +31,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
   readonly codec: Http2Connection;
   readonly scheme: "http" | "https";
   idleSinceMs: number;
+  isListed = false;
   /** Counts how often output left: a stream whose head was written since has reached nobody. */
   flushes = 0;
   readonly #options: ConnectionOptions;
