@@ -1,4 +1,5 @@
 import type { BoundCluster, LiveState } from "@heddle/engine";
+import type { Http2Rule } from "@heddle/http";
 import {
   type CounterHandle,
   type GaugeHandle,
@@ -179,7 +180,7 @@ export class WorkerMetrics {
   }
 
   /** An HTTP/2 client was cut off, or a stream of it: by the rule that it broke. */
-  http2Violation(rule: string): void {
+  http2Violation(rule: Http2Rule | "stalledStream"): void {
     let counter = this.#http2Violations.get(rule);
     if (counter === undefined) {
       const help = "HTTP/2 connections and streams that clients lost by breaking a rule or a limit.";
