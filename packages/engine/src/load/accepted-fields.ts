@@ -406,7 +406,7 @@ export const acceptedFields: AcceptedFields = {
       "most_specific_header_mutations_wins",
     ),
     ...proven(
-      "engine/src/load/route-table.test.ts › clusters are not looked up before a request needs them",
+      "proxy/src/generation/ads.test.ts › a listener that names a cluster nobody has defined is refused, unless it says that this is meant",
       "validate_clusters",
     ),
     ...proven(direct, "max_direct_response_body_size_bytes"),

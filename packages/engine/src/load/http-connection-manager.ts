@@ -134,7 +134,7 @@ function loadRouteSpecifier(
   switch (specifier.case) {
     case "routeConfig":
       return {
-        routeTable: loadRouteTable(specifier.value, at.field("route_config"), loading),
+        routeTable: loadRouteTable(specifier.value, at.field("route_config"), loading, "inline"),
         routeTableName: undefined,
       };
     case "rds":

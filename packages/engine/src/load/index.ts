@@ -8,5 +8,7 @@ export { unsupportedFields } from "./field-walker.ts";
 export { loadListener } from "./listener.ts";
 export type { Loaded, LoadOptions, LoadProblem } from "./loading.ts";
 export { Loading, Path } from "./loading.ts";
+export type { RequiredCluster } from "./required-clusters.ts";
+export { missingClusters } from "./required-clusters.ts";
 export { loadRouteConfiguration } from "./route-table.ts";
 export { loadSecret } from "./secret.ts";

@@ -2,6 +2,7 @@ import { type Any, durationMs, type Duration, type Message, unpackAny } from "@h
 import { cidrProblem } from "../bind/ip-address.ts";
 import type { CidrRange } from "../config/address.ts";
 import type { SecretConfig } from "../config/secret.ts";
+import type { RequiredCluster } from "./required-clusters.ts";
 
 /** Why a message is refused. */
 export interface LoadProblem {
@@ -11,9 +12,17 @@ export interface LoadProblem {
   readonly hint: string;
 }
 
-/** A configuration, or every problem that was found. Inline certificates come out as secrets of their own. */
+/**
+ * A configuration, or every problem that was found. Inline certificates come out as secrets of their own; clusters that must
+ * exist are for the caller to look up, who alone knows which there are.
+ */
 export type Loaded<T> =
-  | { readonly config: T; readonly secrets: readonly SecretConfig[]; readonly problems: readonly [] }
+  | {
+      readonly config: T;
+      readonly secrets: readonly SecretConfig[];
+      readonly requiredClusters: readonly RequiredCluster[];
+      readonly problems: readonly [];
+    }
   | { readonly config: undefined; readonly secrets: readonly []; readonly problems: readonly LoadProblem[] };
 
 export interface LoadOptions {
@@ -58,11 +67,13 @@ export class Path {
 export class Loading {
   readonly problems: LoadProblem[];
   readonly secrets: SecretConfig[];
+  readonly requiredClusters: RequiredCluster[];
   readonly options: LoadOptions;
 
   constructor(options: LoadOptions) {
     this.problems = [];
     this.secrets = [];
+    this.requiredClusters = [];
     this.options = options;
   }
 
@@ -72,7 +83,8 @@ export class Loading {
 
   /** The walker and the loaders may see the same fault; it is said once. */
   finish<T>(config: T): Loaded<T> {
-    if (this.problems.length === 0) return { config, secrets: this.secrets, problems: [] };
+    const { secrets, requiredClusters } = this;
+    if (this.problems.length === 0) return { config, secrets, requiredClusters, problems: [] };
     const unique = new Map(this.problems.map((problem) => [`${problem.path}\n${problem.message}`, problem]));
     return { config: undefined, secrets: [], problems: [...unique.values()] };
   }

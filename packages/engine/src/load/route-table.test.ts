@@ -11,10 +11,34 @@ const refusedRoute = (json: JsonObject): string[] =>
 const refusedAction = (action: JsonObject): string[] =>
   refusedRoute(routeTo("a", action)).map((problem) => problem.replace("route.", ""));
 
-test("clusters are not looked up before a request needs them", () => {
-  assert.deepEqual(parse(routesJson([], { validate_clusters: false })).problems, []);
-  assert.deepEqual(problemsOf(parse(routesJson([], { validate_clusters: true }))), [
-    "validate_clusters: clusters are looked up when a request needs them",
+test("a table of RDS names the clusters that must exist only when it asks for that", () => {
+  const routes = [
+    routeTo("a", { request_mirror_policies: [{ cluster: "m" }] }),
+    {
+      match: { prefix: "/" },
+      route: {
+        weighted_clusters: {
+          clusters: [
+            { name: "b", weight: 1 },
+            { name: "c", weight: 1 },
+          ],
+        },
+      },
+    },
+    { match: { prefix: "/" }, route: { cluster_header: "x-cluster" } },
+    { match: { prefix: "/" }, redirect: { path_redirect: "/" } },
+  ];
+  const required = (more: JsonObject): readonly unknown[] | undefined => {
+    const loaded = parse(routesJson(routes, more));
+    return loaded.config === undefined ? undefined : loaded.requiredClusters;
+  };
+  assert.deepEqual(required({}), []);
+  assert.deepEqual(required({ validate_clusters: false }), []);
+  assert.deepEqual(required({ validate_clusters: true }), [
+    { name: "a", path: `${route}.route.cluster` },
+    { name: "m", path: `${route}.route.request_mirror_policies[0].cluster` },
+    { name: "b", path: "virtual_hosts[0].routes[1].route.weighted_clusters.clusters[0].name" },
+    { name: "c", path: "virtual_hosts[0].routes[1].route.weighted_clusters.clusters[1].name" },
   ]);
 });
 

@@ -14,6 +14,7 @@ import { unsupportedFields } from "./field-walker.ts";
 import { loadFilterOverrides } from "./filter-overrides.ts";
 import { loadHeaderMutation } from "./header-mutation.ts";
 import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
+import { requiredClusters } from "./required-clusters.ts";
 import { loadRetryPolicy } from "./retry-policy.ts";
 import {
   type InheritedAction,
@@ -35,11 +36,21 @@ export function loadRouteConfiguration(
   const at = new Path(options.path ?? "");
   loading.problems.push(...unsupportedFields(RouteConfigurationSchema, message, acceptedFields, at));
   loading.required(message.name, at.field("name"));
-  return loading.finish(loadRouteTable(message, at, loading));
+  return loading.finish(loadRouteTable(message, at, loading, "rds"));
 }
 
-/** Also for tables inside a connection manager, whose name may be empty. */
-export function loadRouteTable(table: RouteConfiguration, at: Path, loading: Loading): RouteTableConfig {
+/**
+ * Also for tables inside a connection manager, whose name may be empty.
+ *
+ * @param source inline tables must name clusters that exist unless they say otherwise, those of RDS only when they ask for it
+ *   (Envoy, `RouteConfiguration.validate_clusters`)
+ */
+export function loadRouteTable(
+  table: RouteConfiguration,
+  at: Path,
+  loading: Loading,
+  source: "inline" | "rds",
+): RouteTableConfig {
   for (const domain of duplicateDomains(table.virtualHosts)) {
     loading.problem(
       at.field("virtual_hosts"),
@@ -47,25 +58,22 @@ export function loadRouteTable(table: RouteConfiguration, at: Path, loading: Loa
       "a domain belongs to one virtual host",
     );
   }
-  if (table.validateClusters === true) {
-    loading.problem(
-      at.field("validate_clusters"),
-      "clusters are looked up when a request needs them",
-      "write false or remove it",
-    );
-  }
   const names = new Set<string>();
   const bodyLimit = table.maxDirectResponseBodySizeBytes ?? defaultDirectBodyBytes;
   const mirrors = loadMirrors(table.requestMirrorPolicies, at.field("request_mirror_policies"), loading);
+  const hostsAt = at.field("virtual_hosts");
+  const virtualHosts = table.virtualHosts.map((host, index) => {
+    const where = hostsAt.index(index);
+    if (names.has(host.name))
+      loading.problem(where.field("name"), `"${host.name}" is used twice`, "names are unique in a table");
+    names.add(host.name);
+    return loadVirtualHost(host, { retry: undefined, mirrors }, bodyLimit, where, loading);
+  });
+  if (table.validateClusters ?? source === "inline")
+    loading.requiredClusters.push(...requiredClusters(virtualHosts, hostsAt));
   return {
     name: table.name,
-    virtualHosts: table.virtualHosts.map((host, index) => {
-      const where = at.field("virtual_hosts").index(index);
-      if (names.has(host.name))
-        loading.problem(where.field("name"), `"${host.name}" is used twice`, "names are unique in a table");
-      names.add(host.name);
-      return loadVirtualHost(host, { retry: undefined, mirrors }, bodyLimit, where, loading);
-    }),
+    virtualHosts,
     internalOnlyHeaders: table.internalOnlyHeaders.map((name, i) =>
       loadHeaderName(name, at.field("internal_only_headers").index(i), loading),
     ),

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { CLUSTER_TYPE, LISTENER_TYPE, SECRET_TYPE } from "@heddle/xds/api";
 import { adsBootstrap } from "../testing/ads-control-plane.ts";
-import { bootstrap, httpListener } from "../testing/bootstrap-json.ts";
+import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { parseBootstrap } from "./parse.ts";
 
 const full = `
@@ -211,6 +211,23 @@ test("what the engine knows and this proxy cannot do yet is refused", () => {
       "static_resources.listeners[0].access_log[0].log_format.omit_empty_values",
     ],
   );
+});
+
+test("a static route to a cluster that is not there is refused, and one that need not be there is not", () => {
+  const withTable = (more: object): ReturnType<typeof parseBootstrap> => {
+    const virtualHosts = [{ name: "all", domains: ["*"], routes: [route("/", "nowhere"), route("/", "app")] }];
+    const manager = { route_config: { name: "r", virtual_hosts: virtualHosts, ...more } };
+    const listener = httpListener({ name: "web", routes: [], manager });
+    return parseBootstrap(JSON.stringify(bootstrap([listener], [cluster("app", [1])])));
+  };
+  const [problem, ...others] = withTable({}).problems;
+  assert.deepEqual(others, []);
+  assert.match(
+    problem?.path ?? "",
+    /^static_resources\.listeners\[0\]\..*\.route_config\.virtual_hosts\[0\]\.routes\[0\]\.route\.cluster$/,
+  );
+  assert.match(problem?.message ?? "", /no cluster "nowhere"/);
+  assert.deepEqual(withTable({ validate_clusters: false }).problems, []);
 });
 
 test("all problems are found at once", () => {

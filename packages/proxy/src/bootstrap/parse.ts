@@ -2,7 +2,7 @@ import { create, fromJson, type JsonValue, type Message } from "@bufbuild/protob
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { errorEntry } from "@heddle/core";
 import type { ClusterConfig, SocketAddress } from "@heddle/engine";
-import { unsupportedFields } from "@heddle/engine/load";
+import { missingClusters, unsupportedFields } from "@heddle/engine/load";
 import {
   type Address,
   ApiConfigSource_ApiType,
@@ -65,6 +65,9 @@ function readBootstrap(message: Bootstrap, report: Report): BootstrapConfig | un
   const ads = readAds(message, report);
   const resources: Resources = [];
   const statics = message.staticResources;
+  // Of a cluster that is refused enough is said already.
+  const isStaticCluster = (name: string): boolean =>
+    statics?.clusters.some((cluster) => cluster.name === name) ?? false;
   read("secrets", SECRET_TYPE, statics?.secrets ?? []);
   read("clusters", CLUSTER_TYPE, statics?.clusters ?? []);
   read("listeners", LISTENER_TYPE, statics?.listeners ?? []);
@@ -87,7 +90,8 @@ function readBootstrap(message: Bootstrap, report: Report): BootstrapConfig | un
       // The control plane is reached by gRPC and so by HTTP/2, which no other cluster may ask for yet.
       if (type === CLUSTER_TYPE && resource.name === ads?.cluster.name) return;
       const loaded = loadResource(type, resource, "static");
-      for (const problem of loaded.problems)
+      const missing = missingClusters(loaded.change === undefined ? [] : loaded.requiredClusters, isStaticCluster);
+      for (const problem of [...loaded.problems, ...missing])
         report([...path, ...parsePath(problem.path)], problem.message, problem.hint);
       resources.push({ type, name: resource.name, message: resource });
     });

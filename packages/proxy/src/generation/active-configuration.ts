@@ -111,6 +111,11 @@ export class ActiveConfiguration {
     };
   }
 
+  /** Accepted, whether it serves already or warms. */
+  hasCluster(name: string): boolean {
+    return this.#clusters.has(name);
+  }
+
   hasSecret(ref: Pick<SecretRef, "source" | "name">): boolean {
     return this.#secrets.has(secretKey(ref));
   }

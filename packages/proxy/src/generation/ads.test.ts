@@ -92,6 +92,65 @@ test("a resource that cannot be served is refused by name with its path; the oth
   assert.match(await proxy.admin("/config_dump"), /"error_state":[^]*socket_options/);
 });
 
+test("a listener that names a cluster nobody has defined is refused, unless it says that this is meant", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const controlPlane = open.use(new AdsControlPlane());
+  await controlPlane.start();
+  const named = (name: string, clusterName: string, more: object = {}): Record<string, unknown> => {
+    const virtualHosts = [{ name: "all", domains: ["*"], routes: [route("/", clusterName)] }];
+    return httpListener({
+      name,
+      routes: [],
+      manager: { route_config: { name: "r", virtual_hosts: virtualHosts, ...more } },
+    });
+  };
+  const { [CLUSTER_TYPE]: clusters, [ENDPOINT_TYPE]: endpoints } = resources([1]);
+  controlPlane.set({
+    [CLUSTER_TYPE]: clusters!,
+    [ENDPOINT_TYPE]: endpoints!,
+    [LISTENER_TYPE]: [named("known", "app"), named("later", "nowhere", { validate_clusters: false })],
+  });
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port)));
+  assert.equal((await fetch(`http://127.0.0.1:${proxy.port("later")}/`)).status, 503);
+
+  controlPlane.set({
+    [CLUSTER_TYPE]: clusters!,
+    [ENDPOINT_TYPE]: endpoints!,
+    [LISTENER_TYPE]: [
+      named("known", "app"),
+      named("later", "nowhere", { validate_clusters: false }),
+      named("web", "nowhere"),
+    ],
+  });
+  assert.match(
+    await controlPlane.refused(LISTENER_TYPE),
+    /^web: .*route_config\.virtual_hosts\[0\]\.routes\[0\]\.route\.cluster: there is no cluster "nowhere"/,
+  );
+  assert.deepEqual(
+    proxy.generation.listeners().map(({ name }) => name),
+    ["known", "later"],
+  );
+});
+
+test("a table of RDS that asks for it is refused when it names a cluster nobody has defined", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
+  const controlPlane = open.use(new AdsControlPlane());
+  await controlPlane.start();
+  const good = resources([app.port]);
+  controlPlane.set(good);
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port)));
+  const virtualHosts = [{ name: "all", domains: ["*"], routes: [route("/", "nowhere")] }];
+  controlPlane.set({
+    ...good,
+    [ROUTE_TYPE]: [{ name: "web-routes", virtual_hosts: virtualHosts, validate_clusters: true }],
+  });
+  assert.match(await controlPlane.refused(ROUTE_TYPE), /^web-routes: .*there is no cluster "nowhere"/);
+  assert.equal((await get(proxy, "/x")).status, 200);
+});
+
 test("a regular expression that cannot be compiled is refused and the old routes stay", async (t) => {
   const open = new AsyncDisposableStack();
   t.after(() => open.disposeAsync());

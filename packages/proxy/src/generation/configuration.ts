@@ -2,6 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Logger } from "@heddle/core";
 import { applyDelta, emptySnapshot, type ListenerConfig } from "@heddle/engine";
+import { type LoadProblem, missingClusters } from "@heddle/engine/load";
 import { LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
 import type { ReceivedResource, Rejection, ResourceUpdate } from "@heddle/xds/client";
 import type { ListenerSocket } from "../worker/messages.ts";
@@ -199,8 +200,12 @@ export class Configuration {
     if (source === "ads" && this.#static.has(keyOf(type, name)))
       return "a static resource has this name, and static ones win";
     const loaded = loadResource(type, message, source);
-    if (loaded.change === undefined)
-      return loaded.problems.map(({ path, message: text }) => `${path}: ${text}`).join("; ");
+    if (loaded.change === undefined) return describeProblems(loaded.problems);
+    const missing = missingClusters(
+      loaded.requiredClusters,
+      (cluster) => this.#active.hasCluster(cluster) || changes.some((change) => setsCluster(change, cluster)),
+    );
+    if (missing.length > 0) return describeProblems(missing);
     const problem = this.#tryToBind(loaded.change);
     if (problem !== undefined) return problem;
     const listener = loaded.change.listeners?.set[0];
@@ -293,6 +298,14 @@ export class Configuration {
 
 function keyOf(type: ResourceType, name: string): string {
   return `${type} ${name}`;
+}
+
+function describeProblems(problems: readonly LoadProblem[]): string {
+  return problems.map(({ path, message }) => `${path}: ${message}`).join("; ");
+}
+
+function setsCluster(change: ResourceChange, name: string): boolean {
+  return change.clusters?.set.some((cluster) => cluster.name === name) ?? false;
 }
 
 /** Secrets written inside a resource come and go with it. */

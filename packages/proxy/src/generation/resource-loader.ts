@@ -7,8 +7,10 @@ import {
   loadListener,
   loadRouteConfiguration,
   loadSecret,
+  type Loaded,
   type LoadOptions,
   type LoadProblem,
+  type RequiredCluster,
 } from "@heddle/engine/load";
 import {
   CLUSTER_TYPE,
@@ -31,6 +33,8 @@ export type LoadedResource =
   | {
       readonly change: ResourceChange;
       readonly inlineSecrets: readonly SourcedSecret[];
+      /** To be looked up when it is put in force. */
+      readonly requiredClusters: readonly RequiredCluster[];
       readonly problems: readonly [];
     }
   | { readonly change: undefined; readonly problems: readonly LoadProblem[] };
@@ -49,27 +53,27 @@ export function loadResource(type: ResourceType, message: Message, source: "ads"
       if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
       const problems = [...listenerFilterProblems(loaded.config), ...accessLogProblems(loaded.config)];
       if (problems.length > 0) return { change: undefined, problems };
-      return accepted({ listeners: setOne(loaded.config) }, loaded.secrets);
+      return accepted({ listeners: setOne(loaded.config) }, loaded);
     }
     case CLUSTER_TYPE: {
       const loaded = loadCluster(message as Cluster, options);
       if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
-      return accepted({ clusters: setOne(loaded.config) }, loaded.secrets);
+      return accepted({ clusters: setOne(loaded.config) }, loaded);
     }
     case ROUTE_TYPE: {
       const loaded = loadRouteConfiguration(message as RouteConfiguration, options);
       if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
-      return accepted({ routeTables: setOne(loaded.config) }, []);
+      return accepted({ routeTables: setOne(loaded.config) }, loaded);
     }
     case ENDPOINT_TYPE: {
       const loaded = loadEndpoints(message as ClusterLoadAssignment, options);
       if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
-      return accepted({ endpoints: setOne(loaded.config) }, []);
+      return accepted({ endpoints: setOne(loaded.config) }, loaded);
     }
     case SECRET_TYPE: {
       const loaded = loadSecret(message as Secret, options);
       if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
-      return accepted({ secrets: { set: [{ source, secret: loaded.config }], remove: [] } }, []);
+      return accepted({ secrets: { set: [{ source, secret: loaded.config }], remove: [] } }, loaded);
     }
   }
 }
@@ -119,8 +123,16 @@ export function mergeChanges(changes: readonly ResourceChange[]): ResourceChange
   return merged;
 }
 
-function accepted(change: ResourceChange, secrets: readonly SourcedSecret["secret"][]): LoadedResource {
-  return { change, inlineSecrets: secrets.map((secret) => ({ source: "inline", secret })), problems: [] };
+function accepted(
+  change: ResourceChange,
+  { secrets, requiredClusters }: Extract<Loaded<unknown>, { readonly problems: readonly [] }>,
+): LoadedResource {
+  return {
+    change,
+    inlineSecrets: secrets.map((secret) => ({ source: "inline", secret })),
+    requiredClusters,
+    problems: [],
+  };
 }
 
 function setOne<T>(config: T): { set: T[]; remove: string[] } {

@@ -16,6 +16,8 @@ export interface HttpListener {
   /** HTTP filters before the router. */
   readonly filters?: readonly Json[];
   readonly virtualHost?: Json;
+  /** Fields of the route table beside its one virtual host. */
+  readonly routeConfig?: Json;
   readonly direction?: "INBOUND" | "OUTBOUND";
   /** `transport_socket` of its one filter chain. */
   readonly transportSocket?: Json;
@@ -26,7 +28,7 @@ export interface HttpListener {
 
 /** A listener on a free port of 127.0.0.1 that ends in HTTP. */
 export function httpListener(options: HttpListener): Json {
-  const { name, routes, manager, filters, virtualHost, direction, transportSocket, listener } = options;
+  const { name, routes, manager, filters, virtualHost, routeConfig, direction, transportSocket, listener } = options;
   return {
     name,
     address: { socket_address: { address: "127.0.0.1", port_value: options.port ?? 0 } },
@@ -40,7 +42,11 @@ export function httpListener(options: HttpListener): Json {
             typed_config: {
               "@type": `${filterPackage}.network.http_connection_manager.v3.HttpConnectionManager`,
               stat_prefix: name,
-              route_config: { name, virtual_hosts: [{ name: "all", domains: ["*"], routes, ...virtualHost }] },
+              route_config: {
+                name,
+                virtual_hosts: [{ name: "all", domains: ["*"], routes, ...virtualHost }],
+                ...routeConfig,
+              },
               http_filters: [...(filters ?? []), router()],
               ...manager,
             },

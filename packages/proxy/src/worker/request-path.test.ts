@@ -28,14 +28,27 @@ before(async () => {
     route("/raw", "raw"),
     route("/", "app"),
   ];
+  // One of the routes leads nowhere.
+  const routeConfig = { validate_clusters: false };
   proxy = await TestProxy.start(
     bootstrap(
       [
-        httpListener({ name: "web", routes, manager: { http_protocol_options: { enable_trailers: true } } }),
-        httpListener({ name: "origin", routes, manager: { http_protocol_options: { allow_absolute_url: false } } }),
+        httpListener({
+          name: "web",
+          routes,
+          routeConfig,
+          manager: { http_protocol_options: { enable_trailers: true } },
+        }),
+        httpListener({
+          name: "origin",
+          routes,
+          routeConfig,
+          manager: { http_protocol_options: { allow_absolute_url: false } },
+        }),
         httpListener({
           name: "old",
           routes,
+          routeConfig,
           manager: { http_protocol_options: { accept_http_10: true, default_host_for_http_10: "old.example" } },
         }),
       ],
