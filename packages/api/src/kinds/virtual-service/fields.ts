@@ -57,7 +57,18 @@ const presenceMatch = object<spec.StringMatch>({
 });
 
 const headerMatches = map(headerName, presenceMatch, { hasLowerCaseKeys: true });
-const gateways = list(oneOf(["mesh"]));
+/** A name is valid and not supported yet, so that nobody is told that he misspelt "mesh". */
+const gateways = list(
+  formatted(
+    refinedFormat(anyText, {
+      name: "gateway",
+      what: "the name of a gateway",
+      hint: "",
+      problem: () => undefined,
+      notYet: (name) => (name === "mesh" ? undefined : "Remove gateways, or write mesh: it stands for all sidecars."),
+    }),
+  ),
+);
 
 const httpMatch = object<spec.HttpMatch>({
   fields: {
