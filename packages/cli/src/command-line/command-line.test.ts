@@ -15,6 +15,12 @@ for (const words of [["version"], ["--version"], ["-V"]]) {
   });
 }
 
+test("heddle version --output json adds the runtime", async () => {
+  const { code, stdout } = await runHeddle(["version", "--output", "json"]);
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse(stdout), { version, node: process.versions.node });
+});
+
 test("every command has its own help with an example, on standard output", async () => {
   for (const command of commands) {
     const { code, stdout, stderr } = await runHeddle([command, "--help"]);

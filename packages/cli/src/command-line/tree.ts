@@ -1,9 +1,10 @@
 import { Command } from "commander";
+import type { OutputFormat } from "../output/data.ts";
 import { heddleVersion } from "../version.ts";
 import { completionCommand } from "./completion-command.ts";
 import { controlPlaneCommand, proxyCommand } from "./daemon-commands.ts";
 import { demoCommand } from "./demo-command.ts";
-import { exampleText } from "./description.ts";
+import { exampleText, outputOption } from "./description.ts";
 import type { OnExitCode } from "./description.ts";
 import { explainCommand } from "./explain-command.ts";
 import { upCommand } from "./up-command.ts";
@@ -45,8 +46,11 @@ export function buildProgram(onExitCode: OnExitCode): Command {
 function versionCommand(): Command {
   return new Command("version")
     .description("print the version")
-    .addHelpText("after", exampleText("heddle version"))
-    .action(() => {
-      process.stdout.write(`${heddleVersion()}\n`);
+    .addOption(outputOption())
+    .addHelpText("after", exampleText("heddle version", "heddle version --output json"))
+    .action(async ({ output }: { output: OutputFormat }) => {
+      const { formatData } = await import("../output/data.ts");
+      const data = { version: heddleVersion(), node: process.versions.node };
+      process.stdout.write(await formatData(output, data, () => `${data.version}\n`));
     });
 }

@@ -8,7 +8,7 @@ export interface UpOptions {
 
 export function upCommand(onExitCode: OnExitCode): Command {
   return new Command("up")
-    .description("run the services of a folder as a mesh on this machine, until Ctrl-C")
+    .description("run a folder's services as a mesh on this machine")
     .argument("<folder>", "folder with one LocalMesh and any number of resources")
     .option("-v, --verbose", "print everything that proxies and control plane write, access logs included", false)
     .addHelpText(

@@ -53,7 +53,7 @@ function describe({ files, resources, counts, findings }: ValidationResult): str
   const valid = `${plural(resources, "resource")} in ${plural(files, "file")}`;
   if (findings.length === 0) return `${paint("green", "√")} ${valid}, nothing to complain about\n`;
   const parts = [plural(counts.error, "error"), plural(counts.warning, "warning"), `${counts.info} info`];
-  return `${formatFindings(findings, paint)}\n${valid} without an error of their own; ${parts.join(", ")}\n`;
+  return `${formatFindings(findings, paint)}\n${valid} could be read; ${parts.join(", ")}\n`;
 }
 
 function plural(count: number, noun: string): string {
