@@ -4,6 +4,7 @@ import {
   describeIdentity,
   describePlace,
   identityOf,
+  isSameContent,
   localMeshDefaults,
   parseFile,
   unreadableFile,
@@ -108,10 +109,11 @@ export class MeshConfiguration {
     const changes = describeChanges(before, accepted);
     this.#accepted = accepted;
     this.#broken = broken;
-    this.#report(findings, changes.filter((change) => !change.startsWith("-")).length);
+    this.#report(findings, files, changes.filter((change) => !change.startsWith("-")).length);
     this.#findings = findings;
-    if (changes.length === 0) return;
-    logger.info("configuration accepted", { resources: accepted.length, changed: changes });
+    if (changes.length > 0) logger.info("configuration accepted", { resources: accepted.length, changed: changes });
+    // Lines are kept, too: after a restart they say where a resource stands.
+    if (accepted.length === before.length && accepted.every((resource, index) => resource === before[index])) return;
     void store.write(accepted).catch((error: unknown) => {
       logger.error(
         "the accepted resources could not be written; after a restart broken files have no earlier version",
@@ -135,7 +137,7 @@ export class MeshConfiguration {
   }
 
   /** Each finding is reported once, when it appears. */
-  #report(findings: readonly Finding[], passed: number): void {
+  #report(findings: readonly Finding[], files: readonly ParsedFile[], passed: number): void {
     const { logger, onJudged } = this.#options;
     const known = new Set(this.#findings.map(textOf));
     const fresh = findings.filter((finding) => !known.has(textOf(finding)));
@@ -146,7 +148,12 @@ export class MeshConfiguration {
       if (severity === "error") logger.error("resource rejected", fields);
       else logger.warn("resource finding", fields);
     }
-    for (const mended of mendedResources(this.#findings, findings)) logger.info("resource mended", mended);
+    const present = new Set([
+      ...files.map((file) => file.file),
+      ...this.#accepted.map((resource) => describeIdentity(identityOf(resource))),
+    ]);
+    for (const resource of mendedSubjects(this.#findings, findings))
+      if (present.has(resource)) logger.info("resource mended", { resource });
     onJudged?.(
       passed,
       fresh.filter(({ severity }) => severity === "error"),
@@ -167,11 +174,11 @@ export class MeshConfiguration {
   }
 }
 
-/** Resources, or files that could not be taken apart, that had errors and have none any more. */
-function mendedResources(before: readonly Finding[], now: readonly Finding[]): { readonly resource: string }[] {
+/** Resources, or files that could not be taken apart, that had errors and have none any more; some may be gone. */
+function mendedSubjects(before: readonly Finding[], now: readonly Finding[]): string[] {
   const bad = new Set(now.filter(({ severity }) => severity === "error").map(subjectOf));
   const wereBad = new Set(before.filter(({ severity }) => severity === "error").map(subjectOf));
-  return [...wereBad].filter((subject) => !bad.has(subject)).map((resource) => ({ resource }));
+  return [...wereBad].filter((subject) => !bad.has(subject));
 }
 
 function subjectOf(finding: Finding): string {
@@ -192,14 +199,14 @@ export function settingsOf(files: readonly ParsedFile[], accepted: readonly Pars
   };
 }
 
-/** One line for each resource that came (+), changed (~) or went (-). */
+/** One line for each resource that came (+), changed (~) or went (-). One that only moved in its file did not change. */
 function describeChanges(before: readonly ParsedResource[], after: readonly ParsedResource[]): string[] {
   const name = (resource: ParsedResource): string => describeIdentity(identityOf(resource));
   const old = new Map(before.map((resource) => [name(resource), resource]));
   const changes = after.flatMap((resource) => {
     const known = old.get(name(resource));
     old.delete(name(resource));
-    if (known === resource) return [];
+    if (known !== undefined && isSameContent(known, resource)) return [];
     return [known === undefined ? `+ ${name(resource)}` : `~ ${name(resource)}`];
   });
   return [...changes, ...[...old.keys()].map((gone) => `- ${gone}`)];

@@ -309,6 +309,22 @@ test("many writes in a row are taken in a few steps, and the last one arrives", 
   assert.ok(compiled >= 1 && compiled < writes / 4, `${compiled} compiles for ${writes} writes`);
 });
 
+test("a resource that only moved in its file is not told as changed, and one that is deleted not as mended", async (t) => {
+  const plane = await TestControlPlane.start(t, { "reviews.yaml": timeoutFile("3s") });
+  await plane.logger.until(/configuration accepted/);
+  await plane.write("reviews.yaml", `# a comment\n${timeoutFile("soon")}`);
+  await plane.logger.until(/resource rejected/);
+  await plane.write("reviews.yaml", `# a comment\n${timeoutFile("3s")}`);
+  await plane.logger.until(/resource mended/);
+  await plane.write("reviews.yaml", timeoutFile("soon"));
+  await plane.logger.until(/resource rejected.*reviews\.yaml:7/);
+  await plane.remove("reviews.yaml");
+  await plane.logger.until(/"- VirtualService default\/reviews"/);
+  const told = plane.logger.lines.map(({ message }) => message);
+  assert.equal(told.filter((message) => message === "configuration accepted").length, 2, told.join("\n"));
+  assert.equal(told.filter((message) => message === "resource mended").length, 1, told.join("\n"));
+});
+
 test("what a rejected edit leaves alone is not pushed again", async (t) => {
   const plane = await TestControlPlane.start(t, { "reviews.yaml": timeoutFile("3s") });
   const web = await plane.proxy("web-0");
