@@ -50,6 +50,7 @@ const wrongUsage: readonly { words: readonly string[]; says: RegExp }[] = [
   { words: ["up", "/no/such/folder"], says: /there is no such folder/ },
   { words: ["demo", "--port", "70000"], says: /number from 0 to 65535/ },
   { words: ["demo", "--only", "mtls"], says: /need --check/ },
+  { words: ["demo", "--check", "--only", "split", "--sabotage", "reload"], says: /--sabotage reload: --only leaves/ },
   { words: ["demo", "--check", "--sabotage", "nothing"], says: /Allowed choices are mtls, split,/ },
   { words: ["completion", "tcsh"], says: /Allowed choices are bash, zsh, fish/ },
   { words: ["proxy"], says: /no bootstrap/ },

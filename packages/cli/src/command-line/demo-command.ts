@@ -39,6 +39,11 @@ export function demoCommand(onExitCode: OnExitCode): Command {
       if (!options.check && (options.only.length > 0 || options.sabotage.length > 0 || options.output !== "table")) {
         command.error("error: --only, --sabotage and --output need --check");
       }
+      const leftOut = options.sabotage.filter((name) => options.only.length > 0 && !options.only.includes(name));
+      if (leftOut.length > 0)
+        command.error(
+          `error: --sabotage ${leftOut.join(", ")}: --only leaves this check out, so nothing would show it`,
+        );
       const { demo } = await import("../demo/demo.ts");
       onExitCode(await demo(options));
     });
