@@ -525,7 +525,7 @@ export const errorCodes = {
     flag: "",
     details: "",
     text: "the configuration is invalid",
-    hint: "Correct the value at the given path; the last good configuration stays in force.",
+    hint: "Correct the value at the given path.",
   },
   state_file_corrupt: {
     source: "internal",
