@@ -300,9 +300,19 @@ test("damaged tokens, accepted resources, ports and instances are moved aside an
     /tokens given out before are void/,
     /resources are read afresh/,
     /list of instances cannot be trusted/,
+    /port of the last run is not known.*no state file header.*ports\.json\.corrupt-/,
   ]) {
     assert.match(plane.logger.text, said);
   }
+});
+
+test("ports of a newer Heddle stop the start and are left alone", async (t) => {
+  const plane = await TestControlPlane.create(t);
+  const path = join(plane.stateDir, "ports.json");
+  await writeStateFile(path, "ports", 99, Buffer.from("{}"));
+  const before = await readFile(path, "utf8");
+  await assert.rejects(plane.start(), /ports\.json has format version 99, newer than this Heddle knows/);
+  assert.equal(await readFile(path, "utf8"), before);
 });
 
 test("a state folder that cannot be made stops the start with its path in the message", async (t) => {

@@ -208,7 +208,7 @@ class ControlPlane {
         identify: (request, values) => values.set(ads.peerKey, verifier.peerOf(request)),
         logger,
       },
-      xdsAddress.port === 0 ? await readPort(stateDir, clock) : 0,
+      xdsAddress.port === 0 ? await readPort(stateDir, clock, logger) : 0,
     );
     this.#lifecycle.register("xDS server", {
       drain: () => ads.drain(),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { Clock } from "@heddle/core";
-import { readStateFile, writeStateFile } from "@heddle/state";
+import type { Clock, Logger } from "@heddle/core";
+import { moveAside, readStateFile, writeStateFile } from "@heddle/state";
 
 const stateName = "ports";
 const stateVersion = 1;
@@ -9,16 +9,38 @@ function pathOf(stateDir: string): string {
   return join(stateDir, "ports.json");
 }
 
-/** The xDS port of the run before; 0 when there was none or the file says nothing that can be used. */
-export async function readPort(stateDir: string, clock: Clock): Promise<number> {
-  const content = await readStateFile(pathOf(stateDir), stateName, stateVersion, clock.wallMs());
-  if (content.kind !== "read") return 0;
+/**
+ * The xDS port of the run before; 0 when there was none. A file that cannot be trusted is moved aside, said, and made anew.
+ *
+ * @throws when a newer Heddle wrote the file: to overwrite it would lose what it holds
+ */
+export async function readPort(stateDir: string, clock: Clock, logger: Logger): Promise<number> {
+  const path = pathOf(stateDir);
+  let content = await readStateFile(path, stateName, stateVersion, clock.wallMs());
+  if (content.kind === "newer") {
+    throw new Error(
+      `${path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it`,
+    );
+  }
+  if (content.kind === "read") {
+    const port = parsePort(content.payload.toString("utf8"));
+    if (port !== undefined) return port;
+    content = await moveAside(path, "it holds no port", clock.wallMs());
+  }
+  if (content.kind === "corrupt") {
+    const { reason, movedTo } = content;
+    logger.warn("the port of the last run is not known; any free one is taken", { path, reason, movedTo });
+  }
+  return 0;
+}
+
+function parsePort(json: string): number | undefined {
   try {
-    const { xds } = JSON.parse(content.payload.toString("utf8")) as { xds?: unknown };
-    return typeof xds === "number" && Number.isInteger(xds) && xds > 0 && xds < 65_536 ? xds : 0;
+    const { xds } = JSON.parse(json) as { xds?: unknown };
+    return typeof xds === "number" && Number.isInteger(xds) && xds > 0 && xds < 65_536 ? xds : undefined;
   } catch {
-    // Not JSON: any port will do.
-    return 0;
+    // Not JSON: the caller moves it aside.
+    return undefined;
   }
 }
 

@@ -2,10 +2,10 @@ import { formatSpiffeId } from "@heddle/core";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { writeInstances } from "@heddle/control-plane";
+import { readInstances, writeInstances } from "@heddle/control-plane";
 import { AdminUnreachable } from "./admin-client.ts";
 import type { ControlPlaneAddresses } from "./control-plane-process.ts";
-import { ControlPlaneProcess } from "./control-plane-process.ts";
+import { ControlPlaneProcess, StartProblem } from "./control-plane-process.ts";
 import { Edge } from "./edge.ts";
 import { JoinTokenKeeper } from "./join-token-keeper.ts";
 import type { MeshPlan, PlannedInstance } from "./plan.ts";
@@ -99,6 +99,7 @@ export class MeshRunner {
     this.#ports = await ApplicationPorts.open();
     // Keys and configuration of an earlier run speak of ports that are others now.
     await rm(join(this.#options.stateDir, "proxies"), { recursive: true, force: true });
+    await this.#judgeOldInstances();
     for (const planned of instances) await this.#prepare(planned);
     await this.#writeInstances();
     this.#goOn();
@@ -108,6 +109,29 @@ export class MeshRunner {
     await Promise.all(proxies.map(({ identity }) => this.#equipProxy(identity)));
     this.#goOn();
     for (const { sidecar } of proxies) sidecar.start();
+  }
+
+  /** The list of the run before is written anew; not over one of a newer Heddle, and not in silence over one that is damaged. */
+  async #judgeOldInstances(): Promise<void> {
+    const path = this.#instancesPath;
+    const content = await readInstances(path, Date.now());
+    if (content.kind === "newer") {
+      const { formatVersion } = content;
+      throw new StartProblem(
+        `${path} has format version ${formatVersion}, newer than this Heddle knows: run the version that wrote it`,
+      );
+    }
+    if (content.kind === "corrupt") {
+      const { reason, movedTo } = content;
+      this.#options.report(
+        "heddle",
+        `the list of instances of the last run cannot be used (${reason}): it is kept as ${movedTo} and written anew`,
+      );
+    }
+  }
+
+  get #instancesPath(): string {
+    return join(this.#options.stateDir, "instances.json");
   }
 
   /** Nothing may be started behind the back of `stop`. */
@@ -303,7 +327,7 @@ export class MeshRunner {
     const write = (): Promise<void> => {
       const instances = [...this.#replicas.values()].map(({ instance }) => instance);
       if (this.#edge !== undefined) instances.push(this.#edge.instance);
-      return writeInstances(join(this.#options.stateDir, "instances.json"), instances);
+      return writeInstances(this.#instancesPath, instances);
     };
     this.#writing = this.#writing.then(write, write);
     void this.#writing.catch((error: unknown) => {
