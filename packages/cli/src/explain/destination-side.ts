@@ -1,6 +1,6 @@
 import type { WorkloadInstance } from "@heddle/compiler";
 import { inboundListenerName } from "@heddle/compiler";
-import type { BoundEndpoint, ConnectionView, PeerView, RequestRecord as Request } from "@heddle/engine";
+import type { BoundEndpoint, ConnectionView, ListenerConfig, PeerView, RequestRecord as Request } from "@heddle/engine";
 import {
   Action,
   authorizeConnection,
@@ -40,7 +40,8 @@ export function explainInbound(
   const identity = mesh.identityOf(instance);
   const names = endpoint.tls?.common.validation?.matchSubjectAltNames ?? [];
   if (names.length > 0 && !names.some(({ type, match }) => type === "uri" && matchesString(match)(identity))) {
-    return end(failure("upstream_peer_rejected", null));
+    // Whom the client accepts is the destination's own identities, unless a DestinationRule says otherwise.
+    return end(failure("upstream_peer_rejected", mesh.originOf(sent.cluster?.provenance)));
   }
   const snapshot = mesh.snapshot(instance.id);
   const listener = snapshot.listeners.get(inboundListenerName);
@@ -56,9 +57,13 @@ export function explainInbound(
     transportProtocol: mutualTls ? "tls" : "raw_buffer",
   };
   const chain = matchFilterChain(listener, connection, recorder);
-  if (chain === undefined) return end(failure("no_filter_chain", null));
+  if (chain === undefined) return end(failure("no_filter_chain", originOfMode(mesh, listener.config)));
   const decision = authorizeConnection(chain, connection, recorder);
-  if (!decision.allowed) return end(failure("rbac_denied", mesh.originOf(decision.policy?.provenance)));
+  if (!decision.allowed) {
+    const { code, details, policy } = decision;
+    const origin = mesh.originOf(policy?.provenance) ?? recorder.firstAllowPolicy(mesh);
+    return end({ ...failure(code === "" ? "rbac_denied" : code, origin), details });
+  }
   const hcm = chain.http;
   // Opaque traffic has met every policy that can be judged for it.
   if (hcm === undefined) return end(null);
@@ -69,11 +74,11 @@ export function explainInbound(
   const live = new LiveState();
   request.begin(sent.method, sent.path, sent.authority, "", copyOf(sent), connection);
   prepareRequest(hcm, request, recorder.random, prepared, recorder);
-  if (prepared.kind === "respond") return end(answerOf(mesh, prepared, request));
+  if (prepared.kind === "respond") return end(answerOf(mesh, prepared, request, recorder));
   decideRequest(snapshot, live, hcm, request, 0, recorder.random, decided, recorder);
-  if (decided.kind === "respond") return end(answerOf(mesh, decided, request));
+  if (decided.kind === "respond") return end(answerOf(mesh, decided, request, recorder));
   chooseEndpoint(live, request, 0, recorder.random, chosen, recorder);
-  return end(chosen.kind === "connect" ? null : answerOf(mesh, chosen, request));
+  return end(chosen.kind === "connect" ? null : answerOf(mesh, chosen, request, recorder));
 }
 
 function copyOf({ headers }: Request): HeaderList {
@@ -99,6 +104,11 @@ function peerView(mesh: MeshOnPaper, source: WorkloadInstance): PeerView {
   };
 }
 
+/** The PeerAuthentication that left a connection without a filter chain: all chains of a listener come from its mode. */
+function originOfMode(mesh: MeshOnPaper, { filterChains }: ListenerConfig): Origin | null {
+  return mesh.originOf(filterChains.find(({ provenance }) => provenance !== undefined)?.provenance);
+}
+
 /** A connection that does not come about, as the client sees it. */
 function failure(code: ErrorCode, origin: Origin | null): MeshAnswer {
   const { httpStatus, text, details, flag, hint } = errorEntry(code);
@@ -110,6 +120,7 @@ function failure(code: ErrorCode, origin: Origin | null): MeshAnswer {
     flags: flag === "" ? [] : [flag],
     location: "",
     hint,
+    intended: false,
     origin,
   };
 }

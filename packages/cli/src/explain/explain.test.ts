@@ -145,9 +145,13 @@ for (const { title, path, headers = [], route, answer } of questions) {
     assert.equal(chosen?.origin?.resource, "VirtualService default/api");
     assert.deepEqual(side.answer === null ? undefined : [side.answer.status, side.answer.flags.join()], answer);
     if (route === "sometimes") {
-      assert.deepEqual(side.route?.faults, [{ kind: "abort", percent: 40, delayMs: 0, status: 555 }]);
+      const { origin, ...fault } = side.route?.faults[0] ?? {};
+      assert.deepEqual(fault, { kind: "abort", percent: 40, delayMs: 0, status: 555 });
+      assert.deepEqual([origin?.rule, origin?.line], ["http[3].fault", 19]);
       assert.deepEqual([side.route?.retries?.attempts, side.route?.retries?.origin?.line], [7, 20]);
     }
+    if (route === "broken")
+      assert.deepEqual([side.answer?.origin?.rule, side.answer?.origin?.line], ["http[2].fault", 15]);
     if (route === "slow") assert.equal(side.route?.sent.path, "/fast/1");
   });
 }
@@ -233,6 +237,70 @@ test("an ALLOW policy turns away an identity that it does not name", async (cont
       ["api-v2", "rbac_access_denied_matched_policy[none]"],
     ],
   );
+  // No rule decided, and yet it is this policy that must be changed.
+  const origin = turnedAway[1]?.answer?.origin;
+  assert.deepEqual([origin?.resource, origin?.rule, origin?.line], ["AuthorizationPolicy default/only-web", "", 4]);
+});
+
+for (const { kind, text } of [
+  { kind: "AuthorizationPolicy", text: "spec:\n  rulez: []\n" },
+  { kind: "PeerAuthentication", text: "spec:\n  mtls: { mode: SOMETIMES }\n" },
+]) {
+  test(`a ${kind} that cannot be read denies, and is named with file and line`, async (context) => {
+    const resources = `# first\napiVersion: security.istio.io/v1\nkind: ${kind}\nmetadata: { name: broken }\n${text}`;
+    const folder = temporaryFolder(context, { "mesh.yaml": mesh, "resources.yaml": resources });
+    const paper = await MeshOnPaper.read(folder);
+    const side = explainSource(
+      paper,
+      readQuestion(paper, { method: "GET", url: "http://api/", from: "web", headers: [] }),
+    );
+    const answers = side.destinations.flatMap(({ inbound }) => inbound.map(({ answer }) => answer));
+    assert.equal(answers.length, 2);
+    for (const answer of answers) {
+      assert.deepEqual(
+        [answer?.status, answer?.origin?.resource, answer?.origin?.line],
+        [403, `${kind} default/broken`, 2],
+      );
+      assert.match(answer?.hint ?? "", /could not be read/);
+    }
+  });
+}
+
+test("a destination whose certificate is not one that the DestinationRule accepts is refused, and the rule is named", async (context) => {
+  const rule = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api }
+spec:
+  host: api
+  trafficPolicy:
+    tls: { mode: ISTIO_MUTUAL, subjectAltNames: ["spiffe://cluster.local/ns/default/sa/other"] }
+`;
+  const side = await explain(context, rule, "GET", "http://api/");
+  const answer = side.destinations[0]?.inbound[0]?.answer;
+  assert.deepEqual([answer?.status, answer?.origin?.resource], [503, "DestinationRule default/api"]);
+});
+
+test("plaintext towards a STRICT workload names the PeerAuthentication", async (context) => {
+  const resources = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: strict }
+spec:
+  mtls: { mode: STRICT }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api }
+spec:
+  host: api
+  trafficPolicy:
+    tls: { mode: DISABLE }
+`;
+  const side = await explain(context, resources, "GET", "http://api/");
+  const answer = side.destinations[0]?.inbound[0]?.answer;
+  assert.deepEqual(
+    [answer?.status, answer?.origin?.resource, answer?.origin?.line],
+    [503, "PeerAuthentication default/strict", 5],
+  );
 });
 
 test("a workload without a replica sends nothing", async (context) => {
@@ -264,7 +332,8 @@ const refusals: readonly { words: readonly string[]; code: number; says: RegExp 
     code: 1,
     says: /mesh\.yaml:\d+: ratings is itself of the service/,
   },
-  { words: ["GET", "http://books/", "--from", "web", "--folder", "mesh"], code: 2, says: /no valid LocalMesh/ },
+  { words: ["get", "http://books/", "--from", "web"], code: 2, says: /methods are case-sensitive.*\n→ Write GET\./ },
+  { words: ["GET", "http://books/", "--from", "web", "--folder", "mesh"], code: 3, says: /no valid LocalMesh/ },
 ];
 
 for (const { words, code, says } of refusals) {
@@ -311,6 +380,22 @@ test("the exit code is 0 for a request that is forwarded and 1 for one that the 
     explanation.destinations[0]?.inbound[0]?.answer?.origin?.resource,
     "AuthorizationPolicy default/books-no-delete",
   );
+});
+
+test("an answer that a resource asks for is no refusal, and what decided is marked", async (context) => {
+  const cwd = temporaryFolder(context, {
+    "mesh.yaml": mesh,
+    "routes.yaml": routes,
+    "policy.yaml": policy("no-delete", "DENY", "[{ to: [{ operation: { methods: [DELETE] } }] }]"),
+  });
+  const moved = await runHeddle(["explain", "GET", "http://api/old", "--from", "web"], { cwd });
+  assert.equal(moved.code, 0);
+  assert.match(moved.stdout, /√ the mesh answers 301 to http:\/\/api\/new .*http\[1\]\.redirect, routes\.yaml:12/);
+  assert.match(moved.stdout, /→ answered with 301, as its route says\n$/);
+  const denied = await runHeddle(["explain", "DELETE", "http://api/slow", "--from", "web"], { cwd });
+  assert.equal(denied.code, 1);
+  assert.match(denied.stdout, /√ the proxy of api-v2: mutual TLS/);
+  assert.match(denied.stdout, /× policy: deny policy matches \[AuthorizationPolicy default\/no-delete rules\[0\]/);
 });
 
 test("resources with errors are left out and told on standard error", async (context) => {

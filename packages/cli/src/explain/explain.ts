@@ -11,7 +11,7 @@ import { formatExplanation } from "./text.ts";
 
 /**
  * Says what would happen to a request, with the compiler of the control plane and the engine of the proxy, from files alone.
- * Exit code 0 when it is forwarded whichever way it takes, 1 when the mesh itself answers on any of them.
+ * Exit code 0 when it is forwarded, or answered as a resource asks for; 1 when the mesh refuses or fails it on any of its ways.
  */
 export async function explain(method: string, url: string, options: ExplainOptions): Promise<number> {
   const mesh = await MeshOnPaper.read(options.folder);
@@ -22,6 +22,12 @@ export async function explain(method: string, url: string, options: ExplainOptio
     );
   const question = readQuestion(mesh, { method, url, from: options.from, headers: options.header });
   const side = explainSource(mesh, question);
+  const ways = side.destinations.flatMap(({ answer, inbound }) => [answer, ...inbound.map((one) => one.answer)]);
+  const answers = [side.answer, ...ways].filter((answer) => answer !== null);
+  const forwarded =
+    answers.length === 0 &&
+    side.destinations.length > 0 &&
+    side.destinations.every(({ inbound }) => inbound.length > 0);
   const explanation: Explanation = {
     request: {
       method: question.method,
@@ -30,16 +36,12 @@ export async function explain(method: string, url: string, options: ExplainOptio
       from: question.source.workload,
       identity: mesh.identityOf(question.source),
     },
-    forwarded:
-      side.answer === null &&
-      side.destinations.length > 0 &&
-      side.destinations.every(
-        ({ answer, inbound }) => answer === null && inbound.length > 0 && inbound.every(({ accepted }) => accepted),
-      ),
+    forwarded,
+    refused: !forwarded && !(answers.length > 0 && answers.every(({ intended }) => intended)),
     ...side,
   };
   process.stdout.write(
     await formatData(options.output, explanation, () => formatExplanation(explanation, paintFor(process.stdout))),
   );
-  return explanation.forwarded ? exitCodes.fine : exitCodes.negative;
+  return explanation.refused ? exitCodes.negative : exitCodes.fine;
 }

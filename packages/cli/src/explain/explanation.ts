@@ -31,6 +31,9 @@ export interface MeshAnswer {
   /** Where a redirect leads; empty otherwise. */
   readonly location: string;
   readonly hint: string;
+  /** The resource asks for this very answer (redirect, directResponse): it is no refusal. */
+  readonly intended: boolean;
+  /** What decided it. Where ALLOW policies are there and none matches: the first of them; the steps name all. */
   readonly origin: Origin | null;
 }
 
@@ -41,6 +44,7 @@ export interface FaultChance {
   readonly delayMs: number;
   /** Of an abort. */
   readonly status: number;
+  readonly origin: Origin | null;
 }
 
 export interface RouteExplanation {
@@ -103,6 +107,8 @@ export interface Explanation {
   };
   /** Whether the request reaches an application, whichever way it takes. */
   readonly forwarded: boolean;
+  /** Whether the mesh refuses or fails it on any of its ways: exit code 1. Neither this nor `forwarded`: it is answered as asked for. */
+  readonly refused: boolean;
   /** What the client's proxy considered, up to the choice of a cluster. */
   readonly steps: readonly Step[];
   readonly route: RouteExplanation | null;

@@ -10,6 +10,8 @@ import { loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from
 import type { MeshPlan } from "../local-mesh/plan.ts";
 import { planMesh } from "../local-mesh/plan.ts";
 import { edgeInstance, workloadInstance } from "../local-mesh/workload-instance.ts";
+import { formatFindings } from "../output/findings.ts";
+import { paintFor } from "../output/terminal.ts";
 import { readResourceFiles, settingsOf } from "../resources/resource-files.ts";
 import { UserProblem } from "../user-problem.ts";
 import type { Origin } from "./explanation.ts";
@@ -20,6 +22,8 @@ const firstApplicationPort = 20_000;
 const firstOutboundPort = 30_000;
 const defaultEdgePort = 8080;
 
+type Broken = ReturnType<typeof acceptResources>["broken"];
+
 /** A mesh as its files say it, every replica ready, compiled as the control plane would. Nothing runs. */
 export class MeshOnPaper {
   readonly plan: MeshPlan;
@@ -28,15 +32,18 @@ export class MeshOnPaper {
   readonly findings: readonly Finding[];
   readonly #compiler = new Compiler();
   readonly #resources: readonly ParsedResource[];
+  /** What could not be used and denies. */
+  readonly #broken: Broken;
   readonly #snapshots = new Map<string, Snapshot>();
 
   private constructor(
     plan: MeshPlan,
     resources: readonly ParsedResource[],
     findings: readonly Finding[],
-    broken: ReturnType<typeof acceptResources>["broken"],
+    broken: Broken,
   ) {
     this.plan = plan;
+    this.#broken = broken;
     this.findings = findings;
     this.#resources = resources;
     this.instances = new Map(placeInstances(plan).map((instance) => [instance.id, instance]));
@@ -55,10 +62,12 @@ export class MeshOnPaper {
     const { accepted, findings, broken } = acceptResources([], files, settings);
     const mesh = accepted.find((resource) => resource.kind === "LocalMesh");
     if (mesh === undefined) {
-      throw new UserProblem("there is no valid LocalMesh resource, which says what programs the mesh has", {
+      const errors = findings.filter(({ severity }) => severity === "error");
+      const told = errors.length === 0 ? "" : `\n${formatFindings(errors, paintFor(process.stderr)).trimEnd()}`;
+      throw new UserProblem(`there is no valid LocalMesh resource, which says what programs the mesh has${told}`, {
         where: folder,
-        hint: "Name the folder that holds it with --folder, and see `heddle validate` for what is wrong.",
-        exitCode: exitCodes.usage,
+        hint: errors.length === 0 ? "Name the folder that holds it with --folder." : "Correct what is said above.",
+        exitCode: exitCodes.findings,
       });
     }
     return new MeshOnPaper(planMesh(mesh), accepted, findings, broken);
@@ -85,8 +94,20 @@ export class MeshOnPaper {
       (candidate) =>
         candidate.kind === kind && candidate.metadata.namespace === namespace && candidate.metadata.name === name,
     );
-    if (resource === undefined) return null;
-    return { resource: `${kind} ${namespace}/${name}`, rule, ...resource.locate([...rulePath(rule), ...below]) };
+    const title = `${kind} ${namespace}/${name}`;
+    if (resource !== undefined) return { resource: title, rule, ...resource.locate([...rulePath(rule), ...below]) };
+    const broken = this.#broken.find((one) => one.kind === kind && one.namespace === namespace && one.name === name);
+    return broken === undefined ? null : { resource: title, rule: "", ...broken.source };
+  }
+
+  /** Where a setting of a route stands; null when the route does not name it, so that a default holds. */
+  settingOf(route: Provenance | undefined, field: string): Origin | null {
+    if (route === undefined || field === "") return null;
+    // `http[0].match[1]`: the settings are the http entry's.
+    const entry = { ...route, rule: (route.rule ?? "").replace(/\.match\[\d+\]$/, "") };
+    const whole = this.originOf(entry);
+    const own = this.originOf(entry, [field]);
+    return own === null || own.line === whole?.line ? null : { ...own, rule: `${entry.rule}.${field}` };
   }
 
   #compile(instanceId: string): Snapshot {

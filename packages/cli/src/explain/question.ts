@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import { resolveHost } from "@heddle/api";
 import type { WorkloadInstance } from "@heddle/compiler";
 import { exitCodes } from "@heddle/core";
@@ -30,9 +31,14 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** Finds who asks and which port of its proxy the request goes to. Throws `UserProblem`. */
 export function readQuestion(mesh: MeshOnPaper, asked: AskedQuestion): Question {
-  const { url } = asked;
-  const method = asked.method.toUpperCase();
-  if (!token.test(method)) throw wrong(`"${asked.method}" is not a method`, "Write it like GET.");
+  const { url, method } = asked;
+  if (!token.test(method)) throw wrong(`"${method}" is not a method`, "Write it like GET.");
+  const upper = method.toUpperCase();
+  if (method !== upper && METHODS.includes(upper))
+    throw wrong(
+      `methods are case-sensitive (RFC 9110 §9.1), and "${method}" is none that servers know`,
+      `Write ${upper}.`,
+    );
   const source = findSource(mesh, asked.from);
   const parts = /^http:\/\/([^/?#]+)([^#]*)/i.exec(url);
   const headers = asked.headers.map(readHeader);

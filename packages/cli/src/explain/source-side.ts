@@ -97,16 +97,16 @@ function walk(mesh: MeshOnPaper, question: Question, weightedDraw: number | unde
   if (hcm === undefined) throw new Error(`the listener on port ${listenPort} of ${source.id} takes no HTTP`);
   request.begin(method, path, authority, "", HeaderList.of(...headers), connection);
   prepareRequest(hcm, request, recorder.random, prepared, recorder);
-  if (prepared.kind === "respond") return end(answerOf(mesh, prepared, request), null);
+  if (prepared.kind === "respond") return end(answerOf(mesh, prepared, request, recorder), null);
   decideRequest(snapshot, live, hcm, request, 0, recorder.random, decided, recorder);
   if (decided.kind === "delay") afterDelay(live, request, 0, recorder.random, decided, recorder);
   if (answers(decided)) {
-    const answer = answerOf(mesh, decided, request);
+    const answer = answerOf(mesh, decided, request, recorder);
     // Without a cluster that exists the router answers for the way that was drawn.
     return weightedDraw === undefined ? end(answer, null) : end(null, answer);
   }
   chooseEndpoint(live, request, 0, recorder.random, chosen, recorder);
-  return end(null, chosen.kind === "connect" ? null : answerOf(mesh, chosen, request));
+  return end(null, chosen.kind === "connect" ? null : answerOf(mesh, chosen, request, recorder));
 }
 
 /** A step may have changed its mind about the action that it was given. */
@@ -154,7 +154,7 @@ function routeOf(mesh: MeshOnPaper, { request }: Walk): RouteExplanation {
     name: route?.name ?? "",
     origin: mesh.originOf(route?.provenance),
     timeoutMs,
-    timeoutOrigin: timeoutMs === 0 ? null : fieldOrigin(mesh, route, "timeout"),
+    timeoutOrigin: timeoutMs === 0 ? null : mesh.settingOf(route?.provenance, "timeout"),
     retries:
       retry === undefined || retry.numRetries === 0
         ? null
@@ -163,35 +163,23 @@ function routeOf(mesh: MeshOnPaper, { request }: Walk): RouteExplanation {
             retryOn: retry.retryOn,
             perTryTimeoutMs: retry.perTryTimeoutMs,
             onlyIdempotent: retry.onlyIdempotent,
-            origin: fieldOrigin(mesh, route, "retries"),
+            origin: mesh.settingOf(route?.provenance, "retries"),
           },
-    faults: route === undefined ? [] : faultsOf(route),
+    faults: route === undefined ? [] : faultsOf(mesh, route),
     mirrors: (route?.mirrors ?? []).map((mirror) => mirror.cluster),
     sent: { method, path, authority },
   };
 }
 
-/** Where a setting of the route stands; null when the route does not name it, so that a default holds. */
-function fieldOrigin(mesh: MeshOnPaper, route: BoundRoute | undefined, field: string): Origin | null {
-  const provenance = route?.provenance;
-  if (provenance === undefined) return null;
-  // `http[0].match[1]`: the settings are the http entry's.
-  const entry = { ...provenance, rule: (provenance.rule ?? "").replace(/\.match\[\d+\]$/, "") };
-  const whole = mesh.originOf(entry);
-  const own = mesh.originOf(entry, [field]);
-  return own === null || own.line === whole?.line ? null : { ...own, rule: `${entry.rule}.${field}` };
-}
-
-type Origin = NonNullable<RouteExplanation["origin"]>;
-
-function faultsOf(route: BoundRoute): FaultChance[] {
+function faultsOf(mesh: MeshOnPaper, route: BoundRoute): FaultChance[] {
+  const origin = mesh.settingOf(route.provenance, "fault");
   return [...(route.overrides?.values() ?? [])].flatMap((override): FaultChance[] => {
     if (override.kind !== "fault") return [];
     const { delayMs, delayShare, abortStatus, abortShare } = override.fault;
     return [
-      ...(delayShare > 0 ? [{ kind: "delay" as const, percent: delayShare * 100, delayMs, status: 0 }] : []),
+      ...(delayShare > 0 ? [{ kind: "delay" as const, percent: delayShare * 100, delayMs, status: 0, origin }] : []),
       ...(abortShare > 0
-        ? [{ kind: "abort" as const, percent: abortShare * 100, delayMs: 0, status: abortStatus }]
+        ? [{ kind: "abort" as const, percent: abortShare * 100, delayMs: 0, status: abortStatus, origin }]
         : []),
     ];
   });

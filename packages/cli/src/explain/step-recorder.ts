@@ -1,6 +1,6 @@
 import type { Action, DecisionTrace, RequestRecord, TraceEntry } from "@heddle/engine";
 import { errorEntry } from "@heddle/core";
-import type { MeshAnswer, Step } from "./explanation.ts";
+import type { MeshAnswer, Origin, Step } from "./explanation.ts";
 import type { MeshOnPaper } from "./mesh-on-paper.ts";
 
 /** The largest number that a draw can give: shares below 100 % do not strike with it. */
@@ -31,6 +31,14 @@ export class StepRecorder implements DecisionTrace {
     return this.#phase === "cluster" ? (this.#weightedDraw ?? unlucky) : unlucky;
   };
 
+  /** Of the ALLOW policies that were judged and did not match. */
+  firstAllowPolicy(mesh: MeshOnPaper): Origin | null {
+    const judged = this.entries.find(
+      ({ kind, why, provenance }) => kind === "policy" && why.startsWith("allow policy") && provenance !== undefined,
+    );
+    return judged?.provenance === undefined ? null : mesh.originOf({ ...judged.provenance, rule: "" });
+  }
+
   steps(mesh: MeshOnPaper): Step[] {
     return this.entries.map(({ kind, name, matched, why, provenance }) => ({
       kind,
@@ -42,15 +50,34 @@ export class StepRecorder implements DecisionTrace {
   }
 }
 
+/** The fields of a route that make it answer by itself. */
+const answeringFields: Readonly<Record<string, string>> = {
+  fault_abort: "fault",
+  redirect: "redirect",
+  direct_response: "directResponse",
+};
+
 /** What the mesh itself answers, from the action that says so. */
-export function answerOf(mesh: MeshOnPaper, action: Action, request: RequestRecord): MeshAnswer {
+export function answerOf(
+  mesh: MeshOnPaper,
+  action: Action,
+  request: RequestRecord,
+  recorder: StepRecorder,
+): MeshAnswer {
+  const { code } = action;
+  const decidedBy = action.policy?.provenance ?? request.decidedBy ?? request.route?.provenance;
   return {
     status: action.status,
     body: action.body,
     details: action.details,
     flags: [...request.flags],
     location: action.location,
-    hint: action.code === "" ? "" : errorEntry(action.code).hint,
-    origin: mesh.originOf(action.policy?.provenance ?? request.decidedBy ?? request.route?.provenance),
+    hint: code === "" ? "" : errorEntry(code).hint,
+    intended: code === "redirect" || code === "direct_response",
+    origin:
+      mesh.settingOf(request.route?.provenance, answeringFields[code] ?? "") ??
+      mesh.originOf(decidedBy) ??
+      // Denied because no ALLOW policy matches: there is no one rule, but there are policies that made it so.
+      (code === "rbac_denied" ? recorder.firstAllowPolicy(mesh) : null),
   };
 }

@@ -12,7 +12,7 @@ import type {
 
 /** An explanation for people, in the order in which things happen. */
 export function formatExplanation(explanation: Explanation, paint: Paint): string {
-  const { request, forwarded, steps, route, destinations, answer } = explanation;
+  const { request, forwarded, refused, steps, route, destinations, answer } = explanation;
   return [
     `${paint("bold", `${request.method} ${request.url}`)} from ${request.from} (${request.identity})`,
     "",
@@ -22,7 +22,9 @@ export function formatExplanation(explanation: Explanation, paint: Paint): strin
     ...(answer === null ? [] : formatAnswer(answer, paint)),
     ...destinations.flatMap((destination) => ["", ...formatDestination(destination, paint)]),
     "",
-    forwarded ? paint(["green", "bold"], "→ forwarded") : paint(["red", "bold"], verdict(explanation)),
+    forwarded
+      ? paint(["green", "bold"], "→ forwarded")
+      : paint([refused ? "red" : "green", "bold"], verdict(explanation)),
     "",
   ].join("\n");
 }
@@ -32,10 +34,19 @@ function isTelling({ kind, matched }: Step): boolean {
   return kind !== "edge" && kind !== "header" && (kind !== "filter-chain" || !matched);
 }
 
-function formatStep({ kind, name, matched, why, origin }: Step, paint: Paint): string {
-  const mark = matched ? paint("green", "√") : paint("dim", "–");
-  const text = `${kind} ${name}: ${why}`;
+function formatStep(step: Step, paint: Paint, decidesAgainst = false): string {
+  const { matched, origin } = step;
+  const mark = decidesAgainst ? paint("red", "×") : matched ? paint("green", "√") : paint("dim", "–");
+  const text = describeStep(step);
   return `  ${mark} ${matched ? text : paint("dim", text)}${formatOrigin(origin, paint)}`;
+}
+
+/** The names of the wire are left out where the resource says the same, and of the many spellings of a host the one that matched. */
+function describeStep({ kind, name, matched, why, origin }: Step): string {
+  if (kind === "policy" && origin !== null) return `policy: ${why}`;
+  if (kind === "virtual-host" && matched)
+    return `${kind} ${name}: ${why.replace(/ is one of its domains: .*/, " is one of its domains")}`;
+  return `${kind} ${name}: ${why}`;
 }
 
 function formatRoute(
@@ -46,8 +57,8 @@ function formatRoute(
     `  timeout: ${timeoutMs === 0 ? "none" : formatDuration(timeoutMs)}${formatOrigin(timeoutOrigin, paint)}`,
     `  retries: ${retries === null ? "none" : describeRetries(retries)}${formatOrigin(retries?.origin ?? null, paint)}`,
     ...faults.map(
-      ({ kind, percent, delayMs, status }) =>
-        `  fault: ${percent} % ${kind === "delay" ? `delayed by ${formatDuration(delayMs)}` : `answered with ${status}`}`,
+      ({ kind, percent, delayMs, status, origin }) =>
+        `  fault: ${percent} % ${kind === "delay" ? `delayed by ${formatDuration(delayMs)}` : `answered with ${status}`}${formatOrigin(origin, paint)}`,
     ),
     ...mirrors.map((mirror) => `  mirrored to ${mirror}`),
   ];
@@ -77,17 +88,23 @@ function formatDestination(
   ];
 }
 
-function formatInbound({ workload, accepted, mutualTls, steps, answer }: InboundExplanation, paint: Paint): string[] {
+function formatInbound({ workload, mutualTls, steps, answer }: InboundExplanation, paint: Paint): string[] {
   const policies = steps.filter(({ kind }) => kind === "policy");
   const chain = steps.find(({ kind }) => kind === "filter-chain");
+  // What refuses is the last policy that was looked at; without one the connection did not come about.
+  const refusing = answer === null ? undefined : policies.findLast(({ matched }) => matched);
+  const isConnected = answer === null || refusing !== undefined;
   return [
-    `  ${accepted ? paint("green", "√") : paint("red", "×")} the proxy of ${workload}: ${mutualTls ? "mutual TLS" : "plaintext"}${formatOrigin(chain?.origin ?? null, paint)}`,
-    ...(policies.length === 0 ? ["    no policy selects it"] : policies.map((step) => `  ${formatStep(step, paint)}`)),
+    `  ${isConnected ? paint("green", "√") : paint("red", "×")} the proxy of ${workload}: ${mutualTls ? "mutual TLS" : "plaintext"}${formatOrigin(chain?.origin ?? null, paint)}`,
+    ...(policies.length === 0
+      ? ["    no policy selects it"]
+      : policies.map((step) => `  ${formatStep(step, paint, step === refusing)}`)),
     ...(answer === null ? [] : formatAnswer(answer, paint).map((line) => `  ${line}`)),
   ];
 }
 
-function formatAnswer({ status, body, details, flags, location, hint, origin }: MeshAnswer, paint: Paint): string[] {
+function formatAnswer(answer: MeshAnswer, paint: Paint): string[] {
+  const { status, body, details, flags, location, hint, intended, origin } = answer;
   const what = [
     `${status}`,
     ...(body === "" ? [] : [`"${body}"`]),
@@ -95,7 +112,7 @@ function formatAnswer({ status, body, details, flags, location, hint, origin }: 
   ].join(" ");
   const log = [details, ...flags].filter((part) => part !== "").join(" ");
   return [
-    `  ${paint("red", "×")} the mesh answers ${what}${log === "" ? "" : paint("dim", ` (${log})`)}${formatOrigin(origin, paint)}`,
+    `  ${intended ? paint("green", "√") : paint("red", "×")} the mesh answers ${what}${log === "" ? "" : paint("dim", ` (${log})`)}${formatOrigin(origin, paint)}`,
     ...(hint === "" ? [] : [`    ${paint("dim", `→ ${hint}`)}`]),
   ];
 }
@@ -106,8 +123,11 @@ function formatOrigin(origin: Origin | null, paint: Paint): string {
   return ` ${paint("cyan", `[${origin.resource}${rule}, ${origin.file}:${origin.line}]`)}`;
 }
 
-function verdict({ answer, destinations }: Explanation): string {
-  if (answer !== null) return `× answered by the mesh with ${answer.status}`;
+function verdict({ refused, answer, destinations }: Explanation): string {
+  if (answer !== null)
+    return refused
+      ? `× answered by the mesh with ${answer.status}`
+      : `→ answered with ${answer.status}, as its route says`;
   const answers = destinations.flatMap((destination) => [
     destination.answer,
     ...destination.inbound.map((side) => side.answer),

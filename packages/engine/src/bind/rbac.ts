@@ -101,18 +101,28 @@ export function bindRbacFilter(config: RbacFilterConfig): BoundRbacFilter {
   };
 }
 
+/** What denied: a policy that says so, or one that could not be read, be it by the compiler or for this request. */
+export function denialCode({ isUnreadable, policy }: RbacDecision): "rbac_denied" | "policy_unreadable" {
+  return isUnreadable || policy?.provenance?.rule === "unreadable" ? "policy_unreadable" : "rbac_denied";
+}
+
 /** `rbac_access_denied_matched_policy[…]`, blanks in names replaced as Envoy does. */
 export function denialDetails(decision: RbacDecision): string {
   return `rbac_access_denied_matched_policy[${decision.policy?.name.replaceAll(/\s/g, "_") ?? "none"}]`;
 }
 
-const istioPolicyName = /^ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[([^\]]*)\]$/;
+/** Istio's names of rules, and those of resources that could not be read, so that everything is denied in their stead. */
+const istioPolicyName = /^ns\[([^\]]*)\]-(policy|peer-authentication)\[([^\]]*)\]-rule\[([^\]]*)\]$/;
+const kinds: Readonly<Record<string, string>> = {
+  policy: "AuthorizationPolicy",
+  "peer-authentication": "PeerAuthentication",
+};
 
 function provenanceOf(name: string): Provenance | undefined {
   const match = istioPolicyName.exec(name);
   if (match === null) return undefined;
-  const [, namespace = "", policy = "", rule = ""] = match;
-  return { kind: "AuthorizationPolicy", namespace, name: policy, rule, generation: undefined };
+  const [, namespace = "", kind = "", policy = "", rule = ""] = match;
+  return { kind: kinds[kind] ?? "", namespace, name: policy, rule, generation: undefined };
 }
 
 function bindPermission(config: PermissionConfig): Condition {

@@ -1,5 +1,5 @@
 import type { BoundRbac, BoundRbacFilter, RbacDecision, RbacSubject, ShadowDecision } from "../bind/rbac.ts";
-import { denialDetails } from "../bind/rbac.ts";
+import { denialCode, denialDetails } from "../bind/rbac.ts";
 import type { ConnectionView } from "../bind/connection.ts";
 import { noHeaders } from "../bind/headers.ts";
 import type { BoundFilterChain, ConnectionDecision } from "../bind/types.ts";
@@ -75,7 +75,7 @@ export function authorizeRequest(
   if (filter.rules === undefined) return true;
   const decision = evaluate(filter.rules, req, "", trace);
   if (decision.allowed) return true;
-  out.respond(req, decision.isUnreadable ? "policy_unreadable" : "rbac_denied");
+  out.respond(req, denialCode(decision));
   out.withDetails(req, denialDetails(decision));
   out.policy = decision.policy;
   req.decidedBy = decision.policy?.provenance ?? filter.config.provenance;
@@ -114,7 +114,7 @@ export function authorizeConnection(
     if (!decision.allowed) {
       return {
         allowed: false,
-        code: decision.isUnreadable ? "policy_unreadable" : "rbac_denied",
+        code: denialCode(decision),
         details: denialDetails(decision),
         policy: decision.policy,
         shadows,
