@@ -298,6 +298,21 @@ test("a network filter judges the connection", () => {
   assert.deepEqual([unreadable.allowed, unreadable.code], [false, "policy_unreadable"]);
 });
 
+test("the denial in the stead of a resource that could not be read says so, and which it is", () => {
+  for (const [kind, name] of [
+    ["AuthorizationPolicy", "ns[a]-policy[b]-rule[unreadable]"],
+    ["PeerAuthentication", "ns[a]-peer-authentication[b]-rule[unreadable]"],
+  ] as const) {
+    const chain = networkChain({ rules: { action: "DENY", policies: { [name]: policy(any, any) } } });
+    const { allowed, code, policy: decisive } = authorizeConnection(chain, connectionView());
+    const { namespace, name: resource } = decisive?.provenance ?? {};
+    assert.deepEqual(
+      [allowed, code, decisive?.provenance?.kind, namespace, resource],
+      [false, "policy_unreadable", kind, "a", "b"],
+    );
+  }
+});
+
 test("a network filter refuses conditions on requests, which it would never see", () => {
   const load = (own: JsonObject): string[] =>
     problemsOf(
