@@ -116,7 +116,11 @@ export class ControlPlaneProcess {
       if (this.#watched === child) this.#onFailed?.(new StartProblem(lastLine));
     });
     child.on("message", (message: { kind?: string } & ControlPlaneAddresses) => {
-      if (message.kind === "ready" && this.#watched === child) this.#onReady?.(message);
+      if (message.kind !== "ready" || this.#watched !== child) return;
+      // After a crash nobody waits; a person who has read that it ended wants to know that it is back.
+      if (this.#onReady === undefined)
+        this.#options.report("the control plane is back; proxies reconnect by themselves");
+      else this.#onReady(message);
     });
   }
 }

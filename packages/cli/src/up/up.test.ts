@@ -8,6 +8,7 @@ import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { writeStateFile } from "@heddle/state";
+import { readProxyState } from "../local-mesh/proxy-state.ts";
 import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
 import { smallMesh } from "../testing/small-mesh.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
@@ -49,6 +50,16 @@ test("a mesh serves, follows its files, refuses a second run, and leaves nothing
   await heddle.line(/encrypted and steered, but not isolated/);
   const url = await edgeUrl(heddle);
   await answers(url, "hello from back-0");
+
+  // The root came with the join token and comes by ADS, too; it is one certificate.
+  const state = await readProxyState(join(folder, ".heddle/proxies/back-0"));
+  const certs = (await (await fetch(`http://${state?.adminAddress}/certs`)).json()) as {
+    certificates: { ca_cert: { serial_number: string }[]; cert_chain: unknown[] }[];
+  };
+  assert.deepEqual(
+    certs.certificates.map(({ ca_cert, cert_chain }) => [ca_cert.length, cert_chain.length]),
+    [[1, 1]],
+  );
 
   const second = await runHeddle(["up", folder]);
   assert.equal(second.code, 1);
@@ -115,6 +126,7 @@ test("what crashes is started again: application, proxy, control plane", { timeo
   await answers(url, "hello from back-0");
   kill(heddle, /control-plane\/src\/entry/);
   await heddle.line(/the control plane ended \(SIGKILL\); traffic goes on; started again/);
+  await heddle.line(/the control plane is back; proxies reconnect/);
   await answers(url, "hello from back-0");
   kill(heddle, /main\.ts proxy .*back-0/);
   await heddle.line(/the proxy ended \(SIGKILL\); started again/);

@@ -283,10 +283,16 @@ export class Generation implements AdminSource {
 
   certificates(): { ca: CertificateView[]; chain: CertificateView[] }[] {
     const secrets = [...this.#configuration.active.secrets];
-    const ca = secrets.flatMap(({ secret }) => {
-      const anchors = secret.kind === "validation" ? secret.validation.trustedCa : undefined;
-      return anchors !== undefined && "pem" in anchors ? certificateViews(anchors.pem, secret.name) : [];
-    });
+    // The same anchors may come from the control plane and from the state directory.
+    const anchors = new Map(
+      secrets.flatMap(({ secret }) => {
+        const bundle = secret.kind === "validation" ? secret.validation.trustedCa : undefined;
+        return bundle !== undefined && "pem" in bundle
+          ? [[`${secret.name} ${bundle.pem.trim()}`, { secret, bundle }]]
+          : [];
+      }),
+    );
+    const ca = [...anchors.values()].flatMap(({ secret, bundle }) => certificateViews(bundle.pem, secret.name));
     return secrets.flatMap(({ secret }) =>
       secret.kind === "certificate" ? [{ ca, chain: certificateViews(secret.certificateChainPem, secret.name) }] : [],
     );
