@@ -66,9 +66,14 @@ export class RunningDemo {
 
   /** Makes an edit of the resources, and waits until every proxy has it. */
   async change(edit: () => Promise<unknown>, limitMs = 15_000): Promise<void> {
-    const admin = await this.admin();
-    const { configVersion } = await admin.proxies();
+    const { configVersion } = await (await this.admin()).proxies();
     await edit();
+    await this.untilChanged(configVersion, limitMs);
+  }
+
+  /** Waits until every proxy has a configuration that is newer than `configVersion`. */
+  async untilChanged(configVersion: number, limitMs = 15_000): Promise<void> {
+    const admin = await this.admin();
     const isInForce = await until(async () => {
       const now = await admin.proxies();
       return now.configVersion > configVersion && now.proxies.every((proxy) => proxy.isSynced);

@@ -40,10 +40,13 @@ export const reload: Check = {
     // The control plane hangs while the file is edited.
     const pid = demo.runner.controlPlane.pid;
     if (pid === undefined) throw new Error("the control plane is not running");
+    const { configVersion } = await (await demo.admin()).proxies();
     process.kill(pid, "SIGSTOP");
     return async () => {
       process.kill(pid, "SIGCONT");
-      await demo.ensureReady();
+      // Ready says little: proxies are in step with a control plane that has not looked at the file yet, and the next edit
+      // of the file would take the place of this one.
+      await demo.untilChanged(configVersion);
     };
   },
 };
