@@ -147,6 +147,19 @@ export class RawPeer implements AsyncDisposable {
   }
 }
 
+/** Resolves when nobody listens at a port of 127.0.0.1 any more: connections are refused, not left waiting. Capped by the test's own time-out. */
+export async function untilRefused(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, "127.0.0.1");
+    const code = await new Promise<string>((resolve) => {
+      socket.once("connect", () => resolve(""));
+      socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? ""));
+    });
+    socket.destroy();
+    if (code === "ECONNREFUSED") return;
+  }
+}
+
 /** Connects by TCP. */
 export function connectRaw(port: number, host = "127.0.0.1"): Promise<RawPeer> {
   return new Promise((resolve, reject) => {

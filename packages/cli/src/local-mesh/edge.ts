@@ -79,7 +79,8 @@ export class Edge {
   }
 
   async stop(): Promise<void> {
-    await this.sidecar.stop(proxyGraceMs);
+    // The proxy has its own descriptor; while this one is open, clients would wait in its queue.
     this.#port.close();
+    await this.sidecar.stop(proxyGraceMs);
   }
 }

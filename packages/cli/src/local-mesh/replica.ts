@@ -90,6 +90,7 @@ export class Replica {
 
   /** Lets open requests finish: the proxy drains while its application still runs. Resolves when both are gone. */
   async stop(): Promise<void> {
+    this.#closeSockets();
     await this.sidecar.stop(proxyGraceMs);
     await this.application.stop(appGraceMs);
     this.#closePorts();
@@ -100,6 +101,7 @@ export class Replica {
    * otherwise be waited for, which an HTTP/1.1 client may keep as long as it likes.
    */
   async end(): Promise<void> {
+    this.#closeSockets();
     await Promise.all([this.sidecar.stop(proxyGraceMs), this.application.stop(appGraceMs)]);
     this.#closePorts();
   }
@@ -114,10 +116,15 @@ export class Replica {
     return Object.fromEntries([...this.#outbound].map(([key, { address }]) => [key, address.port]));
   }
 
-  #closePorts(): void {
+  /** The proxy has its own; while these are open, clients of one that ends would wait in their queue. */
+  #closeSockets(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const port of [this.#inbound, ...this.#outbound.values()]) port.close();
+  }
+
+  #closePorts(): void {
+    this.#closeSockets();
     this.#ports.release(this.#applicationPort);
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { connectRaw } from "@heddle/testkit";
+import { connectRaw, untilRefused } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
@@ -133,6 +133,7 @@ test("draining the listeners makes the proxy not ready and refuses new connectio
     await client.response();
     assert.equal(await own.admin("/drain_listeners", { method: "POST" }), "OK\n");
     assert.equal(await own.admin("/ready"), "DRAINING\n");
+    await untilRefused(port);
     await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
     assert.match(await client.untilEnd(), /\r\nconnection: close\r\n/);
     client.socket.destroy();

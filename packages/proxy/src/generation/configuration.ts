@@ -92,6 +92,12 @@ export class Configuration {
     return { change: this.#active.everything(), sockets: this.#socketsOf(this.#active.listeners.values()) };
   }
 
+  /** Stops listening for good: whoever connects from now on is refused, as soon as the workers have closed their own descriptors. */
+  giveUpSockets(): void {
+    for (const sockets of this.#sockets.values()) for (const socket of sockets) socket.giveUp();
+    this.#sockets.clear();
+  }
+
   /** From now on changes go to these workers. */
   connect(pool: WorkerPool): void {
     this.#pool = pool;

@@ -101,13 +101,18 @@ export class Generation implements AdminSource {
     this.#onQuit = listener;
   }
 
-  /** Says not ready, finishes what is open, and ends when all is done or the time is over. */
-  async drain(deadlineMs: number): Promise<void> {
+  /**
+   * Says not ready, finishes what is open, and ends when all is done or the time is over.
+   *
+   * @param isLast no other generation takes over, so that nobody listens any more
+   */
+  async drain(deadlineMs: number, isLast: boolean): Promise<void> {
     this.#isDraining = true;
     this.#logger.info("draining", { deadlineMs });
     this.#identity?.stop();
     const stopped = this.#ads?.stop();
     const drained = this.#pool.drain();
+    if (isLast) this.stopListening();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, deadlineMs);
@@ -310,6 +315,12 @@ export class Generation implements AdminSource {
   drainListeners(): void {
     this.#isDraining = true;
     void this.#pool.drain();
+    this.stopListening();
+  }
+
+  /** A client that connects is refused instead of waiting in a queue that nobody looks at. */
+  stopListening(): void {
+    this.#configuration.giveUpSockets();
   }
 
   quit(): void {

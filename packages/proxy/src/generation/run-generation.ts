@@ -2,7 +2,7 @@ import { listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/ne
 import { loadBootstrap } from "../bootstrap/load.ts";
 import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
-import { type GenerationSetup } from "../supervisor/messages.ts";
+import type { GenerationSetup, SupervisorMessage } from "../supervisor/messages.ts";
 import { exitCodes } from "@heddle/core";
 import { Generation } from "./generation.ts";
 import { SocketBroker } from "./socket-broker.ts";
@@ -38,14 +38,14 @@ export async function runGeneration(
   const broker = new SocketBroker(channel, inherited, sockets);
   const generation = new Generation({ options, bootstrap: loaded.bootstrap, channel, broker, pool, logger });
   let isDraining = false;
-  const drain = (deadlineMs: number): void => {
+  const drain = ({ deadlineMs, isLast }: SupervisorMessage): void => {
+    // It may be retiring already when the whole proxy is told to end.
+    if (isDraining && isLast) generation.stopListening();
     if (isDraining) return;
     isDraining = true;
-    void generation.drain(deadlineMs).finally(() => process.exit(exitCodes.fine));
+    void generation.drain(deadlineMs, isLast).finally(() => process.exit(exitCodes.fine));
   };
-  channel.onMessage((message) => {
-    if (message.type === "drain") drain(message.deadlineMs);
-  });
+  channel.onMessage(drain);
   // A signal to the whole process group reaches this process, too: the supervisor decides what it means.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   generation.onQuit(() => channel.send({ type: "quit" }));

@@ -14,6 +14,8 @@ export interface ListeningSocket {
   readonly host: string;
   readonly port: number;
   close(): void;
+  /** As `close`, and one that was given for the life of the process goes, too: nobody will listen there again. */
+  giveUp(): void;
 }
 
 export type SocketResult = { socket: ListeningSocket } | { socket: undefined; code: ErrorCode; message: string };
@@ -54,8 +56,13 @@ export class SocketBroker {
   bind(key: string, host: string, port: number): SocketResult {
     const inherited = this.#inherited.get(formatAddress(host, port));
     // Given for the life of the process: whoever uses it closes its own duplicate.
-    if (inherited !== undefined)
-      return { socket: { fd: inherited, wanted: { host, port }, host, port, close: () => {} } };
+    if (inherited !== undefined) {
+      const giveUp = (): void => {
+        closeSync(inherited);
+        this.#channel.send({ type: "release", key, host, port, boundPort: port });
+      };
+      return { socket: { fd: inherited, wanted: { host, port }, host, port, close: () => {}, giveUp } };
+    }
     const index = this.#held.findIndex((socket) => socket.key === key && socket.host === host && socket.port === port);
     const [held] = index < 0 ? [] : this.#held.splice(index, 1);
     if (held !== undefined) return { socket: this.#listening(held, held.fd, () => closeSync(held.fd)) };
@@ -81,16 +88,11 @@ export class SocketBroker {
 
   #listening(name: SocketName, fd: number, close: () => void): ListeningSocket {
     const { host, port, boundPort } = name;
-    return {
-      fd,
-      wanted: { host, port },
-      host,
-      port: boundPort,
-      close: () => {
-        close();
-        this.#channel.send({ type: "release", ...name });
-      },
+    const release = (): void => {
+      close();
+      this.#channel.send({ type: "release", ...name });
     };
+    return { fd, wanted: { host, port }, host, port: boundPort, close: release, giveUp: release };
   }
 }
 

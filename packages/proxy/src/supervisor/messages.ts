@@ -12,7 +12,7 @@ export interface SocketName {
 export type GenerationMessage =
   /** Keep this socket, whose descriptor comes beside the message, for the generations after me. */
   | ({ readonly type: "hold" } & SocketName)
-  /** Nobody uses this socket any more. */
+  /** Nobody uses this socket any more, nor will. One that the supervisor's parent gave is closed here, too. */
   | ({ readonly type: "release" } & SocketName)
   /** Initial listeners are bound and certificates are there. */
   | { readonly type: "ready" }
@@ -25,6 +25,8 @@ export type GenerationMessage =
 export interface SupervisorMessage {
   readonly type: "drain";
   readonly deadlineMs: number;
+  /** Nobody takes over: the listening sockets are given up, so that clients are refused at once and can go elsewhere. */
+  readonly isLast: boolean;
 }
 
 /** What a generation is started with, as JSON in its first argument. */

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { connectRaw, isRunning, startEchoServer, startRawServer } from "@heddle/testkit";
+import { connectRaw, isRunning, startEchoServer, startRawServer, untilRefused } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { adminGet, childrenOf, listenerPort, ProxyProcess } from "../testing/proxy-process.ts";
 
@@ -149,6 +149,7 @@ test("SIGTERM lets a request in progress finish, says that the connection ends, 
   await proxy.logged(/draining/);
   const ready = await fetch(`http://127.0.0.1:${admin}/ready`);
   assert.deepEqual([ready.status, await ready.text()], [503, "DRAINING\n"]);
+  await untilRefused(client.socket.remotePort ?? 0);
   socket.end("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
   const answer = await client.untilEnd();
   assert.match(answer, /\r\nconnection: close\r\n[^]*ok$/);

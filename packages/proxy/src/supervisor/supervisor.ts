@@ -1,17 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { exitCodes, type Logger, RestartBackOff } from "@heddle/core";
 import {
+  formatAddress,
   formatInheritedDescriptors,
-  type InheritedDescriptors,
   listenDescriptorsVariable,
   parseInheritedDescriptors,
 } from "@heddle/net";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
-import { type GenerationMessage, type GenerationSetup, type SupervisorMessage } from "./messages.ts";
+import type { GenerationMessage, GenerationSetup, SocketName, SupervisorMessage } from "./messages.ts";
 import { type HeldSocket, SocketTable } from "./socket-table.ts";
 
 /** Time that a generation gets after its own deadline before it is killed. */
@@ -50,7 +51,7 @@ class Supervisor {
   readonly #logger: Logger;
   readonly #sockets = new SocketTable();
   /** Sockets that the parent process holds; each generation gets them as they are. */
-  #inherited: InheritedDescriptors = new Map();
+  #inherited = new Map<string, number>();
   readonly #backOff = new RestartBackOff(Math.random);
   readonly #live = new Set<Generation>();
   #count = 0;
@@ -74,7 +75,7 @@ class Supervisor {
       });
       return exitCodes.usage;
     }
-    this.#inherited = inherited;
+    this.#inherited = new Map(inherited);
     const stop = (): void => this.#stop();
     const renew = (): void => this.#renew();
     const orphaned = (): void => this.#endAtOnce();
@@ -138,7 +139,7 @@ class Supervisor {
       }
       case "release":
         // A retiring generation no longer decides which listeners exist.
-        if (!generation.isRetiring) this.#sockets.release(message);
+        if (!generation.isRetiring || this.#isStopping) this.#release(message);
         return;
       case "ready":
         generation.isReady = true;
@@ -152,6 +153,15 @@ class Supervisor {
         generation.fatalExitCode = message.exitCode;
         return;
     }
+  }
+
+  #release(name: SocketName): void {
+    this.#sockets.release(name);
+    const address = formatAddress(name.host, name.port);
+    const inherited = this.#inherited.get(address);
+    if (inherited === undefined) return;
+    this.#inherited.delete(address);
+    closeSync(inherited);
   }
 
   #send(generation: Generation, message: SupervisorMessage): void {
@@ -201,7 +211,7 @@ class Supervisor {
     if (generation.isRetiring) return;
     generation.isRetiring = true;
     const { drainTimeMs } = this.#options;
-    this.#send(generation, { type: "drain", deadlineMs: drainTimeMs });
+    this.#send(generation, { type: "drain", deadlineMs: drainTimeMs, isLast: this.#isStopping });
     generation.killTimer = setTimeout(() => generation.process.kill("SIGKILL"), drainTimeMs + killGraceMs);
   }
 

@@ -115,7 +115,7 @@ export class TestProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.generation.drain(0);
+    await this.generation.drain(0, true);
     for (const socket of this.#held.values()) socket.close();
   }
 }
