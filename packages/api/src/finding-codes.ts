@@ -156,8 +156,8 @@ export const findingCodes = {
   },
   HDL0031: {
     severity: "warning",
-    title: "Timeout and retries have no effect beside a fault",
-    text: "As in Istio, a route that injects a fault applies neither its timeout nor its retries.",
+    title: "Timeout and retries do not concern an injected fault",
+    text: "As in Istio, an injected abort is not retried and an injected delay does not count against the timeout; other requests of the route keep both.",
     hint: "Put the fault in a route of its own (a match on a header, for example), or remove the timeout and retries while you test.",
   },
   HDL0032: {

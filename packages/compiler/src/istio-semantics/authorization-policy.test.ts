@@ -9,7 +9,8 @@ interface Fields {
   namespace?: string;
   action?: "ALLOW" | "DENY";
   labels?: string;
-  dryRun?: boolean;
+  /** Value of the annotation; undefined: none. */
+  dryRun?: string;
 }
 
 /** A policy whose rules are given as a YAML flow list. */
@@ -23,7 +24,7 @@ kind: AuthorizationPolicy
 metadata:
   name: ${name}
   namespace: ${namespace}
-  ${dryRun === true ? 'annotations: { istio.io/dry-run: "true" }' : ""}
+  ${dryRun === undefined ? "" : `annotations: { istio.io/dry-run: "${dryRun}" }`}
 spec:
   ${labels === undefined ? "" : `selector: { matchLabels: { ${labels} } }`}
   action: ${action}
@@ -191,6 +192,12 @@ test("4.1.3 a not field holds when none of its values matches", () => {
   assert.equal(allows("{ to: [{ operation: { notMethods: [PUT, DELETE] } }] }", { method: "DELETE" }), false);
   assert.equal(allows("{ from: [{ source: { notPrincipals: [cluster.local/ns/default/sa/web] } }] }"), false);
   assert.equal(allows("{ from: [{ source: { notNamespaces: [other] } }] }"), true);
+});
+
+test("4.1.3 each of the values of a not field is excluded, not only the first", () => {
+  for (const names of ["nobody, cluster.local/ns/default/sa/web", "cluster.local/ns/default/sa/web, nobody"])
+    assert.equal(allows(`{ from: [{ source: { notPrincipals: [${names}] } }] }`), false, names);
+  assert.equal(allows("{ from: [{ source: { notPrincipals: [nobody, somebody] } }] }"), true);
 });
 
 test("4.1.3 values and notValues of one key are ANDed", () => {
@@ -430,19 +437,23 @@ test("4.1.8 conditions that a connection can answer hold on opaque ports, in the
   assert.equal(connects(policy(undefined)), false);
 });
 
+test("4.1.10 only the value true makes a dry run", () => {
+  assert.equal(call(policy(everything, { ...deny, dryRun: "false" })).status, 403);
+});
+
 test("4.1.10 a dry-run policy changes nothing and says what it would have done", () => {
-  const tried = call(policy(everything, { ...deny, dryRun: true }));
+  const tried = call(policy(everything, { ...deny, dryRun: "true" }));
   assert.deepEqual([tried.status, tried.shadow], [200, "denied ns[default]-policy[p]-rule[0]"]);
-  const refused = call(policy(gets, { dryRun: true }), { method: "PUT" });
+  const refused = call(policy(gets, { dryRun: "true" }), { method: "PUT" });
   assert.deepEqual([refused.status, refused.shadow], [200, "denied none"]);
   const mixed =
     policy(gets, { name: "enforced" }) +
-    policy("[{ to: [{ operation: { methods: [PUT] } }] }]", { name: "tried", dryRun: true });
+    policy("[{ to: [{ operation: { methods: [PUT] } }] }]", { name: "tried", dryRun: "true" });
   assert.equal(call(mixed, { method: "GET" }).status, 200);
   assert.equal(call(mixed, { method: "PUT" }).status, 403);
   const denies =
     policy("[{ to: [{ operation: { methods: [PUT] } }] }]", { name: "enforced", ...deny }) +
-    policy(everything, { ...deny, dryRun: true });
+    policy(everything, { ...deny, dryRun: "true" });
   assert.equal(call(denies, { method: "GET" }).status, 200);
   assert.equal(call(denies, { method: "PUT" }).status, 403);
 });

@@ -67,6 +67,10 @@ test("4.6 attempts: 0 switches retries off", () => {
   assert.equal(retriesOf("{ attempts: 0 }", "heddle"), undefined);
 });
 
+test("4.6 retries without attempts are none", () => {
+  assert.equal(retriesOf("{}"), undefined);
+});
+
 test("4.6 numbers in retryOn are status codes", () => {
   const policy = retriesOf("{ attempts: 2, retryOn: 'connect-failure,503,504' }");
   assert.equal(policy?.retryOn, "connect-failure,retriable-status-codes");

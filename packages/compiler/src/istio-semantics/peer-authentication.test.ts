@@ -60,6 +60,12 @@ test("4.3 a selector in the root namespace is ignored", () => {
   assert.deepEqual(mesh.chains("reviews-v1-0"), strict);
 });
 
+test("4.3 a selector in the root namespace is ignored for a workload that lives there, too", () => {
+  const root = { change: (instance: TestMesh["instances"][number]) => ({ ...instance, namespace: "istio-system" }) };
+  const own = peerAuthentication({ namespace: "istio-system", labels: "version: v1", mode: "DISABLE" });
+  assert.deepEqual(new TestMesh(own, root).chains("reviews-v1-0"), strict);
+});
+
 test("4.3 UNSET inherits, at every level", () => {
   const base = peerAuthentication({ namespace: "istio-system", mode: "DISABLE" });
   for (const mode of ["UNSET", undefined]) {

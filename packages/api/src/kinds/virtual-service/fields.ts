@@ -225,10 +225,7 @@ const retries = object<spec.HttpRetry>({
   fields: {
     attempts: field(
       integer(0, 100),
-      "How often a failed request is sent again; 0, and none at all, switch retries off.",
-      {
-        default: 2,
-      },
+      "How often a failed request is sent again; 0, and leaving it out, switch retries off.",
     ),
     perTryTimeout: field(formatted(duration), "Time limit of each attempt; absent means the route's timeout."),
     retryOn: field(

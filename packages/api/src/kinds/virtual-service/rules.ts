@@ -150,7 +150,7 @@ export const faultHidesTimeoutAndRetries: Check<spec.HttpRoute> = (route, contex
     context.report(
       "HDL0031",
       [name],
-      `${describePath([...context.path, name])} is not applied while the route injects a fault.`,
+      `${describePath([...context.path, name])} holds for the requests that the route's fault passes over, not for those that it strikes.`,
     );
   }
 };
