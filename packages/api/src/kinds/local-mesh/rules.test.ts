@@ -19,6 +19,12 @@ const cases: readonly [string, string, readonly string[], boolean][] = [
   ["workloads are required", "mode: ports", ["HDL0013:0"], true],
   ["an empty mesh is refused", "workloads: []", ["HDL0014:1"], true],
   ["a command is a list", "workloads: [{ name: a, service: a, command: node a.js, port: 1 }]", ["HDL0011:1"], true],
+  [
+    "a protocol that is not supported yet",
+    "workloads:\n- { name: db, service: db, command: [a], port: 5432, protocol: tcp }",
+    ["HDL0016:2"],
+    true,
+  ],
   ["a mode that is not supported yet", `mode: namespaces\nworkloads: [${web}]`, ["HDL0016:1"], true],
   [
     "an edge beyond this machine is refused",
