@@ -78,7 +78,18 @@ test("statistics come as text, JSON and for Prometheus, and can be filtered", as
     await proxy.admin("/stats/prometheus"),
     /^envoy_http_downstream_rq_total\{envoy_http_conn_manager_prefix="web"\} \d+$/m,
   );
-  assert.match(await proxy.admin("/stats?filter=("), /Invalid regex/);
+  for (const path of ["/stats", "/stats/prometheus"]) {
+    assert.match(await proxy.admin(`${path}?filter=(`), /Invalid regex/);
+  }
+  for (const path of ["/stats/prometheus?", "/stats?format=prometheus&"]) {
+    const text = await proxy.admin(`${path}filter=^heddle_requests_started`);
+    assert.deepEqual(
+      text.split("\n").filter((line) => line !== "" && !/(^| )heddle_requests_started_total/.test(line)),
+      [],
+    );
+    assert.match(text, /^heddle_requests_started_total/m);
+    assert.doesNotMatch(await proxy.admin(`${path}usedonly`), /^envoy_cluster\S*_total\S* 0$/m);
+  }
 });
 
 test("clusters and listeners are shown in Envoy's forms", async () => {
@@ -118,6 +129,18 @@ test("renewing a certificate without an authority says so", async () => {
   assert.equal(response.status, 503);
   assert.match(await response.text(), /--ca-address/);
 });
+
+for (const [path, method] of [
+  ["/config_dump?mask=x", "GET"],
+  ["/logging?paths=a:debug", "POST"],
+  ["/certs?format=json", "GET"],
+] as const) {
+  test(`${method} ${path} is refused, because the parameter would be ignored`, async () => {
+    const response = await fetch(`http://127.0.0.1:${proxy.adminPort}${path}`, { method });
+    assert.equal(response.status, 400);
+    assert.match(await response.text(), /does not support the parameter "\w+": it takes /);
+  });
+}
 
 test("draining the listeners makes the proxy not ready and refuses new connections; one that is open says that it ends", async () => {
   const own = await TestProxy.start(

@@ -29,25 +29,35 @@ export function adminRoutes(source: AdminSource): AdminRoute[] {
       path: "/stats",
       method: "GET",
       help: "counters and gauges; ?filter=<regex>, ?usedonly, ?format=json|prometheus",
+      parameters: ["filter", "usedonly", "format"],
       handle: (query) => stats(source, query),
     },
-    { path: "/stats/prometheus", method: "GET", help: "all metrics for Prometheus", handle: () => prometheus(source) },
+    {
+      path: "/stats/prometheus",
+      method: "GET",
+      help: "all metrics for Prometheus; ?filter=<regex> of their names, ?usedonly",
+      parameters: ["filter", "usedonly"],
+      handle: (query) => prometheus(source, query),
+    },
     {
       path: "/config_dump",
       method: "GET",
       help: "configuration in force; ?include_eds adds endpoints",
+      parameters: ["include_eds"],
       handle: (query) => json({ configs: source.configDump(query.has("include_eds")) }),
     },
     {
       path: "/clusters",
       method: "GET",
       help: "clusters and their endpoints; ?format=json",
+      parameters: ["format"],
       handle: (query) => clusters(source, query),
     },
     {
       path: "/listeners",
       method: "GET",
       help: "listeners and their addresses; ?format=json",
+      parameters: ["format"],
       handle: (query) => listeners(source, query),
     },
     { path: "/certs", method: "GET", help: "certificates and their validity", handle: () => certificates(source) },
@@ -56,6 +66,7 @@ export function adminRoutes(source: AdminSource): AdminRoute[] {
       path: "/logging",
       method: "POST",
       help: "show or change (?level=<level>) the log level",
+      parameters: ["level"],
       handle: (query) => logging(source, query),
     },
     {
@@ -75,25 +86,37 @@ function ready(source: AdminSource): AdminReply {
 
 function stats(source: AdminSource, query: URLSearchParams): AdminReply {
   const format = query.get("format");
-  if (format === "prometheus") return prometheus(source);
-  let wanted = envoyStats(source.metrics.read());
-  const filter = query.get("filter");
-  if (filter !== null) {
-    let pattern: RegExp;
-    try {
-      pattern = new RegExp(filter, "u");
-    } catch (error) {
-      return { status: 400, body: `Invalid regex: ${(error as Error).message}\n` };
-    }
-    wanted = wanted.filter((stat) => pattern.test(stat.name));
-  }
+  if (format === "prometheus") return prometheus(source, query);
+  const isWanted = nameFilter(query);
+  if (typeof isWanted === "string") return { status: 400, body: isWanted };
+  let wanted = envoyStats(source.metrics.read()).filter(({ name }) => isWanted(name));
   if (query.has("usedonly")) wanted = wanted.filter((stat) => stat.value !== 0);
   if (format === "json") return { status: 200, body: formatEnvoyStatsJson(wanted), contentType: "application/json" };
   return { status: 200, body: formatEnvoyStats(wanted) };
 }
 
-function prometheus(source: AdminSource): AdminReply {
-  return { status: 200, body: formatPrometheus(source.metrics.read()), contentType: prometheusContentType };
+function prometheus(source: AdminSource, query: URLSearchParams): AdminReply {
+  const isWanted = nameFilter(query);
+  if (typeof isWanted === "string") return { status: 400, body: isWanted };
+  const isUsedOnly = query.has("usedonly");
+  const families = source.metrics
+    .read()
+    .map((members) =>
+      members.filter(({ family, cells }) => isWanted(family.name) && (!isUsedOnly || cells.some((cell) => cell !== 0))),
+    );
+  return { status: 200, body: formatPrometheus(families), contentType: prometheusContentType };
+}
+
+/** `?filter=<regex>`, or what is wrong with it. */
+function nameFilter(query: URLSearchParams): ((name: string) => boolean) | string {
+  const filter = query.get("filter");
+  if (filter === null) return () => true;
+  try {
+    const pattern = new RegExp(filter, "u");
+    return (name) => pattern.test(name);
+  } catch (error) {
+    return `Invalid regex: ${(error as Error).message}\n`;
+  }
 }
 
 async function clusters(source: AdminSource, query: URLSearchParams): Promise<AdminReply> {

@@ -15,6 +15,8 @@ export interface AdminRoute {
   /** `POST` for everything that changes something: a link or an image must not be able to (Envoy demands the same). */
   readonly method: "GET" | "POST";
   readonly help: string;
+  /** Query parameters that it knows; any other is refused, since it would be ignored. Default: none. */
+  readonly parameters?: readonly string[];
   handle(query: URLSearchParams): AdminReply | Promise<AdminReply>;
 }
 
@@ -94,6 +96,12 @@ export class AdminServer implements Closeable {
     // As in Envoy, reading by POST is allowed; changing by GET is not.
     if (route.method === "POST" ? method !== "POST" : method !== "GET" && method !== "POST") {
       return { status: 405, body: `Method ${request.method} not allowed, ${route.method} required.\n` };
+    }
+    const known = route.parameters ?? [];
+    const unknown = [...url.searchParams.keys()].find((name) => !known.includes(name));
+    if (unknown !== undefined) {
+      const takes = known.length === 0 ? "it takes none" : `it takes ${known.join(", ")}`;
+      return { status: 400, body: `${route.path} does not support the parameter "${unknown}": ${takes}\n` };
     }
     return route.handle(url.searchParams);
   }

@@ -174,7 +174,7 @@ function accessLogProblems(listener: ListenerConfig): LoadProblem[] {
     const problems = compileFormat(log).problems.map((message) => ({
       path,
       message,
-      hint: "Use the command operators that docs/reference lists.",
+      hint: "Remove the operator: nothing is ever ignored in silence.",
     }));
     if (!log.omitEmptyValues) return problems;
     const hint = "Leave it out: what is empty prints as - or null.";
