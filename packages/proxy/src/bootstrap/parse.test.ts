@@ -41,7 +41,9 @@ test("every accepted field of a bootstrap has its effect", () => {
   assert.deepEqual(problems, []);
   assert.ok(config?.ads);
   assert.equal(config.node.id, "sidecar~1");
-  assert.equal(config.node.locality?.subZone, "s");
+  assert.equal(config.node.cluster, "web");
+  const { region, zone, subZone } = config.node.locality ?? {};
+  assert.deepEqual([region, zone, subZone], ["r", "z", "s"]);
   assert.deepEqual(config.nodeMetadata, { NAMESPACE: "shop", SERVICE_ACCOUNT: "web" });
   assert.deepEqual(config.admin, { host: "::1", port: 9901 });
   assert.deepEqual(
@@ -208,7 +210,39 @@ test("what the engine knows and this proxy cannot do yet is refused", () => {
     problems.map(({ path }) => path),
     [
       "static_resources.listeners[0].listener_filters[0]",
-      "static_resources.listeners[0].access_log[0].log_format.omit_empty_values",
+      "static_resources.listeners[0].access_log[0].typed_config.log_format.omit_empty_values",
+    ],
+  );
+});
+
+test("an access log operator that is not known is told where it stands", () => {
+  const text = `static_resources:
+  listeners:
+    - name: web
+      address: { socket_address: { address: 127.0.0.1, port_value: 0 } }
+      filter_chains:
+        - filters:
+            - name: http
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: web
+                route_config: { name: r }
+                http_filters:
+                  - name: router
+                    typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+                access_log:
+                  - name: log
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+                      log_format: { text_format_source: { inline_string: "%NO_SUCH_THING%" } }
+`;
+  assert.deepEqual(
+    parseBootstrap(text).problems.map(({ path, line }) => [path, line]),
+    [
+      [
+        "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.access_log[0].typed_config.log_format",
+        19,
+      ],
     ],
   );
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Message } from "@bufbuild/protobuf";
-import type { AccessLogConfig, ListenerConfig } from "@heddle/engine";
+import type { AccessLogConfig, FilterChainConfig, ListenerConfig } from "@heddle/engine";
 import {
   loadCluster,
   loadEndpoints,
@@ -158,26 +158,30 @@ function listenerFilterProblems({ listenerFilters }: ListenerConfig): LoadProble
 
 /** Formats are telemetry's, so the engine's loader cannot judge them. */
 function accessLogProblems(listener: ListenerConfig): LoadProblem[] {
-  const chains = [
-    ...listener.filterChains,
-    ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain]),
+  const { filterChains, defaultFilterChain: fallback } = listener;
+  return [
+    ...formatProblems(listener.accessLogs, "access_log"),
+    ...filterChains.flatMap((chain, index) => chainProblems(chain, `filter_chains[${index}]`)),
+    ...(fallback === undefined ? [] : chainProblems(fallback, "default_filter_chain")),
   ];
-  const logs: [path: string, log: AccessLogConfig][] = listener.accessLogs.map((log, index) => [
-    `access_log[${index}]`,
-    log,
-  ]);
-  for (const chain of chains) {
-    const own = chain.terminal.kind === "http" ? chain.terminal.http.accessLogs : chain.terminal.tcp.accessLogs;
-    own.forEach((log, index) => logs.push([`filter chain ${chain.name}: access_log[${index}]`, log]));
-  }
-  return logs.flatMap(([path, log]) => {
+}
+
+/** The terminal filter, which has the logs, stands behind those that authorize. */
+function chainProblems({ networkRbac, terminal }: FilterChainConfig, path: string): LoadProblem[] {
+  const logs = terminal.kind === "http" ? terminal.http.accessLogs : terminal.tcp.accessLogs;
+  return formatProblems(logs, `${path}.filters[${networkRbac.length}].typed_config.access_log`);
+}
+
+function formatProblems(logs: readonly AccessLogConfig[], path: string): LoadProblem[] {
+  return logs.flatMap((log, index) => {
+    const at = `${path}[${index}].typed_config.log_format`;
     const problems = compileFormat(log).problems.map((message) => ({
-      path,
+      path: at,
       message,
       hint: "Remove the operator: nothing is ever ignored in silence.",
     }));
     if (!log.omitEmptyValues) return problems;
     const hint = "Leave it out: what is empty prints as - or null.";
-    return [...problems, { path: `${path}.log_format.omit_empty_values`, message: "is not supported yet", hint }];
+    return [...problems, { path: `${at}.omit_empty_values`, message: "is not supported yet", hint }];
   });
 }
