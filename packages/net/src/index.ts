@@ -8,7 +8,7 @@ export type {
 export type { BuiltContext, TlsContextOptions } from "./tls-context.ts";
 export { buildClientContext, buildServerContext } from "./tls-context.ts";
 export type { Certificate } from "./certificate.ts";
-export { certificatePem, parseCertificate, parseCertificatesPem } from "./certificate.ts";
+export { certificatePem, derBlocks, parseCertificate, parseCertificatesPem } from "./certificate.ts";
 export type { ClientHelloInspection } from "./client-hello.ts";
 export { inspectClientHello, maxClientHelloBytes } from "./client-hello.ts";
 export type { ConnectionInspection, InspectionHandler, InspectionTimers, Inspector } from "./connection-inspector.ts";
@@ -29,6 +29,7 @@ export { flushGathered } from "./gathered-flush.ts";
 export { canonicalHost, formatAddress, parseAddress } from "./ip-address.ts";
 export type { HeldPort, Listener, ListenerOptions } from "./listener.ts";
 export { holdPort, ListenError, openListener } from "./listener.ts";
+export { peerChain } from "./peer-chain.ts";
 export { PeerIdentity } from "./peer-identity.ts";
 export type { PeerPolicy, PeerRefusal, PeerVerdict, SanMatcher } from "./peer-verification.ts";
 export { verifyPeer } from "./peer-verification.ts";

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
 import { connect, TLSSocket } from "node:tls";
+import { peerChain } from "./peer-chain.ts";
 import type { PeerIdentity } from "./peer-identity.ts";
 import { verifyPeer } from "./peer-verification.ts";
 import type { SocketFailure } from "./socket-failure.ts";
@@ -90,19 +91,6 @@ export function establishSession(
       epoch: context.epoch,
     },
   };
-}
-
-/** More than `verifyPeer` accepts, so that it sees when there were too many. */
-const maxChainRead = 12;
-
-function peerChain(socket: TLSSocket): Buffer[] {
-  const chain: Buffer[] = [];
-  let certificate = socket.getPeerX509Certificate();
-  while (certificate !== undefined && chain.length < maxChainRead) {
-    chain.push(certificate.raw);
-    certificate = certificate.issuerCertificate;
-  }
-  return chain;
 }
 
 /** As client, a refused server is one failed connection attempt of its endpoint; the code in the text tells which rule refused it. */

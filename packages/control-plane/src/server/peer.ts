@@ -1,7 +1,7 @@
 import type { Http2ServerRequest } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "@heddle/core";
-import { TrustAnchors, verifyPeer } from "@heddle/net";
+import { peerChain, TrustAnchors, verifyPeer } from "@heddle/net";
 
 /** What the client certificate of a connection says. A connection without one has no `Peer`. */
 export type Peer =
@@ -13,9 +13,6 @@ export type Peer =
       readonly notAfterMs: number;
     }
   | { readonly kind: "refused"; readonly reason: string };
-
-/** More than `verifyPeer` accepts, so that it sees when there were too many. */
-const maxChainRead = 12;
 
 /**
  * Says who is on the other end of a request's connection, by the one verification function of `@heddle/net`. Asked for each
@@ -36,7 +33,8 @@ export class PeerVerifier {
 
   /** undefined when the client brought no certificate: it may only ask for one, with a join token. */
   peerOf(request: Http2ServerRequest): Peer | undefined {
-    const chain = certificateChain(request.stream.session?.socket as TLSSocket | undefined);
+    const socket = request.stream.session?.socket as TLSSocket | undefined;
+    const chain = socket === undefined ? [] : peerChain(socket);
     if (chain.length === 0) return undefined;
     const verdict = verifyPeer(
       chain,
@@ -52,15 +50,4 @@ export class PeerVerifier {
     if (!verdict.ok) return { kind: "refused", reason: verdict.reason };
     return { kind: "verified", identity: verdict.identity.principal, notAfterMs: verdict.identity.notAfterMs };
   }
-}
-
-/** DER of what the peer sent, leaf first. */
-function certificateChain(socket: TLSSocket | undefined): Buffer[] {
-  const chain: Buffer[] = [];
-  let certificate = socket?.getPeerX509Certificate();
-  while (certificate !== undefined && chain.length < maxChainRead) {
-    chain.push(certificate.raw);
-    certificate = certificate.issuerCertificate;
-  }
-  return chain;
 }

@@ -1,14 +1,13 @@
 import { X509Certificate } from "node:crypto";
+import { derBlocks } from "@heddle/net";
 import type { CertificateView } from "./source.ts";
-
-const pemPattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** The certificates of a PEM text, for `/certs`. */
 export function certificateViews(pem: string, name: string): CertificateView[] {
-  return (pem.match(pemPattern) ?? []).flatMap((one) => {
+  return (derBlocks(pem, "CERTIFICATE") ?? []).flatMap((der) => {
     let certificate: X509Certificate;
     try {
-      certificate = new X509Certificate(one);
+      certificate = new X509Certificate(der);
     } catch {
       // An unreadable certificate serves nobody; the loader has said so where it came in.
       return [];

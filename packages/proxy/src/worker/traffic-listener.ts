@@ -1,5 +1,5 @@
 import { authorizeConnection, type BoundFilterChain, type BoundListener } from "@heddle/engine";
-import { type FastSocket, type Listener, openListener, verifyPeer } from "@heddle/net";
+import { derBlocks, type FastSocket, type Listener, openListener, verifyPeer } from "@heddle/net";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
 import { ListenerStats } from "./listener-stats.ts";
@@ -97,7 +97,7 @@ export class TrafficListener implements ConnectionHost {
       if (peer === undefined || config === undefined) continue;
       const built = tls.get(config);
       if (!built.ok || built.context.policy === undefined) continue;
-      const verdict = verifyPeer(chainOf(peer.chainPem), built.context.policy, Date.now());
+      const verdict = verifyPeer(derBlocks(peer.chainPem, "CERTIFICATE") ?? [], built.context.policy, Date.now());
       if (verdict.ok) continue;
       worker.logger.info("a connection is closed: its peer is no longer accepted", {
         listener: this.#name,
@@ -179,9 +179,4 @@ export class TrafficListener implements ConnectionHost {
 
 function isSame(left: ListenerSocket, right: ListenerSocket): boolean {
   return left.fd === right.fd && left.host === right.host && left.port === right.port;
-}
-
-/** The certificates of a PEM text as DER. */
-function chainOf(pem: string): Buffer[] {
-  return (pem.match(/(?<=-----BEGIN CERTIFICATE-----)[^-]+/g) ?? []).map((base64) => Buffer.from(base64, "base64"));
 }
