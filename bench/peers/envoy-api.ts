@@ -3,10 +3,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { freePort } from "@heddle/testkit";
 import { bootstrap } from "../envoy-yaml.ts";
 import type { Ports } from "../envoy-yaml.ts";
 import type { Peer, RunningPeer, Site, Topology } from "../peer.ts";
-import { answersOk, canConnect, findProgram, freePort, launch } from "../peer.ts";
+import { answersOk, canConnect, findProgram, launch } from "../peer.ts";
 
 const run = promisify(execFile);
 const heddleLauncher = fileURLToPath(new URL("../../packages/cli/bin/heddle.js", import.meta.url));

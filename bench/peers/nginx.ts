@@ -2,8 +2,9 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { freePort } from "@heddle/testkit";
 import type { Peer, RunningPeer, Site, Topology } from "../peer.ts";
-import { findProgram, freePort, launch } from "../peer.ts";
+import { findProgram, launch } from "../peer.ts";
 
 const run = promisify(execFile);
 

@@ -1,11 +1,9 @@
 // Two real Envoys as sidecars, driven by this control plane alone: one by delta ADS, one by the state of the world.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { WorkloadInstance } from "@heddle/compiler";
-import { type EchoedRequest, startEchoServer } from "@heddle/testkit";
+import { type EchoedRequest, freePort, startEchoServer } from "@heddle/testkit";
 import type { ProxiesResponse } from "./admin-api/index.ts";
 import { EnvoyProcess } from "./testing/envoy-process.ts";
 import { instances } from "./testing/mesh-files.ts";
@@ -43,16 +41,6 @@ spec:
   action: DENY
   rules: [{ from: [{ source: { principals: [cluster.local/ns/default/sa/web] } }], to: [{ operation: { methods: [DELETE] } }] }]
 `;
-
-/** Bound, read and released, because Envoy binds by number. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Asks until the answer fits; capped by the test's own time-out. */
 async function until<T>(ask: () => Promise<T>, fits: (answer: T) => boolean): Promise<T> {

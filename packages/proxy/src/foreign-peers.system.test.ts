@@ -5,14 +5,13 @@ import type { ChildProcess } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import type { EchoedRequest, EchoServer } from "@heddle/testkit";
-import { startEchoServer, ThrowawayCa } from "@heddle/testkit";
+import { freePort, startEchoServer, ThrowawayCa } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "./testing/bootstrap-json.ts";
 import { adminGet, listenerPort, ProxyProcess } from "./testing/proxy-process.ts";
 
@@ -24,16 +23,6 @@ let app: EchoServer;
 let proxy: ProxyProcess;
 let admin: number;
 const children: ChildProcess[] = [];
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Starts a server and waits until its port takes connections. */
 async function serve(program: string, args: readonly string[], port: number): Promise<void> {
