@@ -14,6 +14,8 @@ export interface TestFileOptions {
   graceMs?: number;
   /** Regular expression: only tests with such a title run. */
   only?: string;
+  /** Set beside this process' own environment. */
+  environment?: Readonly<Record<string, string>>;
   /** Ends the run of this file early; what it started is killed. */
   signal?: AbortSignal;
 }
@@ -43,7 +45,8 @@ export async function runTestFile(file: string, options: TestFileOptions): Promi
   const args = [`--test-reporter=${reporter}`, `--test-reporter-destination=${records}`];
   if (options.only !== undefined) args.push(`--test-name-pattern=${options.only}`);
   try {
-    const child = spawn(process.execPath, [...args, file], { stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const env = { ...process.env, ...options.environment };
+    const child = spawn(process.execPath, [...args, file], { stdio: ["ignore", "pipe", "pipe"], detached: true, env });
     child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
     await once(child, "spawn");
