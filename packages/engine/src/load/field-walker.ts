@@ -14,6 +14,10 @@ import { Path } from "./loading.ts";
 export interface AcceptedField {
   /** The test that proves its behaviour: `<file below packages/> › <title>`. */
   readonly proof: string;
+  /** Where `proof` begins behind the loader: the test that proves that the value gets there. */
+  readonly loadProof?: string;
+  /** Why nothing changes when a supported value is left out; undefined: something does, and `npm run test:fields` sees it. */
+  readonly withoutEffect?: string;
   /** For enums: the names of the values that are supported; undefined: all. */
   readonly values?: readonly string[];
 }

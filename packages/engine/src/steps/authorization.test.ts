@@ -57,6 +57,7 @@ const permissions: Case[] = [
   [{ destination_port: 8081 }, {}, {}, false],
   [{ destination_port_range: { start: 8080, end: 8081 } }, {}, {}, true],
   [{ destination_port_range: { start: 8000, end: 8080 } }, {}, {}, false],
+  [{ destination_port_range: { start: 8081, end: 9000 } }, {}, {}, false],
   [{ requested_server_name: { exact: "a.example" } }, {}, { sni: "a.example" }, true],
   [{ requested_server_name: { suffix: ".example" } }, {}, { sni: "a.test" }, false],
   [{ and_rules: { rules: [{ any: true }, { destination_port: 8080 }] } }, {}, {}, true],

@@ -380,6 +380,7 @@ test("the most specific override of a filter wins", () => {
   assert.equal(rbac(undefined), 403);
   assert.equal(rbac({}), 0);
   assert.equal(rbac({ rbac: { rules: { ...deny, action: "ALLOW" } } }), 0);
+  assert.equal(rbac({ rbac: { rules: { ...deny, action: "ALLOW", policies: {} } } }), 403);
   // A filter that is disabled runs where a route configures it.
   const disabled = new Mesh({
     routes: routesJson([routeTo("a", {}, { match: { prefix: "/on" }, ...at(503) }), routeTo("a")]),

@@ -1,0 +1,121 @@
+import type { AcceptedFields } from "../field-walker.ts";
+import {
+  nameForPeople,
+  onlyDefault,
+  provenance,
+  served,
+  statistics,
+  standardMetrics,
+  mutualTls,
+  through,
+  withoutEffect,
+  proven,
+  enumerated,
+} from "./proofs.ts";
+
+const listenerLoads = "engine/src/load/listener.test.ts › a listener's names, addresses, direction and limits arrive";
+const chainLoads =
+  "engine/src/load/listener.test.ts › a chain's match is checked, and chains that take the same connections are refused";
+const chainMatchLoads = "engine/src/load/listener.test.ts › a chain's match arrives field by field";
+const chainMatch = through(
+  chainMatchLoads,
+  "engine/src/bind/filter-chain-index.test.ts › each condition of a filter chain match separates connections",
+);
+const chainChoice =
+  "engine/src/steps/connection.test.ts › a connection gets the chain that fits, else the default, else none";
+const relayLogs =
+  "proxy/src/worker/tcp-relay.test.ts › a connection is logged by its listener and by its relay when it ends";
+const addresses =
+  "proxy/src/worker/listener-settings.test.ts › a listener serves on its additional addresses too, and one that does not bind is on none";
+const inspection =
+  "proxy/src/worker/listener-settings.test.ts › a client that says nothing to be inspected is given up after listener_filters_timeout, or served where the listener goes on";
+const handshakeTimeout =
+  "proxy/src/worker/listener-settings.test.ts › a handshake that does not end within transport_socket_connect_timeout ends its connection";
+const relayTimes =
+  "proxy/src/worker/listener-settings.test.ts › a relay closes a connection on which nothing moves, and one that has lived its time";
+const backlog = through(
+  listenerLoads,
+  "net/src/listener.test.ts › the kernel holds as many waiting connections as the backlog says",
+);
+const slowReader = through(
+  listenerLoads,
+  "proxy/src/worker/request-path.test.ts › a long answer to a client that does not read stops the upstream, and goes on when the client does",
+);
+const relayWeights = "engine/src/steps/connection.test.ts › a TCP proxy's cluster is drawn by weight";
+const relayAttempts =
+  "proxy/src/worker/before-connected.test.ts › a half of a byte stream that ends before its endpoint is there ends at the endpoint that serves it";
+const relayed = "proxy/src/worker/tcp-relay.test.ts › bytes go both ways, and each side's end by itself";
+
+/** Listeners, their chains and what stands in these beside HTTP. */
+export const listenerFields: AcceptedFields = {
+  "envoy.config.listener.v3.Listener": {
+    ...proven(served, "name", "address", "filter_chains"),
+    ...proven(addresses, "additional_addresses", "bind_to_port"),
+    ...proven(through(listenerLoads, statistics), "stat_prefix"),
+    ...proven(slowReader, "per_connection_buffer_limit_bytes"),
+    ...proven(inspection, "listener_filters_timeout", "continue_on_listener_filters_timeout"),
+    ...proven(standardMetrics, "traffic_direction"),
+    ...proven(backlog, "tcp_backlog_size"),
+    ...proven(chainChoice, "default_filter_chain"),
+    ...proven(provenance, "metadata"),
+    ...proven(inspection, "listener_filters"),
+    ...proven(relayLogs, "access_log"),
+  },
+  "envoy.config.listener.v3.AdditionalAddress": proven(addresses, "address"),
+  "envoy.config.core.v3.Address": proven(served, "socket_address"),
+  "envoy.config.core.v3.SocketAddress": {
+    ...enumerated(withoutEffect(onlyDefault, served), "protocol", "TCP"),
+    ...proven(served, "address", "port_value"),
+  },
+  "envoy.config.core.v3.CidrRange": proven(chainMatch, "address_prefix", "prefix_len"),
+  "envoy.config.core.v3.Metadata": proven(provenance, "filter_metadata"),
+  "envoy.config.listener.v3.ListenerFilter": {
+    ...proven(withoutEffect(nameForPeople, inspection), "name"),
+    ...proven(inspection, "typed_config"),
+  },
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {},
+  "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": {},
+  "envoy.extensions.filters.listener.original_dst.v3.OriginalDst": {},
+  "envoy.config.listener.v3.FilterChain": {
+    ...proven(served, "filters"),
+    ...proven(through(chainLoads, served), "name"),
+    ...proven(chainMatch, "filter_chain_match"),
+    ...proven(provenance, "metadata"),
+    ...proven(mutualTls, "transport_socket"),
+    ...proven(handshakeTimeout, "transport_socket_connect_timeout"),
+  },
+  "envoy.config.listener.v3.FilterChainMatch": proven(
+    chainMatch,
+    "destination_port",
+    "prefix_ranges",
+    "direct_source_prefix_ranges",
+    "source_type",
+    "source_prefix_ranges",
+    "source_ports",
+    "server_names",
+    "transport_protocol",
+    "application_protocols",
+  ),
+  "envoy.config.listener.v3.Filter": {
+    ...proven(withoutEffect(nameForPeople, served), "name"),
+    ...proven(served, "typed_config"),
+  },
+  "envoy.config.core.v3.TransportSocket": {
+    ...proven(withoutEffect(nameForPeople, mutualTls), "name"),
+    ...proven(mutualTls, "typed_config"),
+  },
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
+    ...proven(through(listenerLoads, statistics), "stat_prefix"),
+    ...proven(relayed, "cluster"),
+    ...proven(relayWeights, "weighted_clusters"),
+    ...proven(relayTimes, "idle_timeout", "max_downstream_connection_duration"),
+    ...proven(relayAttempts, "max_connect_attempts"),
+    ...proven(relayLogs, "access_log"),
+  },
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": proven(relayWeights, "clusters"),
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": proven(
+    relayWeights,
+    "name",
+    "weight",
+  ),
+};
