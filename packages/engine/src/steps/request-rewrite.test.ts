@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type JsonObject } from "@heddle/xds/api";
 import { PlainHeaders } from "../testing/fixtures.ts";
 import { clusterJson, Mesh, routesJson, routeTo } from "../testing/harness.ts";
-import { writeLocalResponse } from "./response-headers.ts";
+import { finishResponseHead, writeLocalResponse } from "./response-headers.ts";
 
 const clusters = ["a", "b", "c"].map((name) => clusterJson(name));
 
@@ -118,15 +118,24 @@ test("header mutations run from the weighted cluster to the table, or the other 
       clusters,
     });
     const req = mesh.forward({ headers: { "x-weighted": "1", "x-route": "1", "x-host": "1", "x-table": "1" } });
-    return { mesh, req };
+    const answer = new PlainHeaders(["weighted", "route", "host", "table"].map((name) => [`x-${name}`, "1"]));
+    finishResponseHead(req, answer, 1);
+    return { req, answer };
   };
-  const { req } = decide(false);
+  const { req, answer } = decide(false);
   assert.equal(req.headers.get("x-order"), "table");
   assert.equal(req.headers.get("x-all"), "weighted,route,host,table");
-  for (const name of ["weighted", "route", "host", "table"]) assert.equal(req.headers.has(`x-${name}`), false, name);
-  const reversed = decide(true).req;
-  assert.equal(reversed.headers.get("x-order"), "route");
-  assert.equal(reversed.headers.get("x-all"), "weighted,table,host,route");
+  assert.equal(answer.get("x-order"), "table");
+  assert.equal(answer.get("x-all"), "weighted,route,host,table");
+  for (const name of ["weighted", "route", "host", "table"]) {
+    assert.equal(req.headers.has(`x-${name}`), false, name);
+    assert.equal(answer.has(`x-${name}`), false, name);
+  }
+  const reversed = decide(true);
+  for (const headers of [reversed.req.headers, reversed.answer]) {
+    assert.equal(headers.get("x-order"), "route");
+    assert.equal(headers.get("x-all"), "weighted,table,host,route");
+  }
 });
 
 test("response header mutations of a direct response follow the same order", () => {

@@ -270,6 +270,20 @@ test("endpoints that were tried are avoided", () => {
   assert.ok(sameTwice({}) > 60);
   assert.equal(sameTwice(previous), 0);
   assert.equal(sameTwice({ ...previous, host_selection_retry_max_attempts: "20" }), 0);
+  // The balancer is asked so often before one of the others is drawn in its stead.
+  const secondHost = (attempts: string): string => {
+    const mesh = retryMesh(
+      { retry_on: "5xx", ...previous, host_selection_retry_max_attempts: attempts },
+      { lb_policy: "RANDOM" },
+    );
+    mesh.random = () => 0;
+    const req = mesh.forward();
+    assert.equal(respond(mesh, req, 500), "retry");
+    mesh.random = numbers(0, 0, 0.5);
+    mesh.choose(req);
+    return req.endpoint?.key ?? "";
+  };
+  assert.deepEqual(["1", "2"].map(secondHost), ["10.1.0.3:80", "10.1.0.2:80"]);
   // With one endpoint there is no other.
   const mesh = new Mesh({
     routes: routesJson([routeTo("a", { retry_policy: { retry_on: "5xx", ...previous } })]),
