@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { acceptedNames, clientTlsOf, endpointsOf, reviewsHost, serverTlsOf, TestMesh } from "../testing/test-mesh.ts";
+import { Traffic } from "../testing/traffic.ts";
 
 const reviewsCluster = `outbound|9080||${reviewsHost}`;
 const strict = ["mutual-tls"];
@@ -113,6 +114,14 @@ test("4.3 STRICT has only TLS chains, and they demand a certificate of this trus
     mesh.inbound("reviews-v1-0").listenerFilters.map(({ name }) => name),
     ["envoy.filters.listener.tls_inspector"],
   );
+});
+
+test("mutual TLS is 1.3 and nothing older, on both sides (design §5)", () => {
+  const traffic = new Traffic(new TestMesh(""));
+  const server = traffic.snapshot("reviews-v1-0").listeners.get("virtualInbound")?.chains[0]?.config.tls?.common;
+  const client = traffic.snapshot("web-0").clusters.get(`outbound|9080||${reviewsHost}`)?.config.transport;
+  const mesh = client?.matches[0]?.tls?.common;
+  for (const side of [server, mesh]) assert.deepEqual([side?.minVersion, side?.maxVersion], ["1.3", "1.3"]);
 });
 
 test("4.3 PERMISSIVE on an HTTP port has two chains: mutual TLS for any TLS, and plaintext HTTP", () => {

@@ -40,6 +40,8 @@ test("an access log's sink, format and filter arrive", () => {
   assert.deepEqual(sinks, ["stdout", "stderr", "stdout", "stderr"]);
   const format = (own: JsonObject) => load(stream("Stdout", { log_format: own }));
   assert.deepEqual(format({ text_format: "%PROTOCOL%\n" })?.format, { kind: "text", text: "%PROTOCOL%\n" });
+  const errors = load(stream("Stderr", { log_format: { text_format: "%PROTOCOL%\n" } }));
+  assert.deepEqual(errors?.format, { kind: "text", text: "%PROTOCOL%\n" });
   assert.deepEqual(format({ text_format_source: { filename: "/format" } })?.format, {
     kind: "text",
     text: "from file\n",

@@ -1,4 +1,4 @@
-import type { AcceptedFields } from "@heddle/engine/load";
+import type { AcceptedField, AcceptedFields } from "@heddle/engine/load";
 
 const parsing = "proxy/src/bootstrap/parse.test.ts › every accepted field of a bootstrap has its effect";
 const reconnecting = "proxy/src/bootstrap/backoff.test.ts › both intervals hold as they are written";
@@ -10,30 +10,31 @@ const reconnecting = "proxy/src/bootstrap/backoff.test.ts › both intervals hol
  */
 export const acceptedBootstrapFields: AcceptedFields = {
   "envoy.config.bootstrap.v3.Bootstrap": accepted("node", "static_resources", "dynamic_resources", "admin"),
-  "envoy.config.bootstrap.v3.Bootstrap.StaticResources": accepted("listeners", "clusters", "secrets"),
+  "envoy.config.bootstrap.v3.Bootstrap.StaticResources": {
+    ...accepted("clusters", "secrets"),
+    listeners: { proof: "proxy/src/bootstrap/parse.test.ts › the example has a listener and a cluster" },
+  },
   "envoy.config.bootstrap.v3.Bootstrap.DynamicResources": accepted("lds_config", "cds_config", "ads_config"),
   "envoy.config.bootstrap.v3.Admin": accepted("address"),
   "envoy.config.core.v3.Address": accepted("socket_address"),
   "envoy.config.core.v3.SocketAddress": {
     ...accepted("address", "port_value"),
-    protocol: { proof: parsing, values: ["TCP"] },
+    protocol: { proof: parsing, values: ["TCP"], withoutEffect: "TCP is the only protocol, and the default" },
   },
-  "envoy.config.core.v3.Node": accepted(
-    "id",
-    "cluster",
-    "metadata",
-    "locality",
-    "user_agent_name",
-    "user_agent_version",
-  ),
+  "envoy.config.core.v3.Node": {
+    ...accepted("id", "cluster", "metadata", "locality"),
+    ...without("a proxy says itself what it is", "user_agent_name", "user_agent_version"),
+  },
   "envoy.config.core.v3.Locality": accepted("region", "zone", "sub_zone"),
   "envoy.config.core.v3.ConfigSource": {
-    ...accepted("ads", "initial_fetch_timeout"),
-    resource_api_version: { proof: parsing, values: ["AUTO", "V3"] },
+    ...accepted("ads"),
+    ...without("only 0s is supported: a proxy waits until it is configured", "initial_fetch_timeout"),
+    resource_api_version: { proof: parsing, values: ["AUTO", "V3"], withoutEffect: "only version 3 is spoken" },
   },
   "envoy.config.core.v3.AggregatedConfigSource": {},
   "envoy.config.core.v3.ApiConfigSource": {
-    ...accepted("grpc_services", "set_node_on_first_message_only"),
+    ...accepted("grpc_services"),
+    ...without("the node is never sent again", "set_node_on_first_message_only"),
     api_type: { proof: parsing, values: ["GRPC", "DELTA_GRPC"] },
     transport_api_version: { proof: parsing, values: ["V3"] },
   },
@@ -48,4 +49,8 @@ export const acceptedBootstrapFields: AcceptedFields = {
 
 function accepted(...fields: readonly string[]): Record<string, { readonly proof: string }> {
   return Object.fromEntries(fields.map((field) => [field, { proof: parsing }]));
+}
+
+function without(reason: string, ...fields: readonly string[]): Record<string, AcceptedField> {
+  return Object.fromEntries(fields.map((field) => [field, { proof: parsing, withoutEffect: reason }]));
 }

@@ -33,11 +33,8 @@ export const accessLogFields: AcceptedFields = {
   "envoy.extensions.access_loggers.file.v3.FileAccessLog": proven(logFilters, "path", "log_format"),
   "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": proven(accessLogs, "log_format"),
   "envoy.extensions.access_loggers.stream.v3.StderrAccessLog": proven(accessLogs, "log_format"),
-  "envoy.config.core.v3.SubstitutionFormatString": proven(
-    logFilters,
-    "text_format",
-    "json_format",
-    "text_format_source",
-    "omit_empty_values",
-  ),
+  "envoy.config.core.v3.SubstitutionFormatString": {
+    ...proven(logFilters, "json_format", "text_format_source"),
+    ...proven(through(accessLogs, logFilters), "text_format", "omit_empty_values"),
+  },
 };

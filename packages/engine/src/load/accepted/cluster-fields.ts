@@ -1,35 +1,68 @@
 import type { AcceptedFields } from "../field-walker.ts";
-import { retryLimits, served, proven, enumerated } from "./proofs.ts";
+import {
+  retryLimits,
+  served,
+  proven,
+  enumerated,
+  clusterLoads,
+  onlyDefault,
+  through,
+  withoutEffect,
+} from "./proofs.ts";
 
 const balancing =
   "engine/src/load/cluster.test.ts › the load balancer comes from lb_policy or from load_balancing_policy";
+const endpointsLoad = "engine/src/load/endpoints.test.ts › an assignment's localities and endpoints arrive";
 const limits = "engine/src/steps/choose-endpoint.test.ts › requests above the limit of the cluster overflow";
 const services = "engine/src/load/cluster.test.ts › the services behind a cluster come from Istio's metadata";
 const transport = "engine/src/bind/cluster.test.ts › an endpoint's metadata selects its transport";
-const priorities =
-  "engine/src/bind/priority-level.test.ts › traffic goes to the first level as far as its health reaches";
+const priorities = through(
+  clusterLoads,
+  "engine/src/bind/priority-level.test.ts › traffic goes to the first level as far as its health reaches",
+);
 const keepalive =
   "proxy/src/worker/upstream-keepalive.test.ts › connections to a cluster with tcp_keepalive are probed when idle, those to others are not";
-const upstreamTrailers = "upstream/src/transport.test.ts › a chunked body and its trailers arrive as they were sent";
-const lookupFamily =
-  "upstream/src/dns/system-resolver.test.ts › a family is asked for alone, or preferred, as dns_lookup_family says";
+const upstreamTrailers = through(
+  clusterLoads,
+  "upstream/src/transport.test.ts › a chunked body and its trailers arrive as they were sent",
+);
+const lookupFamily = through(
+  clusterLoads,
+  "upstream/src/dns/system-resolver.test.ts › a family is asked for alone, or preferred, as dns_lookup_family says",
+);
 const localityWeight =
   "engine/src/steps/choose-endpoint.test.ts › a locality's weight means nothing unless the cluster balances by localities, as in Envoy";
 const shown = "proxy/src/admin/admin.test.ts › clusters and listeners are shown in Envoy's forms";
-const connectTime =
-  "upstream/src/transport-tls.test.ts › a handshake that never ends is a connection that was not made in time";
-const slowUpstream =
-  "upstream/src/transport.test.ts › an upstream that does not read stops its writer, and starts it again";
-const names =
-  "upstream/src/dns/dns-clusters.test.ts › a strict DNS name has an endpoint for each of its addresses, a logical one for the first";
-const refresh =
-  "upstream/src/dns/dns-clusters.test.ts › names are asked for again after the refresh rate, or after their time to live where that counts";
-const failedLookup =
-  "upstream/src/dns/dns-clusters.test.ts › a failed look-up keeps the last answer and is tried again with back-off";
+const connectTime = through(
+  clusterLoads,
+  "upstream/src/transport-tls.test.ts › a handshake that never ends is a connection that was not made in time",
+);
+const slowUpstream = through(
+  clusterLoads,
+  "upstream/src/transport.test.ts › an upstream that does not read stops its writer, and starts it again",
+);
+const names = through(
+  clusterLoads,
+  "upstream/src/dns/dns-clusters.test.ts › a strict DNS name has an endpoint for each of its addresses, a logical one for the first",
+);
+const refresh = through(
+  clusterLoads,
+  "upstream/src/dns/dns-clusters.test.ts › names are asked for again after the refresh rate, or after their time to live where that counts",
+);
+const failedLookup = through(
+  clusterLoads,
+  "upstream/src/dns/dns-clusters.test.ts › a failed look-up keeps the last answer and is tried again with back-off",
+);
 const http2Upstream =
   "proxy/src/worker/http2.test.ts › an HTTP/1.1 request reaches an HTTP/2 application, and its trailers come back";
-const http2Alpn = "proxy/src/worker/http2.test.ts › ALPN decides, and mutual TLS carries HTTP/2 on both sides";
-const upstreamIdle = "upstream/src/transport.test.ts › an idle connection closes when its time is over";
+const http2Alpn = through(
+  clusterLoads,
+  "proxy/src/worker/http2.test.ts › ALPN decides, and mutual TLS carries HTTP/2 on both sides",
+);
+const upstreamIdle = through(
+  clusterLoads,
+  "upstream/src/transport.test.ts › an idle connection closes when its time is over",
+);
 const leastRequest =
   "engine/src/steps/choose-endpoint.test.ts › least request prefers the endpoint with fewer active requests";
 const leastRequestWeights =
@@ -53,9 +86,9 @@ export const clusterFields: AcceptedFields = {
     ...proven(lookupFamily, "dns_lookup_family"),
     ...proven(keepalive, "upstream_connection_options"),
     ...enumerated(names, "type", "STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"),
-    ...enumerated(roundRobin, "lb_policy", "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"),
-    ...proven(leastRequest, "least_request_lb_config"),
-    ...proven(roundRobin, "round_robin_lb_config"),
+    ...enumerated(through(balancing, roundRobin), "lb_policy", "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"),
+    ...proven(through(balancing, leastRequest), "least_request_lb_config"),
+    ...proven(withoutEffect("it has no setting that is supported", roundRobin), "round_robin_lb_config"),
     ...proven(balancing, "load_balancing_policy"),
     ...proven(priorities, "common_lb_config"),
     ...proven(transport, "transport_socket", "transport_socket_matches"),
@@ -63,8 +96,8 @@ export const clusterFields: AcceptedFields = {
   },
   "envoy.config.cluster.v3.Cluster.EdsClusterConfig": proven(edsEndpoints, "eds_config", "service_name"),
   "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig": {
-    ...proven(leastRequest, "choice_count"),
-    ...proven(leastRequestWeights, "active_request_bias"),
+    ...proven(through(balancing, leastRequest), "choice_count"),
+    ...proven(through(balancing, leastRequestWeights), "active_request_bias"),
   },
   "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig": {},
   "envoy.config.core.v3.RuntimeDouble": proven(leastRequestWeights, "default_value"),
@@ -74,13 +107,16 @@ export const clusterFields: AcceptedFields = {
   "envoy.config.cluster.v3.Cluster.TransportSocketMatch": proven(transport, "name", "match", "transport_socket"),
   "envoy.config.cluster.v3.CircuitBreakers": proven(limits, "thresholds"),
   "envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
-    ...enumerated(limits, "priority", "DEFAULT"),
+    ...enumerated(withoutEffect(onlyDefault, limits), "priority", "DEFAULT"),
     ...proven(limits, "max_connections", "max_pending_requests", "max_requests"),
     ...proven(retryLimits, "max_retries"),
   },
   "envoy.config.cluster.v3.UpstreamConnectionOptions": proven(keepalive, "tcp_keepalive"),
   "envoy.config.core.v3.TcpKeepalive": proven(
-    "net/src/tcp-keepalive.test.ts › probes, time and interval are set as given, and what is not given stays the system's",
+    through(
+      clusterLoads,
+      "net/src/tcp-keepalive.test.ts › probes, time and interval are set as given, and what is not given stays the system's",
+    ),
     "keepalive_probes",
     "keepalive_time",
     "keepalive_interval",
@@ -90,8 +126,8 @@ export const clusterFields: AcceptedFields = {
   "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin": {},
   "envoy.extensions.load_balancing_policies.random.v3.Random": {},
   "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": {
-    ...proven(leastRequest, "choice_count"),
-    ...proven(leastRequestWeights, "active_request_bias"),
+    ...proven(through(balancing, leastRequest), "choice_count"),
+    ...proven(through(balancing, leastRequestWeights), "active_request_bias"),
   },
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": proven(
     upstreamIdle,
@@ -110,17 +146,17 @@ export const clusterFields: AcceptedFields = {
   ),
 
   "envoy.config.endpoint.v3.ClusterLoadAssignment": {
-    ...proven(edsEndpoints, "cluster_name", "endpoints"),
+    ...proven(through(endpointsLoad, edsEndpoints), "cluster_name", "endpoints"),
     ...proven(priorities, "policy"),
   },
   "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy": proven(priorities, "overprovisioning_factor"),
   "envoy.config.endpoint.v3.LocalityLbEndpoints": {
-    ...proven(shown, "locality"),
+    ...proven(through(endpointsLoad, shown), "locality"),
     ...proven(served, "lb_endpoints"),
-    ...proven(localityWeight, "load_balancing_weight"),
+    ...proven(withoutEffect("no cluster balances by localities", localityWeight), "load_balancing_weight"),
     ...proven(priorities, "priority"),
   },
-  "envoy.config.core.v3.Locality": proven(shown, "region", "zone", "sub_zone"),
+  "envoy.config.core.v3.Locality": proven(through(endpointsLoad, shown), "region", "zone", "sub_zone"),
   "envoy.config.endpoint.v3.LbEndpoint": {
     ...proven(served, "endpoint"),
     ...proven(health, "health_status"),
@@ -129,6 +165,6 @@ export const clusterFields: AcceptedFields = {
   },
   "envoy.config.endpoint.v3.Endpoint": {
     ...proven(served, "address"),
-    ...proven(shown, "hostname"),
+    ...proven(through(endpointsLoad, shown), "hostname"),
   },
 };

@@ -1,10 +1,19 @@
 import type { AcceptedFields } from "../field-walker.ts";
-import { overrides, served, statistics, standardMetrics, logFilters, through, proven, enumerated } from "./proofs.ts";
+import {
+  clusterLoads,
+  overrides,
+  served,
+  statistics,
+  standardMetrics,
+  logFilters,
+  through,
+  proven,
+  enumerated,
+} from "./proofs.ts";
 
 const managerLoads = "engine/src/load/http-connection-manager.test.ts › every setting of a connection manager arrives";
 const routesLoad = "engine/src/load/http-connection-manager.test.ts › routes are inline or come by name from ADS";
 const filtersLoad = "engine/src/load/http-filters.test.ts › filters are known by their type and keep their order";
-const clusterLoads = "engine/src/load/cluster.test.ts › a cluster's discovery, timeouts, limits and options arrive";
 const underscores = "engine/src/steps/prepare-request.test.ts › names with underscores are allowed, dropped or refused";
 const remoteAddress = "engine/src/steps/prepare-request.test.ts › the client's address follows the trusted hops";
 const internal =

@@ -42,3 +42,5 @@ export const logFilters =
   "proxy/src/worker/access-log-filters.test.ts › each filter keeps the lines that it names, in text and in JSON";
 export const mutualTls =
   "proxy/src/worker/mesh.test.ts › a request crosses two proxies over mutual TLS and the application sees who asked";
+export const clusterLoads =
+  "engine/src/load/cluster.test.ts › a cluster's discovery, timeouts, limits and options arrive";
