@@ -35,9 +35,9 @@ const cases: readonly { title: string; retryPolicy: string; baseMs: number; maxM
   },
   {
     title: "both intervals hold as they are written",
-    retryPolicy: ", retry_policy: { retry_back_off: { base_interval: 0.1s, max_interval: 1s } }",
+    retryPolicy: ", retry_policy: { retry_back_off: { base_interval: 0.1s, max_interval: 0.7s } }",
     baseMs: 100,
-    maxMs: 1000,
+    maxMs: 700,
   },
 ];
 
