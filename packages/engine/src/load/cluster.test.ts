@@ -49,6 +49,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
   const full = load({
     connect_timeout: "1s",
     per_connection_buffer_limit_bytes: 4096,
+    common_lb_config: { healthy_panic_threshold: { value: 20 } },
     circuit_breakers: {
       thresholds: [{ max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 4 }],
     },
@@ -63,8 +64,8 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     }),
   });
   assert.deepEqual(
-    [full.connectTimeoutMs, full.perConnectionBufferBytes, full.limits],
-    [1000, 4096, { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 }],
+    [full.connectTimeoutMs, full.perConnectionBufferBytes, full.healthyPanicThreshold, full.limits],
+    [1000, 4096, 20, { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 }],
   );
   assert.deepEqual(full.tcpKeepalive, { probes: 3, timeSeconds: 60, intervalSeconds: 5 });
   assert.deepEqual(
@@ -77,6 +78,8 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
   assert.deepEqual([http2.protocol, http2.http2.maxConcurrentStreams, http2.http2.headerTableBytes], ["http2", 7, 0]);
   const auto = load(withHttp({ auto_config: { http2_protocol_options: { initial_connection_window_size: 70_000 } } }));
   assert.deepEqual([auto.protocol, auto.http2.connectionWindowBytes], ["auto", 70_000]);
+  const autoWithTrailers = load(withHttp({ auto_config: { http_protocol_options: { enable_trailers: true } } }));
+  assert.equal(autoWithTrailers.enableTrailers, true);
   const eds = (own: JsonObject) =>
     configOf(parse({ name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} }, ...own } }));
   assert.deepEqual(
