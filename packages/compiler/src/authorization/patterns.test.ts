@@ -9,7 +9,7 @@ function shown({ matchPattern }: StringMatcherInit): string {
   return typeof matchPattern?.value === "string" ? `${matchPattern.case} ${matchPattern.value}` : "";
 }
 
-test("String patterns become the cheapest matcher that means the same", () => {
+test("4.1.4 string patterns become the cheapest matcher that means the same", () => {
   const cases: [string, string, string][] = [
     ["abc", "", "exact abc"],
     ["abc*", "", "prefix abc"],

@@ -284,6 +284,19 @@ test("4.4 rewrite.uriRegexRewrite and rewrite.authority", () => {
   assert.deepEqual([path, authority], ["/u/42", "elsewhere.example"]);
 });
 
+test("4.4 a host that the route sets wins over its destination's, whether there is one destination or several", () => {
+  const toOwnHost =
+    "{ destination: { host: reviews }, weight: 50, headers: { request: { set: { host: own.example } } } }";
+  for (const destinations of [`[${toOwnHost}]`, `[${toOwnHost}, ${toOwnHost}]`]) {
+    const authority = (own: string): string =>
+      trafficOf(virtualService(`[{ ${own} route: ${destinations} }]`)).call({ from: "web-0", to: "reviews.default" })
+        .authority;
+    assert.equal(authority(""), "own.example", destinations);
+    assert.equal(authority("rewrite: { authority: route.example },"), "route.example", destinations);
+    assert.equal(authority("headers: { request: { set: { host: route.example } } },"), "route.example", destinations);
+  }
+});
+
 test("4.4 weights share requests, and a destination without weight beside others gets none", () => {
   const rules = virtualService(
     "[{ route: [{ destination: { host: reviews, subset: v1 }, weight: 90 }, { destination: { host: reviews, subset: v2 }, weight: 10 }, { destination: { host: reviews } }] }]",

@@ -37,7 +37,7 @@ export function compileRouteAction(
   const [first] = destinations;
   const isSingle = destinations.length === 1 && first !== undefined;
   const own = isSingle ? compileHeaders(first.headers) : undefined;
-  // The route's own rewrite wins over its headers, and both over its destination's, as Istio orders them.
+  // Of a route's own two ways to change the host at most one is used (HDL0019); it wins over its destination's, as in Istio.
   const authority = route.rewrite?.authority || routeHeaders.authority || own?.authority;
   const rewritten = authority ?? (isSingle ? defaultAuthority : undefined);
   const retryPolicy = compileRetryPolicy(route.retries, audience);

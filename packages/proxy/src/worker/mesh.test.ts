@@ -240,13 +240,16 @@ async function untilCounted(proxy: TestProxy, labels: Readonly<Record<string, st
   while (proxy.generation.metrics.total("istio_requests_total", labels) === 0) await delay(5);
 }
 
-test("Istio's metrics name both ends, on both sides", async () => {
+test("Istio's metrics name both ends, on both sides", { timeout: 10_000 }, async () => {
   await ask("GET /metrics");
   const names = {
     source_workload: "web-v1",
     source_app: "web",
     source_version: "v1",
     source_workload_namespace: "shop",
+    source_canonical_service: "web",
+    source_canonical_revision: "v1",
+    source_cluster: "Kubernetes",
   };
   await untilCounted(inbound, {
     ...names,
