@@ -236,11 +236,15 @@ test("a request crosses two proxies over mutual TLS and the application sees who
 });
 
 /** A worker tells of a series that is new to it in a message, which may come after the request has been balanced. */
-async function untilCounted(proxy: TestProxy, labels: Readonly<Record<string, string>>): Promise<void> {
-  while (proxy.generation.metrics.total("istio_requests_total", labels) === 0) await delay(5);
+async function untilCounted(
+  proxy: TestProxy,
+  labels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (proxy.generation.metrics.total("istio_requests_total", labels) === 0 && !signal.aborted) await delay(5);
 }
 
-test("Istio's metrics name both ends, on both sides", { timeout: 10_000 }, async () => {
+test("Istio's metrics name both ends, on both sides", { timeout: 10_000 }, async ({ signal }) => {
   await ask("GET /metrics");
   const names = {
     source_workload: "web-v1",
@@ -251,23 +255,31 @@ test("Istio's metrics name both ends, on both sides", { timeout: 10_000 }, async
     source_canonical_revision: "v1",
     source_cluster: "Kubernetes",
   };
-  await untilCounted(inbound, {
-    ...names,
-    reporter: "destination",
-    source_principal: webUri,
-    destination_principal: reviewsUri,
-    destination_workload: "reviews-v1",
-    destination_service: "reviews.shop.svc.cluster.local",
-    connection_security_policy: "mutual_tls",
-    response_code: "200",
-  });
-  await untilCounted(outbound, {
-    ...names,
-    reporter: "source",
-    source_principal: webUri,
-    destination_principal: reviewsUri,
-    response_code: "200",
-  });
+  await untilCounted(
+    inbound,
+    {
+      ...names,
+      reporter: "destination",
+      source_principal: webUri,
+      destination_principal: reviewsUri,
+      destination_workload: "reviews-v1",
+      destination_service: "reviews.shop.svc.cluster.local",
+      connection_security_policy: "mutual_tls",
+      response_code: "200",
+    },
+    signal,
+  );
+  await untilCounted(
+    outbound,
+    {
+      ...names,
+      reporter: "source",
+      source_principal: webUri,
+      destination_principal: reviewsUri,
+      response_code: "200",
+    },
+    signal,
+  );
   assert.match(await inbound.admin("/stats/prometheus"), /istio_requests_total\{reporter="destination"/);
 });
 
