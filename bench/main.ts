@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ThrowawayCa } from "@heddle/testkit";
 import { judgeBars } from "./bars.ts";
-import { findProgram } from "./peer.ts";
+import { findProgram } from "../scripts/find-program.ts";
 import type { Peer, Site } from "./peer.ts";
 import { envoy, heddle } from "./peers/envoy-api.ts";
 import { haproxy, haproxyTcp } from "./peers/haproxy.ts";

@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { accessSync, constants } from "node:fs";
 import { connect } from "node:net";
-import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** The files that one run needs, all in one temporary folder, and where the traffic goes. */
@@ -32,20 +30,6 @@ export interface RunningPeer {
   readonly pids: readonly number[];
   readonly readyMs: number;
   stop(): Promise<void>;
-}
-
-/** Path of a program on the PATH; undefined when there is none. */
-export function findProgram(name: string): string | undefined {
-  for (const folder of [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"]) {
-    const path = join(folder, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return undefined;
 }
 
 /** Starts processes in the order given and waits until `port` takes a connection and `isReady` holds. */

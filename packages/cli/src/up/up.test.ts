@@ -226,10 +226,14 @@ test("a list of instances of a newer Heddle is left alone, and a damaged one is 
   mkdirSync(dirname(path), { recursive: true });
   await writeStateFile(path, "instances", 99, Buffer.from("[]"));
   const newer = readFileSync(path, "utf8");
+  const ofNewer = join(folder, ".heddle/proxies/back-0/kept");
+  mkdirSync(dirname(ofNewer), { recursive: true });
+  writeFileSync(ofNewer, "what the newer one knows");
   const refused = await runHeddle(["up", folder]);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /instances\.json has format version 99, newer than this Heddle knows/);
   assert.equal(readFileSync(path, "utf8"), newer);
+  assert.ok(existsSync(ofNewer), "nothing of the run before is removed by a start that is refused");
 
   writeFileSync(path, "rubbish");
   const heddle = start(context, folder);

@@ -207,7 +207,7 @@ function decide(
   decideRequest(snapshot, live, manager, request, 0, random, out);
   if (out.kind !== "delay") return 0;
   const { delayMs } = out;
-  afterDelay(live, request, delayMs, random, out);
+  afterDelay(live, request, random, out);
   return delayMs;
 }
 

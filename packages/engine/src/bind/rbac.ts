@@ -199,7 +199,7 @@ function bindIp(config: CidrRange, read: (subject: RbacSubject) => string): Cond
   };
 }
 
-/** Envoy's AuthenticatedMatcher: any URI SAN, else any DNS SAN, else the subject. Without a verified peer: NO. */
+/** As Envoy's AuthenticatedMatcher: any URI SAN, any DNS SAN, or the subject. Without a verified peer: NO. */
 function bindAuthenticated(config: StringMatch): Condition {
   const test = bindStringMatch(config);
   return ({ connection: { peer } }) => {

@@ -434,7 +434,7 @@ test("after a delay the request goes on where it stopped", () => {
   const req = mesh.decide();
   for (let i = 0; i < 2; i++) {
     assert.deepEqual([mesh.out.kind, mesh.out.delayMs], ["delay", 250]);
-    afterDelay(mesh.live, req, mesh.nowMs, mesh.random, mesh.out);
+    afterDelay(mesh.live, req, mesh.random, mesh.out);
   }
   assert.equal(mesh.out.status, 403);
   assert.deepEqual(req.flags, ["DI"]);

@@ -55,7 +55,6 @@ export function decideRequest(
 export function afterDelay(
   live: LiveState,
   req: RequestRecord,
-  _nowMs: number,
   random: RandomSource,
   out: Action,
   trace?: DecisionTrace,

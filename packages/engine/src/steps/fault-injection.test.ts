@@ -29,14 +29,14 @@ test("delays and aborts hit their share of the requests that they concern", () =
   const delaying = faultMesh({ delay: { fixed_delay: "1.5s", ...all } });
   const delayed = delaying.decide();
   assert.deepEqual([delaying.out.kind, delaying.out.delayMs, delayed.flags], ["delay", 1500, ["DI"]]);
-  afterDelay(delaying.live, delayed, delaying.nowMs, delaying.random, delaying.out);
+  afterDelay(delaying.live, delayed, delaying.random, delaying.out);
   assert.equal(delaying.out.kind, "forward");
 
   // An abort follows the delay of the same fault.
   const both = faultMesh({ delay: { fixed_delay: "1s", ...all }, abort: { http_status: 503, ...all } });
   const second = both.decide();
   assert.equal(both.out.kind, "delay");
-  afterDelay(both.live, second, both.nowMs, both.random, both.out);
+  afterDelay(both.live, second, both.random, both.out);
   assert.deepEqual([both.out.status, second.flags], [503, ["DI", "FI"]]);
 
   // Shares: none without a percentage, all at a hundred, a tenth at ten.

@@ -48,7 +48,7 @@ function checkCounts(mesh: Mesh): void {
 /** What may happen to a request, by the state that it is in; the proxy does nothing else. */
 function advance(mesh: Mesh, req: RequestRecord, event: number, kinds: Map<RequestRecord, string>): void {
   const kind = kinds.get(req);
-  if (kind === "delay") afterDelay(mesh.live, req, mesh.nowMs, mesh.random, mesh.out);
+  if (kind === "delay") afterDelay(mesh.live, req, mesh.random, mesh.out);
   else if (kind === "forward" || kind === "retry") mesh.choose(req);
   else if (kind !== "connect") return;
   else if (event < 3)
@@ -62,22 +62,12 @@ function advance(mesh: Mesh, req: RequestRecord, event: number, kinds: Map<Reque
         responseStarted: false,
         transportFailure: "",
       },
-      mesh.nowMs,
       mesh.random,
       mesh.out,
     );
   else if (event < 6)
-    afterResponseHead(
-      mesh.live,
-      req,
-      event === 3 ? 200 : 503,
-      new PlainHeaders(),
-      1,
-      mesh.nowMs,
-      mesh.random,
-      mesh.out,
-    );
-  else afterTimeout(mesh.live, req, event === 6 ? "per-try" : "request", mesh.nowMs, mesh.random, mesh.out);
+    afterResponseHead(mesh.live, req, event === 3 ? 200 : 503, new PlainHeaders(), 1, mesh.random, mesh.out);
+  else afterTimeout(mesh.live, req, event === 6 ? "per-try" : "request", mesh.random, mesh.out);
   kinds.set(req, mesh.out.kind);
 }
 

@@ -9,7 +9,7 @@ import { writeLocalResponse } from "./response-headers.ts";
 function answered(mesh: Mesh, headers: Record<string, string> = {}): PlainHeaders {
   const req = mesh.forward({ headers: { "x-request-id": "id-1" } });
   const response = new PlainHeaders(Object.entries(headers));
-  afterResponseHead(mesh.live, req, 200, response, 12.6, mesh.nowMs, mesh.random, mesh.out);
+  afterResponseHead(mesh.live, req, 200, response, 12.6, mesh.random, mesh.out);
   assert.equal(mesh.out.kind, "proceed");
   assert.equal(req.details, "via_upstream");
   assert.equal(req.isResponseStarted, true);

@@ -28,21 +28,12 @@ function failure(code: ErrorCode, parts: Partial<AttemptFailure> = {}): AttemptF
 }
 
 function fail(mesh: Mesh, req: RequestRecord, own: AttemptFailure): string {
-  afterFailure(mesh.live, req, own, mesh.nowMs, mesh.random, mesh.out);
+  afterFailure(mesh.live, req, own, mesh.random, mesh.out);
   return mesh.out.kind;
 }
 
 function respond(mesh: Mesh, req: RequestRecord, status: number, headers: Record<string, string> = {}): string {
-  afterResponseHead(
-    mesh.live,
-    req,
-    status,
-    new PlainHeaders(Object.entries(headers)),
-    1,
-    mesh.nowMs,
-    mesh.random,
-    mesh.out,
-  );
+  afterResponseHead(mesh.live, req, status, new PlainHeaders(Object.entries(headers)), 1, mesh.random, mesh.out);
   return mesh.out.kind;
 }
 
@@ -219,7 +210,7 @@ test("a per-try timeout is retried like a reset", () => {
     const mesh = retryMesh({ retry_on: condition, per_try_timeout: "1s", per_try_idle_timeout: "0.5s" });
     const req = mesh.forward();
     assert.deepEqual([req.perTryTimeoutMs, req.perTryIdleTimeoutMs], [1000, 500]);
-    afterTimeout(mesh.live, req, which, mesh.nowMs, mesh.random, mesh.out);
+    afterTimeout(mesh.live, req, which, mesh.random, mesh.out);
     return [mesh.out.kind, mesh.out.status, req.details, req.flags];
   };
   for (const condition of ["reset", "5xx", "gateway-error"])
@@ -239,14 +230,14 @@ test("a timeout within the response resets it", () => {
   const mesh = retryMesh({ retry_on: "5xx" });
   const req = mesh.forward();
   assert.equal(respond(mesh, req, 200), "proceed");
-  afterTimeout(mesh.live, req, "request", mesh.nowMs, mesh.random, mesh.out);
+  afterTimeout(mesh.live, req, "request", mesh.random, mesh.out);
   assert.deepEqual([mesh.out.kind, req.flags], ["reset", ["UT"]]);
 });
 
 test("the caller may ask for another status of a timeout", () => {
   const mesh = retryMesh(undefined);
   const req = mesh.forward({ headers: { "x-envoy-upstream-rq-timeout-alt-response": "1" } });
-  afterTimeout(mesh.live, req, "request", mesh.nowMs, mesh.random, mesh.out);
+  afterTimeout(mesh.live, req, "request", mesh.random, mesh.out);
   assert.equal(mesh.out.status, 204);
 });
 
@@ -347,7 +338,7 @@ test("under IdempotentRequest only idempotent requests are sent again", () => {
   assert.equal(respond(plain, plain.forward({ method: "POST" }), 503), "retry");
   const mesh = retryMesh(policy);
   const req = mesh.forward({ method: "POST" });
-  afterTimeout(mesh.live, req, "per-try", mesh.nowMs, mesh.random, mesh.out);
+  afterTimeout(mesh.live, req, "per-try", mesh.random, mesh.out);
   assert.equal(mesh.out.kind, "respond");
 });
 
@@ -366,7 +357,7 @@ function saidByPeer(word: string, method: string, policy: JsonObject, cluster: J
   const mesh = retryMesh(policy, cluster);
   const req = mesh.forward({ method });
   const headers = new PlainHeaders([["heddle-unprocessed", word]]);
-  afterResponseHead(mesh.live, req, 503, headers, 1, mesh.nowMs, mesh.random, mesh.out);
+  afterResponseHead(mesh.live, req, 503, headers, 1, mesh.random, mesh.out);
   return [mesh.out.kind, headers.has("heddle-unprocessed")];
 }
 
@@ -455,7 +446,7 @@ test("the attempt count is told to the upstream and the caller when asked for", 
     assert.equal(respond(mesh, req, 500), "retry");
     mesh.choose(req);
     const headers = new PlainHeaders();
-    afterResponseHead(mesh.live, req, 200, headers, 1, mesh.nowMs, mesh.random, mesh.out);
+    afterResponseHead(mesh.live, req, 200, headers, 1, mesh.random, mesh.out);
     return [req.headers.get("x-envoy-attempt-count"), headers.get("x-envoy-attempt-count")];
   };
   assert.deepEqual(told({}), [undefined, undefined]);

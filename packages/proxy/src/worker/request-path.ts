@@ -132,7 +132,7 @@ function decideAfterDelay(x: Exchange): Step {
   const { worker, req } = x;
   if (x.wasDelayed) {
     x.wasDelayed = false;
-    afterDelay(worker.live, req, worker.timers.now(), worker.random, worker.action);
+    afterDelay(worker.live, req, worker.random, worker.action);
     const step = delayOrGoOn(x);
     if (step !== "on") return step;
   }
@@ -274,7 +274,7 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   removeHopByHop(headers, false);
   if (!canRepeat(x)) forbidRetries(x);
   const serviceTimeMs = x.requestEndedAtMs < 0 ? 0 : now - x.requestEndedAtMs;
-  afterResponseHead(worker.live, req, status, headers, serviceTimeMs, now, worker.random, worker.action);
+  afterResponseHead(worker.live, req, status, headers, serviceTimeMs, worker.random, worker.action);
   if (worker.action.kind === "retry") {
     endAttempt(x);
     return retryAfter(x, now, worker.action.delayMs);
@@ -335,7 +335,7 @@ function onUpstreamFailure(x: Exchange, failure: ExchangeFailure): void {
   const { worker, req } = x;
   const now = worker.timers.now();
   if (!canRepeat(x)) forbidRetries(x);
-  afterFailure(worker.live, req, failure, now, worker.random, worker.action);
+  afterFailure(worker.live, req, failure, worker.random, worker.action);
   if (worker.action.kind === "retry") retryAfter(x, now, worker.action.delayMs);
   else respond(x);
 }
@@ -413,7 +413,7 @@ function onTimeout(x: Exchange, which: "request" | "per-try" | "per-try-idle"): 
   endAttempt(x);
   const now = worker.timers.now();
   if (!canRepeat(x)) forbidRetries(x);
-  afterTimeout(worker.live, req, which, now, worker.random, worker.action);
+  afterTimeout(worker.live, req, which, worker.random, worker.action);
   if (worker.action.kind === "retry") retryAfter(x, now, worker.action.delayMs);
   else respond(x);
 }
