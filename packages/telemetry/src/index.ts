@@ -13,3 +13,4 @@ export { cellsOf, defaultBounds } from "./metrics/series.ts";
 export type { Labels, MetricFamily, MetricKind, SeriesAnnouncement } from "./metrics/series.ts";
 export { StandardMetrics, TrafficMetrics, unknownWorkload } from "./metrics/standard-metrics.ts";
 export type { TrafficEnds, WorkloadLabels } from "./metrics/standard-metrics.ts";
+export { plainOperators } from "./access-log/operators.ts";

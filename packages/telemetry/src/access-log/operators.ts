@@ -31,52 +31,165 @@ function portOf(address: string): string {
 }
 
 /** Operators without an argument, by Envoy's names (Envoy documentation, "Access logging", command operators). */
-const plain: Readonly<Record<string, Operator>> = {
-  PROTOCOL: text((r) => r.protocol),
-  RESPONSE_CODE: count((r) => r.responseCode),
-  RESPONSE_CODE_DETAILS: text((r) => r.responseCodeDetails.replaceAll(" ", "_")),
-  RESPONSE_FLAGS: text((r) => r.responseFlags),
-  CONNECTION_TERMINATION_DETAILS: text((r) => r.connectionTerminationDetails),
-  UPSTREAM_TRANSPORT_FAILURE_REASON: text((r) => r.upstreamTransportFailureReason.replaceAll(" ", "_")),
-  BYTES_RECEIVED: count((r) => r.bytesReceived),
-  BYTES_SENT: count((r) => r.bytesSent),
-  DURATION: count((r) => r.durationMs),
-  REQUEST_DURATION: count((r) => r.requestDurationMs),
-  RESPONSE_DURATION: count((r) => r.responseDurationMs),
-  RESPONSE_TX_DURATION: count((r) => r.responseTxDurationMs),
-  REQUEST_HEADERS_BYTES: count((r) => r.requestHeaderBytes),
-  RESPONSE_HEADERS_BYTES: count((r) => r.responseHeaderBytes),
-  UPSTREAM_HOST: text((r) => r.upstreamHost),
-  UPSTREAM_REMOTE_ADDRESS: text((r) => r.upstreamHost),
-  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: text((r) => hostOf(r.upstreamHost)),
-  UPSTREAM_REMOTE_PORT: text((r) => portOf(r.upstreamHost)),
-  UPSTREAM_CLUSTER: text((r) => r.upstreamCluster),
-  UPSTREAM_CLUSTER_RAW: text((r) => r.upstreamCluster),
-  UPSTREAM_LOCAL_ADDRESS: text((r) => r.upstreamLocalAddress),
-  UPSTREAM_REQUEST_ATTEMPT_COUNT: count((r) => r.upstreamRequestAttemptCount),
-  DOWNSTREAM_LOCAL_ADDRESS: text((r) => r.downstreamLocalAddress),
-  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: text((r) => hostOf(r.downstreamLocalAddress)),
-  DOWNSTREAM_LOCAL_PORT: text((r) => portOf(r.downstreamLocalAddress)),
-  DOWNSTREAM_REMOTE_ADDRESS: text((r) => r.downstreamRemoteAddress),
-  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: text((r) => hostOf(r.downstreamRemoteAddress)),
-  DOWNSTREAM_REMOTE_PORT: text((r) => portOf(r.downstreamRemoteAddress)),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: text((r) => r.downstreamDirectRemoteAddress),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: text((r) => hostOf(r.downstreamDirectRemoteAddress)),
-  DOWNSTREAM_PEER_URI_SAN: text((r) => r.downstreamPeerUriSan),
-  DOWNSTREAM_LOCAL_URI_SAN: text((r) => r.downstreamLocalUriSan),
-  DOWNSTREAM_PEER_SUBJECT: text((r) => r.downstreamPeerSubject),
-  DOWNSTREAM_TLS_VERSION: text((r) => r.downstreamTlsVersion),
-  DOWNSTREAM_TLS_CIPHER: text((r) => r.downstreamTlsCipher),
-  UPSTREAM_PEER_URI_SAN: text((r) => r.upstreamPeerUriSan),
-  UPSTREAM_LOCAL_URI_SAN: text((r) => r.upstreamLocalUriSan),
-  UPSTREAM_TLS_VERSION: text((r) => r.upstreamTlsVersion),
-  REQUESTED_SERVER_NAME: text((r) => r.requestedServerName),
-  ROUTE_NAME: text((r) => r.routeName),
-  VIRTUAL_CLUSTER_NAME: text((r) => r.virtualClusterName),
-  CONNECTION_ID: count((r) => r.connectionId),
-  STREAM_ID: text((r) => r.streamId),
-  HEDDLE_DECIDED_BY: text((r) => r.decidedBy),
+export const plainOperators: Readonly<Record<string, { readonly read: Operator; readonly meaning: string }>> = {
+  PROTOCOL: { read: text((r) => r.protocol), meaning: "`HTTP/1.0`, `HTTP/1.1` or `HTTP/2`; empty for TCP" },
+  RESPONSE_CODE: { read: count((r) => r.responseCode), meaning: "Status of the response; 0 when there was none" },
+  RESPONSE_CODE_DETAILS: {
+    read: text((r) => r.responseCodeDetails.replaceAll(" ", "_")),
+    meaning: "Who answered and why: `via_upstream`, or the details of an [error code](error-codes.md)",
+  },
+  RESPONSE_FLAGS: {
+    read: text((r) => r.responseFlags),
+    meaning: "Envoy's flags of what went wrong, such as `UF` or `NR`",
+  },
+  CONNECTION_TERMINATION_DETAILS: {
+    read: text((r) => r.connectionTerminationDetails),
+    meaning: "For TCP: why the proxy ended the connection",
+  },
+  UPSTREAM_TRANSPORT_FAILURE_REASON: {
+    read: text((r) => r.upstreamTransportFailureReason.replaceAll(" ", "_")),
+    meaning: "What the transport to the upstream said when it failed",
+  },
+  BYTES_RECEIVED: {
+    read: count((r) => r.bytesReceived),
+    meaning: "Bytes of the request's body; for TCP, of the connection",
+  },
+  BYTES_SENT: { read: count((r) => r.bytesSent), meaning: "Bytes of the response's body; for TCP, of the connection" },
+  DURATION: {
+    read: count((r) => r.durationMs),
+    meaning: "Milliseconds from the begin of the request to the last byte of the response",
+  },
+  REQUEST_DURATION: {
+    read: count((r) => r.requestDurationMs),
+    meaning: "Milliseconds until the last byte of the request had come",
+  },
+  RESPONSE_DURATION: {
+    read: count((r) => r.responseDurationMs),
+    meaning: "Milliseconds until the first byte of the upstream's response",
+  },
+  RESPONSE_TX_DURATION: {
+    read: count((r) => r.responseTxDurationMs),
+    meaning: "Milliseconds from the first byte of the upstream's response to the last byte sent",
+  },
+  UPSTREAM_HOST: { read: text((r) => r.upstreamHost), meaning: "Address and port of the endpoint" },
+  UPSTREAM_REMOTE_ADDRESS: { read: text((r) => r.upstreamHost), meaning: "As `UPSTREAM_HOST`" },
+  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: {
+    read: text((r) => hostOf(r.upstreamHost)),
+    meaning: "Address of the endpoint",
+  },
+  UPSTREAM_REMOTE_PORT: { read: text((r) => portOf(r.upstreamHost)), meaning: "Port of the endpoint" },
+  UPSTREAM_CLUSTER: { read: text((r) => r.upstreamCluster), meaning: "Cluster that the request went to" },
+  UPSTREAM_CLUSTER_RAW: { read: text((r) => r.upstreamCluster), meaning: "As `UPSTREAM_CLUSTER`" },
+  UPSTREAM_LOCAL_ADDRESS: {
+    read: text((r) => r.upstreamLocalAddress),
+    meaning: "Own address and port of the connection to the endpoint",
+  },
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: {
+    read: count((r) => r.upstreamRequestAttemptCount),
+    meaning: "How often the request was sent; more than 1 after retries",
+  },
+  DOWNSTREAM_LOCAL_ADDRESS: {
+    read: text((r) => r.downstreamLocalAddress),
+    meaning: "Address and port that the client connected to",
+  },
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: {
+    read: text((r) => hostOf(r.downstreamLocalAddress)),
+    meaning: "Address that the client connected to",
+  },
+  DOWNSTREAM_LOCAL_PORT: {
+    read: text((r) => portOf(r.downstreamLocalAddress)),
+    meaning: "Port that the client connected to",
+  },
+  DOWNSTREAM_REMOTE_ADDRESS: {
+    read: text((r) => r.downstreamRemoteAddress),
+    meaning: "Address and port of the client, behind trusted hops that of `X-Forwarded-For`",
+  },
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: {
+    read: text((r) => hostOf(r.downstreamRemoteAddress)),
+    meaning: "Address of the client, as above",
+  },
+  DOWNSTREAM_REMOTE_PORT: {
+    read: text((r) => portOf(r.downstreamRemoteAddress)),
+    meaning: "Port of the client, as above",
+  },
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: {
+    read: text((r) => r.downstreamDirectRemoteAddress),
+    meaning: "Address and port of the peer of the connection",
+  },
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: {
+    read: text((r) => hostOf(r.downstreamDirectRemoteAddress)),
+    meaning: "Address of the peer of the connection",
+  },
+  DOWNSTREAM_PEER_URI_SAN: {
+    read: text((r) => r.downstreamPeerUriSan),
+    meaning: "Identity of the client: the URI in its certificate",
+  },
+  DOWNSTREAM_LOCAL_URI_SAN: {
+    read: text((r) => r.downstreamLocalUriSan),
+    meaning: "Identity that the proxy showed to the client",
+  },
+  DOWNSTREAM_PEER_SUBJECT: {
+    read: text((r) => r.downstreamPeerSubject),
+    meaning: "Subject of the client's certificate",
+  },
+  DOWNSTREAM_TLS_VERSION: { read: text((r) => r.downstreamTlsVersion), meaning: "Version of TLS with the client" },
+  DOWNSTREAM_TLS_CIPHER: { read: text((r) => r.downstreamTlsCipher), meaning: "Cipher of TLS with the client" },
+  UPSTREAM_PEER_URI_SAN: {
+    read: text((r) => r.upstreamPeerUriSan),
+    meaning: "Identity of the endpoint: the URI in its certificate",
+  },
+  UPSTREAM_LOCAL_URI_SAN: {
+    read: text((r) => r.upstreamLocalUriSan),
+    meaning: "Identity that the proxy showed to the endpoint",
+  },
+  UPSTREAM_TLS_VERSION: { read: text((r) => r.upstreamTlsVersion), meaning: "Version of TLS with the endpoint" },
+  REQUESTED_SERVER_NAME: {
+    read: text((r) => r.requestedServerName),
+    meaning: "Server name (SNI) that the client asked for",
+  },
+  ROUTE_NAME: { read: text((r) => r.routeName), meaning: "Name of the route" },
+  VIRTUAL_CLUSTER_NAME: {
+    read: text((r) => r.virtualClusterName),
+    meaning: "Always empty: virtual clusters are not supported",
+  },
+  CONNECTION_ID: { read: count((r) => r.connectionId), meaning: "Number of the client's connection in this worker" },
+  STREAM_ID: { read: text((r) => r.streamId), meaning: "Number of the request in this worker" },
+  HEDDLE_DECIDED_BY: {
+    read: text((r) => r.decidedBy),
+    meaning:
+      "Heddle's own: the resource that decided when the proxy answered itself, `<kind> <namespace>/<name> <rule>`",
+  },
 };
+
+/** Operators of Envoy that mean something here, and are not printed yet. */
+const notYet: ReadonlySet<string> = new Set([
+  "BYTES_RETRANSMITTED",
+  "COMMON_DURATION",
+  "CUSTOM_FLAGS",
+  "DOWNSTREAM_PEER_CERT",
+  "DOWNSTREAM_PEER_FINGERPRINT_256",
+  "DOWNSTREAM_PEER_ISSUER",
+  "DOWNSTREAM_PEER_SERIAL",
+  "DYNAMIC_METADATA",
+  "EMIT_TIME",
+  "ENVIRONMENT",
+  "FILTER_STATE",
+  "GRPC_STATUS",
+  "GRPC_STATUS_NUMBER",
+  "HOSTNAME",
+  "METADATA",
+  "REQUEST_HEADERS_BYTES",
+  "REQUEST_TX_DURATION",
+  "RESPONSE_FLAGS_LONG",
+  "RESPONSE_HEADERS_BYTES",
+  "ROUNDTRIP_DURATION",
+  "TRACE_ID",
+  "UPSTREAM_CLUSTER_METADATA",
+  "UPSTREAM_HOST_NAME",
+  "UPSTREAM_METADATA",
+  "UPSTREAM_PEER_SUBJECT",
+  "UPSTREAM_TLS_CIPHER",
+]);
 
 /** `:method` and its kin, which are fields of the record and no headers here. */
 const pseudo: Readonly<Record<string, (record: AccessLogRecord) => string>> = {
@@ -145,7 +258,8 @@ function compileUntruncated(name: string, argument: string | undefined): Compile
       ? { problem: `%${name}% needs a header name in parentheses` }
       : compileHeader(name, argument);
   }
-  if (!Object.hasOwn(plain, name)) return { problem: `%${name}% is not a command operator that Heddle knows` };
+  if (notYet.has(name)) return { problem: `%${name}% is not supported yet` };
+  if (!Object.hasOwn(plainOperators, name)) return { problem: `%${name}% is not a command operator that Heddle knows` };
   if (argument !== undefined) return { problem: `%${name}% takes no argument` };
-  return { operator: plain[name]! };
+  return { operator: plainOperators[name]!.read };
 }

@@ -29,8 +29,6 @@ export interface AccessLogRecord {
   upstreamTransportFailureReason: string;
   bytesReceived: number;
   bytesSent: number;
-  requestHeaderBytes: number;
-  responseHeaderBytes: number;
   /** From the start to the last byte of the request read, first byte of the response read, last byte sent. */
   requestDurationMs: number;
   responseDurationMs: number;
@@ -84,8 +82,6 @@ export function emptyAccessLogRecord(): AccessLogRecord {
     upstreamTransportFailureReason: "",
     bytesReceived: 0,
     bytesSent: 0,
-    requestHeaderBytes: 0,
-    responseHeaderBytes: 0,
     requestDurationMs: -1,
     responseDurationMs: -1,
     responseTxDurationMs: -1,
