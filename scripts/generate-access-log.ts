@@ -2,11 +2,8 @@
  * Writes docs/reference/access-log.md from the table of operators in @heddle/telemetry.
  * With --check it writes nothing and exits 1 when the page is not what the table says.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { istioTextFormat, plainOperators } from "../packages/telemetry/src/index.ts";
-
-const page = fileURLToPath(new URL("../docs/reference/access-log.md", import.meta.url));
+import { writeOrCheckPage } from "./generated-page.ts";
 
 const withArgument: readonly (readonly [string, string])[] = [
   ["START_TIME", "When the request began, in ISO 8601 with milliseconds"],
@@ -42,21 +39,4 @@ function render(): string {
   ].join("\n");
 }
 
-function current(): string {
-  try {
-    return readFileSync(page, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
-}
-
-const expected = render();
-if (process.argv.includes("--check")) {
-  if (current() !== expected) {
-    console.error("docs/reference/access-log.md is out of date: run node scripts/generate-access-log.ts");
-    process.exitCode = 1;
-  }
-} else {
-  writeFileSync(page, expected);
-}
+writeOrCheckPage("docs/reference/access-log.md", "scripts/generate-access-log.ts", render());

@@ -2,12 +2,9 @@
  * Writes docs/reference/error-codes.md from the table in @heddle/core.
  * With --check it writes nothing and exits 1 when the page is not what the table says.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { ErrorEntry, ErrorSource } from "../packages/core/src/index.ts";
 import { errorCodes } from "../packages/core/src/index.ts";
-
-const page = fileURLToPath(new URL("../docs/reference/error-codes.md", import.meta.url));
+import { writeOrCheckPage } from "./generated-page.ts";
 
 const sections: readonly { source: ErrorSource; title: string; intro: string }[] = [
   { source: "config", title: "Configuration", intro: "What an operator wrote, or did not write, decides." },
@@ -56,21 +53,4 @@ function render(): string {
   return `${lines.join("\n")}\n`;
 }
 
-function current(): string {
-  try {
-    return readFileSync(page, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
-}
-
-const expected = render();
-if (process.argv.includes("--check")) {
-  if (current() !== expected) {
-    console.error("docs/reference/error-codes.md is out of date: run node scripts/generate-error-codes.ts");
-    process.exitCode = 1;
-  }
-} else {
-  writeFileSync(page, expected);
-}
+writeOrCheckPage("docs/reference/error-codes.md", "scripts/generate-error-codes.ts", render());
