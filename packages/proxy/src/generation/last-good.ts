@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { type Clock, errorEntry, type Logger } from "@heddle/core";
-import { moveAside, readStateFile, writeStateFile } from "@heddle/state";
-import { StateIsNewer } from "./state-is-newer.ts";
+import { moveAside, readStateFile, StateIsNewer, writeStateFile } from "@heddle/state";
 
 const fileName = "resources.state";
 const stateName = "resources";

@@ -4,10 +4,10 @@ import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import type { GenerationSetup, SupervisorMessage } from "../supervisor/messages.ts";
 import { exitCodes } from "@heddle/core";
+import { StateIsNewer } from "@heddle/state";
 import { Generation } from "./generation.ts";
 import { SocketBroker } from "./socket-broker.ts";
 import { StartFailure } from "./start-failure.ts";
-import { StateIsNewer } from "./state-is-newer.ts";
 import { openSupervisorChannel } from "./supervisor-channel.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { type Clock, errorEntry, type Logger } from "@heddle/core";
-import { moveAside, readStateFile, writeStateFile } from "@heddle/state";
+import { moveAside, readStateFile, StateIsNewer, writeStateFile } from "@heddle/state";
 import { type Identity, readIdentity } from "./identity.ts";
-import { StateIsNewer } from "../generation/state-is-newer.ts";
 
 const fileName = "identity.state";
 const stateName = "identity";

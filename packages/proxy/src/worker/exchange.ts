@@ -97,6 +97,8 @@ export class Exchange implements ExchangeSink {
   startedAtMs = 0;
   startedAtWallMs = 0;
   requestEndedAtMs = -1;
+  /** When the route began to hold: later than the end of a request that an injected delay held back. */
+  routedAtMs = -1;
   attemptAtMs = 0;
   responseAtMs = -1;
   /** The connection of the last attempt that had one. */
@@ -138,6 +140,7 @@ export class Exchange implements ExchangeSink {
     this.peerLabels = undefined;
     this.responseBytes = 0;
     this.requestEndedAtMs = -1;
+    this.routedAtMs = -1;
     this.responseAtMs = -1;
     this.upstreamConnection = undefined;
   }

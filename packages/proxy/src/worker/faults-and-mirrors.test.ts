@@ -15,6 +15,10 @@ import { TestProxy } from "../testing/test-proxy.ts";
 let proxy: TestProxy;
 let app: EchoServer;
 let mirror: RawServer;
+/** Takes requests and never answers. */
+let silent: RawServer;
+
+type Json = Record<string, unknown>;
 
 const faultType = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
 const always = { numerator: 100, denominator: "HUNDRED" };
@@ -22,6 +26,7 @@ const always = { numerator: 100, denominator: "HUNDRED" };
 before(async () => {
   app = await startEchoServer();
   mirror = await startRawServer();
+  silent = await startRawServer();
   const fault = (config: object): object => ({ typed_per_filter_config: { fault: { "@type": faultType, ...config } } });
   const mirrored = { request_mirror_policies: [{ cluster: "mirror", runtime_fraction: { default_value: always } }] };
   proxy = await TestProxy.start(
@@ -31,24 +36,9 @@ before(async () => {
           name: "web",
           filters: [{ name: "fault", typed_config: { "@type": faultType } }],
           routes: [
-            route(
-              "/abort",
-              "app",
-              {},
-              fault({ abort: { http_status: 418, percentage: always } }) as Record<string, unknown>,
-            ),
-            route(
-              "/delay",
-              "app",
-              {},
-              fault({ delay: { fixed_delay: "0.02s", percentage: always } }) as Record<string, unknown>,
-            ),
-            route(
-              "/long",
-              "app",
-              {},
-              fault({ delay: { fixed_delay: "3600s", percentage: always } }) as Record<string, unknown>,
-            ),
+            route("/abort", "app", {}, fault({ abort: { http_status: 418, percentage: always } }) as Json),
+            route("/delay", "app", {}, fault({ delay: { fixed_delay: "0.02s", percentage: always } }) as Json),
+            route("/long", "app", {}, fault({ delay: { fixed_delay: "3600s", percentage: always } }) as Json),
             route(
               "/both",
               "app",
@@ -56,14 +46,30 @@ before(async () => {
               fault({
                 delay: { fixed_delay: "0.02s", percentage: always },
                 abort: { http_status: 503, percentage: always },
-              }) as Record<string, unknown>,
+              }) as Json,
+            ),
+            ...[
+              { path: "/late/timeout", action: { timeout: "0.05s" } },
+              { path: "/late/idle", action: { idle_timeout: "0.05s", timeout: "0s" } },
+              {
+                path: "/late/duration",
+                action: { max_stream_duration: { max_stream_duration: "0.05s" }, timeout: "0s" },
+              },
+            ].map(({ path, action }) =>
+              route(path, "silent", action, fault({ delay: { fixed_delay: "0.02s", percentage: always } }) as Json),
+            ),
+            route(
+              "/late/mirrored",
+              "app",
+              mirrored,
+              fault({ delay: { fixed_delay: "0.02s", percentage: always } }) as Json,
             ),
             route("/mirrored", "app", mirrored),
             route("/", "app"),
           ],
         }),
       ],
-      [cluster("app", [app.port]), cluster("mirror", [mirror.port])],
+      [cluster("app", [app.port]), cluster("mirror", [mirror.port]), cluster("silent", [silent.port])],
     ),
   );
 });
@@ -72,6 +78,7 @@ after(async () => {
   await proxy?.[Symbol.asyncDispose]();
   await app?.close();
   await mirror?.[Symbol.asyncDispose]();
+  await silent?.[Symbol.asyncDispose]();
 });
 
 async function connected(run: (client: RawPeer) => Promise<void>): Promise<void> {
@@ -106,6 +113,31 @@ test("an abort may follow a delay", () =>
     await client.send("GET /both HTTP/1.1\r\nhost: x\r\n\r\n");
     assert.match((await client.response()).head, /^HTTP\/1\.1 503 /);
   }));
+
+for (const [limit, text] of [
+  ["timeout", "upstream request timeout"],
+  ["idle", "stream timeout"],
+  ["duration", "downstream duration timeout"],
+] as const) {
+  test(`the ${limit} of the route holds for a request that came whole during a delay`, { timeout: 20_000 }, () =>
+    connected(async (client) => {
+      await client.send(`GET /late/${limit} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      const { head, body } = await client.response();
+      assert.match(head, /^HTTP\/1\.1 504 /);
+      assert.equal(body, text);
+    }),
+  );
+}
+
+test("a request that came whole during a delay is mirrored with its body", { timeout: 20_000 }, () =>
+  connected(async (client) => {
+    await client.send("POST /late/mirrored HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc");
+    const peer = await mirror.next();
+    assert.match(await peer.until("abc"), /^POST \/late\/mirrored [^]*\r\n\r\nabc$/);
+    assert.equal((JSON.parse((await client.response()).body) as EchoedRequest).body, "abc");
+    peer.socket.destroy();
+  }),
+);
 
 test("a client that leaves during a delay ends its request", () =>
   connected(async (client) => {

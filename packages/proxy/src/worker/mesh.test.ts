@@ -25,13 +25,13 @@ import {
   type TlsMaterial,
 } from "../testing/bootstrap-json.ts";
 import { untilLogged } from "../testing/log-file.ts";
+import { accessLog, peerMetadata, standardMetrics } from "../testing/mesh-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 // web (outbound proxy) → reviews (two inbound proxies) → application, as the mesh has it.
 
 const webUri = "spiffe://cluster.local/ns/shop/sa/web";
 const reviewsUri = "spiffe://cluster.local/ns/shop/sa/reviews";
-const filters = "type.googleapis.com/heddle.v1";
 
 let ca: ThrowawayCa;
 let web: TlsMaterial;
@@ -44,40 +44,6 @@ let requestsLost = 0;
 let outbound: TestProxy;
 let inbound: TestProxy;
 let folder: string;
-
-function workload(name: string, direction: "INBOUND" | "OUTBOUND", principal: string): Record<string, unknown> {
-  const local = {
-    workload: `${name}-v1`,
-    namespace: "shop",
-    canonical_service: name,
-    canonical_revision: "v1",
-    app: name,
-    version: "v1",
-    cluster: "Kubernetes",
-    principal,
-  };
-  return {
-    name: "peer",
-    typed_config: { "@type": `${filters}.PeerMetadata`, direction: `DIRECTION_${direction}`, local },
-  };
-}
-function metrics(reporter: "SOURCE" | "DESTINATION"): Record<string, unknown> {
-  return { name: "metrics", typed_config: { "@type": `${filters}.StandardMetrics`, reporter: `REPORTER_${reporter}` } };
-}
-function accessLog(path: string, format: string): Record<string, unknown> {
-  return {
-    access_log: [
-      {
-        name: "file",
-        typed_config: {
-          "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-          path,
-          log_format: { text_format_source: { inline_string: `${format}\n` } },
-        },
-      },
-    ],
-  };
-}
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "heddle-mesh-"));
@@ -122,7 +88,7 @@ before(async () => {
           direction: "INBOUND",
           transportSocket: serverTls(reviews),
           routes: [route("/raw", "raw"), route("/", "app")],
-          filters: [workload("reviews", "INBOUND", reviewsUri), metrics("DESTINATION"), denyDelete],
+          filters: [peerMetadata("reviews", "INBOUND", reviewsUri), standardMetrics("DESTINATION"), denyDelete],
           manager: {
             ...forwardCert,
             ...accessLog(
@@ -187,7 +153,7 @@ before(async () => {
             route("/raw", "healthy"),
             route("/", "healthy"),
           ],
-          filters: [workload("web", "OUTBOUND", webUri), metrics("SOURCE")],
+          filters: [peerMetadata("web", "OUTBOUND", webUri), standardMetrics("SOURCE")],
           manager: accessLog(
             join(folder, "outbound.log"),
             "%RESPONSE_CODE% %RESPONSE_FLAGS% %UPSTREAM_PEER_URI_SAN% %UPSTREAM_TRANSPORT_FAILURE_REASON%",

@@ -45,10 +45,13 @@ const requestStages: readonly Stage[] = [
   askForBody,
   // After all mutations, so that no route or client can speak in our name.
   announceWorkload,
+  // From here on the route's time limits hold and its mirrors get copies, however long an injected delay took.
+  followRoute,
   // Last: an endpoint is chosen for the request as it will be sent, again for each attempt.
   attempt,
 ];
 const stageAfterDelay = requestStages.indexOf(decideAfterDelay);
+const stageFollowRoute = requestStages.indexOf(followRoute);
 const stageAttempt = requestStages.indexOf(attempt);
 
 /** The head of a request has been read. */
@@ -121,10 +124,7 @@ function readPeerMetadata(x: Exchange): Step {
 
 function decide(x: Exchange): Step {
   const { worker, chain, req } = x;
-  const { deadlines } = x.downstream;
   decideRequest(worker.snapshot, worker.live, chain.hcm, req, x.startedAtMs, worker.random, worker.action);
-  deadlines.set(deadline.streamIdle, x.startedAtMs, req.idleTimeoutMs);
-  deadlines.set(deadline.streamDuration, x.startedAtMs, req.maxStreamDurationMs);
   return delayOrGoOn(x);
 }
 
@@ -162,6 +162,26 @@ function announceWorkload(x: Exchange): Step {
   const { announcement } = x.chain;
   if (announcement !== undefined) x.worker.peerMetadata.announce(x.req.headers, announcement);
   return "on";
+}
+
+function followRoute(x: Exchange): Step {
+  const { worker, req, downstream } = x;
+  const now = worker.timers.now();
+  x.routedAtMs = now;
+  downstream.deadlines.set(deadline.streamIdle, now, req.idleTimeoutMs);
+  downstream.deadlines.set(deadline.streamDuration, x.startedAtMs, req.maxStreamDurationMs);
+  if (x.isRequestComplete) followRouteToTheEnd(x, now, x.body.trailers);
+  return "on";
+}
+
+/**
+ * The request is whole and its route is known. As in Envoy, the route's timeout counts from here and spans all attempts: its
+ * router, which starts it, sees nothing of a request before the fault filter has let it go.
+ */
+function followRouteToTheEnd(x: Exchange, now: number, trailers: HeaderList | undefined): void {
+  const { worker, req, downstream } = x;
+  downstream.deadlines.set(deadline.response, now, req.timeoutMs);
+  if (x.mirrors.length > 0) worker.mirrors.send(worker, x, trailers);
 }
 
 /** One attempt: choose an endpoint, open an exchange with it, send what has arrived of the request. */
@@ -228,14 +248,11 @@ export function onRequestData(x: Exchange, bytes: Buffer, start: number, end: nu
 export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): void {
   x.isRequestComplete = true;
   if (!x.isActive) return x.downstream.onExchangeFinished();
-  const { worker, req, downstream } = x;
-  const now = worker.timers.now();
+  const now = x.worker.timers.now();
   x.requestEndedAtMs = now;
-  downstream.deadlines.clear(deadline.wholeRequest);
-  // As in Envoy, the route's timeout counts from the end of the request and spans all attempts.
-  downstream.deadlines.set(deadline.response, now, req.timeoutMs);
+  x.downstream.deadlines.clear(deadline.wholeRequest);
+  if (x.stage > stageFollowRoute) followRouteToTheEnd(x, now, trailers);
   if (x.upstream !== undefined) startAttemptTimeouts(x, now);
-  if (x.mirrors.length > 0) worker.mirrors.send(worker, x, trailers);
   x.body.complete(trailers);
 }
 
@@ -273,7 +290,7 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   worker.metrics.cluster(req.clusterName).countStatus(status);
   removeHopByHop(headers, false);
   if (!canRepeat(x)) forbidRetries(x);
-  const serviceTimeMs = x.requestEndedAtMs < 0 ? 0 : now - x.requestEndedAtMs;
+  const serviceTimeMs = x.requestEndedAtMs < 0 ? 0 : now - Math.max(x.requestEndedAtMs, x.routedAtMs);
   afterResponseHead(worker.live, req, status, headers, serviceTimeMs, worker.random, worker.action);
   if (worker.action.kind === "retry") {
     endAttempt(x);
