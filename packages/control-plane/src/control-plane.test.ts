@@ -208,7 +208,7 @@ const unusable: readonly UnusableState[] = [
     title: "an authority of a newer format",
     spoil: (stateDir) => writeState(join(stateDir, "ca", "authority.state"), "certificate-authority"),
     message:
-      /authority\.state has format version 99, newer than this Heddle knows \(1\): run the version that wrote it/,
+      /authority\.state has format version 99, newer than this Heddle knows \(1\). Run the version that wrote it/,
   },
   {
     title: "an authority with a good checksum and nothing in it",
@@ -229,7 +229,8 @@ const unusable: readonly UnusableState[] = [
   {
     title: "accepted resources of a newer format",
     spoil: (stateDir) => writeState(join(stateDir, "accepted", "resources.state"), "accepted-resources"),
-    message: /resources\.state has format version 99, newer than this Heddle knows \(1\): .*or move the file away/,
+    message:
+      /resources\.state has format version 99, newer than this Heddle knows \(1\)\. Run the version that wrote it/,
   },
   {
     title: "the authority of another trust domain",

@@ -20,7 +20,7 @@ import { AcceptedStore } from "./push/accepted-store.ts";
 import { MeshConfiguration, settingsOf } from "./push/mesh-configuration.ts";
 import { trustBundleSecret } from "./push/proxy-snapshot.ts";
 import { Publisher } from "./push/publisher.ts";
-import { isAnswering, readRunFile, removeRunFile, writeRunFile } from "./run-file.ts";
+import { removeRunFile, requireAlone, runFileVersion, writeRunFile } from "./run-file.ts";
 import { startAdminServer } from "./server/admin-server.ts";
 import { PeerVerifier } from "./server/peer.ts";
 import type { SecureServer, SecureServerOptions } from "./server/secure-server.ts";
@@ -106,7 +106,7 @@ class ControlPlane {
     this.#lifecycle.register("admin API", admin);
     this.#lifecycle.register("run file", { close: () => removeRunFile(stateDir, process.pid) });
     await writeRunFile(stateDir, {
-      formatVersion: 1,
+      formatVersion: runFileVersion,
       pid: process.pid,
       startTimeMs: clock.wallMs(),
       adminAddress: admin.address,
@@ -248,13 +248,4 @@ async function requireFolder(folder: string): Promise<void> {
   if (entry === undefined) throw new Error(`there is no folder ${folder}: make it and put resource files into it`);
   if (!entry.isDirectory())
     throw new Error(`${folder} is not a folder: name the folder that the resource files are in`);
-}
-
-/** Two control planes over one state folder would write over each other's tokens, and at first sight make two roots. */
-async function requireAlone(stateDir: string): Promise<void> {
-  const found = await readRunFile(stateDir);
-  if (found.kind !== "found" || !(await isAnswering(found.run))) return;
-  throw new Error(
-    `another control plane (process ${found.run.pid}) runs with the state folder ${stateDir}: end it first, or use another --state-dir`,
-  );
 }

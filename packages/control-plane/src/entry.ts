@@ -10,7 +10,7 @@ import { JsonLogger } from "./json-logger.ts";
 import { stateFolderName } from "./run-file.ts";
 import { systemClock } from "./system-clock.ts";
 
-const usage = `usage: control-plane --folder DIR [--state-dir DIR] [--xds-address HOST:PORT] [--admin-address HOST:PORT] [--log-level LEVEL]`;
+const usage = `usage: heddle control-plane --folder DIR [--state-dir DIR] [--xds-address HOST:PORT] [--admin-address HOST:PORT] [--log-level LEVEL]`;
 
 const exitFailed = 1;
 const exitUsage = 2;

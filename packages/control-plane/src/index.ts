@@ -2,9 +2,9 @@ export { scanFolder } from "./sources/folder-scan.ts";
 export type { FolderScan, SourceFile, UnreadablePath } from "./sources/folder-scan.ts";
 export { FolderSource } from "./sources/folder-source.ts";
 export type { FolderSnapshot, FolderSourceOptions } from "./sources/folder-source.ts";
-export { readInstances, writeInstances } from "./sources/instances-file.ts";
+export { instancesVersion, readInstances, writeInstances } from "./sources/instances-file.ts";
 export type { InstancesContent } from "./sources/instances-file.ts";
-export { findRun, readRunFile, stateFolderName } from "./run-file.ts";
+export { AlreadyRunning, findRun, readRunFile, requireAlone, stateFolderName } from "./run-file.ts";
 export type { FoundRun, RunFile } from "./run-file.ts";
 export { systemClock } from "./system-clock.ts";
 

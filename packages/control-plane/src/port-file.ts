@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Clock, Logger } from "@heddle/core";
-import { moveAside, readStateFile, writeStateFile } from "@heddle/state";
+import { moveAside, readStateFile, StateIsNewer, writeStateFile } from "@heddle/state";
 
 const stateName = "ports";
 const stateVersion = 1;
@@ -17,11 +17,7 @@ function pathOf(stateDir: string): string {
 export async function readPort(stateDir: string, clock: Clock, logger: Logger): Promise<number> {
   const path = pathOf(stateDir);
   let content = await readStateFile(path, stateName, stateVersion, clock.wallMs());
-  if (content.kind === "newer") {
-    throw new Error(
-      `${path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it`,
-    );
-  }
+  if (content.kind === "newer") throw new StateIsNewer(path, content.formatVersion, stateVersion);
   if (content.kind === "read") {
     const port = parsePort(content.payload.toString("utf8"));
     if (port !== undefined) return port;

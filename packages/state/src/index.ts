@@ -1,2 +1,3 @@
 export { moveAside, prepareStateDirectory, readStateFile, replaceFile, writeStateFile } from "./state-file.ts";
 export type { StateFileContent } from "./state-file.ts";
+export { StateIsNewer } from "./state-is-newer.ts";

@@ -1,11 +1,16 @@
 import { errorEntry } from "@heddle/core";
 
-/** A state file that a newer Heddle wrote: nothing may be written over it, so the proxy does not start. */
+/** A state file that a newer Heddle wrote. To write over it would lose what it holds, so whoever finds it does not start. */
 export class StateIsNewer extends Error {
   readonly code = "state_file_newer";
 
+  /**
+   * @param found format version of the file
+   * @param known the newest format version that this Heddle understands
+   */
   constructor(path: string, found: number, known: number) {
-    const { text, hint } = errorEntry("state_file_newer");
-    super(`${text}: ${path} has format ${found}, this version knows ${known}. ${hint}`);
+    super(
+      `${path} has format version ${found}, newer than this Heddle knows (${known}). ${errorEntry("state_file_newer").hint}`,
+    );
   }
 }

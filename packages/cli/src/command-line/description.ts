@@ -13,3 +13,8 @@ export function outputOption(): Option {
 export function exampleText(...examples: readonly string[]): string {
   return `\nExample${examples.length === 1 ? "" : "s"}:\n${examples.map((line) => `  $ ${line}\n`).join("")}`;
 }
+
+/** `--mesh <folder>`, the same in every command that asks a running mesh. */
+export function meshOption(): Option {
+  return new Option("-m, --mesh <folder>", "folder of the running mesh; default: looked for from here upward");
+}

@@ -7,6 +7,7 @@ import { demoCommand } from "./demo-command.ts";
 import { exampleText, outputOption } from "./description.ts";
 import type { OnExitCode } from "./description.ts";
 import { explainCommand } from "./explain-command.ts";
+import { proxyStatusCommand } from "./proxy-status-command.ts";
 import { upCommand } from "./up-command.ts";
 import { validateCommand } from "./validate-command.ts";
 
@@ -31,6 +32,7 @@ export function buildProgram(onExitCode: OnExitCode): Command {
     demoCommand(onExitCode),
     validateCommand(onExitCode),
     explainCommand(onExitCode),
+    proxyStatusCommand(onExitCode),
     proxyCommand(),
     controlPlaneCommand(),
     versionCommand(),

@@ -66,6 +66,7 @@ test("every command and every option of the tree is offered", (context) => {
     "explain",
     "help",
     "proxy",
+    "proxy-status",
     "up",
     "validate",
     "version",

@@ -2,10 +2,11 @@ import { formatSpiffeId } from "@heddle/core";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { readInstances, writeInstances } from "@heddle/control-plane";
+import { instancesVersion, readInstances, writeInstances } from "@heddle/control-plane";
+import { StateIsNewer } from "@heddle/state";
 import { AdminUnreachable } from "./admin-client.ts";
 import type { ControlPlaneAddresses } from "./control-plane-process.ts";
-import { ControlPlaneProcess, StartProblem } from "./control-plane-process.ts";
+import { ControlPlaneProcess } from "./control-plane-process.ts";
 import { Edge } from "./edge.ts";
 import { JoinTokenKeeper } from "./join-token-keeper.ts";
 import type { MeshPlan, PlannedInstance } from "./plan.ts";
@@ -115,12 +116,7 @@ export class MeshRunner {
   async #judgeOldInstances(): Promise<void> {
     const path = this.#instancesPath;
     const content = await readInstances(path, Date.now());
-    if (content.kind === "newer") {
-      const { formatVersion } = content;
-      throw new StartProblem(
-        `${path} has format version ${formatVersion}, newer than this Heddle knows: run the version that wrote it`,
-      );
-    }
+    if (content.kind === "newer") throw new StateIsNewer(path, content.formatVersion, instancesVersion);
     if (content.kind === "corrupt") {
       const { reason, movedTo } = content;
       this.#options.report(

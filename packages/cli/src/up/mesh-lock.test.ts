@@ -43,6 +43,17 @@ test("a lock file that was cut off holds nothing", async (context) => {
   assert.equal((JSON.parse(readFileSync(join(stateDir, fileName), "utf8")) as { pid: number }).pid, process.pid);
 });
 
+test("the lock of a newer Heddle is left alone", async (context) => {
+  const text = '{"formatVersion":2,"owner":"somebody"}';
+  const stateDir = temporaryFolder(context, { [fileName]: text });
+  const path = join(stateDir, fileName);
+  await assert.rejects(
+    MeshLock.acquire(stateDir),
+    /runner\.json has format version 2, newer than this Heddle knows \(1\)/,
+  );
+  assert.equal(readFileSync(path, "utf8"), text);
+});
+
 test("of many who find a dead owner at once, one gets the folder", { timeout: 60_000 }, async (context) => {
   const stateDir = temporaryFolder(context, {
     [fileName]: JSON.stringify({ formatVersion: 1, pid: 2 ** 22 + 1, startedAt: "1" }),

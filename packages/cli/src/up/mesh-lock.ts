@@ -1,10 +1,11 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { StateIsNewer } from "@heddle/state";
 import { isSameProcess, startedAt } from "./process-identity.ts";
 
 /** Who runs a folder: `<state dir>/runner.json`. */
 interface Owner {
-  readonly formatVersion: 1;
+  readonly formatVersion: number;
   readonly pid: number;
   /** Tells a process from a later one with the same id. */
   readonly startedAt: string;
@@ -19,6 +20,7 @@ export type LockResult =
   | { readonly kind: "taken"; readonly pid: number };
 
 const fileName = "runner.json";
+const knownVersion = 1;
 
 /** At most one `heddle up` runs a folder. The lock of a process that is gone is nobody's. */
 export class MeshLock {
@@ -28,10 +30,11 @@ export class MeshLock {
     this.#path = path;
   }
 
+  /** Rejects with `StateIsNewer` when a newer Heddle wrote the lock. */
   static async acquire(stateDir: string): Promise<LockResult> {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
     const path = join(stateDir, fileName);
-    const own: Owner = { formatVersion: 1, pid: process.pid, startedAt: await startedAt(process.pid) };
+    const own: Owner = { formatVersion: knownVersion, pid: process.pid, startedAt: await startedAt(process.pid) };
     const draft = `${path}.${process.pid}`;
     await writeFile(draft, `${JSON.stringify(own)}\n`, { mode: 0o600 });
     try {
@@ -72,9 +75,14 @@ async function tryLink(from: string, to: string): Promise<boolean> {
 
 async function readOwner(path: string): Promise<Owner | undefined> {
   try {
-    const owner = JSON.parse(await readFile(path, "utf8")) as Partial<Owner>;
-    return typeof owner.pid === "number" && typeof owner.startedAt === "string" ? (owner as Owner) : undefined;
-  } catch {
+    const owner = JSON.parse(await readFile(path, "utf8")) as Partial<Owner> | null;
+    const { formatVersion, pid, startedAt } = owner ?? {};
+    if (typeof formatVersion !== "number") return undefined;
+    // Whether its owner lives, this version cannot tell.
+    if (formatVersion > knownVersion) throw new StateIsNewer(path, formatVersion, knownVersion);
+    return typeof pid === "number" && typeof startedAt === "string" ? { formatVersion, pid, startedAt } : undefined;
+  } catch (error) {
+    if (error instanceof StateIsNewer) throw error;
     // Gone in the meantime, or cut off when the machine stopped: nobody's in either case.
     return undefined;
   }

@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { FolderSource, stateFolderName, systemClock } from "@heddle/control-plane";
+import { AlreadyRunning, FolderSource, requireAlone, stateFolderName, systemClock } from "@heddle/control-plane";
 import { silentLogger, exitCodes } from "@heddle/core";
+import { StateIsNewer } from "@heddle/state";
 import { findMissingCommands } from "../local-mesh/command-lookup.ts";
 import type { MissingCommand } from "../local-mesh/command-lookup.ts";
 import { StartProblem } from "../local-mesh/control-plane-process.ts";
@@ -66,7 +67,7 @@ export class MeshSession {
     const missing = await findMissingCommands(plan, folder, process.env);
     if (missing.length > 0) throw missingCommands(missing);
     const stateDir = join(folder, stateFolderName);
-    const result = await MeshLock.acquire(stateDir);
+    const result = await MeshLock.acquire(stateDir).catch(refuse);
     if (result.kind === "taken") {
       throw new UserProblem(`this mesh is already running, as process ${result.pid}`, {
         where: folder,
@@ -75,6 +76,12 @@ export class MeshSession {
     }
     if (result.reclaimedFrom !== undefined) {
       output.notice(`the run of process ${result.reclaimedFrom} was killed; what it left in ${stateDir} is used again`);
+    }
+    try {
+      await requireAlone(stateDir);
+    } catch (error) {
+      await result.lock.release();
+      refuse(error);
     }
     // Speaks of a control plane that is gone.
     await rm(join(stateDir, "run.json"), { force: true });
@@ -92,7 +99,7 @@ export class MeshSession {
       await this.#source.start();
     } catch (error) {
       await this.stop();
-      if (error instanceof StartProblem) {
+      if (error instanceof StartProblem || error instanceof StateIsNewer) {
         throw new UserProblem(error.message, { where: this.#options.folder, hint: "Nothing of it is running." });
       }
       if (!(error instanceof PortProblem)) throw error;
@@ -138,6 +145,13 @@ export class MeshSession {
       );
     }
   }
+}
+
+/** Somebody else has the state folder, or had it. */
+function refuse(error: unknown): never {
+  if (error instanceof StateIsNewer || error instanceof AlreadyRunning)
+    throw new UserProblem(error.message, { hint: "Nothing was started." });
+  throw error;
 }
 
 async function readFolder(folder: string): Promise<MeshFolder> {

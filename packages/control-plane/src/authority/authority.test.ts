@@ -11,6 +11,7 @@ import { readCertificateRequest } from "./certificate-request.ts";
 import { JoinTokens } from "./join-tokens.ts";
 import { SubjectAlternativeNameExtension } from "./x509.ts";
 import { Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
+import { writeStateFile } from "@heddle/state";
 
 const identity = "spiffe://cluster.local/ns/default/sa/web";
 
@@ -198,3 +199,14 @@ test("a damaged token file voids the tokens and says so", async (t) => {
   assert.match(problem ?? "", /tokens given out before are void/);
   assert.equal(tokens.redeem("heddle-join-x", identity).ok, false);
 });
+
+for (const payload of ["{}", "[null]", '[{"hash":"x"}]', "no JSON"]) {
+  test(`a token file that is whole but says ${payload} is moved aside`, async (t) => {
+    const directory = await folder(t);
+    const path = join(directory, "join-tokens.state");
+    await writeStateFile(path, "join-tokens", 1, Buffer.from(payload));
+    const { problem } = await JoinTokens.open(directory, new TestClock());
+    assert.match(problem ?? "", /it is not a list of tokens; moved to .+; tokens given out before are void/);
+    assert.equal((await readdir(directory)).filter((name) => name.includes(".corrupt-")).length, 1);
+  });
+}

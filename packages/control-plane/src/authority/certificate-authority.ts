@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Clock } from "@heddle/core";
 import { Secret } from "@heddle/core";
-import { prepareStateDirectory, readStateFile, writeStateFile } from "@heddle/state";
+import { prepareStateDirectory, readStateFile, StateIsNewer, writeStateFile } from "@heddle/state";
 import type { Pkcs10CertificateRequest } from "./x509.ts";
 import {
   AuthorityKeyIdentifierExtension,
@@ -92,9 +92,7 @@ export class CertificateAuthority {
         await refuseAfterDamage(path);
         return CertificateAuthority.#create(path, trustDomain, clock);
       case "newer":
-        throw new AuthorityStateError(
-          `${path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it`,
-        );
+        throw new StateIsNewer(path, content.formatVersion, stateVersion);
       case "corrupt":
         throw new AuthorityStateError(
           `${path} cannot be trusted: ${content.reason}. It was moved to ${content.movedTo}. ${wayOut}`,

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "@heddle/core";
-import { prepareStateDirectory, readStateFile, writeStateFile } from "@heddle/state";
+import { moveAside, prepareStateDirectory, readStateFile, StateIsNewer, writeStateFile } from "@heddle/state";
+import type { StateFileContent } from "@heddle/state";
 
 const stateName = "join-tokens";
 const stateVersion = 1;
@@ -58,16 +59,12 @@ export class JoinTokens {
   static async open(directory: string, clock: Clock): Promise<{ tokens: JoinTokens; problem: string | undefined }> {
     prepareStateDirectory(directory);
     const path = join(directory, "join-tokens.state");
-    const content = await readStateFile(path, stateName, stateVersion, clock.wallMs());
-    if (content.kind === "newer") {
-      throw new Error(
-        `${path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it`,
-      );
-    }
+    const now = clock.wallMs();
+    let content: StateFileContent = await readStateFile(path, stateName, stateVersion, now);
+    if (content.kind === "newer") throw new StateIsNewer(path, content.formatVersion, stateVersion);
     const stored = content.kind === "read" ? parseTokens(content.payload) : [];
-    let problem: string | undefined;
-    if (content.kind === "corrupt") problem = `${content.reason}; moved to ${content.movedTo}`;
-    if (stored === undefined) problem = "it is not a list of tokens";
+    if (stored === undefined) content = await moveAside(path, "it is not a list of tokens", now);
+    const problem = content.kind === "corrupt" ? `${content.reason}; moved to ${content.movedTo}` : undefined;
     return {
       tokens: new JoinTokens(path, clock, new Map((stored ?? []).map((token) => [token.hash, token]))),
       problem: problem === undefined ? undefined : `${path}: ${problem}; tokens given out before are void`,
@@ -134,11 +131,22 @@ export class JoinTokens {
 function parseTokens(payload: Buffer): StoredToken[] | undefined {
   try {
     const value = JSON.parse(payload.toString("utf8")) as unknown;
-    return Array.isArray(value) ? (value as StoredToken[]) : undefined;
+    return Array.isArray(value) && value.every(isToken) ? value : undefined;
   } catch {
-    // Not JSON under a good checksum: the caller says so.
+    // Not JSON under a good checksum: the caller moves it aside.
     return undefined;
   }
+}
+
+function isToken(value: unknown): value is StoredToken {
+  if (typeof value !== "object" || value === null) return false;
+  const { hash, identity, expiresAtMs, usesLeft } = value as Readonly<Record<keyof StoredToken, unknown>>;
+  return (
+    typeof hash === "string" &&
+    typeof identity === "string" &&
+    typeof expiresAtMs === "number" &&
+    typeof usesLeft === "number"
+  );
 }
 
 function hashOf(token: string): string {

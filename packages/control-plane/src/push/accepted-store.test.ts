@@ -78,7 +78,7 @@ test("a file of a newer Heddle is refused and left alone", async (t) => {
   await writeStateFile(path, "accepted-resources", 2, Buffer.from("{}"));
   await assert.rejects(
     store.read(),
-    /format version 2, newer than this Heddle knows \(1\): run the version that wrote it/,
+    /format version 2, newer than this Heddle knows \(1\). Run the version that wrote it/,
   );
   assert.deepEqual(await readdir(directory), ["resources.state"]);
 });

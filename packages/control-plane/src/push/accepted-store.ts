@@ -3,7 +3,7 @@ import type { ParsedResource } from "@heddle/api";
 import { parseAccepted, serializeAccepted } from "@heddle/api";
 import type { Clock } from "@heddle/core";
 import type { StateFileContent } from "@heddle/state";
-import { moveAside, prepareStateDirectory, readStateFile, writeStateFile } from "@heddle/state";
+import { moveAside, prepareStateDirectory, readStateFile, StateIsNewer, writeStateFile } from "@heddle/state";
 
 const stateName = "accepted-resources";
 const stateVersion = 1;
@@ -37,9 +37,7 @@ export class AcceptedStore {
       case "absent":
         return { resources: [], problem: undefined };
       case "newer":
-        throw new Error(
-          `${this.#path} has format version ${content.formatVersion}, newer than this Heddle knows (${stateVersion}): run the version that wrote it, or move the file away`,
-        );
+        throw new StateIsNewer(this.#path, content.formatVersion, stateVersion);
       case "corrupt":
         return { resources: [], problem: this.#lost(content) };
       case "read": {

@@ -5,7 +5,8 @@ import { moveAside, readStateFile, writeStateFile } from "@heddle/state";
 import type { StateFileContent } from "@heddle/state";
 
 const stateName = "instances";
-const stateVersion = 1;
+/** The newest format that this version reads and writes. */
+export const instancesVersion = 1;
 
 export type InstancesContent =
   | { readonly kind: "read"; readonly instances: readonly WorkloadInstance[] }
@@ -17,12 +18,12 @@ export type InstancesContent =
  */
 export async function writeInstances(path: string, instances: readonly WorkloadInstance[]): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeStateFile(path, stateName, stateVersion, Buffer.from(JSON.stringify(instances)));
+  await writeStateFile(path, stateName, instancesVersion, Buffer.from(JSON.stringify(instances)));
 }
 
 /** Reads the registry. What cannot be read comes back as `readStateFile` says it; nothing is thrown but I/O errors. */
 export async function readInstances(path: string, wallMs: number): Promise<InstancesContent> {
-  const content = await readStateFile(path, stateName, stateVersion, wallMs);
+  const content = await readStateFile(path, stateName, instancesVersion, wallMs);
   if (content.kind !== "read") return content;
   const instances = parseInstances(content.payload.toString("utf8"));
   if (instances !== undefined) return { kind: "read", instances };

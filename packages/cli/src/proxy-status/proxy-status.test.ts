@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { ProxiesResponse } from "@heddle/control-plane/admin-api";
+import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
+import { smallMesh } from "../testing/small-mesh.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
+
+test("a running mesh is found from its folder, from below it, and by --mesh; every proxy is in sync", {
+  timeout: 110_000,
+}, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const below = join(folder, "src/deep");
+  mkdirSync(below, { recursive: true });
+  const heddle = new HeddleProcess(["up", folder]);
+  context.after(() => heddle.dispose());
+  await heddle.line(/is ready after/);
+
+  const here = await runHeddle(["proxy-status"], { cwd: folder });
+  assert.deepEqual([here.code, here.stderr], [0, ""], here.stdout);
+  const [titles, ...rows] = here.stdout.split("\n");
+  assert.match(titles ?? "", /^PROXY +IDENTITY +CONNECTED +CDS +EDS +LDS +RDS$/);
+  for (const name of ["back-0", "edge", "front-0"])
+    assert.ok(
+      rows.some((row) => new RegExp(`^${name} +spiffe://\\S+ +yes +SYNCED +`).test(row)),
+      here.stdout,
+    );
+  assert.match(here.stdout, /√ all 3 proxies have configuration \d+\n$/);
+
+  const json = await runHeddle(["proxy-status", "--output", "json"], { cwd: below });
+  const { proxies } = JSON.parse(json.stdout) as ProxiesResponse;
+  assert.deepEqual(proxies.map(({ id, isSynced }) => `${id} ${isSynced}`).sort(), [
+    "back-0 true",
+    "edge true",
+    "front-0 true",
+  ]);
+  const elsewhere = await runHeddle(["proxy-status", "--mesh", folder], { cwd: temporaryFolder(context) });
+  assert.equal(elsewhere.code, 0, elsewhere.stderr);
+
+  // A second control plane over the same state would write over the first one's.
+  const second = await runHeddle(["control-plane", "--folder", folder]);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /another control plane \(process \d+\) runs with the state folder/);
+
+  heddle.kill("SIGTERM");
+  assert.equal(await heddle.end(), 0);
+  const over = await runHeddle(["proxy-status"], { cwd: folder });
+  assert.equal(over.code, 4);
+  assert.match(over.stderr, /no mesh runs here, nor in a folder above\n→ Start it with heddle up/);
+});
+
+test("a run file whose process is gone, and one that cannot be understood, are told apart", async (context) => {
+  const folder = temporaryFolder(context);
+  mkdirSync(join(folder, ".heddle"));
+  const write = (run: object): void => writeFileSync(join(folder, ".heddle/run.json"), JSON.stringify(run));
+  write({ formatVersion: 1, pid: 4_194_303, adminAddress: "127.0.0.1:1", token: "a-secret-token" });
+  const gone = await runHeddle(["proxy-status", "--mesh", folder]);
+  assert.equal(gone.code, 4);
+  assert.match(gone.stderr, /run\.json: its control plane, process 4194303, does not answer/);
+  assert.doesNotMatch(gone.stderr, /a-secret-token/);
+  write({ formatVersion: 9 });
+  const newer = await runHeddle(["proxy-status", "--mesh", folder]);
+  assert.deepEqual([newer.code, newer.stdout], [1, ""]);
+  assert.match(newer.stderr, /format version 9 is not known to this Heddle\n→ Use the version that runs the mesh/);
+  write({});
+  const unreadable = await runHeddle(["proxy-status", "--mesh", folder]);
+  assert.equal(unreadable.code, 1);
+  assert.match(unreadable.stderr, /it cannot be told whether a mesh runs: it has no format version/);
+});
