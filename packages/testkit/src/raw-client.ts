@@ -102,7 +102,7 @@ export class RawPeer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.socket.destroy();
-    await this.#waitFor(() => this.#isClosed, "close");
+    if (!this.#isClosed) await new Promise((resolve) => this.socket.once("close", resolve));
   }
 
   async #chunkedBody(): Promise<string> {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { authorizeConnection, type BoundFilterChain, type BoundListener } from "@heddle/engine";
 import { derBlocks, type FastSocket, type Listener, openListener, verifyPeer } from "@heddle/net";
 import type { BoundAccessLog } from "./access-logs.ts";
@@ -62,21 +63,21 @@ export class TrafficListener implements ConnectionHost {
 
   /**
    * Goes over to a new version. Connections stay, and their next request meets the new version of their chain; those whose
-   * chain is gone, or that the new policy denies, end.
+   * chain is gone, or takes other connections or secures them otherwise than it did, or that the new policy denies, end.
    */
   update(bound: BoundListener): void {
     this.bound = bound;
     this.#accessLogs = this.services.worker.accessLogs.bind(bound.config.accessLogs);
-    const chains = new Map(
-      [...bound.chains, ...(bound.defaultChain === undefined ? [] : [bound.defaultChain])].map((chain) => [
-        chain.name,
-        chain,
-      ]),
-    );
     for (const [name, slot] of this.#slots) {
-      const chain = chains.get(name);
-      slot.chain = chain;
-      slot.http = chain === undefined ? undefined : this.services.chains.of(bound, chain);
+      const next = chainOf(bound, name);
+      if (next !== undefined && slot.chain !== undefined && takesSameConnections(slot.chain, next)) {
+        slot.chain = next;
+        slot.http = this.services.chains.of(bound, next);
+      } else {
+        slot.chain = undefined;
+        slot.http = undefined;
+        this.#slots.delete(name);
+      }
     }
     for (const connection of this.#connections.keys()) {
       const { chain } = connection.slot;
@@ -124,10 +125,13 @@ export class TrafficListener implements ConnectionHost {
     for (const connection of this.#connections.keys()) connection.destroy();
   }
 
+  /** @param chain what the connection chose when it was accepted, which may have been another version of the listener */
   slotOf(chain: BoundFilterChain): ChainSlot {
+    const current = chainOf(this.bound, chain.name);
+    if (current === undefined || !takesSameConnections(chain, current)) return { chain: undefined, http: undefined };
     let slot = this.#slots.get(chain.name);
     if (slot === undefined) {
-      slot = { chain, http: this.services.chains.of(this.bound, chain) };
+      slot = { chain: current, http: this.services.chains.of(this.bound, current) };
       this.#slots.set(chain.name, slot);
     }
     return slot;
@@ -149,7 +153,7 @@ export class TrafficListener implements ConnectionHost {
   serve(pending: PendingConnection, connection: ServedConnection): void {
     this.#pending.delete(pending);
     this.#connections.set(connection, pending.account);
-    if (this.#isClosed) connection.drain();
+    if (this.#isClosed || connection.slot.chain === undefined) connection.drain();
   }
 
   onPendingClosed(pending: PendingConnection): void {
@@ -175,6 +179,23 @@ export class TrafficListener implements ConnectionHost {
     this.stats.active.add(-1);
     this.services.onIdle();
   }
+}
+
+function chainOf({ chains, defaultChain }: BoundListener, name: string): BoundFilterChain | undefined {
+  return chains.find((chain) => chain.name === name) ?? (defaultChain?.name === name ? defaultChain : undefined);
+}
+
+/**
+ * Whether a connection of one version of a chain may be served by another: it would choose it again, and was secured as it
+ * demands. A name alone says nothing of that; chains without one are told apart by their place.
+ */
+function takesSameConnections({ config: one }: BoundFilterChain, { config: other }: BoundFilterChain): boolean {
+  return (
+    one === other ||
+    (one.terminal.kind === other.terminal.kind &&
+      isDeepStrictEqual(one.match, other.match) &&
+      isDeepStrictEqual(one.tls, other.tls))
+  );
 }
 
 function isSame(left: ListenerSocket, right: ListenerSocket): boolean {
