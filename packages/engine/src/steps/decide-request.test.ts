@@ -359,14 +359,10 @@ test("the most specific override of a filter wins", () => {
   assert.equal(status({ route: { typed_per_filter_config: { other: abort(599) } } }), 500);
   // RBAC: an override with rules replaces them, one without switches the filter off.
   const deny = { action: "DENY", policies: { all: { permissions: [{ any: true }], principals: [{ any: true }] } } };
-  const rbac = (override: JsonObject | undefined): number => {
-    const route = routeTo(
-      "a",
-      {},
-      override === undefined
-        ? {}
-        : { typed_per_filter_config: { authz: { "@type": typeUrls.rbacPerRoute, ...override } } },
-    );
+  const rbac = (override: JsonObject | undefined): number =>
+    filtered(override === undefined ? undefined : { "@type": typeUrls.rbacPerRoute, ...override });
+  const filtered = (override: JsonObject | undefined): number => {
+    const route = routeTo("a", {}, override === undefined ? {} : { typed_per_filter_config: { authz: override } });
     const mesh = new Mesh({
       routes: routesJson([route]),
       manager: {
@@ -381,6 +377,8 @@ test("the most specific override of a filter wins", () => {
   assert.equal(rbac({}), 0);
   assert.equal(rbac({ rbac: { rules: { ...deny, action: "ALLOW" } } }), 0);
   assert.equal(rbac({ rbac: { rules: { ...deny, action: "ALLOW", policies: {} } } }), 403);
+  // One of another filter's kind is none: a denial must not be lost to a mistaken name.
+  assert.equal(filtered({ "@type": typeUrls.fault }), 403);
   // A filter that is disabled runs where a route configures it.
   const disabled = new Mesh({
     routes: routesJson([routeTo("a", {}, { match: { prefix: "/on" }, ...at(503) }), routeTo("a")]),

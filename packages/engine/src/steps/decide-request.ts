@@ -134,17 +134,19 @@ function overrideOf(filter: BoundHttpFilter, req: RequestRecord): BoundFilterOve
   return overrides?.get(filter.name);
 }
 
-/** A filter that is switched off runs only where a route gives it a configuration of its own. */
+// A filter that is switched off runs only where a route gives it a configuration of its own. One of another filter's kind is none:
+// the filter's own rules hold, as in Envoy, which finds no settings of the type that it looks for.
+
 function effectiveFault(filter: BoundHttpFilter & { kind: "fault" }, req: RequestRecord): BoundFault | undefined {
   const override = overrideOf(filter, req);
-  if (override === undefined) return filter.disabled ? undefined : filter.fault;
-  return override.kind === "fault" ? override.fault : undefined;
+  if (override?.kind !== "fault") return filter.disabled ? undefined : filter.fault;
+  return override.fault;
 }
 
 function effectiveRbac(filter: BoundHttpFilter & { kind: "rbac" }, req: RequestRecord): BoundRbacFilter | undefined {
   const override = overrideOf(filter, req);
-  if (override === undefined) return filter.disabled ? undefined : filter.rbac;
-  return override.kind === "rbac" ? override.rbac : undefined;
+  if (override?.kind !== "rbac") return filter.disabled ? undefined : filter.rbac;
+  return override.rbac;
 }
 
 function runFilters(
