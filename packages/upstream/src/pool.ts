@@ -123,11 +123,14 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     this.#dialingBy.add(tls, -1);
     this.#options.live.releaseConnection(cluster, endpoint);
     // One failed connection is one failed attempt: of the exchanges that it was made for, which have waited for its kind longest.
-    for (let failing = this.#streamsOf(cluster, tls); failing > 0; failing -= 1) {
+    const failing: PooledExchange[] = [];
+    for (let places = this.#streamsOf(cluster, tls); places > 0; places -= 1) {
       const first = this.#waiting.findIndex((waiting) => waiting.tls === tls);
       if (first < 0) break;
-      this.#leaveLine(first).fail(failure.code, failure.text);
+      failing.push(this.#leaveLine(first));
     }
+    // Only now: who is tried again at once stands in the line for the next connection, not for this failure.
+    for (const exchange of failing) exchange.fail(failure.code, failure.text);
     for (const wanted of this.#waitingBy.keys()) this.#connectFor(wanted, cluster, endpoint);
     this.#reportEmpty();
   }
