@@ -10,6 +10,7 @@ import type {
   SecretRef,
   UpstreamTlsConfig,
 } from "@heddle/engine";
+import { ENDPOINT_TYPE, type ResourceType, ROUTE_TYPE, SECRET_TYPE } from "@heddle/xds/api";
 
 /** A secret with the place that it came from: the same name may stand at several. */
 export interface SourcedSecret {
@@ -114,6 +115,18 @@ export class ActiveConfiguration {
   /** Accepted, whether it serves already or warms. */
   hasCluster(name: string): boolean {
     return this.#clusters.has(name);
+  }
+
+  /** Names that the control plane was, or will be, asked for, since what serves or what warms refers to them; by type. */
+  references(): Partial<Record<ResourceType, ReadonlySet<string>>> {
+    const clusters = [...this.#clusters.values(), ...this.#activeClusters.values()];
+    const listeners = [...this.#listeners.values(), ...this.#activeListeners.values()];
+    const secrets = [...clusters.flatMap(clusterSecrets), ...listeners.flatMap(listenerSecrets)];
+    return {
+      [ENDPOINT_TYPE]: new Set(clusters.map(({ edsServiceName }) => edsServiceName)),
+      [ROUTE_TYPE]: new Set(listeners.flatMap(routeTableNames)),
+      [SECRET_TYPE]: new Set(secrets.filter(({ source }) => source === "ads").map(({ name }) => name)),
+    };
   }
 
   hasSecret(ref: Pick<SecretRef, "source" | "name">): boolean {

@@ -3,7 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { connectRaw, type EchoedRequest, startEchoServer } from "@heddle/testkit";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { connectRaw, type EchoedRequest, freePort, startEchoServer } from "@heddle/testkit";
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from "@heddle/xds/api";
 import { adsBootstrap, AdsControlPlane, type JsonResources } from "../testing/ads-control-plane.ts";
 import { cluster, httpListener, route } from "../testing/bootstrap-json.ts";
@@ -197,6 +198,94 @@ test("without its control plane a restarted proxy serves the last good configura
   await controlPlane.synced(newer);
   assert.equal((JSON.parse((await get(proxy, "/x")).body) as EchoedRequest).server, "second");
 });
+
+/** A cluster whose endpoints come by EDS, with them. */
+const byEds = (name: string): Record<string, unknown> => ({
+  name,
+  type: "EDS",
+  connect_timeout: "1s",
+  eds_cluster_config: { eds_config: ads },
+});
+const endpointsOf = (name: string, port: number): Record<string, unknown> =>
+  (cluster(name, [port]) as { load_assignment: Record<string, unknown> }).load_assignment;
+const toCluster = (name: string, clusterName: string, port = 0, table: object = {}): Record<string, unknown> =>
+  JSON.parse(
+    JSON.stringify(httpListener({ name, routes: [route("/", clusterName)], port, routeConfig: { ...table } })),
+  );
+
+test("a restart serves what was stored, whatever the order in which it came", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
+  const stateDir = await folder(t);
+  const controlPlane = open.use(new AdsControlPlane());
+  await controlPlane.start();
+  const [one, two] = [cluster("one", [app.port]), cluster("two", [app.port])] as Record<string, unknown>[];
+  controlPlane.set({ [CLUSTER_TYPE]: [one!], [LISTENER_TYPE]: [toCluster("web", "one")] });
+  const first = await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir });
+  try {
+    // The listener, which was there before, refers to a cluster that came after it.
+    await controlPlane.synced(
+      controlPlane.set({ [CLUSTER_TYPE]: [one!, two!], [LISTENER_TYPE]: [toCluster("web", "two")] }),
+    );
+    await controlPlane.stop();
+  } finally {
+    await first[Symbol.asyncDispose]();
+  }
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port), { stateDir }));
+  assert.equal((await get(proxy, "/x")).status, 200);
+});
+
+test("a listener takes over the port of one that goes in the same update, and no client is refused", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
+  const controlPlane = open.use(new AdsControlPlane());
+  await controlPlane.start();
+  const one = cluster("one", [app.port]) as Record<string, unknown>;
+  const port = await freePort();
+  controlPlane.set({ [CLUSTER_TYPE]: [one], [LISTENER_TYPE]: [toCluster("web", "one", port)] });
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port)));
+  const version = controlPlane.set({ [CLUSTER_TYPE]: [one], [LISTENER_TYPE]: [toCluster("renamed", "one", port)] });
+  const names = (): string[] => proxy.generation.listeners().map(({ name }) => name);
+  while (names()[0] !== "renamed") assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+  await controlPlane.synced(version);
+  assert.deepEqual(names(), ["renamed"]);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+  await controlPlane.synced(controlPlane.set({ [CLUSTER_TYPE]: [one], [LISTENER_TYPE]: [] }));
+  await assert.rejects(connectRaw(port), /ECONNREFUSED/);
+});
+
+for (const api of ["DELTA_GRPC", "GRPC"] as const) {
+  test(`endpoints that nothing refers to are forgotten (${api}): a cluster that comes back waits for new ones`, async (t) => {
+    const open = new AsyncDisposableStack();
+    t.after(() => open.disposeAsync());
+    const app = open.use(await startEchoServer());
+    const stateDir = await folder(t);
+    const controlPlane = open.use(new AdsControlPlane());
+    await controlPlane.start();
+    const listener = toCluster("web", "one", 0, { validate_clusters: false });
+    const kept = cluster("kept", [app.port]) as Record<string, unknown>;
+    const [one, two] = [byEds("one"), byEds("two")];
+    const there = endpointsOf("one", app.port);
+    controlPlane.set({ [CLUSTER_TYPE]: [kept, one], [ENDPOINT_TYPE]: [there], [LISTENER_TYPE]: [listener] });
+    const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port, api), { stateDir }));
+    assert.equal((await get(proxy, "/x")).status, 200);
+    await controlPlane.synced(
+      controlPlane.set({ [CLUSTER_TYPE]: [kept], [ENDPOINT_TYPE]: [], [LISTENER_TYPE]: [listener] }),
+    );
+    assert.equal((await get(proxy, "/x")).status, 503);
+    assert.doesNotMatch(await proxy.admin("/config_dump?include_eds"), /ClusterLoadAssignment/);
+    // Another cluster, whose endpoints are there, shows that the update with the old one has been taken.
+    controlPlane.set({
+      [CLUSTER_TYPE]: [kept, one, two],
+      [ENDPOINT_TYPE]: [endpointsOf("two", app.port)],
+      [LISTENER_TYPE]: [listener, toCluster("second", "two", 0, { validate_clusters: false })],
+    });
+    while (!proxy.generation.listeners().some(({ name }) => name === "second")) await nextTurn();
+    assert.equal((await get(proxy, "/x")).status, 503);
+  });
+}
 
 test("a damaged last good state is moved aside and the proxy waits for its control plane", async (t) => {
   const open = new AsyncDisposableStack();

@@ -3,7 +3,14 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Logger } from "@heddle/core";
 import { applyDelta, emptySnapshot, type ListenerConfig } from "@heddle/engine";
 import { type LoadProblem, missingClusters } from "@heddle/engine/load";
-import { LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
+import {
+  CLUSTER_TYPE,
+  ENDPOINT_TYPE,
+  LISTENER_TYPE,
+  type ResourceType,
+  ROUTE_TYPE,
+  SECRET_TYPE,
+} from "@heddle/xds/api";
 import type { ReceivedResource, Rejection, ResourceUpdate } from "@heddle/xds/client";
 import type { ListenerSocket } from "../worker/messages.ts";
 import {
@@ -28,6 +35,9 @@ export interface HeldResource {
   readonly updatedAtMs: number;
   readonly inlineSecrets: readonly SourcedSecret[];
 }
+
+/** What is referred to before what refers to it. */
+const pushOrder: readonly ResourceType[] = [SECRET_TYPE, CLUSTER_TYPE, ENDPOINT_TYPE, ROUTE_TYPE, LISTENER_TYPE];
 
 type NewResource = Omit<HeldResource, "updatedAtMs" | "inlineSecrets">;
 
@@ -121,6 +131,7 @@ export class Configuration {
         ({ name, version, message, resource: any }): NewResource => ({ type, name, version, message, any }),
       );
       const rejected = await this.#apply(added, "ads", { type, names: this.#removedBy(update, type) });
+      await this.#forgetUnreferenced();
       this.#save();
       return { rejected };
     });
@@ -128,15 +139,11 @@ export class Configuration {
 
   /** Puts in force what an earlier run had accepted; returns it for the client to tell the control plane. */
   restore(resources: readonly (ReceivedResource & { type: ResourceType })[]): Promise<Rejection[]> {
+    // What is referred to first, whatever the order in which it was stored.
+    const ordered = resources.toSorted((one, other) => pushOrder.indexOf(one.type) - pushOrder.indexOf(other.type));
     return this.#inTurn(() =>
       this.#apply(
-        resources.map(({ type, name, version, message, resource }) => ({
-          type,
-          name,
-          version,
-          message,
-          any: resource,
-        })),
+        ordered.map(({ type, name, version, message, resource }) => ({ type, name, version, message, any: resource })),
         "ads",
       ),
     );
@@ -167,18 +174,16 @@ export class Configuration {
     const rejected: Rejection[] = [];
     const changes: ResourceChange[] = [];
     const accepted: HeldResource[] = [];
-    const replacedSockets: ListeningSocket[] = [];
+    // As in Envoy, a listener that comes may take over the socket of one that goes.
+    const freeSockets = (removed?.names ?? []).flatMap((name) => this.#release(removed?.type, name));
     for (const resource of added) {
-      const reason = this.#accept(resource, source, changes, accepted, replacedSockets);
+      const reason = this.#accept(resource, source, changes, accepted, freeSockets);
       if (reason === undefined) continue;
       rejected.push({ name: resource.name, error: reason });
       this.#refused.set(keyOf(resource.type, resource.name), { version: resource.version, reason, atMs: Date.now() });
     }
     if (removed !== undefined) {
-      for (const name of removed.names) {
-        replacedSockets.push(...this.#release(removed.type, name));
-        changes.push(...this.#forget(removed.type, name, source));
-      }
+      for (const name of removed.names) changes.push(...this.#forget(removed.type, name, source));
     }
     const held = source === "static" ? this.#static : this.#dynamic;
     for (const resource of accepted) {
@@ -190,7 +195,7 @@ export class Configuration {
     const problem = await this.#putInForce(mergeChanges(changes));
     if (problem !== undefined) rejected.push({ name: added[0]?.name ?? "", error: problem });
     // Only now that no worker listens on them.
-    for (const socket of replacedSockets) socket.close();
+    for (const socket of freeSockets) socket.close();
     return rejected;
   }
 
@@ -200,7 +205,7 @@ export class Configuration {
     source: "ads" | "static",
     changes: ResourceChange[],
     accepted: HeldResource[],
-    replacedSockets: ListeningSocket[],
+    freeSockets: ListeningSocket[],
   ): string | undefined {
     const { type, name, message } = resource;
     if (source === "ads" && this.#static.has(keyOf(type, name)))
@@ -216,9 +221,9 @@ export class Configuration {
     if (problem !== undefined) return problem;
     const listener = loaded.change.listeners?.set[0];
     if (listener !== undefined) {
-      const bound = this.#bindSockets(listener);
+      const bound = this.#bindSockets(listener, freeSockets);
       if (typeof bound === "string") return bound;
-      replacedSockets.push(...(this.#sockets.get(name) ?? []).filter((socket) => !bound.includes(socket)));
+      freeSockets.push(...(this.#sockets.get(name) ?? []).filter((socket) => !bound.includes(socket)));
       this.#sockets.set(name, bound);
     }
     changes.push(loaded.change);
@@ -237,28 +242,32 @@ export class Configuration {
     }
   }
 
-  /** The sockets of a listener: those that it has already, and new ones. A reason when one cannot be had. */
-  #bindSockets(listener: ListenerConfig): readonly ListeningSocket[] | string {
+  /** The sockets of a listener: those that it has already, free ones, which are free no longer, and new ones. A reason when one cannot be had. */
+  #bindSockets(listener: ListenerConfig, free: ListeningSocket[]): readonly ListeningSocket[] | string {
     if (!listener.bindToPort) return [];
     const present = this.#sockets.get(listener.name) ?? [];
     const bound: ListeningSocket[] = [];
+    const opened: ListeningSocket[] = [];
     for (const { host, port } of listener.addresses) {
-      const known = present.find(({ wanted }) => wanted.host === host && wanted.port === port);
+      const isHere = ({ wanted }: ListeningSocket): boolean => wanted.host === host && wanted.port === port;
+      const known = present.find(isHere) ?? (port === 0 ? undefined : free.find(isHere));
       if (known !== undefined) {
         bound.push(known);
         continue;
       }
       const result = this.#broker.bind(listener.name, host, port);
       if (result.socket === undefined) {
-        for (const socket of bound) if (!present.includes(socket)) socket.close();
+        for (const socket of opened) socket.close();
         return result.message;
       }
+      opened.push(result.socket);
       bound.push(result.socket);
     }
+    for (const socket of bound) if (free.includes(socket)) free.splice(free.indexOf(socket), 1);
     return bound;
   }
 
-  #release(type: ResourceType, name: string): readonly ListeningSocket[] {
+  #release(type: ResourceType | undefined, name: string): readonly ListeningSocket[] {
     if (type !== LISTENER_TYPE) return [];
     const sockets = this.#sockets.get(name) ?? [];
     this.#sockets.delete(name);
@@ -272,6 +281,17 @@ export class Configuration {
     this.#refused.delete(key);
     const change = removal(type, name, source);
     return held === undefined ? [change] : [change, inlineChange(held.inlineSecrets, [])];
+  }
+
+  /**
+   * Forgets endpoints, routes and secrets that nothing refers to any more, neither what serves nor what warms. They would come
+   * again as new if they were asked for; kept, they would serve then before they are, and a key would stay on disk for nobody.
+   */
+  async #forgetUnreferenced(): Promise<void> {
+    const references = this.#active.references();
+    const unreferenced = [...this.#dynamic.values()].filter(({ type, name }) => references[type]?.has(name) === false);
+    if (unreferenced.length === 0) return;
+    await this.#putInForce(mergeChanges(unreferenced.flatMap(({ type, name }) => this.#forget(type, name, "ads"))));
   }
 
   /** Resolves when every worker serves it, with the first thing that one of them could not do. */

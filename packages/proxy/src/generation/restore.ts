@@ -21,9 +21,8 @@ export async function restoreResources(
   if (resources.length === 0) return accepted;
   const rejected = await configuration.restore(resources);
   for (const { name, error } of rejected) logger.warn("a stored resource is no longer accepted", { name, error });
-  const refused = new Set(rejected.map(({ name }) => name));
   for (const resource of resources) {
-    if (refused.has(resource.name)) continue;
+    if (configuration.refused(resource.type, resource.name) !== undefined) continue;
     const ofType = accepted.get(resource.type) ?? [];
     ofType.push(resource);
     accepted.set(resource.type, ofType);

@@ -50,7 +50,8 @@ export class SocketBroker {
   }
 
   /**
-   * @param key who will listen there: the same key gets the same socket in the next generation
+   * @param key who will listen there: the same key gets the same socket in the next generation, and whoever asks for the same
+   *   port, since a listener may have another name by then
    * @param host an IP literal
    */
   bind(key: string, host: string, port: number): SocketResult {
@@ -63,7 +64,9 @@ export class SocketBroker {
       };
       return { socket: { fd: inherited, wanted: { host, port }, host, port, close: () => {}, giveUp } };
     }
-    const index = this.#held.findIndex((socket) => socket.key === key && socket.host === host && socket.port === port);
+    const index = this.#held.findIndex(
+      (socket) => socket.host === host && socket.port === port && (port !== 0 || socket.key === key),
+    );
     const [held] = index < 0 ? [] : this.#held.splice(index, 1);
     if (held !== undefined) return { socket: this.#listening(held, held.fd, () => closeSync(held.fd)) };
     return this.#bindNew(key, host, port);

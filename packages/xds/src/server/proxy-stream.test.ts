@@ -159,13 +159,13 @@ describe("the order of a push", () => {
     client.ack(CLUSTER_TYPE);
     assert.deepEqual(client.next(), { type: ENDPOINT_TYPE, added: ["b"], removed: [] });
     client.ack(ENDPOINT_TYPE);
-    assert.deepEqual(client.next(), { type: LISTENER_TYPE, added: ["in2"], removed: [] });
+    // The new listener may need the port of the old one.
+    assert.deepEqual(client.next(), { type: LISTENER_TYPE, added: ["in2"], removed: ["in"] });
     client.ack(LISTENER_TYPE);
     assert.deepEqual(client.next(), { type: ROUTE_TYPE, added: ["r"], removed: [] });
     assert.equal(client.next(), undefined, "removals wait for the ACK of the routes");
     client.ack(ROUTE_TYPE);
     for (const [type, name] of [
-      [LISTENER_TYPE, "in"],
       [CLUSTER_TYPE, "a"],
       [ENDPOINT_TYPE, "a"],
     ] as const) {

@@ -49,8 +49,12 @@ export function nextPush(
         isWaiting = true;
         continue;
       }
-      const push = subscription.additions(resourcesOf(snapshot, type));
-      if (push !== undefined) return push;
+      const resources = resourcesOf(snapshot, type);
+      const push = subscription.additions(resources);
+      if (push === undefined) continue;
+      if (type !== LISTENER_TYPE) return push;
+      // Nothing refers to a listener, and one that comes may need the port of one that goes (Envoy refuses a second listener on it).
+      return { ...push, removed: subscription.removals(resources)?.removed ?? [] };
     }
     if (isWaiting) return undefined;
   }
