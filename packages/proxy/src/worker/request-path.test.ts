@@ -45,6 +45,7 @@ before(async () => {
           routeConfig,
           manager: { http_protocol_options: { allow_absolute_url: false } },
         }),
+        httpListener({ name: "passing", routes, routeConfig, manager: { proxy_100_continue: true } }),
         httpListener({
           name: "old",
           routes,
@@ -166,6 +167,40 @@ test("100-continue is answered only when the request will be forwarded", () =>
       "whether the body follows is not known, so the connection cannot go on",
     );
   }));
+
+test("a passed-on expectation that is refused ends the connection: what comes next may be the body or a request", async () => {
+  const client = await connectRaw(proxy.port("passing"));
+  try {
+    await client.send("POST /raw HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 60\r\n\r\n");
+    const peer = await raw.next();
+    assert.match(await peer.until("\r\n\r\n"), /\r\nexpect: 100-continue\r\n/);
+    await peer.send("HTTP/1.1 417 Expectation Failed\r\ncontent-length: 0\r\n\r\n");
+    assert.match(await client.untilEnd(), /^HTTP\/1\.1 417 /);
+    await proxy.whenBalanced();
+  } finally {
+    client.socket.destroy();
+  }
+});
+
+test("a passed-on expectation that is met: 100 and the answer come through, and the connection goes on", async () => {
+  const client = await connectRaw(proxy.port("passing"));
+  try {
+    await client.send("POST /raw HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n");
+    const peer = await raw.next();
+    await peer.until("\r\n\r\n");
+    await peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+    assert.equal(await client.until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    await client.send("abc");
+    assert.equal(await peer.bytes(3), "abc");
+    await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
+    assert.equal((await client.response()).body, "ok");
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert.equal((await client.response()).body, "direct");
+    await proxy.whenBalanced();
+  } finally {
+    client.socket.destroy();
+  }
+});
 
 const localAnswers: [title: string, path: string, status: RegExp, body: string][] = [
   ["a direct response", "/direct", /^HTTP\/1\.1 200 OK/, "direct"],

@@ -151,8 +151,10 @@ function delayOrGoOn(x: Exchange): Step {
 
 function askForBody(x: Exchange): Step {
   const head = x.head!;
+  // Where the expectation is passed on, the upstream asks for the body, or not.
+  if (head.expectContinue && x.chain.hcm.config.proxy100Continue) return "on";
   x.isBodyWanted = true;
-  if (!head.expectContinue || x.chain.hcm.config.proxy100Continue) return "on";
+  if (!head.expectContinue) return "on";
   x.req.headers.remove("expect");
   if (!x.isRequestComplete && head.versionMinor === 1) x.downstream.sendInformational(100, new HeaderList());
   return "on";
@@ -252,7 +254,8 @@ export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): voi
   x.requestEndedAtMs = now;
   x.downstream.deadlines.clear(deadline.wholeRequest);
   if (x.stage > stageFollowRoute) followRouteToTheEnd(x, now, trailers);
-  if (x.upstream !== undefined) startAttemptTimeouts(x, now);
+  // A response that has begun is not cut off by its attempt's timeout (Envoy, UpstreamRequest::onPerTryTimeout).
+  if (x.upstream !== undefined && x.responsePhase === "none") startAttemptTimeouts(x, now);
   x.body.complete(trailers);
 }
 
@@ -273,7 +276,10 @@ function onUpstreamConnected(x: Exchange): void {
 /** A 1xx response. 100 is passed on only where the client's expectation was passed on. */
 function onUpstreamInformational(x: Exchange, status: number, headers: HeaderList): void {
   if (x.responsePhase !== "none" || x.head!.versionMinor === 0) return;
-  if (status === 100 && !x.chain.hcm.config.proxy100Continue) return;
+  if (status === 100) {
+    if (!x.chain.hcm.config.proxy100Continue) return;
+    x.isBodyWanted = true;
+  }
   removeHopByHop(headers, false);
   x.downstream.sendInformational(status, headers);
 }
@@ -298,8 +304,8 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   }
   x.responseAtMs = now;
   x.wasAnsweredByUpstream = true;
+  // Its idle time goes on being measured while the response streams (Envoy, `per_try_idle_timeout`).
   x.downstream.deadlines.clear(deadline.attempt);
-  x.downstream.deadlines.clear(deadline.attemptIdle);
   worker.date.addTo(headers);
   x.responseHeaders = headers;
   x.status = status;

@@ -31,6 +31,8 @@ before(async () => {
             route("/503", "up", { retry_policy: { ...policy, retry_on: "5xx" } }),
             route("/idempotent", "up", { retry_policy: { ...policy, ...idempotent } }),
             route("/slow", "up", { retry_policy: { ...policy, per_try_timeout: "0.05s" } }),
+            route("/streams", "up", { timeout: "0s", retry_policy: { ...policy, per_try_timeout: "0.05s" } }),
+            route("/stalls", "up", { timeout: "0s", retry_policy: { ...policy, per_try_idle_timeout: "0.05s" } }),
             route("/timeout", "up", { timeout: "0.05s" }),
             route("/once", "up"),
             route("/dead", "dead", { retry_policy: policy }),
@@ -180,6 +182,39 @@ test("an idempotency key makes a POST one that may be sent again", () =>
     await second.send(ok);
     assert.equal((await client.response()).body, "ok");
   }));
+
+test("a response that has begun is not cut off by its attempt's timeout", () =>
+  connected(async (client) => {
+    await client.send("POST /streams HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\na");
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\na");
+    await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nab");
+    await client.until("\r\n\r\nab");
+    // The request ends only now, and with it the attempt's time would begin.
+    await client.send("b");
+    await peer.until("b");
+    // Another request's timeout of the same length has passed meanwhile.
+    const other = await connectRaw(proxy.port("web"));
+    await other.send("GET /timeout HTTP/1.1\r\nhost: x\r\n\r\n");
+    const silent = await upstream.next();
+    assert.match((await other.response()).head, /^HTTP\/1\.1 504 /);
+    other.socket.destroy();
+    silent.socket.destroy();
+    await peer.send("cd");
+    assert.equal(await client.until("cd"), "cd");
+  }));
+
+test("a response that stalls is broken off when its attempt's idle time is over", { timeout: 20_000 }, () =>
+  connected(async (client) => {
+    await client.send("GET /stalls HTTP/1.1\r\nhost: x\r\n\r\n");
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\n");
+    await peer.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab");
+    await client.until("\r\n\r\nab");
+    assert.equal(await client.untilEnd(), "");
+    await peer.untilEnd();
+  }),
+);
 
 test("an attempt that takes too long is given up and tried again", () =>
   connected(async (client) => {

@@ -7,7 +7,7 @@ export function leaveRestUnread(x: Exchange): void {
   const { head, body, downstream } = x;
   const restBytes = lengthOf(head) - body.receivedBytes;
   // A client that waits for 100 may now send its body or not: nobody can tell where its next request begins.
-  const isWaiting = head?.expectContinue === true && !x.isBodyWanted;
+  const isWaiting = head?.expectContinue === true && !x.isBodyWanted && body.receivedBytes === 0;
   if (restBytes > x.chain.bufferBytes || restBytes > maxDiscardedBytes || isWaiting) downstream.closeAfterResponse();
   else {
     downstream.deadlines.set(deadline.idle, x.worker.timers.now(), x.chain.hcm.config.idleTimeoutMs);
