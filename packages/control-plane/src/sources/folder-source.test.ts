@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
-import { silentLogger } from "@heddle/core";
+import { type Logger, silentLogger } from "@heddle/core";
 import { EventWaiter } from "@heddle/testkit";
 import { RecordingLogger } from "../testing/recording-logger.ts";
 import type { UnreadablePath } from "./folder-scan.ts";
@@ -43,9 +43,14 @@ function collector(): {
   };
 }
 
-async function started(t: TestContext, folder: string): Promise<ReturnType<typeof collector>> {
+async function started(
+  t: TestContext,
+  folder: string,
+  { settleMs = 20, logger = silentLogger }: { settleMs?: number; logger?: Logger } = {},
+): Promise<ReturnType<typeof collector>> {
   const snapshots = collector();
-  const source = new FolderSource({ folder, debounceMs: 10, logger: silentLogger, onSnapshot: snapshots.onSnapshot });
+  const { onSnapshot } = snapshots;
+  const source = new FolderSource({ folder, debounceMs: 10, settleMs, logger, onSnapshot });
   t.after(() => source.close());
   await source.start();
   return snapshots;
@@ -92,6 +97,38 @@ test("a file in a folder that was made later is seen, and a deleted one leaves",
   await snapshots.next((snapshot) => snapshot.files.length === 1);
   await rm(join(folder, "later"), { recursive: true });
   await snapshots.next((snapshot) => snapshot.files.length === 0 && snapshots.seen.length > 2);
+});
+
+/** Texts of one file over all snapshots so far, undefined where it was missing. */
+const textsOf = (seen: readonly FolderSnapshot[], name: string): (string | undefined)[] =>
+  seen.map(({ files }) => files.find(({ path }) => path === name)?.text);
+
+const halves: readonly [title: string, leaves: RegExp, halve: (path: string) => Promise<void>][] = [
+  ["emptied", /a\.yaml: 0/, (path) => writeFile(path, "")],
+  ["written to its middle", /a\.yaml: 5/, (path) => writeFile(path, "first")],
+  ["removed", /a\.yaml: gone/, (path) => rm(path)],
+];
+for (const [title, leaves, halve] of halves) {
+  test(`a file that is ${title} and then written whole is never seen so`, async (t) => {
+    const folder = await makeFolder(t);
+    const path = join(folder, "a.yaml");
+    await writeFile(path, "first and second");
+    const logger = new RecordingLogger();
+    const { next, seen } = await started(t, folder, { settleMs: 3_600_000, logger });
+    await halve(path);
+    await logger.until(leaves);
+    await writeFile(path, "first and changed");
+    await next(({ files }) => files[0]?.text === "first and changed");
+    assert.deepEqual(textsOf(seen, "a.yaml"), ["first and second", "first and changed"]);
+  });
+}
+
+test("a file that stays shorter counts", async (t) => {
+  const folder = await makeFolder(t);
+  await writeFile(join(folder, "a.yaml"), "first and second");
+  const { next } = await started(t, folder);
+  await writeFile(join(folder, "a.yaml"), "first");
+  await next(({ files }) => files[0]?.text === "first");
 });
 
 test("an atomic swap of a linked folder is one change, as Kubernetes mounts a ConfigMap", async (t) => {

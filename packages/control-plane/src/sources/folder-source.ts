@@ -18,12 +18,16 @@ export interface FolderSourceOptions {
   readonly folder: string;
   /** Quiet time after a change before the folder is read again, in milliseconds (design: 10). */
   readonly debounceMs: number;
+  /** How long a shorter or missing file must stay so before it counts, in milliseconds; see {@link FolderSource}. */
+  readonly settleMs?: number;
   readonly clock?: Clock;
   readonly logger: Logger;
   /** Called with what was found first, and with everything that differs from what was found before. */
   readonly onSnapshot: (snapshot: FolderSnapshot, unreadable: readonly UnreadablePath[]) => void;
 }
 
+/** Longer than any editor, `cp` or `git checkout` leaves a file empty. */
+const defaultSettleMs = 250;
 /** A folder in which something changes all the time is still read this often. */
 const longestWaitMs = 1000;
 /** How often a folder that cannot be read or watched is looked at again. */
@@ -35,6 +39,9 @@ const maxDiscardedScans = 10;
  * Reads the resource files of a folder and reads them again when something changes. A swapped link (`..data`, as Kubernetes
  * mounts ConfigMaps) is a change like any other; one that leaves all contents equal is none. A folder that vanishes changes
  * nothing: it is looked for until it is back.
+ *
+ * Most programs write a file by emptying it first, and a policy that is missing for that moment would let through what it denies:
+ * a file that is shorter than before, or gone, counts only when it has stayed so for a while.
  */
 export class FolderSource {
   readonly #options: FolderSourceOptions;
@@ -43,6 +50,11 @@ export class FolderSource {
   readonly #unwatched = new Set<string>();
   #retry: NodeJS.Timeout | undefined;
   #lastHash = "";
+  /** What the last snapshot held. */
+  #last: readonly SourceFile[] = [];
+  /** Files that are shorter than in the last snapshot and wait to be believed, each with its length now. */
+  #doubted: { readonly files: string; readonly sinceMs: number } | undefined;
+  #settling: NodeJS.Timeout | undefined;
   #discarded = 0;
   #isFailing = false;
   #isClosed = false;
@@ -68,6 +80,7 @@ export class FolderSource {
     this.#isClosed = true;
     this.#task.close();
     clearTimeout(this.#retry);
+    clearTimeout(this.#settling);
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
@@ -85,9 +98,29 @@ export class FolderSource {
     if (this.#isFailing) this.#options.logger.info("the folder can be read again", { folder: this.#options.folder });
     this.#isFailing = false;
     const hash = hashOf(scan);
-    if (hash === this.#lastHash) return;
+    if (hash === this.#lastHash || this.#isDoubtful(scan.files)) return;
     this.#options.onSnapshot({ files: scan.files, hash }, scan.unreadable);
     this.#lastHash = hash;
+    this.#last = scan.files;
+  }
+
+  /** Whether a file may be half written. It is looked at again when that has been so for long enough. */
+  #isDoubtful(files: readonly SourceFile[]): boolean {
+    clearTimeout(this.#settling);
+    const { clock = systemClock, settleMs = defaultSettleMs, logger } = this.#options;
+    const lengths = new Map(files.map(({ path, text }) => [path, text.length]));
+    const shorter = this.#last
+      .filter(({ path, text }) => (lengths.get(path) ?? -1) < text.length)
+      .map(({ path }) => `${path}: ${lengths.get(path) ?? "gone"}`)
+      .join(", ");
+    const now = clock.monotonicMs();
+    if (shorter !== this.#doubted?.files) this.#doubted = shorter === "" ? undefined : { files: shorter, sinceMs: now };
+    if (this.#doubted === undefined) return false;
+    const leftMs = this.#doubted.sinceMs + settleMs - now;
+    if (leftMs <= 0) return false;
+    logger.debug("files are shorter than before and may be half written", { files: shorter, waitsMs: leftMs });
+    this.#settling = setTimeout(() => this.#task.touch(), leftMs);
+    return true;
   }
 
   #onError(error: unknown): void {
