@@ -1,4 +1,3 @@
-import { delimiter, dirname } from "node:path";
 import type { MeshOutput } from "../up/mesh-output.ts";
 import { MeshSession } from "../up/mesh-session.ts";
 import { UserProblem } from "../user-problem.ts";
@@ -32,8 +31,6 @@ export class Shop {
 
   /** Makes the copy and checks it; nothing is started yet. */
   static async prepare(options: ShopOptions): Promise<Shop> {
-    // The shop is TypeScript, which only the runtime that runs this file is sure to understand.
-    process.env["PATH"] = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`;
     const workspace = await createWorkspace();
     const { folder } = workspace;
     try {

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { parseDuration } from "@heddle/core";
 import { httpCall } from "./admin-client.ts";
+import { applicationVariables } from "./application-path.ts";
 import { workingFolder } from "./command-lookup.ts";
 import { endGroup, signalGroup, spawnGuarded } from "./guarded-process.ts";
 import type { PlannedInstance } from "./plan.ts";
@@ -118,7 +119,7 @@ export class Application {
       `http://${address}:${outboundPorts[serviceKey(service)]}`,
     ]);
     return {
-      ...process.env,
+      ...applicationVariables(process.env),
       ...Object.fromEntries(urls),
       PORT: String(port),
       HOSTNAME: instance.id,

@@ -3,7 +3,6 @@ import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, delimiter } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -33,8 +32,6 @@ export class HeddleProcess {
       cwd: options.cwd,
       env: {
         ...process.env,
-        // Examples are TypeScript: `node` is the one that runs this test.
-        PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`,
         ...options.env,
         HEDDLE_TEST_MARK: this.#mark,
       },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { AlreadyRunning, FolderSource, requireAlone, stateFolderName, systemClock } from "@heddle/control-plane";
 import { silentLogger, exitCodes } from "@heddle/core";
 import { StateIsNewer } from "@heddle/state";
+import { applicationVariables } from "../local-mesh/application-path.ts";
 import { findMissingCommands } from "../local-mesh/command-lookup.ts";
 import type { MissingCommand } from "../local-mesh/command-lookup.ts";
 import { StartProblem } from "../local-mesh/control-plane-process.ts";
@@ -64,7 +65,7 @@ export class MeshSession {
   static async open(options: MeshSessionOptions): Promise<MeshSession> {
     const { folder, output } = options;
     const plan = withPort(planOf(await readFolder(folder), output), options.edgePort);
-    const missing = await findMissingCommands(plan, folder, process.env);
+    const missing = await findMissingCommands(plan, folder, applicationVariables(process.env));
     if (missing.length > 0) throw missingCommands(missing);
     const stateDir = join(folder, stateFolderName);
     const result = await MeshLock.acquire(stateDir).catch(refuse);
@@ -131,7 +132,7 @@ export class MeshSession {
     const text = JSON.stringify(plan);
     if (text === this.#planText) return;
     this.#planText = text;
-    const missing = await findMissingCommands(plan, folder, process.env);
+    const missing = await findMissingCommands(plan, folder, applicationVariables(process.env));
     if (missing.length > 0) {
       for (const each of missing) output.report("heddle", `${describeMissing(each)}; what runs goes on`);
       return;

@@ -54,7 +54,11 @@ const workload = object<spec.LocalWorkload>({
       "Labels beside app (the service) and version.",
     ),
     replicas: field(integer(0, 50), "How many processes are started.", { default: localMeshDefaults.replicas }),
-    command: field(list(text(), { minItems: 1 }), "Program and arguments; no shell is involved.", { required: true }),
+    command: field(
+      list(text(), { minItems: 1 }),
+      "Program and arguments; no shell is involved. node is the one of your own PATH, heddle-node the one that runs Heddle and TypeScript.",
+      { required: true },
+    ),
     workingDir: field(text(), "Folder to start in, relative to the folder of the file; that folder when absent."),
     port: field(
       integer(1, 65_535),
