@@ -153,7 +153,9 @@ async function main(): Promise<void> {
   const verdicts = judgeBars(results);
   for (const { text: verdict } of verdicts) process.stdout.write(`\n${verdict}\n`);
   const hasFailed = results.some(({ failures }) => failures.some(({ peer }) => peer === "heddle"));
-  if (hasFailed || verdicts.some(({ holds }) => holds === false)) process.exitCode = 1;
+  // Who asks for one scenario wants its bar judged: that it could not be is no success.
+  const isUnjudged = options.only !== "" && verdicts.some(({ holds }) => holds === undefined);
+  if (hasFailed || isUnjudged || verdicts.some(({ holds }) => holds === false)) process.exitCode = 1;
 }
 
 /** Replaces what stands between the marks of the page; the words around them are written by hand. */

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { CLUSTER_TYPE } from "@heddle/xds/api";
 import type {
   ErrorResponse,
@@ -11,7 +16,7 @@ import type {
   ResourcesResponse,
   TrustBundleResponse,
 } from "./admin-api/index.ts";
-import { EventWaiter } from "@heddle/testkit";
+import { EventWaiter, freePort } from "@heddle/testkit";
 import { connectTimeoutFile, identityOf, instances, meshFile, policyFile, timeoutFile } from "./testing/mesh-files.ts";
 import { TestControlPlane } from "./testing/test-control-plane.ts";
 
@@ -33,6 +38,28 @@ test("it is ready when files and instances have been read", async (t) => {
   const plane = await TestControlPlane.start(t);
   assert.deepEqual((await plane.admin<ReadyResponse>("GET", "/api/v1/ready")).json, { ready: true, waitingFor: [] });
   assert.deepEqual((await plane.admin("GET", "/api/v1/health")).json, { status: "ok" });
+});
+
+test("while it still reads it lives, is not ready, and says what it waits for", async (t) => {
+  const plane = await TestControlPlane.create(t);
+  const path = join(plane.stateDir, "instances.json");
+  const content = await readFile(path);
+  await rm(path);
+  // Whoever reads this waits until somebody has written.
+  execFileSync("mkfifo", [path]);
+  const port = await freePort();
+  const started = plane.start({ adminAddress: { host: "127.0.0.1", port } });
+  const ask = async (call: string): Promise<[number, unknown]> => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${call}`);
+    return [response.status, await response.json()];
+  };
+  while ((await ask("health").catch(() => [0]))[0] !== 200) await delay(10);
+  const waiting = { ready: false, waitingFor: ["the list of instances"] };
+  while (!isDeepStrictEqual((await ask("ready"))[1], waiting)) await delay(10);
+  assert.equal((await ask("ready"))[0], 503);
+  await writeFile(path, content);
+  await started;
+  assert.deepEqual(await ask("ready"), [200, { ready: true, waitingFor: [] }]);
 });
 
 test("resources lists what is in force, with the place of each, and findings what is wrong", async (t) => {

@@ -233,6 +233,11 @@ const unusable: readonly UnusableState[] = [
       /resources\.state has format version 99, newer than this Heddle knows \(1\)\. Run the version that wrote it/,
   },
   {
+    title: "a list of instances of a newer format",
+    spoil: (stateDir) => writeState(join(stateDir, "instances.json"), "instances"),
+    message: /instances\.json has format version 99, newer than this Heddle knows/,
+  },
+  {
     title: "the authority of another trust domain",
     spoil: (stateDir) =>
       writeFile(

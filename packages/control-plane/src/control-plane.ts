@@ -92,10 +92,7 @@ class ControlPlane {
     const secrets = [trustBundleSecret(authority.rootPem)];
     const publisher = new Publisher({ configuration, secrets, trustDomain, clock, logger });
     onChange(() => publisher.publish());
-    await this.#watchSources(configuration);
-
-    const identity = formatSpiffeId(trustDomain, rootNamespace, "heddle-control-plane");
-    const server = await this.#openSecureDoor(authority, tokens, publisher, identity);
+    // Open before anything has been read, so that whoever asks whether it is ready hears what it waits for.
     const token = randomBytes(32).toString("base64url");
     const admin = await startAdminServer({
       ...this.#options.adminAddress,
@@ -104,6 +101,10 @@ class ControlPlane {
       routes: adminRoutes({ configuration, ads: publisher.ads, tokens, authority, metrics: this.#metrics, clock }),
     });
     this.#lifecycle.register("admin API", admin);
+    await this.#watchSources(configuration);
+
+    const identity = formatSpiffeId(trustDomain, rootNamespace, "heddle-control-plane");
+    const server = await this.#openSecureDoor(authority, tokens, publisher, identity);
     this.#lifecycle.register("run file", { close: () => removeRunFile(stateDir, process.pid) });
     await writeRunFile(stateDir, {
       formatVersion: runFileVersion,

@@ -3,8 +3,9 @@ import type { FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { WorkloadInstance } from "@heddle/compiler";
 import type { Clock, Logger } from "@heddle/core";
+import { StateIsNewer } from "@heddle/state";
 import { DebouncedTask } from "./debounced-task.ts";
-import { readInstances } from "./instances-file.ts";
+import { instancesVersion, readInstances } from "./instances-file.ts";
 import type { InstancesContent } from "./instances-file.ts";
 
 export interface InstancesSourceOptions {
@@ -66,6 +67,8 @@ export class InstancesSource {
     const content = await readInstances(path, clock.wallMs());
     this.#report(content);
     const isFirst = this.#last === undefined;
+    // To begin with no instances would take every endpoint from proxies that have them.
+    if (isFirst && content.kind === "newer") throw new StateIsNewer(path, content.formatVersion, instancesVersion);
     if (content.kind !== "read" && !isFirst) return;
     const instances = content.kind === "read" ? content.instances : [];
     const text = JSON.stringify(instances);
