@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { untilLogged } from "../testing/log-file.ts";
+import { accessLog } from "../testing/mesh-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 let proxy: TestProxy;
 let upstream: RawServer;
+let folder: string;
 
 /** Istio's idea of a retry policy, with delays that a test can wait for. */
 const policy = {
@@ -21,12 +27,17 @@ const idempotent = {
 };
 
 before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "heddle-retries-"));
   upstream = await startRawServer();
   proxy = await TestProxy.start(
     bootstrap(
       [
         httpListener({
           name: "web",
+          manager: accessLog(
+            join(folder, "access.log"),
+            "%REQ(:METHOD)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%",
+          ),
           routes: [
             route("/503", "up", { retry_policy: { ...policy, retry_on: "5xx" } }),
             route("/idempotent", "up", { retry_policy: { ...policy, ...idempotent } }),
@@ -48,6 +59,7 @@ before(async () => {
 after(async () => {
   await proxy?.[Symbol.asyncDispose]();
   await upstream?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
 });
 
 async function connected(run: (client: RawPeer) => Promise<void>): Promise<void> {
@@ -169,6 +181,7 @@ test("the same with a method that is not idempotent: 503 with flag UC, and the u
     assert.match(head, /^HTTP\/1\.1 503 /);
     assert.match(body, /connection termination/);
     assert.equal(upstream.connectionsAccepted, seen);
+    await untilLogged(join(folder, "access.log"), "POST 503 UC upstream_reset_before_response_started");
   }));
 
 test("an idempotency key makes a POST one that may be sent again", () =>
