@@ -4,6 +4,7 @@ import { httpCall } from "./admin-client.ts";
 import { applicationVariables } from "./application-path.ts";
 import { workingFolder } from "./command-lookup.ts";
 import { endGroup, signalGroup, spawnGuarded } from "./guarded-process.ts";
+import { LastWords } from "./last-words.ts";
 import type { PlannedInstance } from "./plan.ts";
 import { serviceKey, urlVariable } from "./plan.ts";
 import { forwardOutput } from "./process-output.ts";
@@ -43,7 +44,7 @@ export class Application {
   #hasWarned = false;
   /** Lives in a row that ended before they were ready. */
   #vainStarts = 0;
-  #lastLine = "";
+  readonly #lastWords = new LastWords();
   #isStopped = false;
 
   constructor(options: ApplicationOptions) {
@@ -60,7 +61,7 @@ export class Application {
       signal: signalGroup,
       onStarted: (child) => {
         forwardOutput(child, instance.id, (source, line, stream) => {
-          this.#lastLine = line;
+          this.#lastWords.hear(line);
           options.output(source, line, stream);
         });
         this.#startedAt = performance.now();
@@ -136,7 +137,8 @@ export class Application {
 
   #verdict(how: string): string {
     const { workload, place } = this.#options.instance;
-    const words = this.#lastLine === "" ? "it wrote nothing" : `its last words: ${this.#lastLine}`;
+    const { text } = this.#lastWords;
+    const words = text === "" ? "it wrote nothing" : `its last words: ${text}`;
     return `the workload ${workload} (${place}) is not ready: it ended ${this.#vainStarts} times before it was, the last time with ${how}; ${words}; it is started again and again, later each time`;
   }
 
