@@ -49,6 +49,26 @@ test("SIGTERM ends an application that has no handler for it", async () => {
   assert.deepEqual(await once(child, "exit"), [143, null]);
 });
 
+for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+  test(`an application that ends by ${signal} is told of by nobody on its standard error`, async () => {
+    const child = start(`setInterval(() => {}, 1000); console.log(process.pid)`);
+    const pid = Number(await firstLine(child));
+    const errors: string[] = [];
+    child.stderr!.on("data", (chunk: Buffer) => errors.push(chunk.toString()));
+    process.kill(pid, signal);
+    await once(child, "close");
+    assert.equal(errors.join(""), "");
+  });
+}
+
+test("what a shell says of a program that it cannot start is the application's standard error", async () => {
+  const child = spawnGuarded({ command: ["/no/such/program"], cwd: "/", env: process.env });
+  const errors: string[] = [];
+  child.stderr!.on("data", (chunk: Buffer) => errors.push(chunk.toString()));
+  await once(child, "close");
+  assert.match(errors.join(""), /no\/such\/program/);
+});
+
 test("the application and its children die with the process that started them, also by SIGKILL", {
   timeout: 20_000,
 }, async () => {

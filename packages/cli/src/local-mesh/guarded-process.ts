@@ -5,12 +5,14 @@ import type { ChildProcess } from "node:child_process";
  * What runs between `heddle` and an application. Descriptor 3 is a pipe from `heddle`: when `heddle` ends, however it ends,
  * the read returns and the whole process group is killed. Signals are for the application; the guard waits for it.
  * The first trap is a command and not '' so that the application does not inherit it (POSIX: ignored signals stay ignored).
+ * Standard error is the application's alone: a shell would say there how its children end ("Terminated").
  */
 const guard = `
+exec 4>&2 2>/dev/null
 trap : TERM INT HUP
-"$@" 3<&- &
+"$@" 2>&4 3<&- 4>&- &
 application=$!
-( trap '' TERM INT HUP; read -r line <&3; kill -KILL 0 ) &
+( trap '' TERM INT HUP; exec 4>&-; read -r line <&3; kill -KILL 0 ) &
 watcher=$!
 while :; do
   wait "$application"; status=$?
