@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
@@ -7,9 +9,13 @@ import type { PlannedInstance } from "./plan.ts";
 import { ApplicationPorts } from "./ports.ts";
 
 interface Observed {
+  readonly folder: string;
   readonly application: Application;
   readonly reports: string[];
   readonly lines: string[];
+  /** Lines and reports that are for the log file only. */
+  readonly repetitions: string[];
+  readonly line: (text: string) => Promise<void>;
   readonly next: (isReady: boolean) => Promise<void>;
   readonly report: (pattern: RegExp) => Promise<string>;
 }
@@ -19,6 +25,7 @@ async function start(context: TestContext, script: string, planned: Partial<Plan
   const ports = await ApplicationPorts.open();
   const reports: string[] = [];
   const lines: string[] = [];
+  const repetitions: string[] = [];
   const wakes = new Set<() => void>();
   const wake = (): void => wakes.forEach((each) => each());
   const states: boolean[] = [];
@@ -56,12 +63,12 @@ async function start(context: TestContext, script: string, planned: Partial<Plan
     address: "127.0.0.1",
     port: await ports.take("127.0.0.1"),
     outboundPorts: { "store.data": 4711 },
-    output: (_source, line) => {
-      lines.push(line);
+    output: (_source, line, _stream, isRepetition) => {
+      (isRepetition === true ? repetitions : lines).push(line);
       wake();
     },
-    report: (line) => {
-      reports.push(line);
+    report: (line, isRepetition) => {
+      (isRepetition === true ? repetitions : reports).push(line);
       wake();
     },
     onReady: (isReady) => {
@@ -72,9 +79,12 @@ async function start(context: TestContext, script: string, planned: Partial<Plan
   context.after(() => application.stop(100));
   application.start();
   return {
+    folder,
     application,
     reports,
     lines,
+    repetitions,
+    line: (text) => until(() => lines.includes(text)),
     next: (isReady) => until(() => application.isReady === isReady && states.at(-1) === isReady),
     report: async (pattern) => {
       await until(() => reports.some((line) => pattern.test(line)));
@@ -136,6 +146,25 @@ test("an application that ends again and again gets its verdict, with its last w
   const { report } = await start(context, 'console.log("no database");process.exit(3)');
   assert.equal(
     await report(/is not ready/),
-    "the workload api (mesh.yaml:7) is not ready: it ended 4 times before it was, the last time with exit code 3; its last words: no database; it is started again and again, later each time",
+    "the workload api (mesh.yaml:7) is not ready: it ended 4 times before it was, the last time with exit code 3; its last words: no database; it is started again and again, later each time; until it is ready, its log file alone says more",
   );
+});
+
+test("after its verdict an application writes for its log file only, until it is ready", {
+  timeout: 30_000,
+}, async (context) => {
+  const script = `const { existsSync } = require("node:fs");
+console.log("begins");
+if (!existsSync("database")) process.exit(3);
+${server("console.log('asked'); response.end()")}`;
+  const { folder, report, line, lines, repetitions, reports } = await start(context, script, {
+    readiness: { path: "/", timeout: "30s" },
+  });
+  await report(/is not ready/);
+  writeFileSync(join(folder, "database"), "");
+  await report(/^ready after \d+ starts in vain/);
+  assert.equal(lines.filter((text) => text === "begins").length, 4);
+  assert.ok(repetitions.includes("begins"), repetitions.join());
+  assert.equal(reports.filter((text) => text.startsWith("the application ended")).length, 4);
+  await line("asked");
 });

@@ -21,7 +21,7 @@ export interface ApplicationOptions {
   readonly outboundPorts: Readonly<Record<string, number>>;
   readonly output: LineSink;
   /** A line about the process itself. */
-  readonly report: (line: string) => void;
+  readonly report: (line: string, isRepetition?: boolean) => void;
   readonly onReady: (isReady: boolean) => void;
 }
 
@@ -62,7 +62,7 @@ export class Application {
       onStarted: (child) => {
         forwardOutput(child, instance.id, (source, line, stream) => {
           this.#lastWords.hear(line);
-          options.output(source, line, stream);
+          options.output(source, line, stream, this.#isCondemned);
         });
         this.#startedAt = performance.now();
         this.#hasWarned = false;
@@ -75,7 +75,7 @@ export class Application {
         clearTimeout(this.#timer);
       },
       onCrash: (how, again) => {
-        options.report(this.#crashReport(how, again));
+        options.report(this.#crashReport(how, again), this.#isCondemned);
         this.#vainStarts += 1;
         if (this.#vainStarts === vainStartsToTell) options.report(this.#verdict(how));
       },
@@ -84,6 +84,11 @@ export class Application {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** It was said that it ends again and again. */
+  get #isCondemned(): boolean {
+    return this.#vainStarts >= vainStartsToTell;
   }
 
   get pid(): number | undefined {
@@ -139,7 +144,7 @@ export class Application {
     const { workload, place } = this.#options.instance;
     const { text } = this.#lastWords;
     const words = text === "" ? "it wrote nothing" : `its last words: ${text}`;
-    return `the workload ${workload} (${place}) is not ready: it ended ${this.#vainStarts} times before it was, the last time with ${how}; ${words}; it is started again and again, later each time`;
+    return `the workload ${workload} (${place}) is not ready: it ended ${this.#vainStarts} times before it was, the last time with ${how}; ${words}; it is started again and again, later each time; until it is ready, its log file alone says more`;
   }
 
   #probeIn(delayMs: number): void {
@@ -154,6 +159,7 @@ export class Application {
     if (this.#isStopped || this.#child.pid !== pid || pid === undefined) return;
     if (problem === undefined) {
       this.#failures = 0;
+      if (this.#isCondemned) this.#options.report(`ready after ${this.#vainStarts} starts in vain`);
       this.#vainStarts = 0;
       this.#setReady(true);
     } else {

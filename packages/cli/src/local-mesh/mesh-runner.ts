@@ -26,7 +26,7 @@ export interface MeshRunnerOptions {
   /** Lines of the processes, each with the process's name: `reviews-v1-0`, `reviews-v1-0/proxy`, `control-plane`. */
   readonly output: LineSink;
   /** Lines of the runner itself about one of them. */
-  readonly report: (source: string, line: string) => void;
+  readonly report: (source: string, line: string, isRepetition?: boolean) => void;
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly missing: readonly string[] };

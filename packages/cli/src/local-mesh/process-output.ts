@@ -4,8 +4,11 @@ import type { Readable } from "node:stream";
 /** Proxies write their access logs to standard output, and what they have to say to standard error. */
 export type StreamName = "stdout" | "stderr";
 
-/** Where the lines of one process go, whole lines only. */
-export type LineSink = (source: string, line: string, stream: StreamName) => void;
+/**
+ * Where the lines of one process go, whole lines only. `isRepetition`: it ends again and again, which has been told; for its
+ * log file alone.
+ */
+export type LineSink = (source: string, line: string, stream: StreamName, isRepetition?: boolean) => void;
 
 const maxLineLength = 16_384;
 

@@ -19,7 +19,7 @@ export interface ReplicaOptions {
   readonly proxyLogLevel: string;
   readonly xdsAddress: () => string;
   readonly output: LineSink;
-  readonly report: (source: string, line: string) => void;
+  readonly report: (source: string, line: string, isRepetition?: boolean) => void;
   /** The proxy ended unasked and will be started again. */
   readonly onProxyCrash: (files: ProxyFiles) => void;
   /** Its application became ready, or is no longer. */
@@ -58,7 +58,7 @@ export class Replica {
       port: applicationPort,
       outboundPorts: this.#outboundPorts,
       output,
-      report: (line) => report(planned.id, line),
+      report: (line, isRepetition) => report(planned.id, line, isRepetition),
       onReady: () => options.onReadiness(),
     });
     this.sidecar = new Sidecar({

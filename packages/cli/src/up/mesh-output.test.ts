@@ -71,6 +71,15 @@ test("what came into force is said, a long list in short", () => {
   assert.deepEqual(shown, ["√ in force ~ VirtualService default/a", "√ in force + a, + b, + c, + d and 2 more"]);
 });
 
+test("repetitions of an application that ends again and again are logged, and shown by --verbose alone", () => {
+  for (const isVerbose of [false, true]) {
+    const { mesh, shown, logged } = output({ isVerbose });
+    mesh.line("web-0", "    at web.js:3", "stderr", true);
+    mesh.report("web-0", "the application ended (exit code 1)", true);
+    assert.deepEqual([shown.length, logged.length], [isVerbose ? 2 : 0, 2]);
+  }
+});
+
 test("a demo that is checked shows nothing of the mesh, and logs it all the same", () => {
   const { mesh, shown, logged } = output({ showsMesh: false });
   mesh.line("web-0", "listens", "stdout");

@@ -43,10 +43,10 @@ export class MeshOutput {
   }
 
   /** A line of a process. Bound, so that it can be handed on. */
-  readonly line = (source: string, text: string, stream: StreamName): void => {
+  readonly line = (source: string, text: string, stream: StreamName, isRepetition = false): void => {
     const { logs, isVerbose, showsApplications } = this.#options;
     logs.write(source, text);
-    if (this.#options.showsMesh === false) return;
+    if (this.#isHidden(isRepetition)) return;
     if (source === "control-plane" && stream === "stdout") this.#controlPlane(readControlPlaneLine(text), text);
     else if (source.endsWith("/proxy")) {
       if (isVerbose || isTrouble(text, stream)) this.#print(source, text);
@@ -54,14 +54,19 @@ export class MeshOutput {
   };
 
   /** What the runner has to say about a process. */
-  readonly report = (source: string, text: string): void => {
+  readonly report = (source: string, text: string, isRepetition = false): void => {
     this.#options.logs.write(source, text);
-    if (this.#options.showsMesh !== false) this.#print(source, this.#paint("yellow", text));
+    if (!this.#isHidden(isRepetition)) this.#print(source, this.#paint("yellow", text));
   };
 
   /** A line that belongs to no process. */
   notice(text: string): void {
     this.#write(`${text}\n`);
+  }
+
+  #isHidden(isRepetition: boolean): boolean {
+    const { showsMesh, isVerbose } = this.#options;
+    return showsMesh === false || (isRepetition && !isVerbose);
   }
 
   #controlPlane(line: ControlPlaneLine, text: string): void {
