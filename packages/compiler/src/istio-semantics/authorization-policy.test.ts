@@ -1,49 +1,12 @@
 // istio.md 4.1: AuthorizationPolicy, rule by rule. Calls go through the compiled configuration of two proxies.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { allows, call, deny, policy, type PolicyFields } from "../testing/authorization.ts";
 import { httpFilterNames, TestMesh } from "../testing/test-mesh.ts";
-import { type Call, peerOf, type Result, Traffic } from "../testing/traffic.ts";
-
-interface Fields {
-  name?: string;
-  namespace?: string;
-  action?: "ALLOW" | "DENY";
-  labels?: string;
-  /** Value of the annotation; undefined: none. */
-  dryRun?: string;
-}
-
-/** A policy whose rules are given as a YAML flow list. */
-function policy(
-  rules: string | undefined,
-  { name = "p", namespace = "default", action = "ALLOW", labels, dryRun }: Fields = {},
-) {
-  return `---
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata:
-  name: ${name}
-  namespace: ${namespace}
-  ${dryRun === undefined ? "" : `annotations: { istio.io/dry-run: "${dryRun}" }`}
-spec:
-  ${labels === undefined ? "" : `selector: { matchLabels: { ${labels} } }`}
-  action: ${action}
-  ${rules === undefined ? "" : `rules: ${rules}`}
-`;
-}
+import { peerOf, Traffic } from "../testing/traffic.ts";
 
 const everything = "[{}]";
 const gets = "[{ to: [{ operation: { methods: [GET] } }] }]";
-const deny = { action: "DENY" as const };
-
-function call(resources: string, fields: Partial<Call> = {}): Result {
-  return new Traffic(new TestMesh(resources)).call({ from: "web-0", to: "reviews.default", ...fields });
-}
-
-/** Whether a call is let in under a policy that allows what the rule matches. */
-function allows(rule: string, fields: Partial<Call> = {}): boolean {
-  return call(policy(`[${rule}]`), fields).status === 200;
-}
 
 test("4.1.1 DENY is asked before ALLOW: whatever a DENY matches is denied, though an ALLOW matches it, too", () => {
   const both = policy(everything, { name: "allow" }) + policy(gets, { name: "deny", ...deny });
@@ -92,7 +55,7 @@ test("4.1.1 a policy without action is ALLOW", () => {
 });
 
 test("4.1.2 scope: root namespace = mesh, namespace = its workloads, selector = workloads with its labels", () => {
-  const scopes: [Fields, boolean, boolean, boolean][] = [
+  const scopes: [PolicyFields, boolean, boolean, boolean][] = [
     // reviews-v1, reviews-v2, ratings (in the namespace other)
     [{ namespace: "istio-system" }, true, true, true],
     [{ namespace: "default" }, true, true, false],
