@@ -301,6 +301,15 @@ test("a policy written twice at first sight denies", () => {
   );
 });
 
+test("a policy written twice at first sight denies what either of them selects", () => {
+  const text = policy(`${selecting}rules: [{}]`);
+  const { broken } = accept([], { "a.yaml": text, "b.yaml": text.replace("app: reviews", "app: books") });
+  assert.deepEqual(
+    broken.map((each) => each.selector),
+    [{ app: "reviews" }, { app: "books" }],
+  );
+});
+
 test("a policy that cannot be carried out denies, a broken one that only watches does not", () => {
   assert.equal(accept([], { "a.yaml": policy("action: CUSTOM\nprovider: { name: a }\nrules: [{}]") }).broken.length, 1);
   const watching = policy("rulez: []").replace(

@@ -95,7 +95,7 @@ class Decision {
         this.#current.set(key, first);
       } else {
         this.#findings.push(...validateSet(group, this.#options).filter((finding) => finding.code === "HDL0101"));
-        this.#reject(key, first);
+        this.#reject(key, group);
       }
     }
   }
@@ -150,7 +150,7 @@ class Decision {
       if (isNew) {
         this.#findings.push(...findings);
         this.#current.delete(key);
-        this.#reject(key, resource);
+        this.#reject(key, [resource]);
       } else if (!this.#holdBack(findings, resource)) continue;
       for (const finding of findings) answered.add(finding);
     }
@@ -177,18 +177,18 @@ class Decision {
     return culprits.length > 0;
   }
 
-  /** A resource that the files hold and that cannot be taken. */
-  #reject(key: string, resource: ParsedResource): void {
+  /** What the files hold under one identity, and cannot be taken. Copies may differ: whatever one of them selects is denied. */
+  #reject(key: string, copies: readonly ParsedResource[]): void {
     const before = this.#previous.get(key);
-    if (before !== undefined) {
-      this.#keep(key, before);
-    } else if (isSecurityKind(resource.kind) && resource.metadata.annotations[dryRunAnnotation] !== "true") {
-      this.#deny({
-        ...identityOf(resource),
-        kind: resource.kind,
-        selector: selectorOf(resource),
-        source: resource.source,
-      });
+    if (before !== undefined) return this.#keep(key, before);
+    const denied = new Set<string>();
+    for (const copy of copies) {
+      if (!isSecurityKind(copy.kind) || copy.metadata.annotations[dryRunAnnotation] === "true") continue;
+      const selector = selectorOf(copy);
+      const scope = canonicalJson(selector ?? null);
+      if (denied.has(scope)) continue;
+      denied.add(scope);
+      this.#deny({ ...identityOf(copy), kind: copy.kind, selector, source: copy.source });
     }
   }
 

@@ -5,6 +5,7 @@ export type { Acceptance } from "./accepted-set.ts";
 export { compareAge } from "./age.ts";
 export { describeBrokenSecurity } from "./broken-security.ts";
 export type { BrokenSecurity } from "./broken-security.ts";
+export { canonicalJson } from "./canonical-json.ts";
 export { describeIdentity, describePlace, identityKey, makeFinding } from "./finding.ts";
 export type { Finding, ResourceIdentity, SourceLocation } from "./finding.ts";
 export { findingCodes } from "./finding-codes.ts";

@@ -1,6 +1,7 @@
 import {
   type AuthorizationPolicySpec,
   type BrokenPolicy,
+  canonicalJson,
   type DestinationRuleSpec,
   dryRunAnnotation,
   type Metadata,
@@ -63,7 +64,8 @@ export class MeshTables {
     this.unreadable.replace(
       new Map(
         inputs.broken.map(({ kind, namespace, name, selector }) => [
-          `${kind}/${namespace}/${name}`,
+          // Of what cannot be read several may have one name, or none, and each selects workloads of its own.
+          canonicalJson([kind, namespace, name, selector ?? null]),
           { kind, namespace, name, selector },
         ]),
       ),
