@@ -1,64 +1,9 @@
 // istio.md 4.4: VirtualService, rule by rule. Calls go through the compiled configuration of two proxies.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { call, matches, subsets, toV1, toV2, trafficOf, v1, v2, virtualService } from "../testing/routing.ts";
 import { actionOf, ratingsHost, reviewsHost, targetOf, TestMesh } from "../testing/test-mesh.ts";
-import { type Call, type Result, Traffic } from "../testing/traffic.ts";
-
-const subsets = `---
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: { name: reviews }
-spec:
-  host: reviews
-  subsets:
-    - { name: v1, labels: { version: v1 } }
-    - { name: v2, labels: { version: v2 } }
-`;
-
-interface Fields {
-  name?: string;
-  namespace?: string;
-  created?: string;
-  hosts?: string;
-}
-
-/** A VirtualService whose `http` is given as YAML flow lists. */
-function virtualService(
-  http: string,
-  { name = "vs", namespace = "default", created, hosts = "[reviews]" }: Fields = {},
-) {
-  return `---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata:
-  name: ${name}
-  namespace: ${namespace}
-  ${created === undefined ? "" : `creationTimestamp: "${created}"`}
-spec:
-  hosts: ${hosts}
-  http: ${http}
-`;
-}
-
-const toV1 = "route: [{ destination: { host: reviews, subset: v1 } }]";
-const toV2 = "route: [{ destination: { host: reviews, subset: v2 } }]";
-const v1 = `outbound|9080|v1|${reviewsHost}`;
-const v2 = `outbound|9080|v2|${reviewsHost}`;
-
-function trafficOf(resources: string): Traffic {
-  return new Traffic(new TestMesh(subsets + resources));
-}
-
-function call(resources: string, fields: Partial<Call> = {}): Result {
-  return trafficOf(resources).call({ from: "web-0", to: "reviews.default", ...fields });
-}
-
-/** Which of two routes, to v1 when `match` holds and to v2 otherwise, requests take. */
-function matches(match: string, fields: Partial<Call>): boolean {
-  const { status, cluster } = call(virtualService(`[{ match: ${match}, ${toV1} }, { ${toV2} }]`), fields);
-  assert.equal(status, 200);
-  return cluster === v1;
-}
+import type { Call } from "../testing/traffic.ts";
 
 test("4.4 in the mesh VirtualServices for one host are not merged: the first by age counts, alone", () => {
   const old = virtualService(`[{ match: [{ uri: { prefix: /a } }], ${toV1} }]`, {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import {
   Action,
   afterDelay,
+  afterResponseHead,
   applyDelta,
   authorizeConnection,
   type BoundEndpoint,
@@ -19,6 +20,7 @@ import {
   prepareRequest,
   RequestRecord,
   type Snapshot,
+  writeLocalResponse,
 } from "@heddle/engine";
 import { type Loaded, loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from "@heddle/engine/load";
 import { HeaderList } from "@heddle/http";
@@ -34,6 +36,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   /** Host header; by default the address of the caller's own proxy, as an application in ports mode sends it. */
   readonly authority?: string;
+  /** Headers of the application's answer. */
+  readonly answer?: Readonly<Record<string, string>>;
   /** Every random decision of the proxies. */
   readonly random?: number;
 }
@@ -55,6 +59,8 @@ export interface Result {
   readonly path: string;
   readonly authority: string;
   readonly headers: HeaderList;
+  /** Headers of the answer, a proxy's or the application's, as the caller sees them. */
+  readonly answer: HeaderList;
   readonly mirrors: readonly string[];
   readonly delayMs: number;
   /** What shadow policies of the callee would have done: `denied <policy>`; empty: nothing was tried. */
@@ -96,7 +102,10 @@ export class Traffic {
     chooseEndpoint(live, request, 0, random, chosen);
     if (chosen.kind !== "connect" || chosen.endpoint === undefined)
       return answered(request, chosen, { ...sent, ...limits }, mirrors);
-    return this.#deliver(caller, chosen.endpoint, request, { ...sent, ...limits }, mirrors);
+    const delivered = this.#deliver(caller, chosen.endpoint, request, { ...sent, ...limits }, mirrors);
+    const answer = delivered.reached === "" ? delivered.answer : headerListOf(call.answer);
+    if (delivered.reached !== "") afterResponseHead(live, request, delivered.status, answer, 0, random, new Action());
+    return { ...delivered, answer };
   }
 
   /** Whether a connection to a workload's TCP port is let in, from a caller of the mesh or from nobody. */
@@ -177,6 +186,8 @@ export class Traffic {
 type Sent = Pick<Result, "delayMs" | "cluster" | "route" | "flags" | "canRetry" | "timeoutMs">;
 
 function answered(request: RequestRecord, out: Action, sent: Sent, mirrors: readonly string[]): Result {
+  const answer = new HeaderList();
+  if (out.kind === "respond") writeLocalResponse(request, out, answer);
   return {
     ...sent,
     status: out.status,
@@ -188,6 +199,7 @@ function answered(request: RequestRecord, out: Action, sent: Sent, mirrors: read
     path: request.path,
     authority: request.authority,
     headers: request.headers as HeaderList,
+    answer,
     mirrors,
     shadow: request.shadowResult === "" ? "" : `${request.shadowResult} ${request.shadowPolicy || "none"}`,
   };
@@ -212,11 +224,15 @@ function decide(
 }
 
 function requestOf(call: Call, authority: string, connection: ConnectionView): RequestRecord {
-  const headers = new HeaderList();
-  for (const [name, value] of Object.entries(call.headers ?? {})) headers.append(name, value);
   const request = new RequestRecord();
-  request.begin(call.method ?? "GET", call.path ?? "/", authority, "http", headers, connection);
+  request.begin(call.method ?? "GET", call.path ?? "/", authority, "http", headerListOf(call.headers), connection);
   return request;
+}
+
+function headerListOf(headers: Readonly<Record<string, string>> = {}): HeaderList {
+  const list = new HeaderList();
+  for (const [name, value] of Object.entries(headers)) list.append(name, value);
+  return list;
 }
 
 function callListener(snapshot: Snapshot, caller: WorkloadInstance, to: string | undefined): BoundListener {
