@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -129,6 +130,45 @@ test("a file that stays shorter counts", async (t) => {
   const { next } = await started(t, folder);
   await writeFile(join(folder, "a.yaml"), "first");
   await next(({ files }) => files[0]?.text === "first");
+});
+
+test("a file that was written whole again is given as much time when it is emptied once more", async (t) => {
+  const folder = await makeFolder(t);
+  const path = join(folder, "a.yaml");
+  await writeFile(path, "first and second");
+  const logger = new RecordingLogger();
+  const clock = { wallMs: Date.now, monotonicMs: () => performance.now() + shiftMs };
+  let shiftMs = 0;
+  const { onSnapshot, seen } = collector();
+  const source = new FolderSource({ folder, debounceMs: 10, settleMs: 900_000, clock, logger, onSnapshot });
+  t.after(() => source.close());
+  await source.start();
+  await writeFile(path, "");
+  await logger.until(/a\.yaml: 0/);
+  await writeFile(path, "first and second");
+  await logger.until(/in doubt any more/);
+  shiftMs = 1_000_000;
+  logger.lines.length = 0;
+  await writeFile(path, "");
+  await logger.until(/a\.yaml: 0/);
+  assert.deepEqual(textsOf(seen, "a.yaml"), ["first and second"]);
+});
+
+test("a file that is written all the time does not hold up a change of another", async (t) => {
+  const folder = await makeFolder(t);
+  const [policy, counter] = [join(folder, "a.yaml"), join(folder, "counter.json")];
+  await writeFile(policy, "one");
+  await writeFile(counter, "x".repeat(100));
+  const { next, seen } = await started(t, folder, { settleMs: 100 });
+  let length = 0;
+  const busy = setInterval(() => writeFileSync(counter, "x".repeat((length = (length + 1) % 90))), 50);
+  t.after(() => clearInterval(busy));
+  await writeFile(policy, "two, longer");
+  await next(({ files }) => files.find(({ path }) => path === "a.yaml")?.text === "two, longer");
+  assert.deepEqual(textsOf(seen, "counter.json"), ["x".repeat(100), "x".repeat(100)]);
+  // Shorter, and at rest: the counter goes on.
+  await writeFile(policy, "3");
+  await next(({ files }) => files.find(({ path }) => path === "a.yaml")?.text === "3");
 });
 
 test("an atomic swap of a linked folder is one change, as Kubernetes mounts a ConfigMap", async (t) => {

@@ -41,10 +41,12 @@ const maxDiscardedScans = 10;
  * nothing: it is looked for until it is back.
  *
  * Most programs write a file by emptying it first, and a policy that is missing for that moment would let through what it denies:
- * a file that is shorter than before, or gone, counts only when it has stayed so for a while.
+ * a file that is shorter than before, or gone, counts only when it has stayed so for a while. One that never does, because it is
+ * written all the time, keeps its last version and holds nothing else up for long.
  */
 export class FolderSource {
   readonly #options: FolderSourceOptions;
+  readonly #clock: Clock;
   readonly #task: DebouncedTask;
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #unwatched = new Set<string>();
@@ -52,8 +54,9 @@ export class FolderSource {
   #lastHash = "";
   /** What the last snapshot held. */
   #last: readonly SourceFile[] = [];
-  /** Files that are shorter than in the last snapshot and wait to be believed, each with its length now. */
-  #doubted: { readonly files: string; readonly sinceMs: number } | undefined;
+  /** Files that are shorter than in the last snapshot: their length now (undefined: they are gone), and since when it is that. */
+  #shorter = new Map<string, { readonly length: number | undefined; readonly sinceMs: number }>();
+  #waitingSinceMs: number | undefined;
   #settling: NodeJS.Timeout | undefined;
   #discarded = 0;
   #isFailing = false;
@@ -62,6 +65,7 @@ export class FolderSource {
   constructor(options: FolderSourceOptions) {
     this.#options = options;
     const { clock = systemClock, debounceMs } = options;
+    this.#clock = clock;
     this.#task = new DebouncedTask({
       quietMs: debounceMs,
       longestWaitMs,
@@ -97,30 +101,60 @@ export class FolderSource {
     if (isTorn) return;
     if (this.#isFailing) this.#options.logger.info("the folder can be read again", { folder: this.#options.folder });
     this.#isFailing = false;
-    const hash = hashOf(scan);
-    if (hash === this.#lastHash || this.#isDoubtful(scan.files)) return;
-    this.#options.onSnapshot({ files: scan.files, hash }, scan.unreadable);
+    const isAsBefore = hashOf(scan) === this.#lastHash;
+    const doubted = this.#findDoubted(isAsBefore ? this.#last : scan.files);
+    if (this.#isWaitingFor(doubted) || isAsBefore) return;
+    const files = this.#withoutDoubt(scan.files, doubted);
+    const hash = hashOf({ files, unreadable: scan.unreadable });
+    if (hash === this.#lastHash) return;
+    this.#options.onSnapshot({ files, hash }, scan.unreadable);
     this.#lastHash = hash;
-    this.#last = scan.files;
+    this.#last = files;
   }
 
-  /** Whether a file may be half written. It is looked at again when that has been so for long enough. */
-  #isDoubtful(files: readonly SourceFile[]): boolean {
-    clearTimeout(this.#settling);
-    const { clock = systemClock, settleMs = defaultSettleMs, logger } = this.#options;
+  /** Files that may be half written, each with the time at which it is believed. */
+  #findDoubted(files: readonly SourceFile[]): ReadonlyMap<string, number> {
+    const { settleMs = defaultSettleMs } = this.#options;
+    const now = this.#clock.monotonicMs();
     const lengths = new Map(files.map(({ path, text }) => [path, text.length]));
-    const shorter = this.#last
-      .filter(({ path, text }) => (lengths.get(path) ?? -1) < text.length)
-      .map(({ path }) => `${path}: ${lengths.get(path) ?? "gone"}`)
-      .join(", ");
-    const now = clock.monotonicMs();
-    if (shorter !== this.#doubted?.files) this.#doubted = shorter === "" ? undefined : { files: shorter, sinceMs: now };
-    if (this.#doubted === undefined) return false;
-    const leftMs = this.#doubted.sinceMs + settleMs - now;
-    if (leftMs <= 0) return false;
-    logger.debug("files are shorter than before and may be half written", { files: shorter, waitsMs: leftMs });
-    this.#settling = setTimeout(() => this.#task.touch(), leftMs);
-    return true;
+    const before = this.#shorter;
+    this.#shorter = new Map();
+    for (const { path, text } of this.#last) {
+      const length = lengths.get(path);
+      if (length !== undefined && length >= text.length) continue;
+      const known = before.get(path);
+      this.#shorter.set(path, known !== undefined && known.length === length ? known : { length, sinceMs: now });
+    }
+    const believedAt = [...this.#shorter].map(([path, { sinceMs }]) => [path, sinceMs + settleMs] as const);
+    return new Map(believedAt.filter(([, atMs]) => atMs > now));
+  }
+
+  /** A move between files is one change, so the others wait for a doubtful one, but not for ever for one that never rests. */
+  #isWaitingFor(doubted: ReadonlyMap<string, number>): boolean {
+    clearTimeout(this.#settling);
+    const { logger } = this.#options;
+    const now = this.#clock.monotonicMs();
+    const sinceMs = this.#waitingSinceMs ?? now;
+    const isWaiting = doubted.size > 0 && sinceMs + longestWaitMs > now;
+    if (doubted.size === 0 && this.#waitingSinceMs !== undefined) logger.debug("no file is in doubt any more");
+    this.#waitingSinceMs = isWaiting ? sinceMs : undefined;
+    if (doubted.size === 0) return false;
+    const nextLookMs = Math.min(...doubted.values(), ...(isWaiting ? [sinceMs + longestWaitMs] : []));
+    this.#settling = setTimeout(() => this.#task.touch(), nextLookMs - now);
+    const files = [...doubted.keys()].map((path) => `${path}: ${this.#shorter.get(path)?.length ?? "gone"}`).join(", ");
+    logger.debug("files are shorter than before and may be half written", { files, isWaiting });
+    return isWaiting;
+  }
+
+  /** The files with the last version of those that are still in doubt. */
+  #withoutDoubt(files: readonly SourceFile[], doubted: ReadonlyMap<string, number>): readonly SourceFile[] {
+    if (doubted.size === 0) return files;
+    const found = new Set(files.map(({ path }) => path));
+    const kept = new Map(this.#last.filter(({ path }) => doubted.has(path)).map((file) => [file.path, file]));
+    return [
+      ...files.map((file) => kept.get(file.path) ?? file),
+      ...[...kept.values()].filter(({ path }) => !found.has(path)),
+    ];
   }
 
   #onError(error: unknown): void {
