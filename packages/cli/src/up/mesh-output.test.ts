@@ -39,6 +39,24 @@ test("verbose shows all of it", () => {
   assert.equal(shown.length, 3);
 });
 
+test("what a proxy says again and again is shown once, until it says something else", () => {
+  const { mesh, shown, logged } = output();
+  const ended = (second: number): string =>
+    `2026-01-01T00:00:0${second}.000Z warn  proxy xds stream ended, the configuration in force stays reason="no \\"way\\" ${second}" retryInMs=${second}`;
+  for (const second of [1, 2, 3]) mesh.line("web-0/proxy", ended(second), "stderr");
+  mesh.line("books-0/proxy", ended(4), "stderr");
+  mesh.line("web-0/proxy", chatter, "stderr");
+  mesh.line("web-0/proxy", ended(5), "stderr");
+  const refused = (name: string): string => `2026-01-01T00:00:06.000Z warn  proxy refused name=${name}`;
+  for (const name of ["a", "b"]) mesh.line("web-0/proxy", refused(name), "stderr");
+  assert.deepEqual(shown, [
+    `web-0/proxy   │ ${ended(1)}`,
+    `books-0/proxy │ ${ended(4)}`,
+    ...[ended(5), refused("a"), refused("b")].map((line) => `web-0/proxy   │ ${line}`),
+  ]);
+  assert.equal(logged.length, 8);
+});
+
 test("a crash of a proxy's runtime is trouble", () => {
   const { mesh, shown } = output();
   mesh.line("web-0/proxy", "Error: boom", "stderr");

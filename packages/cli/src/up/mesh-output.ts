@@ -29,6 +29,8 @@ export class MeshOutput {
   readonly #options: MeshOutputOptions;
   readonly #paint: Paint;
   readonly #styles = new Map<string, Style>();
+  /** What each proxy said last, without what is another at each try. */
+  readonly #said = new Map<string, string>();
   #width = "control-plane".length;
   /** Called before each write, so that something drawn in place can make room. */
   onBeforeWrite: (() => void) | undefined;
@@ -49,6 +51,7 @@ export class MeshOutput {
     if (this.#isHidden(isRepetition)) return;
     if (source === "control-plane" && stream === "stdout") this.#controlPlane(readControlPlaneLine(text), text);
     else if (source.endsWith("/proxy")) {
+      if (stream === "stderr" && this.#saysAgain(source, text) && !isVerbose) return;
       if (isVerbose || isTrouble(text, stream)) this.#print(source, text);
     } else if (isVerbose || showsApplications || source === "control-plane") this.#print(source, text);
   };
@@ -67,6 +70,14 @@ export class MeshOutput {
   #isHidden(isRepetition: boolean): boolean {
     const { showsMesh, isVerbose } = this.#options;
     return showsMesh === false || (isRepetition && !isVerbose);
+  }
+
+  /** A proxy without its control plane says so at each of its tries, ten of them a second in a mesh. */
+  #saysAgain(source: string, text: string): boolean {
+    const message = /^\d{4}-\S+Z (.*)/.exec(text)?.[1]?.replaceAll(changingFields, "");
+    const before = this.#said.get(source);
+    this.#said.set(source, message ?? "");
+    return message !== undefined && message === before;
   }
 
   #controlPlane(line: ControlPlaneLine, text: string): void {
@@ -125,6 +136,9 @@ function isTrouble(text: string, stream: StreamName): boolean {
   const level = /^\d{4}-\S+Z (\w+)/.exec(text)?.[1];
   return level !== "debug" && level !== "info";
 }
+
+/** Of a line of a proxy's log: how the same trouble came about this time, and when it is tried again. */
+const changingFields = / (reason|retryInMs)=("([^"\\]|\\.)*"|\S+)/g;
 
 const listedChanges = 4;
 
