@@ -9,6 +9,7 @@ export interface CheckResult {
   readonly name: CheckName;
   readonly title: string;
   readonly ok: boolean;
+  /** Empty when the check does not hold: it tells what holds then. The problems say what was seen. */
   readonly evidence: string;
   readonly problems: readonly string[];
   readonly sabotaged: boolean;
@@ -55,5 +56,6 @@ async function runCheck(demo: RunningDemo, check: Check, sabotaged: boolean): Pr
   await demo.endLoads();
   await repair?.();
   const seconds = Math.round((performance.now() - started) / 100) / 10;
-  return { name, title, ok: problems.length === 0, evidence, problems, sabotaged, seconds };
+  const ok = problems.length === 0;
+  return { name, title, ok, evidence: ok ? evidence : "", problems, sabotaged, seconds };
 }

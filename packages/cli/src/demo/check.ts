@@ -6,7 +6,7 @@ import type { RunningDemo } from "./running-demo.ts";
 /** What a check saw. It holds when `problems` is empty. */
 export interface Verdict {
   readonly problems: readonly string[];
-  /** What was seen, in words, for the line of the check. */
+  /** What was seen, in words, for the line of a check that holds. */
   readonly evidence: string;
 }
 

@@ -33,6 +33,11 @@ export async function playSabotageRound(round: number): Promise<void> {
   const shop = await Shop.prepare({ port: 0, output, log });
   try {
     const results = await runChecks(await shop.open(), { only: [], sabotage }, () => undefined);
+    // What a check says when it holds would be a lie beside its problems.
+    assert.deepEqual(
+      results.flatMap(({ ok, evidence }) => (ok ? [] : [evidence])),
+      sabotage.map(() => ""),
+    );
     const marks = results.map(
       ({ name, ok, problems }) =>
         `${ok ? "√" : "×"} ${name}${sabotage.includes(name) ? "" : `: ${problems.join("; ")}`}`,
