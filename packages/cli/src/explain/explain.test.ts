@@ -307,6 +307,53 @@ test("a workload without a replica sends nothing", async (context) => {
   await assert.rejects(explain(context, "", "GET", "http://api/x", "gone"), /no workload "gone" with a replica/);
 });
 
+test("a service without a replica is known, and named with the line that says so", async (context) => {
+  const cwd = temporaryFolder(context, { "mesh.yaml": mesh });
+  for (const url of ["http://gone.shop/", "http://gone.shop:80/"]) {
+    const { code, stderr } = await runHeddle(["explain", "GET", url, "--from", "web"], { cwd });
+    assert.equal(code, 1);
+    assert.match(stderr, /^heddle: mesh\.yaml:10: no workload of gone\.shop has a replica.* connection .*refused/);
+  }
+});
+
+test("a URL without a port is told which port it is taken for; one with the port needs no word", async (context) => {
+  const cwd = temporaryFolder(context, { "mesh.yaml": mesh.replaceAll("port: 80", "port: 9000") });
+  const said = /the URL names no port: taken for 9000, the port of api\.default; another client would take 80/;
+  assert.match((await runHeddle(["explain", "GET", "http://api/", "--from", "web"], { cwd })).stdout, said);
+  assert.doesNotMatch((await runHeddle(["explain", "GET", "http://api:9000/", "--from", "web"], { cwd })).stdout, said);
+});
+
+test("a header host is what the request says of its host, as in curl; the URL says where it goes", async (context) => {
+  const side = await explain(context, routes, "GET", "http://api/old", "web", ["Host: elsewhere.example"]);
+  assert.equal(side.answer?.location, "http://elsewhere.example/new");
+  const same = await explain(context, routes, "GET", "http://api/slow", "web", ["Host: api.default"]);
+  assert.deepEqual([same.route?.name, same.route?.sent.authority], ["slow", "api.default"]);
+});
+
+test("what is wrong with the question is said before anything about the files", async (context) => {
+  const cwd = temporaryFolder(context, { "mesh.yaml": mesh, "package.json": "{}" });
+  const { code, stderr } = await runHeddle(["explain", "GET", "http://api/", "--from", "front"], { cwd });
+  assert.equal(code, 2);
+  assert.match(stderr, /^heddle: there is no workload "front"[^\n]*\n→ Workloads of shop: [^\n]*\n$/);
+});
+
+test("files that hold no resources are one line, and of many errors the first are told", async (context) => {
+  const broken = (name: string): string =>
+    `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: ${name} }\nspec: { hostz: [api] }\n`;
+  const cwd = temporaryFolder(context, {
+    "mesh.yaml": mesh,
+    "package.json": "{}",
+    "tsconfig.json": '{ "compilerOptions": {} }',
+    "other.yaml": Array.from({ length: 12 }, (_, index) => broken(`vs-${index}`)).join("---\n"),
+  });
+  const { stdout, stderr } = await runHeddle(["explain", "GET", "http://api/", "--from", "web"], { cwd });
+  assert.match(stdout, /→ forwarded\n$/);
+  const lines = stderr.split("\n");
+  assert.equal(lines.filter((line) => /^other\.yaml:\d+: error/.test(line)).length, 10);
+  assert.ok(lines.includes("2 documents are no resources: package.json:1, tsconfig.json:1"), stderr);
+  assert.match(stderr, /… and \d+ more: heddle validate \. tells all\n/);
+});
+
 test("the edge takes a path alone, and every host", async (context) => {
   const side = await explain(context, "", "GET", "/index.html", "edge");
   assert.equal(side.destinations[0]?.endpoints[0]?.instance, "web-0");

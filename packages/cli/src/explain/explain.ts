@@ -1,7 +1,7 @@
 import type { ExplainOptions } from "../command-line/explain-command.ts";
 import { exitCodes } from "@heddle/core";
 import { formatData } from "../output/data.ts";
-import { formatFindings } from "../output/findings.ts";
+import { formatInShort } from "../output/findings.ts";
 import { paintFor } from "../output/terminal.ts";
 import type { Explanation } from "./explanation.ts";
 import { MeshOnPaper } from "./mesh-on-paper.ts";
@@ -15,12 +15,13 @@ import { formatExplanation } from "./text.ts";
  */
 export async function explain(method: string, url: string, options: ExplainOptions): Promise<number> {
   const mesh = await MeshOnPaper.read(options.folder);
+  // What is wrong with the question comes first, and alone: below hundreds of lines about files it would not be found.
+  const question = readQuestion(mesh, { method, url, from: options.from, headers: options.header });
   const errors = mesh.findings.filter(({ severity }) => severity === "error");
   if (errors.length > 0)
     process.stderr.write(
-      `${formatFindings(errors, paintFor(process.stderr))}Resources with errors are left out, as the control plane does.\n\n`,
+      `${formatInShort(errors, paintFor(process.stderr), options.folder)}Resources with errors are left out, as the control plane does.\n\n`,
     );
-  const question = readQuestion(mesh, { method, url, from: options.from, headers: options.header });
   const side = explainSource(mesh, question);
   const ways = side.destinations.flatMap(({ answer, inbound }) => [answer, ...inbound.map((one) => one.answer)]);
   const answers = [side.answer, ...ways].filter((answer) => answer !== null);
@@ -36,6 +37,7 @@ export async function explain(method: string, url: string, options: ExplainOptio
       from: question.source.workload,
       identity: mesh.identityOf(question.source),
     },
+    notes: question.notes,
     forwarded,
     refused: !forwarded && !(answers.length > 0 && answers.every(({ intended }) => intended)),
     ...side,

@@ -105,6 +105,8 @@ export interface Explanation {
     readonly from: string;
     readonly identity: string;
   };
+  /** How the question was taken where it could mean something else. */
+  readonly notes: readonly string[];
   /** Whether the request reaches an application, whichever way it takes. */
   readonly forwarded: boolean;
   /** Whether the mesh refuses or fails it on any of its ways: exit code 1. Neither this nor `forwarded`: it is answered as asked for. */

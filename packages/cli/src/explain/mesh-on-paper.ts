@@ -1,6 +1,6 @@
 import { formatSpiffeId, exitCodes } from "@heddle/core";
-import type { Finding, ParsedResource } from "@heddle/api";
-import { acceptResources } from "@heddle/api";
+import type { Finding, LocalMeshResource, ParsedResource } from "@heddle/api";
+import { acceptResources, localMeshDefaults } from "@heddle/api";
 import type { WorkloadInstance } from "@heddle/compiler";
 import { Compiler, rulePath } from "@heddle/compiler";
 import type { ConfigDelta, Provenance, Snapshot } from "@heddle/engine";
@@ -10,7 +10,7 @@ import { loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from
 import type { MeshPlan } from "../local-mesh/plan.ts";
 import { planMesh } from "../local-mesh/plan.ts";
 import { edgeInstance, workloadInstance } from "../local-mesh/workload-instance.ts";
-import { formatFindings } from "../output/findings.ts";
+import { formatInShort } from "../output/findings.ts";
 import { paintFor } from "../output/terminal.ts";
 import { readResourceFiles, settingsOf } from "../resources/resource-files.ts";
 import { UserProblem } from "../user-problem.ts";
@@ -22,12 +22,21 @@ const firstApplicationPort = 20_000;
 const firstOutboundPort = 30_000;
 const defaultEdgePort = 8080;
 
+/** A workload of which the LocalMesh wants no replica. */
+export interface IdleWorkload {
+  /** `<service>.<namespace>` */
+  readonly service: string;
+  /** `mesh.yaml:12` */
+  readonly place: string;
+}
+
 type Broken = ReturnType<typeof acceptResources>["broken"];
 
 /** A mesh as its files say it, every replica ready, compiled as the control plane would. Nothing runs. */
 export class MeshOnPaper {
   readonly plan: MeshPlan;
   readonly instances: ReadonlyMap<string, WorkloadInstance>;
+  readonly idle: readonly IdleWorkload[];
   /** What is wrong with the files; a resource with an error is left out, as the control plane does. */
   readonly findings: readonly Finding[];
   readonly #compiler = new Compiler();
@@ -37,12 +46,14 @@ export class MeshOnPaper {
   readonly #snapshots = new Map<string, Snapshot>();
 
   private constructor(
-    plan: MeshPlan,
+    mesh: LocalMeshResource,
     resources: readonly ParsedResource[],
     findings: readonly Finding[],
     broken: Broken,
   ) {
+    const plan = planMesh(mesh);
     this.plan = plan;
+    this.idle = idleWorkloads(mesh);
     this.#broken = broken;
     this.findings = findings;
     this.#resources = resources;
@@ -63,14 +74,14 @@ export class MeshOnPaper {
     const mesh = accepted.find((resource) => resource.kind === "LocalMesh");
     if (mesh === undefined) {
       const errors = findings.filter(({ severity }) => severity === "error");
-      const told = errors.length === 0 ? "" : `\n${formatFindings(errors, paintFor(process.stderr)).trimEnd()}`;
+      const told = errors.length === 0 ? "" : `\n${formatInShort(errors, paintFor(process.stderr), folder).trimEnd()}`;
       throw new UserProblem(`there is no valid LocalMesh resource, which says what programs the mesh has${told}`, {
         where: folder,
         hint: errors.length === 0 ? "Name the folder that holds it with --folder." : "Correct what is said above.",
         exitCode: exitCodes.findings,
       });
     }
-    return new MeshOnPaper(planMesh(mesh), accepted, findings, broken);
+    return new MeshOnPaper(mesh, accepted, findings, broken);
   }
 
   identityOf({ namespace, serviceAccount }: WorkloadInstance): string {
@@ -146,4 +157,12 @@ function placeInstances(plan: MeshPlan): WorkloadInstance[] {
   return plan.edge === undefined
     ? instances
     : [...instances, edgeInstance(plan.edge, plan.edge.port === 0 ? defaultEdgePort : plan.edge.port)];
+}
+
+function idleWorkloads(mesh: LocalMeshResource): IdleWorkload[] {
+  return mesh.spec.workloads.flatMap(({ service, namespace = localMeshDefaults.namespace, replicas }, index) => {
+    if (replicas !== 0) return [];
+    const { file, line } = mesh.locate(["spec", "workloads", index, "replicas"]);
+    return [{ service: `${service}.${namespace}`, place: `${file}:${line}` }];
+  });
 }

@@ -16,6 +16,8 @@ export interface Question {
   readonly source: WorkloadInstance;
   /** Port of the source's proxy that takes the request. */
   readonly listenPort: number;
+  /** How the question was taken where it could mean something else. */
+  readonly notes: readonly string[];
 }
 
 export interface AskedQuestion {
@@ -41,24 +43,28 @@ export function readQuestion(mesh: MeshOnPaper, asked: AskedQuestion): Question 
     );
   const source = findSource(mesh, asked.from);
   const parts = /^http:\/\/([^/?#]+)([^#]*)/i.exec(url);
-  const headers = asked.headers.map(readHeader);
+  const given = asked.headers.map(readHeader);
+  const headers = given.filter(([name]) => name !== "host");
+  // As curl has it: the URL says where the request goes, the header what it says of its host.
+  const saidHost = given.find(([name]) => name === "host")?.[1];
   if (source.kind === "edge") {
     const own = `${source.address}:${source.edgePort}`;
     if (parts === null && !url.startsWith("/"))
       throw wrong(`"${url}" is neither a path nor an http URL`, "Write it like /reviews/1.");
     const path = parts === null ? url : originForm(parts[2] ?? "");
-    return { method, url, headers, source, authority: parts?.[1] ?? own, path, listenPort: source.edgePort ?? 0 };
+    const authority = saidHost ?? parts?.[1] ?? own;
+    return { method, url, headers, source, authority, path, listenPort: source.edgePort ?? 0, notes: [] };
   }
   if (parts === null) throw wrong(`"${url}" is not an http URL`, "Write it like http://reviews:9080/reviews/1.");
-  const authority = parts[1] ?? "";
+  const named = parts[1] ?? "";
   return {
     method,
     url,
     headers,
     source,
-    authority,
+    authority: saidHost ?? named,
     path: originForm(parts[2] ?? ""),
-    listenPort: findPort(mesh, source, authority),
+    ...findPort(mesh, source, named),
   };
 }
 
@@ -72,14 +78,19 @@ function findSource(mesh: MeshOnPaper, name: string): WorkloadInstance {
 }
 
 /** The port for the service that the host means, as the caller's environment variable would hold it. */
-function findPort(mesh: MeshOnPaper, source: WorkloadInstance, authority: string): number {
+function findPort(
+  mesh: MeshOnPaper,
+  source: WorkloadInstance,
+  authority: string,
+): Pick<Question, "listenPort" | "notes"> {
   const name = authority.replace(/:\d*$/, "").toLowerCase();
   const services = [
-    ...new Set(
-      [...mesh.instances.values()]
+    ...new Set([
+      ...[...mesh.instances.values()]
         .filter(({ kind }) => kind === "sidecar")
         .map((one) => `${one.service}.${one.namespace}`),
-    ),
+      ...mesh.idle.map((one) => one.service),
+    ]),
   ];
   const service = services.find((key) => {
     const host = resolveHost(key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1));
@@ -88,9 +99,25 @@ function findPort(mesh: MeshOnPaper, source: WorkloadInstance, authority: string
   });
   if (service === undefined)
     throw wrong(`no service of this mesh is called "${name}"`, `Services: ${services.join(", ")}.`);
-  refuseOtherPorts(mesh, service, authority);
-  const port = source.outboundPorts[service];
-  if (port !== undefined) return port;
+  const ports = portsOf(mesh, service);
+  const [first] = ports;
+  if (first === undefined)
+    throw new UserProblem(
+      `no workload of ${service} has a replica, so no proxy takes requests for it and the connection is refused`,
+      {
+        where: mesh.idle.find((one) => one.service === service)?.place ?? "",
+        hint: "Raise its `replicas`.",
+      },
+    );
+  const port = /:(\d+)$/.exec(authority)?.[1];
+  // On any other no proxy would take the request.
+  if (port !== undefined && !ports.includes(Number(port)))
+    throw wrong(`the service ${service} has no port ${port}`, `It has ${ports.join(", ")}.`);
+  const listenPort = source.outboundPorts[service];
+  if (listenPort !== undefined) {
+    const note = `the URL names no port: taken for ${first}, the port of ${service}; another client would take 80`;
+    return { listenPort, notes: port === undefined && !ports.includes(80) ? [note] : [] };
+  }
   const own = `${source.service}.${source.namespace}` === service;
   throw new UserProblem(
     own
@@ -103,15 +130,11 @@ function findPort(mesh: MeshOnPaper, source: WorkloadInstance, authority: string
   );
 }
 
-/** A port that the URL names must be one of the service's: on any other no proxy would take the request. */
-function refuseOtherPorts(mesh: MeshOnPaper, service: string, authority: string): void {
-  const named = /:(\d+)$/.exec(authority)?.[1];
-  if (named === undefined) return;
+function portsOf(mesh: MeshOnPaper, service: string): number[] {
   const ports = [...mesh.instances.values()]
     .filter((one) => one.kind === "sidecar" && `${one.service}.${one.namespace}` === service)
     .map((one) => one.servicePort);
-  if (ports.includes(Number(named))) return;
-  throw wrong(`the service ${service} has no port ${named}`, `It has ${[...new Set(ports)].join(", ")}.`);
+  return [...new Set(ports)];
 }
 
 function originForm(rest: string): string {

@@ -12,9 +12,10 @@ import type {
 
 /** An explanation for people, in the order in which things happen. */
 export function formatExplanation(explanation: Explanation, paint: Paint): string {
-  const { request, forwarded, refused, steps, route, destinations, answer } = explanation;
+  const { request, notes, forwarded, refused, steps, route, destinations, answer } = explanation;
   return [
     `${paint("bold", `${request.method} ${request.url}`)} from ${request.from} (${request.identity})`,
+    ...notes.map((note) => paint("yellow", `! ${note}`)),
     "",
     paint("bold", "The proxy of the client"),
     ...steps.filter(isTelling).map((step) => formatStep(step, paint)),

@@ -14,6 +14,29 @@ export function formatFindings(findings: readonly FindingText[], paint: Paint): 
   return findings.map((finding) => formatFinding(finding, paint)).join("");
 }
 
+/** Behind this many nobody reads on. */
+const toldInShort = 10;
+const listedPlaces = 5;
+
+/**
+ * Errors for a command that was asked something else: documents without a kind, of which a folder with other files is full, in one line,
+ * and the first of the rest.
+ *
+ * @param folder what `heddle validate` is to be given for all of them
+ */
+export function formatInShort(errors: readonly FindingText[], paint: Paint, folder: string): string {
+  const others = errors.filter(({ code }) => code === "HDL0003");
+  const told = errors.filter(({ code }) => code !== "HDL0003");
+  const places = others.slice(0, listedPlaces).map(describePlace).join(", ");
+  const more = others.length > listedPlaces ? ` and ${others.length - listedPlaces} more` : "";
+  const are = others.length === 1 ? "1 document is no resource" : `${others.length} documents are no resources`;
+  return [
+    formatFindings(told.slice(0, toldInShort), paint),
+    told.length > toldInShort ? `… and ${told.length - toldInShort} more: heddle validate ${folder} tells all\n` : "",
+    others.length === 0 ? "" : `${are}: ${places}${more}\n`,
+  ].join("");
+}
+
 export function formatFinding(finding: FindingText, paint: Paint): string {
   const { severity, code, message, hint, resource } = finding;
   const place = describePlace(finding);
