@@ -219,6 +219,35 @@ test("a file with broken YAML keeps everything that came from it", () => {
   assert.deepEqual([...new Set(codes(acceptance))], ["HDL0001", "HDL0201"]);
 });
 
+for (const [title, spoil] of [
+  ["has lost its first lines", (text: string) => text.replace(/^apiVersion.*\nkind.*\n/m, "")],
+  ["has lost its name", (text: string) => text.replace("name: readers", "")],
+  ["has become a list", (text: string) => `- ${text.trimEnd().replaceAll("\n", "\n  ")}\n`],
+  ["has become plain text", () => "readers\n"],
+  ["has another kind by a slip of the pen", (text: string) => text.replace(/^kind: .*$/m, "kind: AuthorizationPolcy")],
+  [
+    "has group and kind misspelt",
+    (text: string) => text.replace(/^apiVersion.*\nkind.*$/m, "apiVersion: v1\nkind: AuthorizationPolicies"),
+  ],
+] as const) {
+  test(`a document that ${title} takes nothing out of force that came from its file`, () => {
+    const before = accept([], files).accepted;
+    const spoilt = spoil(files["policy.yaml"]);
+    assert.notEqual(spoilt, files["policy.yaml"]);
+    const acceptance = accept(before, { ...files, "policy.yaml": spoilt });
+    assert.deepEqual(names(acceptance), names(accept([], files)));
+    assert.deepEqual(acceptance.broken, []);
+    assert.ok(errors(acceptance).length > 0);
+  });
+}
+
+test("a resource of a foreign kind keeps nothing that was removed from its file", () => {
+  const service = "apiVersion: v1\nkind: Service\nmetadata: { name: reviews }\nspec: {}\n";
+  const before = accept([], { ...files, "route.yaml": `${files["route.yaml"]}---\n${service}` }).accepted;
+  const acceptance = accept(before, { ...files, "route.yaml": service });
+  assert.equal(names(acceptance).includes("VirtualService/reviews"), false);
+});
+
 test("a file that cannot be read keeps everything that came from it", () => {
   const before = accept([], files).accepted;
   const { "policy.yaml": _unread, ...rest } = files;

@@ -106,15 +106,16 @@ class Decision {
     const before = key === undefined ? undefined : this.#previous.get(key);
     let isStoodFor = before !== undefined;
     if (key !== undefined && before !== undefined && !this.#written.has(key)) this.#keep(key, before);
-    if (!document.isReadable) isStoodFor = this.#keepAllOf(document.source.file, document.security?.kind) || isStoodFor;
+    if (!document.isReadable || key === undefined)
+      isStoodFor = this.#keepAllOf(document.source.file, document.security?.kind) || isStoodFor;
     if (document.security === undefined || isStoodFor) return;
     const { kind, namespace, name, selector } = document.security;
     this.#deny({ kind, namespace: namespace ?? this.#options.rootNamespace, name, selector, source: document.source });
   }
 
   /**
-   * What a broken text holds cannot be told (an open quote swallows the documents below it), so everything that came from its file
-   * and is nowhere else now stays. Says whether a policy of the kind is among it, which then is taken for the broken one.
+   * What a broken text holds cannot be told (an open quote swallows the documents below it), nor what a document without kind or
+   * name was, so everything that came from its file and is nowhere else now stays. Says whether a policy of the kind is among it, which then is taken for the broken one.
    */
   #keepAllOf(file: string, kind: SecurityKind | undefined): boolean {
     let hasKind = false;

@@ -41,6 +41,12 @@ export function identifyKind(
   return undefined;
 }
 
+/** Whether it is no kind that is carried out, but one was probably meant. */
+export function isMisspeltKind(kind: string | undefined): boolean {
+  const names = kinds.map((each): string => each.kind);
+  return kind !== undefined && !names.includes(kind) && nearestName(kind, names) !== undefined;
+}
+
 function checkVersion(found: KindDescription, version: string, apiVersion: string, report: Report): boolean {
   if (found.versions.includes(version)) return true;
   const known = found.versions.map((each) => `${found.group}/${each}`).join(", ");

@@ -7,7 +7,7 @@ import { lineAt } from "./line-tree.ts";
 import { annotationProblems, metadataFields, readIdentity } from "./metadata.ts";
 import type { Kind, Metadata, ParsedResource } from "./resource.ts";
 import { makeResource } from "./resource.ts";
-import { identifyKind } from "./kind-lookup.ts";
+import { identifyKind, isMisspeltKind } from "./kind-lookup.ts";
 import { Validator, isMapping } from "./schema/validator.ts";
 import type { SchemaProblem } from "./schema/validator.ts";
 import { readDocuments } from "./yaml/documents.ts";
@@ -16,7 +16,7 @@ import type { PlainValue } from "./yaml/plain-value.ts";
 
 /** A document that is not among the resources because of its errors, as far as it could be understood. */
 export interface BrokenDocument {
-  /** undefined when kind, namespace or name cannot be told. */
+  /** undefined when kind, namespace or name cannot be told; a misspelt kind tells nothing. */
   readonly identity: ResourceIdentity | undefined;
   /** Set when the document is, or must be taken for, a security resource. */
   readonly security: BrokenSecurity | undefined;
@@ -132,7 +132,7 @@ class DocumentReader {
     // A key written twice leaves two answers to what is selected.
     const isReliable = isReadable && !problems.some((problem) => problem.code === "HDL0002");
     return {
-      identity: this.#identity,
+      identity: isMisspeltKind(this.#identity?.kind) ? undefined : this.#identity,
       security: describeBrokenSecurity(this.#document, isReliable),
       isReadable,
       source,
