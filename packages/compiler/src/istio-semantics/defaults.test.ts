@@ -145,14 +145,39 @@ test("4.6 each setting of the connection pool replaces one default", () => {
 
 test("4.6 a 0 in the connection pool is no limit of 0, but the default", () => {
   const cluster = pool(
-    "{ tcp: { maxConnections: 0 }, http: { http1MaxPendingRequests: 0, maxRequestsPerConnection: 0, maxRetries: 0 } }",
+    "{ tcp: { maxConnections: 0 }, http: { http1MaxPendingRequests: 0, http2MaxRequests: 0, maxRequestsPerConnection: 0, maxRetries: 0 } }",
   );
   const [limits] = cluster.circuitBreakers?.thresholds ?? [];
   assert.deepEqual(
-    [limits?.maxConnections, limits?.maxPendingRequests, limits?.maxRetries],
-    [unlimited, unlimited, unlimited],
+    [limits?.maxConnections, limits?.maxPendingRequests, limits?.maxRequests, limits?.maxRetries],
+    [unlimited, unlimited, unlimited, unlimited],
   );
   assert.equal(httpOptionsOf(cluster)?.commonHttpProtocolOptions?.maxRequestsPerConnection, undefined);
+});
+
+test("4.6 a keep-alive of less than a second is one second, and what it leaves out is the operating system's", () => {
+  const keepalive = pool("{ tcp: { tcpKeepalive: { time: 100ms } } }").upstreamConnectionOptions?.tcpKeepalive;
+  assert.deepEqual(
+    [keepalive?.keepaliveTime, keepalive?.keepaliveInterval, keepalive?.keepaliveProbes],
+    [1, undefined, undefined],
+  );
+});
+
+test("4.6 an opaque port has no settings of HTTP", () => {
+  const mesh = new TestMesh("", { change: (instance) => ({ ...instance, protocol: "tcp" }) });
+  assert.equal(httpOptionsOf(mesh.cluster("web-0", reviewsCluster)), undefined);
+  assert.equal(httpOptionsOf(mesh.cluster("reviews-v1-0", "inbound|9080||")), undefined);
+});
+
+test("4.6 towards the application beside the proxy the same limits hold", () => {
+  const cluster = new TestMesh("").cluster("reviews-v1-0", "inbound|9080||");
+  const [limits] = cluster.circuitBreakers?.thresholds ?? [];
+  assert.deepEqual(
+    [limits?.maxConnections, limits?.maxPendingRequests, limits?.maxRequests, limits?.maxRetries],
+    [unlimited, unlimited, unlimited, unlimited],
+  );
+  assert.equal(cluster.connectTimeout?.seconds, 10n);
+  assert.equal(httpOptionsOf(cluster)?.commonHttpProtocolOptions?.idleTimeout?.seconds, 3600n);
 });
 
 test("4.6 every endpoint that is announced is ready, and none is nobody: panic is switched off", () => {

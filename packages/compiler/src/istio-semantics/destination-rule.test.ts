@@ -163,6 +163,27 @@ test("4.5 portLevelSettings replace the whole destination level: what they leave
   assert.equal(balancer(elsewhere, "web-0", reviewsHost, 9080), "RANDOM");
 });
 
+test("4.5 a rule for another host of the same namespace says nothing about a service", () => {
+  const mesh = new TestMesh(destinationRule({ host: "web", policy: random }));
+  assert.equal(balancer(mesh, "web-0", reviewsHost, 9080), "LEAST_REQUEST");
+});
+
+test("4.5 tls is a block like the others: a subset has its own, or the destination's", () => {
+  const mesh = new TestMesh(
+    destinationRule({
+      policy: "{ tls: { mode: DISABLE } }",
+      subsets: "[{ name: v1, trafficPolicy: { tls: { mode: ISTIO_MUTUAL } } }, { name: v2 }]",
+    }),
+  );
+  const socket = (subset: string) =>
+    mesh.cluster("web-0", `outbound|9080|${subset}|${reviewsHost}`).transportSocket?.name;
+  assert.deepEqual(["", "v1", "v2"].map(socket), [
+    "envoy.transport_sockets.raw_buffer",
+    "envoy.transport_sockets.tls",
+    "envoy.transport_sockets.raw_buffer",
+  ]);
+});
+
 test("4.5 a subset inherits the destination's port settings, and its own port settings replace everything above", () => {
   const own =
     "{ connectionPool: { tcp: { maxConnections: 5 } }, portLevelSettings: [{ port: { number: 9080 }, loadBalancer: { simple: RANDOM } }] }";

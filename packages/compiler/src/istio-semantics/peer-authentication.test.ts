@@ -67,6 +67,20 @@ test("4.3 a selector in the root namespace is ignored for a workload that lives 
   assert.deepEqual(new TestMesh(own, root).chains("reviews-v1-0"), strict);
 });
 
+test("4.3 a selector without labels is none: the policy is the namespace's, or in the root namespace the mesh's", () => {
+  for (const selector of ["selector: {}", "selector: { matchLabels: {} }"]) {
+    const everywhere = (namespace: string) =>
+      peerAuthentication({ namespace, mode: "DISABLE" }).replace("spec:", `spec:\n  ${selector}`);
+    const namespace = new TestMesh(everywhere("default"));
+    assert.deepEqual([namespace.chains("reviews-v1-0"), namespace.chains("ratings-0")], [disabled, strict]);
+    const mesh = new TestMesh(everywhere("istio-system"));
+    assert.deepEqual([mesh.chains("reviews-v1-0"), mesh.chains("ratings-0")], [disabled, disabled]);
+    // Were it a workload's, it would come before this one by name.
+    const own = peerAuthentication({ name: "z", labels: "version: v1", mode: "PERMISSIVE" });
+    assert.deepEqual(new TestMesh(everywhere("default") + own).chains("reviews-v1-0"), permissive);
+  }
+});
+
 test("4.3 UNSET inherits, at every level", () => {
   const base = peerAuthentication({ namespace: "istio-system", mode: "DISABLE" });
   for (const mode of ["UNSET", undefined]) {
@@ -240,6 +254,39 @@ test("4.3 the client verifies the server against the service's accounts, or thos
   assert.deepEqual(acceptedNames(clientTlsOf(named.cluster("web-0", reviewsCluster).transportSocket)), [
     "spiffe://x/ns/y/sa/z",
   ]);
+});
+
+test("4.3 a tls block without a mode is DISABLE, and one without names keeps the mesh's own", () => {
+  const silent = new TestMesh(destinationRule("{}")).cluster("web-0", reviewsCluster);
+  assert.equal(silent.transportSocket?.name, "envoy.transport_sockets.raw_buffer");
+  const empty = new TestMesh(destinationRule("{ mode: ISTIO_MUTUAL, subjectAltNames: [] }"));
+  const tls = clientTlsOf(empty.cluster("web-0", reviewsCluster).transportSocket);
+  assert.deepEqual(acceptedNames(tls), ["spiffe://cluster.local/ns/default/sa/reviews"]);
+});
+
+test("4.3 names are those of URIs; the client demands them whole, the server by the trust domain that they begin with", () => {
+  const traffic = new Traffic(new TestMesh(""));
+  const server = traffic.snapshot("reviews-v1-0").listeners.get("virtualInbound")?.chains[0]?.config.tls?.common;
+  const client = traffic.snapshot("web-0").clusters.get(reviewsCluster)?.config.transport.matches[0]?.tls?.common;
+  assert.deepEqual(
+    [client, server].map((side) => side?.validation?.matchSubjectAltNames),
+    [
+      [
+        {
+          type: "uri",
+          match: { kind: "exact", value: "spiffe://cluster.local/ns/default/sa/reviews", ignoreCase: false },
+        },
+      ],
+      [{ type: "uri", match: { kind: "prefix", value: "spiffe://cluster.local/", ignoreCase: false } }],
+    ],
+  );
+});
+
+test("4.3 servers take Istio's protocols, and on an HTTP port a client of the mesh that knows only http/1.1", () => {
+  const protocols = (mesh: TestMesh) =>
+    serverTlsOf(mesh.inbound("reviews-v1-0").filterChains[0]?.transportSocket)?.commonTlsContext?.alpnProtocols;
+  assert.deepEqual(protocols(new TestMesh("")), ["istio-http/1.1", "istio-peer-exchange", "istio", "http/1.1"]);
+  assert.deepEqual(protocols(new TestMesh("", opaque)), ["istio-peer-exchange", "istio"]);
 });
 
 test("4.3 the server name is outbound_.<port>_.<subset>_.<host>, unless the DestinationRule has another", () => {
