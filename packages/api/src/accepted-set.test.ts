@@ -241,6 +241,25 @@ for (const [title, spoil] of [
   });
 }
 
+test("two documents that have run together take nothing out of force", () => {
+  const both = `${files["route.yaml"]}---\n${files["policy.yaml"]}`;
+  const { "policy.yaml": _moved, ...rest } = files;
+  const before = accept([], { ...rest, "route.yaml": both }).accepted;
+  const acceptance = accept(before, { ...rest, "route.yaml": both.replace("---\n", "") });
+  assert.deepEqual(names(acceptance), names(accept([], files)));
+  assert.deepEqual(acceptance.broken, []);
+});
+
+test("a new policy that has run together with an accepted resource of another kind denies", () => {
+  const before = accept([], files).accepted;
+  const text = `${files["route.yaml"]}${policy("rules: [{}]", "added")}`;
+  const acceptance = accept(before, { ...files, "route.yaml": text });
+  assert.deepEqual(
+    acceptance.broken.map(({ kind, namespace }) => [kind, namespace]),
+    [["AuthorizationPolicy", "istio-system"]],
+  );
+});
+
 test("a resource of a foreign kind keeps nothing that was removed from its file", () => {
   const service = "apiVersion: v1\nkind: Service\nmetadata: { name: reviews }\nspec: {}\n";
   const before = accept([], { ...files, "route.yaml": `${files["route.yaml"]}---\n${service}` }).accepted;

@@ -104,7 +104,9 @@ class Decision {
   #standInFor(document: BrokenDocument): void {
     const key = document.identity === undefined ? undefined : identityKey(document.identity);
     const before = key === undefined ? undefined : this.#previous.get(key);
-    let isStoodFor = before !== undefined;
+    // Below or within another kind's text a policy may have been recognised.
+    let isStoodFor =
+      before !== undefined && (document.security === undefined || before.kind === document.security.kind);
     if (key !== undefined && before !== undefined && !this.#written.has(key)) this.#keep(key, before);
     if (!document.isReadable || key === undefined)
       isStoodFor = this.#keepAllOf(document.source.file, document.security?.kind) || isStoodFor;

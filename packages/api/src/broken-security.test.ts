@@ -109,6 +109,12 @@ const cases: readonly [string, string, string | undefined][] = [
     "AuthorizationPolicy ? (unreadable) ?",
   ],
   [
+    "a list of policies",
+    "- apiVersion: security.istio.io/v1\n  kind: AuthorizationPolicy\n  metadata: { name: a }\n  spec: {}\n",
+    "AuthorizationPolicy default (unreadable) ?",
+  ],
+  ["a list of other things", "- kind: Deployment\n- AuthorizationPolicy\n", undefined],
+  [
     "a key written twice: the selector is not believed",
     `${head}metadata: { name: a }\nspec:\n  selector: { matchLabels: { app: a } }\n  selector: { matchLabels: { app: b } }\n`,
     "AuthorizationPolicy default a ?",

@@ -20,7 +20,7 @@ export interface BrokenDocument {
   readonly identity: ResourceIdentity | undefined;
   /** Set when the document is, or must be taken for, a security resource. */
   readonly security: BrokenSecurity | undefined;
-  /** false when not even the YAML could be read, so that the text may hold more than what was recognised. */
+  /** false when the YAML could not be read, or has a key twice, so that the text may hold more than what was recognised. */
   readonly isReadable: boolean;
   readonly source: SourceLocation;
 }
@@ -127,13 +127,12 @@ class DocumentReader {
 
   describeBroken(): BrokenDocument {
     const source = { file: this.#file, line: this.#document.line };
-    const { problems } = this.#document;
-    const isReadable = !problems.some((problem) => unreadable.includes(problem.code));
-    // A key written twice leaves two answers to what is selected.
-    const isReliable = isReadable && !problems.some((problem) => problem.code === "HDL0002");
+    const { problems, value } = this.#document;
+    // A key written twice leaves two answers to what is selected, or comes of two documents that have run together.
+    const isReadable = !problems.some(({ code }) => code === "HDL0002" || unreadable.includes(code));
     return {
       identity: isMisspeltKind(this.#identity?.kind) ? undefined : this.#identity,
-      security: describeBrokenSecurity(this.#document, isReliable),
+      security: describeBrokenSecurity(this.#document, isReadable && isMapping(value)),
       isReadable,
       source,
     };
