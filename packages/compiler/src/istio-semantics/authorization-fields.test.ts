@@ -152,8 +152,13 @@ test("4.1.4 a service account is of any trust domain, and of no deeper path", ()
   assert.equal(allows(inSource("serviceAccounts", ["w.b"])), false);
 });
 
-test("4.1.4 a dot in a principal's suffix is a dot", () => {
-  assert.equal(allows(inSource("principals", ["*/sa/w.b"])), false);
+test("4.1.4 a principal's suffix is plain text, and does not reach into spiffe://", () => {
+  const cases: [string, boolean][] = [
+    ["*cluster.local/ns/default/sa/web", true],
+    ["*/cluster.local/ns/default/sa/web", false],
+    ["*/sa/w.b", false],
+  ];
+  for (const [pattern, expected] of cases) assert.equal(allows(inSource("principals", [pattern])), expected, pattern);
 });
 
 test("4.1.4 the server name * is any, but not none", () => {
