@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { dirname, join, parse, relative, resolve, sep } from "node:path";
 
 /** One resource file as it was read. `path` is relative to the folder. */
 export interface SourceFile {
@@ -20,7 +20,12 @@ export interface FolderScan {
   readonly unreadable: readonly UnreadablePath[];
   /** Real paths of every folder in which a change may change the result. */
   readonly folders: ReadonlySet<string>;
+  /** Links on the way to what was read, by the real path of the folder that each is in: one that is swapped leads elsewhere. */
+  readonly links: ReadonlyMap<string, ReadonlySet<string>>;
 }
+
+/** As the kernel has it. */
+const maxLinks = 40;
 
 /** Past this the folder holds something else than resources; what is left out is reported. */
 const maxFileBytes = 4 * 1024 * 1024;
@@ -33,6 +38,7 @@ const extensions = [".yaml", ".yml", ".json"];
  */
 export async function scanFolder(root: string): Promise<FolderScan> {
   const scan = new Scan(root);
+  await scan.follow(root);
   await scan.visit(root, 0);
   return scan;
 }
@@ -49,6 +55,7 @@ class Scan implements FolderScan {
   readonly files: SourceFile[] = [];
   readonly unreadable: UnreadablePath[] = [];
   readonly folders = new Set<string>();
+  readonly links = new Map<string, Set<string>>();
   readonly #root: string;
   readonly #visited = new Set<string>();
 
@@ -63,12 +70,13 @@ class Scan implements FolderScan {
     if (depth > maxDepth) throw new Error(`it lies more than ${maxDepth} folders deep`);
     this.#visited.add(real);
     this.folders.add(real);
-    const names = await readdir(folder);
-    for (const name of names.sort(byCodeUnits)) {
+    const entries = await readdir(folder, { withFileTypes: true });
+    for (const entry of entries.sort((a, b) => byCodeUnits(a.name, b.name))) {
+      const { name } = entry;
       if (name.startsWith(".") || name === "node_modules") continue;
       const path = join(folder, name);
       try {
-        await this.#look(path, depth);
+        await this.#look(path, entry.isSymbolicLink(), depth);
       } catch (error) {
         // Gone between the listing and the look, or a link to nothing: as if it had never been listed.
         if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
@@ -77,12 +85,34 @@ class Scan implements FolderScan {
     }
   }
 
-  async #look(path: string, depth: number): Promise<void> {
+  /** Notes every link on a path. Leaves what is wrong with it to whoever opens it. */
+  async follow(path: string): Promise<void> {
+    const { root } = parse(resolve(path));
+    let real = root;
+    const names = resolve(path).slice(root.length).split(sep);
+    for (let found = 0, name = names.shift(); name !== undefined && found <= maxLinks; name = names.shift()) {
+      // EINVAL: a file or a folder.
+      const target = await readlink(join(real, name)).catch(() => undefined);
+      if (target === undefined) {
+        real = join(real, name);
+        continue;
+      }
+      found += 1;
+      this.links.set(real, (this.links.get(real) ?? new Set()).add(name));
+      const next = resolve(real, target);
+      real = parse(next).root;
+      names.unshift(...next.slice(real.length).split(sep));
+    }
+  }
+
+  async #look(path: string, isLink: boolean, depth: number): Promise<void> {
     const entry = await stat(path);
+    const isResource = entry.isFile() && extensions.some((extension) => path.endsWith(extension));
+    if (isLink && (isResource || entry.isDirectory())) await this.follow(path);
     if (entry.isDirectory()) return this.visit(path, depth + 1);
-    if (!entry.isFile() || !extensions.some((extension) => path.endsWith(extension))) return;
+    if (!isResource) return;
     // The file behind a link may lie in a folder that nobody watches yet.
-    if ((await lstat(path)).isSymbolicLink()) this.folders.add(dirname(await realpath(path)));
+    if (isLink) this.folders.add(dirname(await realpath(path)));
     if (entry.size > maxFileBytes) throw new Error(`it has ${entry.size} bytes; at most ${maxFileBytes} are read`);
     this.files.push({ path: relative(this.#root, path), text: await readFile(path, "utf8") });
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -214,6 +214,32 @@ test("a folder behind a link that is swapped is watched from then on", async (t)
   await snapshots.next((snapshot) => snapshot.files[0]?.text === "v2");
   await writeFile(join(outside, "v2", "a.yaml"), "v2, edited");
   await snapshots.next((snapshot) => snapshot.files[0]?.text === "v2, edited");
+});
+
+test("a swapped link on the way to the folder, or to a file in it, is seen", async (t) => {
+  const outside = await makeFolder(t);
+  for (const generation of ["v1", "v2"]) {
+    await mkdir(join(outside, generation));
+    await writeFile(join(outside, generation, "a.yaml"), generation);
+  }
+  await symlink("v1", join(outside, "current"));
+  const folder = await makeFolder(t);
+  await symlink(join(outside, "current", "a.yaml"), join(folder, "a.yaml"));
+  const [itself, holder] = [await started(t, join(outside, "current")), await started(t, folder)];
+  await symlink("v2", join(outside, "next"));
+  await rename(join(outside, "next"), join(outside, "current"));
+  for (const { next } of [itself, holder]) await next((snapshot) => snapshot.files[0]?.text === "v2");
+  await writeFile(join(outside, "v2", "a.yaml"), "v2, edited");
+  for (const { next } of [itself, holder]) await next((snapshot) => snapshot.files[0]?.text === "v2, edited");
+});
+
+test("what happens beside a link on the way to the folder leads to no look", async (t) => {
+  const outside = await realpath(await makeFolder(t));
+  await mkdir(join(outside, "v1"));
+  await symlink("v1", join(outside, "current"));
+  const { links, folders } = await scanFolder(join(outside, "current"));
+  assert.deepEqual([...(links.get(outside) ?? [])], ["current"]);
+  assert.deepEqual([...folders], [join(outside, "v1")]);
 });
 
 test("a change of a file behind a link out of the folder is seen", async (t) => {

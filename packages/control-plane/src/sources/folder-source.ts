@@ -3,7 +3,7 @@ import type { FSWatcher } from "node:fs";
 import { basename } from "node:path";
 import type { Clock, Logger } from "@heddle/core";
 import { DebouncedTask } from "./debounced-task.ts";
-import type { SourceFile, UnreadablePath } from "./folder-scan.ts";
+import type { FolderScan, SourceFile, UnreadablePath } from "./folder-scan.ts";
 import { hashOf, scanFolder } from "./folder-scan.ts";
 import { systemClock } from "../system-clock.ts";
 
@@ -50,6 +50,8 @@ export class FolderSource {
   readonly #task: DebouncedTask;
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #unwatched = new Set<string>();
+  /** What the watchers are for. */
+  #scan: Pick<FolderScan, "folders" | "links"> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #lastHash = "";
   /** What the last snapshot held. */
@@ -96,7 +98,7 @@ export class FolderSource {
     const isTorn = this.#task.isPending && this.#discarded < maxDiscardedScans;
     this.#discarded = isTorn ? this.#discarded + 1 : 0;
     // What happened in a folder before it was watched is seen by one more read.
-    if (this.#watch(scan.folders)) this.#task.touch();
+    if (this.#watch(scan)) this.#task.touch();
     this.#lookAgainLater(this.#unwatched.size > 0);
     if (isTorn) return;
     if (this.#isFailing) this.#options.logger.info("the folder can be read again", { folder: this.#options.folder });
@@ -172,8 +174,10 @@ export class FolderSource {
     if (isNeeded && !this.#isClosed) this.#retry = setTimeout(() => this.#task.touch(), retryMs);
   }
 
-  /** Watches exactly these folders. Tells whether one is watched for the first time. */
-  #watch(folders: ReadonlySet<string>): boolean {
+  /** Watches exactly the folders of this scan. Tells whether one is watched for the first time. */
+  #watch(scan: FolderScan): boolean {
+    this.#scan = { folders: scan.folders, links: scan.links };
+    const folders = new Set([...scan.folders, ...scan.links.keys()]);
     let isNew = false;
     for (const folder of folders) {
       if (this.#watchers.has(folder)) continue;
@@ -199,8 +203,11 @@ export class FolderSource {
     const watcher = watch(folder, (event, name) => {
       // inotify names the folder itself when it is removed or moved: the watcher is then blind, also for a new folder of that
       // name. (A member that happens to have the same name costs a fresh watcher.)
-      if (event === "rename" && name === basename(folder)) this.#unwatch(folder);
-      this.#task.touch();
+      const isGone = event === "rename" && name === basename(folder);
+      if (isGone) this.#unwatch(folder);
+      // Beside a link on the way there may be anything. Some file systems do not say what has changed.
+      const isOfInterest = name === null || this.#scan?.folders.has(folder) || this.#scan?.links.get(folder)?.has(name);
+      if (isGone || isOfInterest === true) this.#task.touch();
     });
     watcher.on("error", () => {
       // The folder went away; the next read finds out what is there now.
