@@ -196,6 +196,23 @@ test("4.4 each match entry is asked about its own source", () => {
   assert.equal(from("ratings-0", "/a").status, 418);
 });
 
+test("4.4 an empty list of matches is none: the route is a catch-all", () => {
+  assert.equal(call(virtualService(`[{ match: [], ${toV1} }, { ${toV2} }]`)).cluster, v1);
+});
+
+test("4.4 a proxy is given the clusters of all that its routes send requests and copies to", () => {
+  const reviews = `outbound|9080||${reviewsHost}`;
+  for (const destination of [
+    "route: [{ destination: { host: reviews } }]",
+    "route: [{ destination: { host: web } }], mirror: { host: reviews }",
+    "route: [{ destination: { host: web } }], mirrors: [{ destination: { host: reviews } }]",
+  ]) {
+    const rules = virtualService(`[{ ${destination} }]`, { hosts: "[web]" });
+    assert.ok(new TestMesh(rules).findCluster("edge", reviews), destination);
+  }
+  assert.equal(new TestMesh("").findCluster("edge", reviews), undefined);
+});
+
 test("4.4 an empty list of gateways is none: the source conditions count", () => {
   assert.equal(matches("[{ gateways: [], sourceLabels: { app: nobody } }]", {}), false);
   assert.equal(matches("[{ gateways: [], sourceLabels: { app: web } }]", {}), true);
