@@ -10,7 +10,7 @@ import { ControlPlaneProcess } from "./control-plane-process.ts";
 import { Edge } from "./edge.ts";
 import { JoinTokenKeeper } from "./join-token-keeper.ts";
 import type { MeshPlan, PlannedInstance } from "./plan.ts";
-import { edgeInstanceId, fingerprint } from "./plan.ts";
+import { edgeInstanceId, fingerprint, keepSettings } from "./plan.ts";
 import { ApplicationPorts } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
@@ -151,10 +151,13 @@ export class MeshRunner {
 
   /**
    * Takes a changed `LocalMesh`: stops replicas that are gone, starts new ones, and starts again those whose command,
-   * environment or callable services changed. The rest is not touched. The edge's own port cannot change while it runs.
+   * environment or callable services changed. The rest is not touched. The edge's own port, trust domain and root namespace cannot
+   * change while it runs.
    */
-  apply(plan: MeshPlan): Promise<void> {
+  apply(wantedPlan: MeshPlan): Promise<void> {
     return this.#change(async () => {
+      // That they are kept the control plane says.
+      const plan = keepSettings(wantedPlan, this.#plan);
       const wanted = new Map(plan.instances.map((planned) => [planned.id, planned]));
       const leaving = [...this.#replicas.values()].filter(({ planned }) => {
         const next = wanted.get(planned.id);

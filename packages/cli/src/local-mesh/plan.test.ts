@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseFile } from "@heddle/api";
 import type { MeshPlan } from "./plan.ts";
-import { fingerprint, planMesh, urlVariable } from "./plan.ts";
+import { fingerprint, keepSettings, planMesh, urlVariable } from "./plan.ts";
 
 function plan(spec: string): MeshPlan {
   const text = `apiVersion: heddle.dev/v1alpha1\nkind: LocalMesh\nmetadata: { name: shop }\nspec:\n${spec}`;
@@ -79,4 +79,14 @@ test("where a workload stands in the file does not make it another", () => {
   assert.ok(before !== undefined && moved !== undefined && changed !== undefined);
   assert.equal(fingerprint(before), fingerprint(moved));
   assert.notEqual(fingerprint(before), fingerprint(changed));
+});
+
+test("a running mesh keeps trust domain and root namespace, which its authority and its edge were made with", () => {
+  const workloads = `  workloads: [{ name: api, service: api, command: [a], port: 80 }]\n`;
+  const edge = `  edge: { service: api }\n`;
+  const running = plan(`${workloads}${edge}`);
+  const changed = plan(`${workloads}${edge}  trustDomain: other.example\n  rootNamespace: roots\n`);
+  assert.deepEqual(keepSettings(changed, running), running);
+  assert.deepEqual(keepSettings(running, running), running);
+  assert.deepEqual(keepSettings(plan(workloads), running).edge, undefined);
 });

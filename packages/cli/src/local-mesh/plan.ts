@@ -70,6 +70,15 @@ export function planMesh(mesh: LocalMeshResource): MeshPlan {
   };
 }
 
+/**
+ * A new plan for a mesh that runs: its authority, certificates and control plane have the trust domain and the root namespace of the
+ * start, and whoever had others would be refused by them.
+ */
+export function keepSettings(plan: MeshPlan, { trustDomain, rootNamespace }: MeshPlan): MeshPlan {
+  const edge = plan.edge === undefined ? undefined : { ...plan.edge, namespace: rootNamespace };
+  return { ...plan, trustDomain, rootNamespace, edge };
+}
+
 /** `<service>.<namespace>`, the key of `WorkloadInstance.outboundPorts`. */
 export function serviceKey(service: ServiceRef): string {
   return `${service.name}.${service.namespace}`;

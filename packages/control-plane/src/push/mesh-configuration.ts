@@ -189,10 +189,14 @@ function textOf(finding: Finding): string {
   return `${finding.code} ${describePlace(finding)} ${finding.message}`;
 }
 
-/** Trust domain and root namespace, from the `LocalMesh` as it is written now, else as it was accepted before. */
+/**
+ * Trust domain and root namespace, from the `LocalMesh` as it is written now, else as it was accepted before. Of several none is
+ * accepted anew, so they change nothing.
+ */
 export function settingsOf(files: readonly ParsedFile[], accepted: readonly ParsedResource[]): MeshSettings {
-  const resources = [...files.flatMap((file) => file.resources), ...accepted];
-  const mesh = resources.find((resource) => resource.kind === "LocalMesh");
+  const written = files.flatMap((file) => file.resources).filter((resource) => resource.kind === "LocalMesh");
+  const before = accepted.find((resource) => resource.kind === "LocalMesh");
+  const mesh = written.length > 1 ? (before ?? written[0]) : (written[0] ?? before);
   return {
     trustDomain: mesh?.spec.trustDomain ?? localMeshDefaults.trustDomain,
     rootNamespace: mesh?.spec.rootNamespace ?? localMeshDefaults.rootNamespace,
