@@ -33,3 +33,4 @@ export type { Http2Request } from "./http2/message-encoder.ts";
 export type { Http2RequestHead, Http2ResponseHead } from "./http2/message-head.ts";
 export type { Http2Rule, Http2Violation } from "./http2/violation.ts";
 export { reasonPhrase } from "./status.ts";
+export { ensureWebSocketKey, webSocketAccept } from "./websocket.ts";

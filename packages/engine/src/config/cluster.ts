@@ -41,6 +41,8 @@ export interface Http2Config {
   readonly connectionWindowBytes: number;
   /** HPACK's dynamic table in each direction. */
   readonly headerTableBytes: number;
+  /** `allow_connect`: extended CONNECT, which is how WebSocket rides on HTTP/2 (RFC 8441). As a client, the server's word decides. */
+  readonly allowConnect: boolean;
 }
 
 /** `envoy.config.cluster.v3.Cluster`. */

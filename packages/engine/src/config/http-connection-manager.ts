@@ -42,6 +42,9 @@ export type HttpFilterConfig =
       readonly suppressEnvoyHeaders: boolean;
     };
 
+/** Names of protocols in lower case (RFC 9110 §7.8), each with whether a request may be switched to it. */
+export type Upgrades = ReadonlyMap<string, boolean>;
+
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. A timeout of 0 is "none". */
 export interface HttpConnectionManagerConfig {
   readonly statPrefix: string;
@@ -93,6 +96,8 @@ export interface HttpConnectionManagerConfig {
   readonly drainTimeoutMs: number;
   /** `proxy_100_continue`: pass 100-continue through instead of answering it here. */
   readonly proxy100Continue: boolean;
+  /** `upgrade_configs`: protocols that a request may ask for by Upgrade, in lower case, each with whether it is let through. */
+  readonly upgrades: Upgrades;
   readonly http1: {
     readonly acceptHttp10: boolean;
     readonly defaultHost: string;

@@ -1,6 +1,7 @@
 import type { Provenance } from "./address.ts";
 import type { FaultConfig } from "./fault.ts";
 import type { HeaderMutationConfig } from "./header-mutation.ts";
+import type { Upgrades } from "./http-connection-manager.ts";
 import type { RbacFilterConfig } from "./rbac.ts";
 import type { Fraction, HeaderMatch, RegexRewrite, StringMatch } from "./string-match.ts";
 
@@ -109,6 +110,8 @@ export interface RouteActionConfig {
   /** The route's own policy, else the virtual host's; never merged (Envoy). */
   readonly retry: RetryPolicyConfig | undefined;
   readonly mirrors: readonly MirrorConfig[];
+  /** `upgrade_configs`: what it names wins over the connection manager. */
+  readonly upgrades: Upgrades;
 }
 
 export interface RedirectActionConfig {

@@ -13,6 +13,7 @@ import { loadHttpFilters } from "./http-filters.ts";
 import { loadHttp2Options } from "./http2-options.ts";
 import type { Loading, Path } from "./loading.ts";
 import { loadRouteTable } from "./route-table.ts";
+import { loadUpgrades } from "./upgrades.ts";
 import { loadHeaderValue } from "./string-match.ts";
 import { requireAllTime } from "./tls.ts";
 
@@ -113,6 +114,7 @@ export function loadHttpConnectionManager(
     delayedCloseTimeoutMs: loading.duration(hcm.delayedCloseTimeout, at.field("delayed_close_timeout"), 1000),
     drainTimeoutMs: loading.duration(hcm.drainTimeout, at.field("drain_timeout"), 5000),
     proxy100Continue: hcm.proxy100Continue,
+    upgrades: loadUpgrades(hcm.upgradeConfigs, at.field("upgrade_configs"), loading),
     http1: {
       acceptHttp10: http1?.acceptHttp10 ?? false,
       defaultHost: http1?.defaultHostForHttp10 ?? "",

@@ -11,6 +11,7 @@ const defaultHttp2Config: Http2Config = {
   streamWindowBytes: 65_536,
   connectionWindowBytes: 1_048_576,
   headerTableBytes: 4096,
+  allowConnect: false,
 };
 const smallestWindow = 65_535;
 const largestWindow = 2_147_483_647;
@@ -43,5 +44,6 @@ export function loadHttp2Options(options: Http2ProtocolOptions | undefined, at: 
       largestWindow,
     ),
     headerTableBytes: range(options.hpackTableSize, defaults.headerTableBytes, "hpack_table_size", 0, 1024 * 1024),
+    allowConnect: options.allowConnect,
   };
 }

@@ -24,6 +24,7 @@ import { loadHeaderMutation } from "./header-mutation.ts";
 import type { Loading, Path } from "./loading.ts";
 import { loadRetryPolicy } from "./retry-policy.ts";
 import { loadHeaderName, loadHeaderValue, loadRegexRewrite } from "./string-match.ts";
+import { loadUpgrades } from "./upgrades.ts";
 
 /** What a virtual host says for routes that say nothing themselves. */
 export interface InheritedAction {
@@ -76,6 +77,7 @@ export function loadRouteAction(
         ? inherited.retry
         : loadRetryPolicy(action.retryPolicy, at.field("retry_policy"), loading),
     mirrors: action.requestMirrorPolicies.length === 0 ? inherited.mirrors : mirrors,
+    upgrades: loadUpgrades(action.upgradeConfigs, at.field("upgrade_configs"), loading),
   };
 }
 

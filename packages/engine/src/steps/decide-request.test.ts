@@ -329,6 +329,29 @@ const abort = (status: number): JsonObject => ({
   abort: { http_status: status, percentage: { numerator: 100 } },
 });
 
+test("a protocol is switched to where the route allows it, or the listener while the route says nothing", () => {
+  const status = (listener: JsonObject[], ofRoute: JsonObject[], upgrade: string): number => {
+    const mesh = new Mesh({
+      routes: routesJson([routeTo("a", { upgrade_configs: ofRoute })]),
+      manager: { upgrade_configs: listener },
+      clusters,
+    });
+    mesh.decide({ upgrade });
+    return mesh.out.status;
+  };
+  const websocket = { upgrade_type: "WebSocket" };
+  const off = { ...websocket, enabled: false };
+  const on = { ...websocket, enabled: true };
+  assert.equal(status([], [], ""), 0);
+  assert.equal(status([], [], "websocket"), 403);
+  assert.equal(status([websocket], [], "websocket"), 0);
+  assert.equal(status([websocket], [], "other"), 403);
+  assert.equal(status([off], [], "websocket"), 403);
+  assert.equal(status([off], [on], "websocket"), 0);
+  assert.equal(status([on], [off], "websocket"), 403);
+  assert.equal(status([], [websocket], "websocket"), 0);
+});
+
 test("the most specific override of a filter wins", () => {
   const filters = [{ name: "faults", typed_config: abort(500) }, routerFilter];
   const at = (status: number): JsonObject => ({ typed_per_filter_config: { faults: abort(status) } });

@@ -47,6 +47,10 @@ export function decideRequest(
   req.hcm = hcm;
   req.decidedMs = nowMs;
   if (!resolveRoute(snapshot, hcm, req, random, out, trace)) return;
+  if (req.upgrade !== "" && !isUpgradeAllowed(hcm, req)) {
+    out.respond(req, "upgrade_refused");
+    return;
+  }
   req.filterIndex = 0;
   runFilters(live, hcm, req, random, out, trace);
 }
@@ -107,6 +111,12 @@ function resolveRoute(
     req.clusterName = clusterName(route.action, req);
   }
   return true;
+}
+
+/** What the route says of a protocol wins over the connection manager; what neither names is refused (Envoy). */
+function isUpgradeAllowed(hcm: BoundHttpConnectionManager, { route, upgrade }: RequestRecord): boolean {
+  const ofRoute = route?.action.kind === "route" ? route.action.upgrades.get(upgrade) : undefined;
+  return ofRoute ?? hcm.config.upgrades.get(upgrade) ?? false;
 }
 
 function needsTls(host: BoundVirtualHost, req: RequestRecord): boolean {

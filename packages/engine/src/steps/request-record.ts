@@ -41,6 +41,8 @@ export class RequestRecord {
   scheme: string;
   headers: MutableHeaders;
   connection: ConnectionView;
+  /** Protocol that the client wants to switch to, in lower case; empty: none. Set after `begin`. */
+  upgrade: string;
 
   // Written by prepareRequest.
   hcm: BoundHttpConnectionManager | undefined;
@@ -133,6 +135,7 @@ export class RequestRecord {
     this.scheme = "";
     this.headers = noHeaders;
     this.connection = noConnection;
+    this.upgrade = "";
     this.hcm = undefined;
     this.remoteHost = "";
     this.remotePort = 0;
@@ -207,6 +210,7 @@ export class RequestRecord {
   release(): void {
     this.headers = noHeaders;
     this.connection = noConnection;
+    this.upgrade = "";
     this.hcm = undefined;
     this.requestId = "";
     this.isInternal = false;

@@ -60,6 +60,7 @@ export class PlainHeaders implements MutableHeaders {
 }
 
 export interface RequestParts {
+  readonly upgrade?: string;
   method?: string;
   path?: string;
   authority?: string;

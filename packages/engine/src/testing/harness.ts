@@ -191,6 +191,7 @@ export class Mesh {
       headers,
       connectionView(connection),
     );
+    req.upgrade = parts.upgrade ?? "";
     return req;
   }
 

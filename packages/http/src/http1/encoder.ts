@@ -57,7 +57,7 @@ export function encodeResponseHead(
   versionMinor: 0 | 1,
 ): boolean {
   if (!Number.isInteger(status) || status < 100 || status > 999) return false;
-  if (framing.kind === "chunked" && versionMinor === 0) return false;
+  if ((framing.kind === "chunked" && versionMinor === 0) || framing.kind === "upgrade") return false;
   const isBodiless = status < 200 || status === 204 || status === 304;
   // After 101 another protocol follows until the connection ends.
   if (isBodiless && framing.kind !== "none" && !(status === 101 && framing.kind === "close")) return false;
@@ -77,6 +77,8 @@ function hasOneContentLength(headers: HeaderList): boolean {
 /** The field of the framing and the empty line; undefined for an impossible length. */
 function framingLines(framing: Framing): string | undefined {
   if (framing.kind === "chunked") return "transfer-encoding: chunked\r\n\r\n";
+  if (framing.kind === "upgrade")
+    return isToken(framing.protocol) ? `connection: Upgrade\r\nupgrade: ${framing.protocol}\r\n\r\n` : undefined;
   if (framing.kind !== "length") return "\r\n";
   if (!Number.isSafeInteger(framing.bytes) || framing.bytes < 0) return undefined;
   return `content-length: ${framing.bytes}\r\n\r\n`;

@@ -16,6 +16,7 @@ export function declareBody(headers: HeaderList, framing: Framing): boolean {
       return framing.bytes === 0;
     case "chunked":
     case "close":
+    case "upgrade":
       headers.remove("content-length");
       return false;
   }

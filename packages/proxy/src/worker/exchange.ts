@@ -78,6 +78,8 @@ export class Exchange implements ExchangeSink {
   isRequestComplete = false;
   isRequestPaused = false;
   wasDelayed = false;
+  /** The upstream has switched to the protocol that the request asked for. */
+  isTunnel = false;
   /** The client may send its body: it has not asked first, or has been told to. */
   isBodyWanted = false;
   responsePhase: ResponsePhase = "none";
@@ -127,6 +129,7 @@ export class Exchange implements ExchangeSink {
     this.isRequestComplete = false;
     this.isRequestPaused = false;
     this.wasDelayed = false;
+    this.isTunnel = false;
     this.isBodyWanted = false;
     this.responsePhase = "none";
     this.upstream = undefined;

@@ -101,6 +101,7 @@ function http2LimitsOf(hcm: BoundHttpConnectionManager): Http2Limits {
   return {
     ...defaultHttp2Limits,
     ...http2,
+    enableConnectProtocol: http2.allowConnect,
     maxHeaderListBytes: maxHeadBytes,
     maxHeaders,
     maxHeaderBlockBytes: Math.max(defaultHttp2Limits.maxHeaderBlockBytes, maxHeadBytes),

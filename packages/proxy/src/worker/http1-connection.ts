@@ -108,13 +108,18 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
 
   onBytes(bytes: Buffer, start: number, end: number): number {
     if (this.#isClosing && this.#isLingering) return end - start;
+    if (this.#exchange.isTunnel) {
+      onRequestData(this.#exchange, bytes, start, end);
+      return end - start;
+    }
     const consumed = this.#decoder.push(bytes, start, end);
     if (this.#decoder.headStarted) this.#onHeadBegun();
     return consumed;
   }
 
-  /** As in Envoy, a client that closes its half before it has its answer does not want it any more. */
+  /** As in Envoy, a client that closes its half before it has its answer does not want it any more; in a tunnel the other half goes on. */
   onEnd(): void {
+    if (this.#exchange.isTunnel && this.#exchange.isActive) return onRequestEnd(this.#exchange, undefined);
     if (this.#exchange.isActive) onDownstreamClosed(this.#exchange);
     this.#decoder.abandon();
     this.#socket.end();
@@ -216,8 +221,9 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   sendHead(status: number, headers: HeaderList, framing: Framing): void {
     if (this.#isClosed) return;
     const versionMinor = this.#head?.versionMinor ?? 1;
+    const isSwitch = status === 101;
     const sent =
-      versionMinor === 1
+      versionMinor === 1 && !isSwitch
         ? framing.kind === "close"
           ? chunked
           : framing
@@ -227,7 +233,10 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     this.#isChunked = sent.kind === "chunked";
     this.#isCloseDelimited = sent.kind === "close";
     if (this.#isCloseDelimited || this.#isLastResponse()) this.#isClosing = true;
-    if (this.#isClosing) headers.set("connection", "close");
+    if (isSwitch) {
+      headers.set("connection", "Upgrade");
+      headers.set("upgrade", this.#exchange.req.upgrade);
+    } else if (this.#isClosing) headers.set("connection", "close");
     else if (versionMinor === 0) headers.set("connection", "keep-alive");
     if (encodeResponseHead(scratch, status, headers, sent, versionMinor)) {
       this.#writeScratch();

@@ -142,7 +142,9 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
   sendHead(status: number, headers: HeaderList, framing: Framing): void {
     const isEnd = declareBody(headers, framing);
     this.#hasEnded = isEnd;
-    if (!this.#connection.codec.sendHead(this.#id, status, headers, isEnd)) {
+    // RFC 8441 §5: a switch is told by 200, and needs no proof.
+    if (status === 101) headers.remove("sec-websocket-accept");
+    if (!this.#connection.codec.sendHead(this.#id, status === 101 ? 200 : status, headers, isEnd)) {
       this.#connection.worker.logger.error("a response was broken off: one of its headers cannot be sent", {
         status,
         path: this.#exchange.req.path,
@@ -191,22 +193,31 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
   }
 }
 
-/** The request path works on one form of heads. */
+/** The request path works on one form of heads: an extended CONNECT is what HTTP/1.1 has Upgrade for (RFC 8441 §5). */
 function requestHeadOf(head: Http2RequestHead, isEnd: boolean): RequestHead {
-  const { headers, contentLength } = head;
+  const { headers, contentLength, protocol } = head;
+  const isUpgrade = protocol !== "" && !isEnd;
   return {
-    method: head.method,
+    method: isUpgrade ? "GET" : head.method,
     target: head.path,
     path: head.path,
     authority: head.authority,
     scheme: head.scheme,
     versionMinor: 1,
     headers,
-    bodyKind: isEnd ? (contentLength === 0 ? "length" : "none") : contentLength >= 0 ? "length" : "chunked",
+    bodyKind: isUpgrade
+      ? "none"
+      : isEnd
+        ? contentLength === 0
+          ? "length"
+          : "none"
+        : contentLength >= 0
+          ? "length"
+          : "chunked",
     contentLength,
     keepAlive: true,
     expectContinue: !isEnd && headers.get("expect")?.toLowerCase() === "100-continue",
-    upgrade: "",
+    upgrade: isUpgrade ? protocol.toLowerCase() : "",
   };
 }
 const empty = Buffer.alloc(0);

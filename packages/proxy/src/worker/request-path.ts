@@ -31,8 +31,9 @@ const requestStages: readonly Stage[] = [
   dropHopByHopHeaders,
   // Before the target is believed: where absolute form is switched off, nobody may choose the authority by it.
   refuseAbsoluteForm,
-  // Before routing: after an upgrade or CONNECT the bytes are no longer requests, and nobody may be made to believe they are.
-  refuseUpgrades,
+  // Before routing: after CONNECT the bytes are no longer requests, and nobody may be made to believe they are. Whether another
+  // protocol may be switched to, the route decides.
+  readUpgrade,
   // Path and edge headers: policy, routes, logs and the upstream must all see the same request.
   prepare,
   // The peer's labels are read before policy, since denials are counted with them, and never reach the application.
@@ -96,12 +97,15 @@ function refuseAbsoluteForm(x: Exchange): Step {
   return refuse(x, "downstream_protocol_error");
 }
 
-function refuseUpgrades(x: Exchange): Step {
-  const { method, upgrade } = x.head!;
+function readUpgrade(x: Exchange): Step {
+  const { method, upgrade, bodyKind } = x.head!;
   // RFC 9110 §7.8: an offer of HTTP/2 may be ignored, as Envoy does; the request goes on as HTTP/1.1.
-  if (method !== "CONNECT" && (upgrade === "" || upgrade.toLowerCase() === "h2c")) return "on";
+  if (method !== "CONNECT" && (upgrade === "" || upgrade === "h2c")) return "on";
   x.downstream.closeAfterResponse();
-  return refuse(x, "upgrade_refused");
+  // Where a body ends and the other protocol begins would be told twice.
+  if (method === "CONNECT" || bodyKind !== "none") return refuse(x, "upgrade_refused");
+  x.req.upgrade = upgrade;
+  return "on";
 }
 
 function prepare(x: Exchange): Step {
@@ -211,7 +215,7 @@ function attempt(x: Exchange): Step {
   if (!req.canRetry && x.mirrors.length === 0) body.stopKeeping();
   if (x.isRequestComplete) startAttemptTimeouts(x, now);
   // Where a connection is still being made the body waits here, not there: until then the attempt can be made elsewhere.
-  if (upstream.connection !== undefined) sendBody(x, upstream);
+  if (upstream.connection !== undefined && req.upgrade === "") sendBody(x, upstream);
   return "wait";
 }
 
@@ -222,6 +226,7 @@ function sendBody(x: Exchange, upstream: UpstreamExchange): void {
 
 function requestFraming(x: Exchange): Framing {
   const head = x.head!;
+  if (x.req.upgrade !== "") return { kind: "upgrade", protocol: x.req.upgrade };
   switch (head.bodyKind) {
     case "none":
       return noBody;
@@ -253,11 +258,21 @@ export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): voi
   const now = x.worker.timers.now();
   x.requestEndedAtMs = now;
   x.downstream.deadlines.clear(deadline.wholeRequest);
-  if (x.stage > stageFollowRoute) followRouteToTheEnd(x, now, trailers);
+  // What is being switched has no end that a timeout could count from (Envoy), and bytes that follow are of the other protocol.
+  if (x.req.upgrade !== "" && !x.isTunnel) return;
+  if (x.isTunnel) limitHalfTunnel(x);
+  else if (x.stage > stageFollowRoute) followRouteToTheEnd(x, now, trailers);
   // A response that has begun is not cut off by its attempt's timeout (Envoy, UpstreamRequest::onPerTryTimeout).
   if (x.upstream !== undefined && x.responsePhase === "none") startAttemptTimeouts(x, now);
   x.body.complete(trailers);
 }
+
+/** The client has closed its half. It may be gone altogether, which shows only when it is written to: an upstream that says nothing is not waited for without end. */
+function limitHalfTunnel(x: Exchange): void {
+  if (x.req.idleTimeoutMs === 0) x.req.idleTimeoutMs = halfTunnelIdleMs;
+  touch(x);
+}
+const halfTunnelIdleMs = 60_000;
 
 function startAttemptTimeouts(x: Exchange, now: number): void {
   const { deadlines } = x.downstream;
@@ -270,7 +285,7 @@ function startAttemptTimeouts(x: Exchange, now: number): void {
 function onUpstreamConnected(x: Exchange): void {
   touch(x);
   // Absent while `open` runs: then the head goes first.
-  if (x.upstream !== undefined) sendBody(x, x.upstream);
+  if (x.upstream !== undefined && x.req.upgrade === "") sendBody(x, x.upstream);
 }
 
 /** A 1xx response. 100 is passed on only where the client's expectation was passed on. */
@@ -311,6 +326,21 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   x.status = status;
   x.responsePhase = "head-sent";
   x.downstream.sendHead(status, headers, framing);
+  if (status === 101 && x.upstream !== undefined) beginTunnel(x, x.upstream);
+}
+
+/** The upstream has switched protocols: from here on bytes go both ways, and the rest of the request is what the client sends. */
+function beginTunnel(x: Exchange, upstream: UpstreamExchange): void {
+  const { body, downstream } = x;
+  x.isTunnel = true;
+  x.chain.stats.upgradesTotal.add(1);
+  body.stopKeeping();
+  // In HTTP/1.1 a request without a body was whole when its head was.
+  if (downstream.httpVersion === 1) x.isRequestComplete = false;
+  else if (x.isRequestComplete) body.complete(undefined);
+  sendBody(x, upstream);
+  // What the client sent early has waited.
+  downstream.resumeRequest();
 }
 
 function onUpstreamData(x: Exchange, bytes: Buffer, start: number, end: number): void {
@@ -327,7 +357,7 @@ function onUpstreamEnd(x: Exchange): void {
   if (!body.isSent) upstream?.cancel();
   body.detach();
   if (x.responseTrailers !== undefined) x.downstream.sendTrailers(x.responseTrailers);
-  if (!x.isRequestComplete) x.downstream.leaveRestUnread();
+  if (!x.isRequestComplete && !x.isTunnel) x.downstream.leaveRestUnread();
   x.downstream.endResponse();
   finish(x, "upstream_response");
 }

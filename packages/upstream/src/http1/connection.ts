@@ -1,6 +1,13 @@
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
 import type { Framing, HeaderList, Http1Limits, Http1ResponseSink, Http1Violation, ResponseHead } from "@heddle/http";
-import { ByteWriter, encodeChunk, encodeLastChunk, encodeRequestHead, Http1ResponseDecoder } from "@heddle/http";
+import {
+  ByteWriter,
+  encodeChunk,
+  encodeLastChunk,
+  encodeRequestHead,
+  ensureWebSocketKey,
+  Http1ResponseDecoder,
+} from "@heddle/http";
 import type { ClientTlsContext, FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
 import type { ExchangeConnection } from "../exchange.ts";
 import {
@@ -41,6 +48,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   #bodyBytes = 0;
   #isRequestSent = false;
   #hasTrailers = false;
+  /** The upstream has switched to the protocol that the request asked for. */
+  #isTunnel = false;
 
   constructor(options: ConnectionOptions, limits: Http1Limits) {
     this.#options = options;
@@ -96,6 +105,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
 
   sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void {
     this.#framing = framing;
+    if (framing.kind === "upgrade" && framing.protocol === "websocket") ensureWebSocketKey(headers);
     if (!encodeRequestHead(writer, method, path, authority, headers, framing)) {
       writer.reset();
       // A name or value that would end its line: the request must not go out in another shape than it was judged in.
@@ -105,9 +115,9 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
       );
       return;
     }
-    this.#decoder.expect(method);
+    this.#decoder.expect(method, framing.kind === "upgrade");
     this.#put();
-    if (framing.kind === "none") this.#isRequestSent = true;
+    if (framing.kind === "none" || framing.kind === "upgrade") this.#isRequestSent = true;
   }
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
@@ -132,6 +142,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   }
 
   end(): void {
+    if (this.#isTunnel) this.#socket.end();
     if (this.#isRequestSent) return;
     if (this.#framing.kind === "length" && this.#bodyBytes < this.#framing.bytes) {
       this.#exchange?.breakOff("internal_error", "the request's body is shorter than its Content-Length");
@@ -205,6 +216,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     exchange.hasResponseHead = true;
+    if (head.status === 101) this.#isTunnel = true;
     const keepAlive = head.headers.get("keep-alive");
     if (keepAlive !== undefined) this.#idleAllowedMs = idleAllowedMs(keepAlive);
     exchange.sink.onHead(head.status, head.headers, framingOf(head));

@@ -40,6 +40,8 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
   readonly #madeAtMs: number;
   readonly #maxStreams: number;
   readonly #streams = new Map<number, ClientStream>();
+  /** What waits for the peer's SETTINGS. */
+  readonly #unsettled: (() => void)[] = [];
   /** Lent places, of streams that are open and of those that have not sent their head. */
   #lent = 0;
   #requests = 0;
@@ -110,6 +112,12 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
     this.#options.owner.onConnectionFree(this);
   }
 
+  /** Does it now, or when the peer has said its SETTINGS. */
+  whenSettled(act: () => void): void {
+    if (this.codec.isEstablished) act();
+    else this.#unsettled.push(act);
+  }
+
   /** Has the output leave soon, with what other requests write meanwhile. */
   flushLater(): void {
     if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
@@ -152,6 +160,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
 
   onClose(failure: SocketFailure | undefined): void {
     this.#isClosed = true;
+    for (const act of this.#unsettled.splice(0)) act();
     for (const stream of this.#streams.values()) {
       if (this.#violation === undefined) stream.lost(failure);
       else stream.failFor(this.#violation);
@@ -167,6 +176,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
   }
 
   peerSettings(): void {
+    for (const act of this.#unsettled.splice(0)) act();
     this.#options.owner.onConnectionFree(this);
   }
 

@@ -3,8 +3,10 @@ import {
   type Framing,
   type HeaderList,
   Http2ErrorCode,
+  type Http2Request,
   type Http2ResponseHead,
   type Http2Violation,
+  webSocketAccept,
 } from "@heddle/http";
 import type { SocketFailure } from "@heddle/net";
 import { failLost } from "../pooled-connection.ts";
@@ -19,6 +21,7 @@ export class ClientStream implements RequestStream {
   readonly #exchange: PooledExchange;
   #method = "";
   #framing: Framing = { kind: "none" };
+  #webSocketKey: string | undefined;
   #bodyBytes = 0;
   #isRequestSent = false;
   #isOver = false;
@@ -39,14 +42,28 @@ export class ClientStream implements RequestStream {
   }
 
   sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void {
-    const { codec, scheme, flushes } = this.#connection;
     this.#method = method;
     this.#framing = framing;
-    const isEnd = declareBody(headers, framing);
-    const id = codec.openStream({ method, scheme, authority, path, headers }, isEnd);
+    if (framing.kind !== "upgrade")
+      return this.#open({ method, authority, path, headers }, declareBody(headers, framing));
+    this.#method = "CONNECT";
+    this.#webSocketKey = framing.protocol === "websocket" ? headers.get("sec-websocket-key") : undefined;
+    headers.remove("sec-websocket-key");
+    // Whether the peer takes extended CONNECT its SETTINGS say (RFC 8441 §3).
+    this.#connection.whenSettled(() => {
+      const request = { method: "CONNECT", authority, path, headers, protocol: framing.protocol };
+      if (!this.#exchange.isOver) this.#open(request, declareBody(headers, framing));
+    });
+  }
+
+  #open(request: Omit<Http2Request, "scheme">, isEnd: boolean): void {
+    const { codec, scheme, flushes } = this.#connection;
+    const id = codec.openStream({ ...request, scheme }, isEnd);
     if (typeof id !== "number") {
       if (id === "not-encodable")
         this.#exchange.breakOff("upstream_protocol_error", "the request cannot be written as HTTP/2");
+      else if (id === "no-connect-protocol")
+        this.#exchange.breakOff("upstream_protocol_error", "the upstream does not take extended CONNECT (RFC 8441)");
       // The peer has allowed fewer streams meanwhile, or goes away: nothing was sent, so the request may go elsewhere.
       else this.#exchange.breakOff("upstream_refused", "the upstream's connection takes no more requests");
       return;
@@ -116,7 +133,12 @@ export class ClientStream implements RequestStream {
 
   onResponse(head: Http2ResponseHead, isEnd: boolean): void {
     this.#exchange.hasResponseHead = true;
-    this.#exchange.sink.onHead(head.status, head.headers, framingOf(this.#method, head, isEnd));
+    if (this.#framing.kind === "upgrade" && head.status >= 200 && head.status < 300) {
+      // As HTTP/1.1 says it, whose clients want their proof.
+      if (this.#webSocketKey !== undefined)
+        head.headers.set("sec-websocket-accept", webSocketAccept(this.#webSocketKey));
+      this.#exchange.sink.onHead(101, head.headers, untilEnd);
+    } else this.#exchange.sink.onHead(head.status, head.headers, framingOf(this.#method, head, isEnd));
     if (isEnd) this.onEnd();
   }
 
@@ -195,4 +217,5 @@ function framingOf(method: string, { status, contentLength }: Http2ResponseHead,
 const noBody: Framing = { kind: "none" };
 const emptyBody: Framing = { kind: "length", bytes: 0 };
 const chunked: Framing = { kind: "chunked" };
+const untilEnd: Framing = { kind: "close" };
 const empty = Buffer.alloc(0);

@@ -102,6 +102,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
       streamWindowBytes: 65_536,
       connectionWindowBytes: 1_048_576,
       headerTableBytes: 4096,
+      allowConnect: false,
     },
     enableTrailers: true,
     provenance: undefined,

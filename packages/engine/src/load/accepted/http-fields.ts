@@ -1,6 +1,8 @@
 import type { AcceptedFields } from "../field-walker.ts";
 import {
   clusterLoads,
+  upgrades,
+  upgradeSettings,
   overrides,
   served,
   statistics,
@@ -75,6 +77,9 @@ const http2Drain = through(
   "proxy/src/worker/http2-drain.test.ts › a client that does not answer the PING gets the last GOAWAY after the drain timeout",
 );
 
+const connectProtocol =
+  "proxy/src/worker/websocket.test.ts › WebSocket comes in by HTTP/2's extended CONNECT and goes out as HTTP/1.1";
+
 /** HTTP connection managers, HTTP options and the filters that are neither policies nor faults. */
 export const httpFields: AcceptedFields = {
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager": {
@@ -90,6 +95,7 @@ export const httpFields: AcceptedFields = {
     ...proven(headTime, "request_headers_timeout"),
     ...proven(lastClose, "delayed_close_timeout"),
     ...proven(expectation, "proxy_100_continue"),
+    ...proven(upgrades, "upgrade_configs"),
     ...proven(through(routesLoad, routesOverAds), "rds"),
     ...proven(served, "route_config"),
     ...proven(filterOrder, "http_filters"),
@@ -103,6 +109,10 @@ export const httpFields: AcceptedFields = {
     ...proven(clientCertificate, "forward_client_cert_details", "set_current_client_cert_details"),
     ...proven(paths, "normalize_path", "merge_slashes", "path_with_escaped_slashes_action"),
     ...proven(hosts, "strip_matching_host_port", "strip_any_host_port", "strip_trailing_host_dot"),
+  },
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig": {
+    ...proven(upgrades, "upgrade_type"),
+    ...proven(upgradeSettings, "enabled"),
   },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig": proven(
     internal,
@@ -128,6 +138,7 @@ export const httpFields: AcceptedFields = {
     ...proven(underscores, "headers_with_underscores_action"),
   },
   "envoy.config.core.v3.Http2ProtocolOptions": {
+    ...proven(connectProtocol, "allow_connect"),
     ...proven(http2Limits, "hpack_table_size", "max_concurrent_streams", "initial_stream_window_size"),
     ...proven(through(clusterLoads, http2Limits), "initial_connection_window_size"),
   },

@@ -44,3 +44,7 @@ export const mutualTls =
   "proxy/src/worker/mesh.test.ts › a request crosses two proxies over mutual TLS and the application sees who asked";
 export const clusterLoads =
   "engine/src/load/cluster.test.ts › a cluster's discovery, timeouts, limits and options arrive";
+export const upgrades =
+  "proxy/src/worker/websocket.test.ts › only what the listener or the route names is switched to, and the route wins";
+export const upgradeSettings =
+  "engine/src/steps/decide-request.test.ts › a protocol is switched to where the route allows it, or the listener while the route says nothing";

@@ -9,6 +9,7 @@ import {
   withoutEffect,
   proven,
   enumerated,
+  upgrades,
 } from "./proofs.ts";
 
 const actionLoads = "engine/src/load/route-table.test.ts › actions with values that cannot be are refused";
@@ -182,7 +183,9 @@ export const routeFields: AcceptedFields = {
     ...proven(timeouts, "timeout", "idle_timeout", "max_stream_duration"),
     ...proven(retries, "retry_policy"),
     ...proven(mirrors, "request_mirror_policies"),
+    ...proven(upgrades, "upgrade_configs"),
   },
+  "envoy.config.route.v3.RouteAction.UpgradeConfig": proven(upgrades, "upgrade_type", "enabled"),
   "envoy.config.route.v3.RouteAction.MaxStreamDuration": proven(timeouts, "max_stream_duration"),
   "envoy.config.route.v3.RouteAction.RequestMirrorPolicy": {
     ...proven(mirrors, "cluster", "runtime_fraction", "disable_shadow_host_suffix_append"),
