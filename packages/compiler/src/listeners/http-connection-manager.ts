@@ -39,6 +39,9 @@ export function httpTerminal(statPrefix: string, filters: HttpFilters, settings:
     // A request may take as long as it takes (istio.md 4.4, default timeout); Envoy's own default would end it after five minutes.
     streamIdleTimeout: duration(0),
     accessLog: compileAccessLog(),
+    // As Istio does everywhere; over HTTP/2 it is extended CONNECT.
+    upgradeConfigs: [{ upgradeType: "websocket" }],
+    http2ProtocolOptions: { allowConnect: true },
     ...settings,
     httpFilters: [...filters, router],
   });
