@@ -98,6 +98,12 @@ before(async () => {
           },
         }),
         httpListener({
+          name: "open",
+          direction: "INBOUND",
+          routes: [route("/", "app")],
+          filters: [peerMetadata("reviews", "INBOUND", reviewsUri), standardMetrics("DESTINATION")],
+        }),
+        httpListener({
           name: "broken",
           direction: "INBOUND",
           transportSocket: serverTls(reviews),
@@ -247,6 +253,18 @@ test("Istio's metrics name both ends, on both sides", { timeout: 10_000 }, async
     signal,
   );
   assert.match(await inbound.admin("/stats/prometheus"), /istio_requests_total\{reporter="destination"/);
+});
+
+test("what a caller without a certificate says of itself is not believed, and does not reach the application", {
+  timeout: 10_000,
+}, async ({ signal }) => {
+  const baggage = "k8s.deployment.name=admin,k8s.namespace.name=shop,user=alice";
+  const response = await fetch(`http://127.0.0.1:${inbound.port("open")}/`, { headers: { baggage } });
+  const { rawHeaders } = (await response.json()) as EchoedRequest;
+  assert.equal(new Map(rawHeaders).get("baggage"), "user=alice");
+  const labels = { reporter: "destination", connection_security_policy: "none" };
+  await untilCounted(inbound, { ...labels, source_workload: "unknown" }, signal);
+  assert.equal(inbound.generation.metrics.total("istio_requests_total", { ...labels, source_workload: "admin" }), 0);
 });
 
 test("a request that policy refuses is denied by name, in the answer and in the log", async () => {

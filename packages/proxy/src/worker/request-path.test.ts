@@ -202,6 +202,19 @@ test("a passed-on expectation that is met: 100 and the answer come through, and 
   }
 });
 
+test("fields about the upstream's connection do not reach the client", () =>
+  connected(async (client) => {
+    await client.send("GET /raw HTTP/1.1\r\nhost: x\r\n\r\n");
+    const peer = await raw.next();
+    await peer.until("\r\n\r\n");
+    await peer.send(
+      "HTTP/1.1 200 OK\r\nconnection: close, x-hop\r\nx-hop: 1\r\nkeep-alive: timeout=5\r\nproxy-connection: close\r\nupgrade: h2c\r\nx-end: 1\r\ncontent-length: 2\r\n\r\nok",
+    );
+    const { head } = await client.response();
+    assert.match(head, /\r\nx-end: 1\r\n/);
+    assert.doesNotMatch(head, /\r\n(?:connection|x-hop|keep-alive|proxy-connection|upgrade):/);
+  }));
+
 const localAnswers: [title: string, path: string, status: RegExp, body: string][] = [
   ["a direct response", "/direct", /^HTTP\/1\.1 200 OK/, "direct"],
   ["a redirect", "/moved", /^HTTP\/1\.1 301 Moved Permanently[^]*\r\nlocation: http:\/\/x\/there\r\n/, ""],

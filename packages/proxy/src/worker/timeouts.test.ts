@@ -23,6 +23,7 @@ before(async () => {
         listener("head", { request_headers_timeout: "0.05s" }),
         listener("body", { request_timeout: "0.05s" }),
         listener("stream", { stream_idle_timeout: "0.05s" }),
+        listener("moving", { stream_idle_timeout: "1.5s" }),
         listener("idle", { common_http_protocol_options: { idle_timeout: "0.05s" } }),
         listener("duration", { common_http_protocol_options: { max_connection_duration: "0.05s" } }),
         listener("count", { common_http_protocol_options: { max_requests_per_connection: 2 } }),
@@ -111,6 +112,29 @@ test("a response that stalls is broken off, and the client sees that it is not w
     assert.match(answer, /4\r\nhalf\r\n$/);
     await peer.untilEnd();
   }));
+
+test(
+  "a response that takes longer than the idle time goes on as long as something of it moves",
+  { timeout: 30_000 },
+  () =>
+    connected("moving", async (client) => {
+      await client.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+      const peer = await upstream.next();
+      await peer.until("\r\n\r\n");
+      const begun = performance.now();
+      await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n");
+      // A byte as soon as the last has come through, until the idle time has passed twice.
+      let count = 0;
+      for (; performance.now() - begun < 3000; count += 1) {
+        await peer.send("1\r\n.\r\n");
+        await client.until(".");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await peer.send("0\r\n\r\n");
+      await client.until("\r\n0\r\n\r\n");
+      assert.ok(count > 1);
+    }),
+);
 
 test("a connection without requests is closed after its idle time", () =>
   connected("idle", async (client) => {

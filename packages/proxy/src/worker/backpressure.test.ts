@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { after, before, test } from "node:test";
+import { connectRaw, type RawServer, startRawServer } from "@heddle/testkit";
+import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+
+// Who does not read stops whoever writes to it: what is on its way fills the kernel's buffers and a bounded part of the proxy's.
+
+/** More than the kernel holds on three loopback sockets, far less than a process has. */
+const bytes = 96 * 1024 * 1024;
+const content = Buffer.alloc(bytes, "0123456789abcdef");
+
+let upstream: RawServer;
+let proxy: TestProxy;
+
+before(async () => {
+  upstream = await startRawServer();
+  const routes = [
+    { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } },
+    route("/", "up", { timeout: "0s" }),
+  ];
+  const listener = { per_connection_buffer_limit_bytes: 65_536 };
+  proxy = await TestProxy.start(
+    bootstrap([httpListener({ name: "web", routes, listener })], [cluster("up", [upstream.port])]),
+  );
+});
+
+after(async () => {
+  await proxy?.[Symbol.asyncDispose]();
+  await upstream?.[Symbol.asyncDispose]();
+});
+
+/** Resolves when the same worker has answered many requests during which nothing more left `socket`, with what is still in it. */
+async function stalled(socket: Socket): Promise<number> {
+  for (let before = -1, turns = 0; turns < 50; turns += 1) {
+    const response = await fetch(`http://127.0.0.1:${proxy.port("web")}/direct`);
+    await response.text();
+    if (socket.writableLength !== before) turns = 0;
+    before = socket.writableLength;
+    if (before === 0) return 0;
+  }
+  return socket.writableLength;
+}
+
+test("an upstream waits for a client that does not read, and the client gets everything when it does", async () => {
+  const client = await connectRaw(proxy.port("web"));
+  client.socket.pause();
+  await client.send("GET /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  const peer = await upstream.next();
+  await peer.until("\r\n\r\n");
+  peer.socket.write(`HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${bytes}\r\n\r\n`);
+  peer.socket.write(content);
+  assert.ok((await stalled(peer.socket)) > bytes / 4, "most of it is still with the upstream");
+  let received = 0;
+  client.socket.removeAllListeners("data").on("data", (chunk: Buffer) => (received += chunk.length));
+  client.socket.resume();
+  peer.end();
+  await once(client.socket, "end");
+  assert.ok(received > bytes, "the head and every byte of the body");
+  client.socket.destroy();
+});
+
+test("a client waits for an upstream that does not read, and the upstream gets everything when it does", async () => {
+  const client = await connectRaw(proxy.port("web"));
+  await client.send(`POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: ${bytes}\r\n\r\n`);
+  const peer = await upstream.next();
+  await peer.until("\r\n\r\n");
+  peer.socket.pause();
+  client.socket.write(content);
+  assert.ok((await stalled(client.socket)) > bytes / 4, "most of it is still with the client");
+  let received = 0;
+  const whole = new Promise<void>((resolve) => {
+    peer.socket.removeAllListeners("data").on("data", (chunk: Buffer) => {
+      received += chunk.length;
+      if (received === bytes) resolve();
+    });
+  });
+  peer.socket.resume();
+  await whole;
+  await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
+  assert.equal((await client.response()).body, "ok");
+  client.socket.destroy();
+});
