@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { HeaderList } from "./header-list.ts";
 
 // The handshake's proof (RFC 6455 §1.3). HTTP/2 has none (RFC 8441 §5), so whoever translates makes one, or answers one.
@@ -10,8 +10,7 @@ export function webSocketAccept(key: string): string {
   return createHash("sha1").update(`${key}${guid}`).digest("base64");
 }
 
-/** Gives a WebSocket request that came without one a key, as HTTP/1.1 demands. */
-export function ensureWebSocketKey(headers: HeaderList): void {
-  if (headers.get("sec-websocket-key") === undefined)
-    headers.set("sec-websocket-key", randomBytes(16).toString("base64"));
+/** Gives a WebSocket request that came without one a key, as HTTP/1.1 demands. `nonce` makes 16 random bytes. */
+export function ensureWebSocketKey(headers: HeaderList, nonce: () => Buffer): void {
+  if (headers.get("sec-websocket-key") === undefined) headers.set("sec-websocket-key", nonce().toString("base64"));
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
 import type { Framing, HeaderList, Http1Limits, Http1ResponseSink, Http1Violation, ResponseHead } from "@heddle/http";
 import {
@@ -105,7 +106,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
 
   sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void {
     this.#framing = framing;
-    if (framing.kind === "upgrade" && framing.protocol === "websocket") ensureWebSocketKey(headers);
+    if (framing.kind === "upgrade" && framing.protocol === "websocket")
+      ensureWebSocketKey(headers, () => randomBytes(16));
     if (!encodeRequestHead(writer, method, path, authority, headers, framing)) {
       writer.reset();
       // A name or value that would end its line: the request must not go out in another shape than it was judged in.
