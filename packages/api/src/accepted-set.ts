@@ -107,7 +107,8 @@ class Decision {
     // Below or within another kind's text a policy may have been recognised.
     let isStoodFor =
       before !== undefined && (document.security === undefined || before.kind === document.security.kind);
-    if (key !== undefined && before !== undefined && !this.#written.has(key)) this.#keep(key, before);
+    // A document above may have kept everything that came from the file.
+    if (key !== undefined && before !== undefined && !this.#current.has(key)) this.#keep(key, before);
     if (!document.isReadable || key === undefined)
       isStoodFor = this.#keepAllOf(document.source.file, document.security?.kind) || isStoodFor;
     if (document.security === undefined || isStoodFor) return;
