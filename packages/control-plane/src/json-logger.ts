@@ -11,11 +11,14 @@ export class JsonLogger implements Logger {
     this.level = level;
     this.#pino =
       over ??
-      pino({
-        level: level === "off" ? "silent" : level,
-        base: null,
-        formatters: { level: (label) => ({ level: label }) },
-      });
+      pino(
+        {
+          level: level === "off" ? "silent" : level,
+          base: null,
+          formatters: { level: (label) => ({ level: label }) },
+        },
+        standardOutput(),
+      );
   }
 
   debug(message: string, fields: LogFields = {}): void {
@@ -37,4 +40,14 @@ export class JsonLogger implements Logger {
   child(fields: LogFields): Logger {
     return new JsonLogger(this.level, this.#pino.child(fields));
   }
+}
+
+/**
+ * Pino's own destination tries for ever, and holds the thread meanwhile, to write to a pipe whose reader has gone: a control plane
+ * would outlive `heddle up`. Node's own stream is as synchronous on a pipe and gives up.
+ */
+function standardOutput(): NodeJS.WriteStream {
+  // Nobody reads any more, which is no reason to die: who started this process ends it.
+  process.stdout.on("error", () => {});
+  return process.stdout;
 }
