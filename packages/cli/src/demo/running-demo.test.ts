@@ -19,7 +19,14 @@ test("a load that a failed check left running is ended, and its requests have th
   const runner = new MeshRunner({
     folder: "",
     stateDir: "",
-    plan: { name: "none", trustDomain: "cluster.local", rootNamespace: "istio-system", instances: [], edge: undefined },
+    plan: {
+      name: "none",
+      trustDomain: "cluster.local",
+      rootNamespace: "istio-system",
+      instances: [],
+      edge: undefined,
+      places: { edge: "", trustDomain: "", rootNamespace: "" },
+    },
     proxyLogLevel: "info",
     output: () => undefined,
     report: () => undefined,

@@ -33,6 +33,7 @@ export type Readiness = { readonly ready: true } | { readonly ready: false; read
 
 const pollMs = 50;
 const controlPlaneGraceMs = 5000;
+const untilNextStart = "until heddle up is started again";
 
 /**
  * Runs a local mesh in `ports` mode: control plane, one proxy and one application for each replica, and the edge. Sockets of the
@@ -151,13 +152,12 @@ export class MeshRunner {
 
   /**
    * Takes a changed `LocalMesh`: stops replicas that are gone, starts new ones, and starts again those whose command,
-   * environment or callable services changed. The rest is not touched. The edge's own port, trust domain and root namespace cannot
-   * change while it runs.
+   * environment or callable services changed. The rest is not touched. Resolves with what cannot change while it runs, in words.
    */
-  apply(wantedPlan: MeshPlan): Promise<void> {
-    return this.#change(async () => {
-      // That they are kept the control plane says.
-      const plan = keepSettings(wantedPlan, this.#plan);
+  async apply(wish: MeshPlan): Promise<readonly string[]> {
+    const held: string[] = [];
+    await this.#change(async () => {
+      const plan = this.#hold(wish, held);
       const wanted = new Map(plan.instances.map((planned) => [planned.id, planned]));
       const leaving = [...this.#replicas.values()].filter(({ planned }) => {
         const next = wanted.get(planned.id);
@@ -165,13 +165,26 @@ export class MeshRunner {
       });
       const { edge } = this.#plan;
       if ((edge === undefined) !== (plan.edge === undefined) || this.#edge?.retarget(plan.edge) === false) {
-        this.#options.report("heddle", "the edge's address changes only when the mesh is started again");
+        const now =
+          this.#edge === undefined ? "the mesh stays without an edge" : `the edge stays at ${this.#edge.address}`;
+        held.push(`${plan.places.edge}: ${now} ${untilNextStart}`);
       }
       this.#plan = plan;
       for (const replica of leaving) await this.#remove(replica);
       for (const planned of plan.instances) if (!this.#replicas.has(planned.id)) await this.#add(planned);
       await this.#writeInstances();
     });
+    return held;
+  }
+
+  /** Trust domain and root namespace are in every certificate that was given out, so those of the start stay. */
+  #hold(wish: MeshPlan, held: string[]): MeshPlan {
+    const { trustDomain, rootNamespace } = this.#plan;
+    if (wish.trustDomain !== trustDomain)
+      held.push(`${wish.places.trustDomain}: the trust domain stays ${trustDomain} ${untilNextStart}`);
+    if (wish.rootNamespace !== rootNamespace)
+      held.push(`${wish.places.rootNamespace}: the root namespace stays ${rootNamespace} ${untilNextStart}`);
+    return keepSettings(wish, this.#plan);
   }
 
   /** Kills a replica's application and proxy, supervisor included; its ports close. `replaceReplica` brings it back. */

@@ -53,7 +53,7 @@ test("a workload may call every other service, or those that it names", () => {
 });
 
 test("the edge has an identity of its own in the root namespace", () => {
-  const { edge } = plan(`  rootNamespace: root
+  const { edge, places } = plan(`  rootNamespace: root
   edge: { service: web, port: 0 }
   workloads: [{ name: web, service: web, command: [a], port: 80 }]
 `);
@@ -64,6 +64,7 @@ test("the edge has an identity of its own in the root namespace", () => {
     serviceAccount: "edge",
     namespace: "root",
   });
+  assert.deepEqual([places.rootNamespace, places.edge], ["mesh.yaml:5", "mesh.yaml:6"]);
 });
 
 test("the variable of a service is its name, with the namespace when that is another", () => {

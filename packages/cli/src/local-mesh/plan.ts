@@ -43,6 +43,8 @@ export interface MeshPlan {
   readonly rootNamespace: string;
   readonly instances: readonly PlannedInstance[];
   readonly edge: PlannedEdge | undefined;
+  /** Where each of these stands, for messages: `mesh.yaml:12`. */
+  readonly places: { readonly edge: string; readonly trustDomain: string; readonly rootNamespace: string };
 }
 
 export const edgeInstanceId = "edge";
@@ -52,6 +54,10 @@ export function planMesh(mesh: LocalMeshResource): MeshPlan {
   const { spec } = mesh;
   const services = servicesOf(spec);
   const rootNamespace = spec.rootNamespace ?? localMeshDefaults.rootNamespace;
+  const placeOf = (...path: string[]): string => {
+    const { file, line } = mesh.locate(["spec", ...path]);
+    return `${file}:${line}`;
+  };
   return {
     name: mesh.metadata.name,
     trustDomain: spec.trustDomain ?? localMeshDefaults.trustDomain,
@@ -67,6 +73,11 @@ export function planMesh(mesh: LocalMeshResource): MeshPlan {
             serviceAccount: edgeServiceAccount,
             namespace: rootNamespace,
           },
+    places: {
+      edge: placeOf("edge", "port"),
+      trustDomain: placeOf("trustDomain"),
+      rootNamespace: placeOf("rootNamespace"),
+    },
   };
 }
 
@@ -94,6 +105,11 @@ export function urlVariable(service: ServiceRef, callerNamespace: string): strin
 export function fingerprint(instance: PlannedInstance): string {
   const { place: _place, ...rest } = instance;
   return JSON.stringify(rest);
+}
+
+/** Equal for plans that say the same in other places of the file. */
+export function planText(plan: MeshPlan): string {
+  return JSON.stringify(plan, (name, value: unknown) => (name === "place" || name === "places" ? undefined : value));
 }
 
 function planWorkload(

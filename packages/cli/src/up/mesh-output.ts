@@ -62,6 +62,11 @@ export class MeshOutput {
     if (!this.#isHidden(isRepetition)) this.#print(source, this.#paint("yellow", text));
   };
 
+  /** Changes that hold from now on. */
+  inForce(changed: readonly string[]): void {
+    this.#write(`${this.#paint("green", "√ in force")} ${describeChange(changed)}\n`);
+  }
+
   /** A line that belongs to no process. */
   notice(text: string): void {
     this.#write(`${text}\n`);
@@ -87,6 +92,7 @@ export class MeshOutput {
     switch (line.kind) {
       case "rejected":
       case "warned": {
+        if (line.code === noMeshCode) return;
         const severity = line.kind === "rejected" ? "error" : "warning";
         const mark = line.kind === "rejected" ? paint(["red", "bold"], "× refused") : paint("yellow", "! noted");
         this.#write(
@@ -98,10 +104,12 @@ export class MeshOutput {
         this.#write(`${paint("green", "√ mended")} ${line.resource} has no error any more\n`);
         return;
       case "accepted":
-        this.#write(`${paint("green", "√ in force")} ${describeChange(line.changed)}\n`);
+        if (line.changed.length === 0 || !line.changed.every(isForRunner))
+          this.inForce(line.changed.filter((change) => !isForRunner(change)));
         return;
       case "problem":
-        if (!isVerbose) this.#print("control-plane", paint(line.level === "error" ? "red" : "yellow", line.message));
+        if (!isVerbose && !line.message.startsWith(settingsMessage))
+          this.#print("control-plane", paint(line.level === "error" ? "red" : "yellow", line.message));
         return;
       case "other":
         return;
@@ -139,6 +147,16 @@ function isTrouble(text: string, stream: StreamName): boolean {
 
 /** Of a line of a proxy's log: how the same trouble came about this time, and when it is tried again. */
 const changingFields = / (reason|retryInMs)=("([^"\\]|\\.)*"|\S+)/g;
+
+/** The folder has lost its LocalMesh: `heddle up` itself says so, and what that means for what runs. */
+const noMeshCode = "HDL0108";
+/** Of trust domain and root namespace `heddle up` itself says that they stay; its user has started no control plane. */
+const settingsMessage = "trust domain and root namespace are read at the start";
+
+/** The control plane has accepted it, but whether it holds is the runner's word: it starts and stops what the LocalMesh names. */
+function isForRunner(change: string): boolean {
+  return /^[~-] LocalMesh /.test(change);
+}
 
 const listedChanges = 4;
 

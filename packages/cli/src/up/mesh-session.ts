@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AlreadyRunning, FolderSource, requireAlone, stateFolderName, systemClock } from "@heddle/control-plane";
 import { silentLogger, exitCodes } from "@heddle/core";
 import { StateIsNewer } from "@heddle/state";
@@ -11,7 +11,7 @@ import type { MeshFolder } from "../local-mesh/mesh-folder.ts";
 import { pickMesh, readMeshFolder } from "../local-mesh/mesh-folder.ts";
 import { MeshRunner } from "../local-mesh/mesh-runner.ts";
 import type { MeshPlan } from "../local-mesh/plan.ts";
-import { planMesh } from "../local-mesh/plan.ts";
+import { planMesh, planText } from "../local-mesh/plan.ts";
 import { PortProblem } from "../local-mesh/ports.ts";
 import { formatFindings } from "../output/findings.ts";
 import { UserProblem } from "../user-problem.ts";
@@ -42,7 +42,7 @@ export class MeshSession {
     this.#options = options;
     this.#lock = lock;
     this.plan = plan;
-    this.#planText = JSON.stringify(plan);
+    this.#planText = planText(plan);
     const { folder, output, proxyLogLevel } = options;
     this.#runner = new MeshRunner({
       folder,
@@ -68,7 +68,7 @@ export class MeshSession {
     const missing = await findMissingCommands(plan, folder, applicationVariables(process.env));
     if (missing.length > 0) throw missingCommands(missing);
     const stateDir = join(folder, stateFolderName);
-    const result = await MeshLock.acquire(stateDir).catch(refuse);
+    const result = await MeshLock.acquire(stateDir).catch((error: unknown) => refuseState(stateDir, error));
     if (result.kind === "taken") {
       throw new UserProblem(`this mesh is already running, as process ${result.pid}`, {
         where: folder,
@@ -105,9 +105,8 @@ export class MeshSession {
       }
       if (!(error instanceof PortProblem)) throw error;
       // The edge's port is the only one that is not chosen here.
-      const { folder, edgePort } = this.#options;
-      throw edgePort === undefined
-        ? new UserProblem(error.message, { where: folder, hint: "Nothing was started." })
+      throw this.#options.edgePort === undefined
+        ? new UserProblem(error.message, { where: this.plan.places.edge, hint: "Nothing was started." })
         : new UserProblem(error.message, {
             hint: "Choose another with --port; 0 takes any free one. Nothing was started.",
           });
@@ -129,7 +128,7 @@ export class MeshSession {
       return;
     }
     const plan = withPort(planMesh(found.mesh), edgePort);
-    const text = JSON.stringify(plan);
+    const text = planText(plan);
     if (text === this.#planText) return;
     this.#planText = text;
     const missing = await findMissingCommands(plan, folder, applicationVariables(process.env));
@@ -138,7 +137,10 @@ export class MeshSession {
       return;
     }
     try {
-      await this.#runner.apply(plan);
+      const held = await this.#runner.apply(plan);
+      for (const each of held) output.report("heddle", `${each}; what else has changed is in force`);
+      const { namespace, name } = found.mesh.metadata;
+      if (held.length === 0) output.inForce([`~ LocalMesh ${namespace}/${name}`]);
     } catch (error) {
       output.report(
         "heddle",
@@ -155,11 +157,32 @@ function refuse(error: unknown): never {
   throw error;
 }
 
+/** What the system says of the folder that state is kept in. */
+function refuseState(stateDir: string, error: unknown): never {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) refuse(error);
+  const reasons: Readonly<Record<string, string>> = {
+    EEXIST: "there is a file where the folder should be",
+    EACCES: "the folder may not be written",
+    EROFS: "the file system may not be written",
+  };
+  throw new UserProblem(`the mesh cannot keep its state here: ${reasons[code] ?? message}`, {
+    where: stateDir,
+    hint: "heddle up keeps keys, accepted resources and logs beside the resources. Nothing was started.",
+  });
+}
+
 async function readFolder(folder: string): Promise<MeshFolder> {
   try {
     return await readMeshFolder(folder);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOTDIR")
+      throw new UserProblem("this is a file", {
+        where: folder,
+        hint: `Name its folder: heddle up ${dirname(folder)}`,
+        exitCode: exitCodes.usage,
+      });
     throw new UserProblem(code === "ENOENT" ? "there is no such folder" : `the folder cannot be read: ${message}`, {
       where: folder,
       hint: "Name a folder that holds a LocalMesh resource.",

@@ -170,7 +170,7 @@ test("a port in use is named with the remedy, before anything starts", async (co
   assert.match(
     stderr,
     new RegExp(
-      `port ${port} on 127\\.0\\.0\\.1 is in use: end the program that listens there, or set another port\n→ Nothing was started`,
+      `heddle: mesh\\.yaml:6: port ${port} on 127\\.0\\.0\\.1 is in use: end the program that listens there, or set another port\n→ Nothing was started`,
     ),
   );
   assert.doesNotMatch(stdout, /listening/);
@@ -248,12 +248,49 @@ test("a list of instances of a newer Heddle is left alone, and a damaged one is 
   await heddle.nothingLeft();
 });
 
-test("a folder that cannot hold state is refused in the system's words", async (context) => {
+test("a folder that cannot hold state is refused with what is in the way", async (context) => {
   const folder = temporaryFolder(context, { ...smallMesh, ".heddle": "a file where the folder should be" });
   const { code, stderr } = await runHeddle(["up", folder]);
   assert.equal(code, 1);
-  assert.match(stderr, /^heddle: E[A-Z]+: .*\.heddle/);
+  assert.match(
+    stderr,
+    /^heddle: .*\.heddle: the mesh cannot keep its state here: there is a file where the folder should be\n→ .*Nothing was started/,
+  );
   assert.doesNotMatch(stderr, /^\s+at /m);
+});
+
+test("a file in place of a folder is said to be one", async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const { code, stderr } = await runHeddle(["up", join(folder, "mesh.yaml")]);
+  assert.equal(code, 2);
+  assert.match(stderr, /mesh\.yaml: this is a file\n→ Name its folder: heddle up .*heddle-cli-\w+\n$/);
+});
+
+test("what a running mesh cannot change is named with its line, and is not said to be in force", {
+  timeout: 110_000,
+}, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const heddle = start(context, folder);
+  const url = await edgeUrl(heddle);
+  const mesh = smallMesh["mesh.yaml"] ?? "";
+  writeFileSync(join(folder, "mesh.yaml"), mesh.replace("port: 0 }", "port: 1 }\n  trustDomain: other.example"));
+  await heddle.line(/mesh\.yaml:6: the edge stays at 127\.0\.0\.1:\d+ until heddle up is started again/);
+  await heddle.line(/mesh\.yaml:7: the trust domain stays cluster\.local until heddle up is started again/);
+  assert.deepEqual(
+    heddle.lines.filter((line) => /in force ~|restart the control plane/.test(line)),
+    [],
+  );
+  writeFileSync(join(folder, "mesh.yaml"), mesh.replaceAll("calls: []", "calls: []\n      env: { GREETING: goodbye }"));
+  await heddle.line(/√ in force ~ LocalMesh default\/small/);
+  await answers(url, "goodbye from back-0");
+  rmSync(join(folder, "mesh.yaml"));
+  await heddle.line(/holds no LocalMesh resource.*what runs goes on/);
+  heddle.kill("SIGTERM");
+  assert.equal(await heddle.end(), 0);
+  assert.deepEqual(
+    heddle.lines.filter((line) => /HDL0108|in force -/.test(line)),
+    [],
+  );
 });
 
 test("told to stop while it starts, it ends and leaves nothing", { timeout: 110_000 }, async (context) => {
