@@ -113,6 +113,11 @@ const cases: readonly [string, string, string | undefined][] = [
     "- apiVersion: security.istio.io/v1\n  kind: AuthorizationPolicy\n  metadata: { name: a }\n  spec: {}\n",
     "AuthorizationPolicy default (unreadable) ?",
   ],
+  [
+    "a List whose head is damaged",
+    '{ "apiVersion": "v2", "kind": "List", "items": [{ "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy" }] }',
+    "AuthorizationPolicy ? (unreadable) ?",
+  ],
   ["a list of other things", "- kind: Deployment\n- AuthorizationPolicy\n", undefined],
   [
     "a key written twice: the selector is not believed",

@@ -128,11 +128,15 @@ class DocumentReader {
   describeBroken(): BrokenDocument {
     const source = { file: this.#file, line: this.#document.line };
     const { problems, value } = this.#document;
-    // A key written twice leaves two answers to what is selected, or comes of two documents that have run together.
+    // A key written twice leaves two answers to what is selected, or comes of two documents that have run together. What a list
+    // that is none of v1 holds is not told apart, either.
     const isReadable = !problems.some(({ code }) => code === "HDL0002" || unreadable.includes(code));
     return {
       identity: isMisspeltKind(this.#identity?.kind) ? undefined : this.#identity,
-      security: describeBrokenSecurity(this.#document, isReadable && isMapping(value)),
+      security: describeBrokenSecurity(
+        this.#document,
+        isReadable && isMapping(value) && !Array.isArray(value["items"]),
+      ),
       isReadable,
       source,
     };
