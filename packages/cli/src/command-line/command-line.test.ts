@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readFileSync, symlinkSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { runHeddle } from "../testing/heddle-process.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { buildProgram } from "./tree.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -26,7 +30,7 @@ test("every command has its own help with an example, on standard output", async
     const { code, stdout, stderr } = await runHeddle([command, "--help"]);
     assert.deepEqual([code, stderr], [0, ""], command);
     assert.match(stdout, new RegExp(`Usage: heddle ${command}`), command);
-    assert.match(stdout, /\nExamples?:\n {2}\$ (source <\()?heddle /, command);
+    assert.match(stdout, /\nExamples?:\n {2}\$ (source <\()?(npx )?heddle /, command);
   }
 });
 
@@ -46,6 +50,10 @@ const wrongUsage: readonly { words: readonly string[]; says: RegExp }[] = [
   { words: ["validate", "/no/such/folder"], says: /\/no\/such\/folder: there is no such file or folder\n→ / },
   { words: ["validate", ".", "--output", "xml"], says: /Allowed choices are table, json, yaml/ },
   { words: ["explain", "GET", "http://a/"], says: /required option '--from <workload>'/ },
+  {
+    words: ["explain"],
+    says: /\nUsage: heddle explain <method> <url> --from <workload> \[options\]\nheddle explain --help says more\.\n/,
+  },
   { words: ["up"], says: /missing required argument 'folder'/ },
   { words: ["up", "/no/such/folder"], says: /there is no such folder/ },
   { words: ["demo", "--port", "70000"], says: /number from 0 to 65535/ },
@@ -67,6 +75,22 @@ for (const { words, says } of wrongUsage) {
     assert.doesNotMatch(stderr, /^\s+at /m, "a stack trace is for nobody here");
   });
 }
+
+test("a symlink on the PATH is heddle, and the completion scripts, which complete this word, say how to make one", async (context) => {
+  const { stdout } = await runHeddle(["completion", "--help"]);
+  assert.match(stdout, /source <\(npx heddle completion bash\)/);
+  assert.match(stdout, /ln -s "\$PWD\/node_modules\/\.bin\/heddle" ~\/\.local\/bin\//);
+  const folder = temporaryFolder(context);
+  symlinkSync(fileURLToPath(new URL("../../bin/heddle.js", import.meta.url)), join(folder, "heddle"));
+  const path = [folder, process.env["PATH"]].join(delimiter);
+  const called = spawnSync("heddle", ["version"], { env: { ...process.env, PATH: path }, encoding: "utf8" });
+  assert.deepEqual([called.status, called.stdout, called.stderr], [0, `${version}\n`, ""]);
+});
+
+test("the help of proxy names every default", async () => {
+  const { stdout } = await runHeddle(["proxy", "--help"]);
+  assert.match(stdout, /--mode <mode>[^-]*default serve/);
+});
 
 test("a reader that goes away is no error", async () => {
   const { code } = await runHeddle(["completion", "zsh"]);

@@ -10,10 +10,10 @@ export function proxyCommand(): Command {
     .option("-c, --config-path <file>", "Envoy bootstrap, YAML or JSON")
     .option("--config-yaml <text>", "the bootstrap itself, instead of a file")
     .addOption(
-      new Option("--mode <mode>", "validate: read the bootstrap, say what is wrong with it, exit").choices([
-        "serve",
-        "validate",
-      ]),
+      new Option(
+        "--mode <mode>",
+        "validate: read the bootstrap, say what is wrong with it, exit; default serve",
+      ).choices(["serve", "validate"]),
     )
     .option("--state-dir <folder>", "keep key, certificate and last good configuration there")
     .option("--ca-address <host:port>", "certificate authority to get a certificate from")

@@ -13,6 +13,7 @@ export interface ExplainOptions {
 export function explainCommand(onExitCode: OnExitCode): Command {
   return new Command("explain")
     .description("say what would happen to a request, from the files alone")
+    .usage("<method> <url> --from <workload> [options]")
     .argument("<method>", "GET, POST, …")
     .argument("<url>", "http://reviews:9080/reviews/1; a path alone is enough with --from edge")
     .requiredOption("--from <workload>", "who sends the request: a workload of the LocalMesh, or edge")

@@ -23,7 +23,7 @@ export function buildProgram(onExitCode: OnExitCode): Command {
     .version(heddleVersion(), "-V, --version", "print the version")
     .helpCommand("help [command]", "print help for a command")
     .helpOption("-h, --help", "print this help")
-    .showHelpAfterError("Run it with --help to see how it is used.")
+    .showHelpAfterError("heddle help lists every command.")
     .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
     .exitOverride();
   program.addHelpText("after", exampleText("heddle demo"));
@@ -39,7 +39,12 @@ export function buildProgram(onExitCode: OnExitCode): Command {
     completionCommand(onExitCode),
   ]) {
     // Help and errors look the same everywhere.
-    command.copyInheritedSettings(program).helpOption("-h, --help", "print this help");
+    command
+      .copyInheritedSettings(program)
+      .helpOption("-h, --help", "print this help")
+      .showHelpAfterError(
+        `Usage: heddle ${command.name()} ${command.usage()}\nheddle ${command.name()} --help says more.`,
+      );
     program.addCommand(command);
   }
   return program;
