@@ -113,7 +113,11 @@ function checkEnum(
   const name = values.find((candidate) => candidate.number === value)?.name;
   if (name === undefined) refuse(problems, at, `the value ${value} is unknown`);
   else if (entry.values !== undefined && !entry.values.includes(name))
-    refuse(problems, at, `the value ${name} is not supported`);
+    problems.push({
+      path: at.toString(),
+      message: `the value ${name} is not supported`,
+      hint: `use one of ${entry.values.join(", ")}; nothing is ever ignored in silence`,
+    });
 }
 
 function walkAny(any: Any, accepted: AcceptedFields, at: Path, problems: LoadProblem[]): void {

@@ -17,6 +17,16 @@ export interface JsonProblem {
 /** Messages whose JSON is not an object of their fields (protobuf JSON mapping). */
 const wellKnown = /^google\.protobuf\.(Duration|Timestamp|Struct|Value|ListValue|FieldMask|Empty|\w+Value)$/;
 
+const wellKnownForms: Readonly<Record<string, string>> = {
+  "google.protobuf.Duration": 'must be seconds with an s, like "15s" or "0.25s"',
+  "google.protobuf.Timestamp": 'must be a time like "2026-01-01T00:00:00Z"',
+  "google.protobuf.UInt32Value": "must be a whole number from 0 to 4294967295",
+  "google.protobuf.UInt64Value": "must be a whole number from 0",
+  "google.protobuf.DoubleValue": "must be a number",
+  "google.protobuf.BoolValue": "must be true or false",
+  "google.protobuf.StringValue": "must be a string",
+};
+
 /**
  * Finds every place where `json` is not a `desc`: protobuf-es stops at the first and does not say where it is.
  * Unknown fields, unknown `@type`s and wrong values are named with their path.
@@ -27,7 +37,8 @@ export function findJsonProblems(
   registry: Registry,
   path: DocumentPath = [],
 ): JsonProblem[] {
-  if (wellKnown.test(desc.typeName)) return decodes(desc, json as JsonValue, registry, path);
+  if (wellKnown.test(desc.typeName))
+    return decodes(desc, json as JsonValue, registry, path, wellKnownForms[desc.typeName], json);
   if (desc.typeName === "google.protobuf.Any") return findAnyProblems(json, registry, path);
   if (!isObject(json)) return [{ path, message: `must be an object (${desc.typeName})` }];
   const problems: JsonProblem[] = [];
@@ -80,7 +91,7 @@ function findFieldProblems(
       break;
   }
   // Scalars, enums and lists or maps of them: a message with this one field shows whether the value fits.
-  return decodes(desc, { [key]: value } as JsonObject, registry, path, expectation(field));
+  return decodes(desc, { [key]: value } as JsonObject, registry, path, expectation(field), value);
 }
 
 function findAnyProblems(json: unknown, registry: Registry, path: DocumentPath): JsonProblem[] {
@@ -100,7 +111,8 @@ function decodes(
   json: JsonValue,
   registry: Registry,
   path: DocumentPath,
-  expected?: string,
+  expected: string | undefined,
+  value: unknown,
 ): JsonProblem[] {
   try {
     fromJson(desc, json, { registry });
@@ -108,7 +120,8 @@ function decodes(
   } catch (error) {
     // "cannot decode field envoy…Listener.name from JSON: expected string, got 1": the path says the first half already.
     const detail = (error as Error).message.replace(/^cannot decode .*? from JSON:? ?/, "");
-    return [{ path, message: expected ?? (detail === "" ? "has a wrong value" : detail) }];
+    if (expected === undefined) return [{ path, message: detail === "" ? "has a wrong value" : detail }];
+    return [{ path, message: isShort(value) ? `${expected}, not ${JSON.stringify(value)}` : expected }];
   }
 }
 
@@ -127,9 +140,24 @@ function expectation(field: DescField): string | undefined {
     case ScalarType.DOUBLE:
     case ScalarType.FLOAT:
       return "must be a number";
+    case ScalarType.UINT32:
+    case ScalarType.FIXED32:
+      return "must be a whole number from 0 to 4294967295";
+    case ScalarType.UINT64:
+    case ScalarType.FIXED64:
+      return "must be a whole number from 0";
+    case ScalarType.INT32:
+    case ScalarType.SINT32:
+    case ScalarType.SFIXED32:
+      return "must be a whole number from -2147483648 to 2147483647";
     default:
-      return "must be a whole number in range";
+      return "must be a whole number";
   }
+}
+
+/** Worth repeating: a list or an object is found by its path. */
+function isShort(value: unknown): boolean {
+  return typeof value !== "object" && String(value).length <= 80;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

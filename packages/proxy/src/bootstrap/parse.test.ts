@@ -96,7 +96,21 @@ const refused: [title: string, text: string, line: number, path: string, message
     "dynamic_resources:\n  lds_config: { ads: {}, initial_fetch_timeout: soon }",
     2,
     "dynamic_resources.lds_config.initial_fetch_timeout",
-    /./,
+    /^must be seconds with an s, like "15s" or "0.25s", not "soon"$/,
+  ],
+  [
+    "a word where a number belongs",
+    "admin: { address: { socket_address: { address: 127.0.0.1, port_value: many } } }",
+    1,
+    "admin.address.socket_address.port_value",
+    /^must be a whole number from 0 to 4294967295, not "many"$/,
+  ],
+  [
+    "a number that is too big",
+    "admin: { address: { socket_address: { address: 127.0.0.1, port_value: 99999999999 } } }",
+    1,
+    "admin.address.socket_address.port_value",
+    /^must be a whole number from 0 to 4294967295, not 99999999999$/,
   ],
   [
     "a time after which the proxy would be ready without its configuration",
@@ -276,4 +290,17 @@ test("all problems are found at once", () => {
       ["static_resources.clusters[0].nam", 3],
     ],
   );
+});
+
+test("of broken YAML the first problem is told: what the parser says after losing its way helps nobody", () => {
+  const text = "static_resources:\n  clusters\n  - name: a\n    type: STATIC\n  - name: b\n    type: STATIC\n";
+  const { problems } = parseBootstrap(text);
+  assert.equal(problems.length, 1);
+  assert.equal(problems[0]?.line, 2);
+});
+
+test("an enum value that is not supported is told with those that are", () => {
+  const text = "static_resources: { clusters: [{ name: a, type: STATIC, lb_policy: MAGLEV }] }";
+  const problem = parseBootstrap(text).problems.find(({ path }) => path.endsWith("lb_policy"));
+  assert.match(problem?.hint ?? "", /^use one of ROUND_ROBIN, LEAST_REQUEST, RANDOM/);
 });

@@ -21,12 +21,11 @@ export function readSource(
 ): { source: BootstrapSource; problems: [] } | { source: undefined; problems: SyntaxProblem[] } {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false, merge: true });
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
-      line: lineCounter.linePos(error.pos[0]).line,
-      message: error.message,
-    }));
-    return { source: undefined, problems };
+  // Only the first: what the parser says after losing its way helps nobody.
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line } = lineCounter.linePos(error.pos[0]);
+    return { source: undefined, problems: [{ line, message: error.message }] };
   }
   let value: unknown;
   try {
