@@ -27,6 +27,10 @@ export const delta: Protocol<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = {
     return true;
   },
 
+  contents(push) {
+    return push.upserts;
+  },
+
   respond(push, { version, nonce, identifier }) {
     return create(DeltaDiscoveryResponseSchema, {
       systemVersionInfo: version,

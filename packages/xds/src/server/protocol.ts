@@ -1,5 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Node } from "../api/index.ts";
+import type { VersionedResource } from "./snapshot.ts";
 import type { Push, Subscription } from "./subscription.ts";
 
 /** What the two forms of xDS differ in. Sibling implementations: `delta.ts`, `sotw.ts`. */
@@ -8,6 +9,8 @@ export interface Protocol<Request extends Message, Response extends Message> {
   readHead(request: Request): RequestHead;
   /** Takes over which names the request wants. False: the request is to be ignored whole. */
   subscribe(request: Request, subscription: Subscription): boolean;
+  /** The resources that the response for `push` holds. */
+  contents(push: Push): readonly VersionedResource[];
   /**
    * The response for `push`, which the subscription has already booked; undefined when this form of xDS has no words for it
    * and the client finds out otherwise.

@@ -79,13 +79,8 @@ function sotwClient() {
     },
     ack: (typeUrl: string, ...resourceNames: string[]): void =>
       send({ typeUrl, resourceNames, responseNonce: nonces.get(typeUrl) ?? "" }),
-    nack: (typeUrl: string, ...resourceNames: string[]): void =>
-      send({
-        typeUrl,
-        resourceNames,
-        responseNonce: nonces.get(typeUrl) ?? "",
-        errorDetail: { code: 3, message: "no" },
-      }),
+    nack: (typeUrl: string, message = "no"): void =>
+      send({ typeUrl, responseNonce: nonces.get(typeUrl) ?? "", errorDetail: { code: 3, message } }),
   };
 }
 
@@ -437,6 +432,35 @@ describe("state of the world", () => {
     assert.deepEqual(client.next()?.names, ["a"]);
     client.ack(CLUSTER_TYPE);
     assert.equal(client.stream.status().types[0]?.state, "accepted");
+  });
+
+  it("is in sync when what it refuses is one that is repeated with the others until it may be removed", () => {
+    const client = sotwClient();
+    client.stream.setSnapshot(snapshot("1", { clusters: [cluster("a"), cluster("b", "bad")] }));
+    client.send({ typeUrl: CLUSTER_TYPE });
+    assert.deepEqual(client.next()?.names, ["a", "b"]);
+    client.nack(CLUSTER_TYPE, "b: bad name");
+    client.stream.setSnapshot(snapshot("2", { clusters: [cluster("a", "changed"), cluster("c")] }));
+    assert.deepEqual(client.next()?.names, ["a", "b", "c"]);
+    client.nack(CLUSTER_TYPE, "b: bad name");
+    assert.deepEqual(client.next()?.names, ["a", "c"]);
+    client.ack(CLUSTER_TYPE);
+    assert.equal(client.next(), undefined);
+    assert.equal(client.stream.status().types[0]?.state, "accepted");
+    assert.equal(client.stream.status().syncedVersion, "2");
+  });
+
+  it("takes the ACK of a list for everything in it, also where words that named nothing refused all", () => {
+    const client = sotwClient();
+    client.stream.setSnapshot(snapshot("1", { clusters: [cluster("a"), cluster("b")] }));
+    client.send({ typeUrl: CLUSTER_TYPE });
+    client.next();
+    client.nack(CLUSTER_TYPE);
+    client.stream.setSnapshot(snapshot("2", { clusters: [cluster("a", "changed"), cluster("b")] }));
+    assert.deepEqual(client.next()?.names, ["a", "b"]);
+    client.ack(CLUSTER_TYPE);
+    assert.equal(client.next(), undefined);
+    assert.equal(client.stream.status().syncedVersion, "2");
   });
 
   it("answers a named request even when nothing of it exists", () => {

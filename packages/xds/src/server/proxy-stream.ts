@@ -153,7 +153,7 @@ export class ProxyStream<Request extends Message, Response extends Message> {
     const response = protocol.respond(push, { version, nonce, identifier });
     if (response !== undefined) {
       this.#nonce += 1;
-      subscription.awaitAnswer(nonce, version, clock.wallMs(), push);
+      subscription.awaitAnswer(nonce, version, clock.wallMs(), protocol.contents(push));
       this.#options.onStatusChange();
     }
     return response;

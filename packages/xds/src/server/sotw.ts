@@ -25,6 +25,10 @@ export const sotw: Protocol<DiscoveryRequest, DiscoveryResponse> = {
     return true;
   },
 
+  contents({ subscription, upserts }) {
+    return wholeStateTypes.has(subscription.type) ? subscription.held() : upserts;
+  },
+
   respond(push, { version, nonce, identifier }) {
     const { subscription } = push;
     const isWhole = wholeStateTypes.has(subscription.type);
@@ -33,7 +37,7 @@ export const sotw: Protocol<DiscoveryRequest, DiscoveryResponse> = {
     return create(DiscoveryResponseSchema, {
       versionInfo: version,
       typeUrl: subscription.type,
-      resources: (isWhole ? subscription.held() : push.upserts).map(packResource),
+      resources: this.contents(push).map(packResource),
       nonce,
       controlPlane: { identifier },
     });

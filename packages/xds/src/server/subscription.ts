@@ -23,7 +23,8 @@ interface Response {
   readonly nonce: string;
   readonly version: string;
   readonly atMs: number;
-  readonly upserts: readonly VersionedResource[];
+  /** What it held; in state of the world also what the client had before. */
+  readonly resources: readonly VersionedResource[];
 }
 
 type Resources = ReadonlyMap<string, VersionedResource>;
@@ -192,8 +193,8 @@ export class Subscription {
   }
 
   /** A response went out and waits for its answer. */
-  awaitAnswer(nonce: string, version: string, atMs: number, push: Push): void {
-    this.#last = { nonce, version, atMs, upserts: push.upserts };
+  awaitAnswer(nonce: string, version: string, atMs: number, resources: readonly VersionedResource[]): void {
+    this.#last = { nonce, version, atMs, resources };
     this.#outstanding = this.#last;
   }
 
@@ -215,6 +216,8 @@ export class Subscription {
   acknowledge(nonce: string, atMs: number): boolean {
     const response = this.#take(nonce);
     if (response === undefined) return false;
+    // An ACK is for all that the response held, also for what was refused when it came before.
+    for (const { name } of response.resources) this.#refused.delete(name);
     this.#acked = { version: response.version, atMs };
     return true;
   }
@@ -223,7 +226,7 @@ export class Subscription {
   refuse(nonce: string, message: string, atMs: number): Nack | undefined {
     const response = this.#take(nonce);
     if (response === undefined) return undefined;
-    for (const resource of namedIn(message, response.upserts)) {
+    for (const resource of namedIn(message, response.resources)) {
       if (this.#sent.get(resource.name)?.version === resource.version)
         this.#refused.set(resource.name, resource.version);
     }
@@ -297,9 +300,9 @@ export class Subscription {
  * What a NACK refuses. It says so in words: Envoy's and our client's name the resources that are not in force, and the others of
  * the batch are. Words that name none refuse all.
  */
-function namedIn(message: string, upserts: readonly VersionedResource[]): readonly VersionedResource[] {
-  const named = upserts.filter(({ name }) =>
+function namedIn(message: string, resources: readonly VersionedResource[]): readonly VersionedResource[] {
+  const named = resources.filter(({ name }) =>
     new RegExp(`(?<![\\w|.-])${RegExp.escape(name)}(?![\\w|-])`).test(message),
   );
-  return named.length === 0 ? upserts : named;
+  return named.length === 0 ? resources : named;
 }
