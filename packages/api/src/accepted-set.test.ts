@@ -409,6 +409,6 @@ test("one edit that breaks several documents tells once of each that its version
   const whole = [rule("v1", "v2"), route("v1"), policy("rules: [{}]")].join("\n---\n");
   const before = accept([], { "mesh.yaml": mesh, "all.yaml": whole }).accepted;
   const acceptance = accept(before, { "mesh.yaml": mesh, "all.yaml": whole.replaceAll(/^spec:/gm, "spec") });
-  const kept = acceptance.findings.filter(({ code }) => code === "HDL0201").map(({ resource }) => resource?.kind);
+  const kept = acceptance.findings.filter(({ code }) => code === "HDL0201").map(({ resource }) => resource?.kind ?? "");
   assert.deepEqual(kept.sort(), ["AuthorizationPolicy", "DestinationRule", "VirtualService"]);
 });

@@ -157,7 +157,7 @@ function expectation(field: DescField): string | undefined {
 
 /** Worth repeating: a list or an object is found by its path. */
 function isShort(value: unknown): boolean {
-  return typeof value !== "object" && String(value).length <= 80;
+  return typeof value !== "object" && JSON.stringify(value).length <= 80;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
