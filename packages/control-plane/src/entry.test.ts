@@ -229,7 +229,7 @@ for (const [title, args, message] of wrongUsage) {
     const { code, stderr } = await new Run(t, args).ended;
     assert.equal(code, 2);
     assert.match(stderr, message);
-    assert.match(stderr, /^usage: control-plane --folder DIR/m);
+    assert.match(stderr, /^usage: heddle control-plane --folder DIR/m);
     await assert.rejects(access("x"));
   });
 }
