@@ -1,9 +1,14 @@
 import type { Dialect, ProxyNode } from "./inputs.ts";
 
 /** Messages of `proto/heddle/v1` that configuration may hold. */
-export type HeddleMessage = "IdempotentRequest" | "PeerMetadata" | "StandardMetrics";
+export type HeddleMessage = "CarrierOptions" | "IdempotentRequest" | "PeerMetadata" | "StandardMetrics";
 
-const firstRelease: readonly HeddleMessage[] = ["IdempotentRequest", "PeerMetadata", "StandardMetrics"];
+const firstRelease: readonly HeddleMessage[] = [
+  "CarrierOptions",
+  "IdempotentRequest",
+  "PeerMetadata",
+  "StandardMetrics",
+];
 
 /** What a group of proxies understands; proxies of one group share what is compiled for them. */
 export interface Audience {

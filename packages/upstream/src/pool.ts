@@ -78,6 +78,11 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     this.#reportEmpty();
   }
 
+  /** Whether the last connection carried many requests at once; hoped for before the first. */
+  get isMultiplexed(): boolean {
+    return this.#isMultiplexed;
+  }
+
   /** The endpoint is gone, or the worker drains: idle connections close now, the others after their responses. */
   retire(): void {
     this.#isRetired = true;

@@ -26,6 +26,7 @@ export class PooledTransport implements UpstreamTransport {
   readonly #pools = new Map<string, Pool>();
   /** Spares the request path a key: an endpoint stays the same object until it changes. */
   #byEndpoint = new WeakMap<BoundEndpoint, Pool>();
+  #carriersByEndpoint = new WeakMap<BoundEndpoint, Pool>();
 
   constructor(options: PooledTransportOptions) {
     this.#options = options;
@@ -33,10 +34,12 @@ export class PooledTransport implements UpstreamTransport {
   }
 
   open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
-    const pool = this.#pool(endpoint);
+    const { protocol, carriersFrom } = cluster.config;
+    const isShared = carriersFrom === 0 || this.#sharesCarriers(endpoint, carriersFrom);
+    const pool = this.#pool(endpoint, isShared && carriersFrom > 0);
     const exchange = new PooledExchange(pool, cluster, sink);
     const built =
-      endpoint.tls === undefined ? undefined : this.#options.tls.get(endpoint.tls, alpnOf[cluster.config.protocol]);
+      endpoint.tls === undefined ? undefined : this.#options.tls.get(endpoint.tls, alpnOf[protocol], isShared);
     // Never in plaintext instead: an endpoint that wants TLS gets TLS or nothing.
     if (built?.ok === false) exchange.fail("upstream_tls_failed", `TLS error: ${built.reason}`);
     else pool.open(exchange, cluster, endpoint, built?.context);
@@ -44,10 +47,20 @@ export class PooledTransport implements UpstreamTransport {
     return exchange;
   }
 
+  /**
+   * Many requests at once towards an endpoint share carriers; a few cost less on connections of their own. A peer that turned out to
+   * speak no HTTP/2 is not asked again while there are connections to it.
+   */
+  #sharesCarriers(endpoint: BoundEndpoint, carriersFrom: number): boolean {
+    if (endpoint.tls === undefined || this.#options.live.endpoint(endpoint).activeRequests < carriersFrom) return false;
+    return this.#pool(endpoint, true).isMultiplexed;
+  }
+
   /** Closes what is idle towards endpoints that the configuration no longer has. Called after each swap. */
   retain(clusters: ReadonlyMap<string, BoundCluster>): void {
     const wanted = new Set<string>();
-    for (const cluster of clusters.values()) for (const endpoint of cluster.endpoints) wanted.add(poolKey(endpoint));
+    for (const { endpoints } of clusters.values())
+      for (const endpoint of endpoints) wanted.add(poolKey(endpoint, false)).add(poolKey(endpoint, true));
     for (const pool of this.#pools.values()) {
       if (wanted.has(pool.key)) pool.revive();
       else pool.retire();
@@ -71,10 +84,12 @@ export class PooledTransport implements UpstreamTransport {
       : new Http1Connection(options, this.#http1Limits);
   }
 
-  #pool(endpoint: BoundEndpoint): Pool {
-    const known = this.#byEndpoint.get(endpoint);
+  /** @param ofCarriers the pool of connections that many requests share, beside that of connections for one at a time */
+  #pool(endpoint: BoundEndpoint, ofCarriers: boolean): Pool {
+    const byEndpoint = ofCarriers ? this.#carriersByEndpoint : this.#byEndpoint;
+    const known = byEndpoint.get(endpoint);
     if (known !== undefined) return known;
-    const key = poolKey(endpoint);
+    const key = poolKey(endpoint, ofCarriers);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       const { live, timers, wallMs } = this.#options;
@@ -87,7 +102,7 @@ export class PooledTransport implements UpstreamTransport {
       });
       this.#pools.set(key, pool);
     }
-    this.#byEndpoint.set(endpoint, pool);
+    byEndpoint.set(endpoint, pool);
     return pool;
   }
 
@@ -96,6 +111,7 @@ export class PooledTransport implements UpstreamTransport {
     if (this.#pools.get(pool.key) !== pool) return;
     this.#pools.delete(pool.key);
     this.#byEndpoint = new WeakMap();
+    this.#carriersByEndpoint = new WeakMap();
   }
 }
 
@@ -113,6 +129,6 @@ function http2LimitsOf(cluster: BoundCluster): Http2Limits {
   return limits;
 }
 
-function poolKey(endpoint: BoundEndpoint): string {
-  return `${endpoint.clusterName}\0${endpoint.key}`;
+function poolKey(endpoint: BoundEndpoint, ofCarriers: boolean): string {
+  return `${endpoint.clusterName}\0${endpoint.key}${ofCarriers ? "\0carriers" : ""}`;
 }

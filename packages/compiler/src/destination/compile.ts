@@ -1,6 +1,7 @@
 import type { ConnectionPool, LoadBalancer } from "@heddle/api";
 import { parseDuration } from "@heddle/core";
 import {
+  CarrierOptionsSchema,
   type Cluster,
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
@@ -37,6 +38,9 @@ const unlimited = 0xffff_ffff;
 const connectTimeoutMs = 10_000;
 const idleTimeoutMs = 3_600_000;
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const carrierOptionsName = "heddle.v1.CarrierOptions";
+/** Requests at once towards one endpoint from which on a shared connection costs less than one for each (ADR 4). */
+const carriersFrom = 16;
 
 /** The cluster of a service, or of one of its subsets. */
 export function compileOutboundCluster(
@@ -52,7 +56,8 @@ export function compileOutboundCluster(
     istio: subset === "" ? { services } : { services, subset },
   });
   return create(ClusterSchema, {
-    ...poolFields(blocks.connectionPool, protocol),
+    ...poolFields(blocks.connectionPool),
+    ...(protocol === "http" ? httpFields(blocks.connectionPool?.http, audience) : {}),
     ...balancerFields(blocks.loadBalancer),
     name: outboundClusterName(host, port, subset),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
@@ -72,7 +77,8 @@ export function compileInboundCluster(
   const name = inboundClusterName(port);
   const metadata = metadataOf({ istio: { services: [{ host, name: serviceName, namespace }] } });
   return create(ClusterSchema, {
-    ...poolFields(undefined, protocol),
+    ...poolFields(undefined),
+    ...(protocol === "http" ? httpFields(undefined, undefined) : {}),
     // There is one endpoint: nothing to compare.
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     name,
@@ -108,7 +114,7 @@ function balancerFields(loadBalancer: LoadBalancer | undefined): ClusterInit {
   }
 }
 
-function poolFields(pool: ConnectionPool | undefined, protocol: string): ClusterInit {
+function poolFields(pool: ConnectionPool | undefined): ClusterInit {
   const { tcp, http } = pool ?? {};
   const keepalive = tcp?.tcpKeepalive;
   return {
@@ -134,20 +140,31 @@ function poolFields(pool: ConnectionPool | undefined, protocol: string): Cluster
             },
           },
         }),
-    ...(protocol === "http" ? { typedExtensionProtocolOptions: { [httpOptionsName]: httpOptions(http) } } : {}),
   };
 }
 
-function httpOptions(http: ConnectionPool["http"]) {
+/** @param audience of a cluster of the mesh; undefined: what is behind it is an application, which speaks HTTP/1.1 */
+function httpFields(http: ConnectionPool["http"], audience: Audience | undefined): ClusterInit {
+  const usesCarriers = audience?.messages.has("CarrierOptions") === true;
+  return {
+    typedExtensionProtocolOptions: {
+      [httpOptionsName]: httpOptions(http, usesCarriers),
+      ...(usesCarriers
+        ? { [carrierOptionsName]: packAny(CarrierOptionsSchema, { minConcurrentRequests: carriersFrom }) }
+        : {}),
+    },
+  };
+}
+
+function httpOptions(http: ConnectionPool["http"], usesCarriers: boolean) {
   return packAny(UpstreamHttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: {
       idleTimeout: duration(milliseconds(http?.idleTimeout) ?? idleTimeoutMs),
       ...(http?.maxRequestsPerConnection ? { maxRequestsPerConnection: http.maxRequestsPerConnection } : {}),
     },
-    upstreamProtocolOptions: {
-      case: "explicitHttpConfig",
-      value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
-    },
+    upstreamProtocolOptions: usesCarriers
+      ? { case: "autoConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: { allowConnect: true } } }
+      : { case: "explicitHttpConfig", value: { protocolConfig: { case: "httpProtocolOptions", value: {} } } },
   });
 }
 

@@ -20,6 +20,14 @@ export function meshProtocols(protocol: string): string[] {
   return protocol === "http" ? ["istio-http/1.1", "istio-peer-exchange", "istio"] : ["istio-peer-exchange", "istio"];
 }
 
+/**
+ * Between our own proxies HTTP may ride on HTTP/2: many requests at once share a connection, a carrier. An Envoy is spoken to, and
+ * speaks, HTTP/1.1, as the design has it for peers that are not ours.
+ */
+function carrierProtocols(protocol: string, audience: Audience): string[] {
+  return protocol === "http" && audience.messages.has("CarrierOptions") ? ["h2"] : [];
+}
+
 /** Identities of this trust domain, and no plaintext: the server's side of mutual TLS. */
 export function serverTransportSocket(trustDomain: string, protocol: string, audience: Audience) {
   return extension(socketName, DownstreamTlsContextSchema, {
@@ -27,7 +35,11 @@ export function serverTransportSocket(trustDomain: string, protocol: string, aud
     commonTlsContext: {
       ...commonContext([{ case: "prefix", value: `spiffe://${trustDomain}/` }], audience),
       // A client of the mesh that speaks no ALPN of Istio's, such as a plain HTTP library with a certificate, is served as well.
-      alpnProtocols: protocol === "http" ? [...meshProtocols(protocol), "http/1.1"] : meshProtocols(protocol),
+      alpnProtocols: [
+        ...carrierProtocols(protocol, audience),
+        ...meshProtocols(protocol),
+        ...(protocol === "http" ? ["http/1.1"] : []),
+      ],
     },
   });
 }
@@ -46,7 +58,7 @@ export function clientTransportSocket(
         identities.map((value) => ({ case: "exact", value })),
         audience,
       ),
-      alpnProtocols: meshProtocols(protocol),
+      alpnProtocols: [...carrierProtocols(protocol, audience), ...meshProtocols(protocol)],
     },
   });
 }

@@ -83,6 +83,11 @@ export interface ClusterConfig {
   readonly services: readonly ServiceReference[];
   /** What requests are sent by; `auto`: what TLS agrees on (ALPN), else HTTP/1.1. */
   readonly protocol: "http1" | "http2" | "auto";
+  /**
+   * For `auto`: HTTP/2 is offered from so many requests at once towards an endpoint on (`heddle.v1.CarrierOptions`); 0: always, as
+   * in Envoy.
+   */
+  readonly carriersFrom: number;
   /** `http2_protocol_options`, defaults filled in. */
   readonly http2: Http2Config;
   /** HTTP/1.1 upstream: request trailers may be sent. */

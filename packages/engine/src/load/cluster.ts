@@ -1,4 +1,5 @@
 import {
+  type CarrierOptions,
   type Cluster,
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
@@ -199,17 +200,27 @@ function loadLimits(message: Cluster, at: Path, loading: Loading): ClusterLimits
 
 type HttpOptions = Pick<
   ClusterConfig,
-  "maxRequestsPerConnection" | "idleTimeoutMs" | "maxConnectionDurationMs" | "enableTrailers" | "protocol" | "http2"
+  | "maxRequestsPerConnection"
+  | "idleTimeoutMs"
+  | "maxConnectionDurationMs"
+  | "enableTrailers"
+  | "protocol"
+  | "carriersFrom"
+  | "http2"
 >;
 
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const carrierOptionsName = "heddle.v1.CarrierOptions";
 
 function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOptions {
   let options: UpstreamHttpProtocolOptions | undefined;
+  let carriersFrom = 0;
   for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
     const unpacked = loading.unpack(any, at.key(name));
     if (unpacked?.$typeName === httpOptionsName && name === httpOptionsName)
       options = unpacked as UpstreamHttpProtocolOptions;
+    else if (unpacked?.$typeName === carrierOptionsName && name === carrierOptionsName)
+      carriersFrom = loadCarriersFrom(unpacked as CarrierOptions, at.key(name), loading);
     else if (unpacked !== undefined) loading.misplaced(unpacked, at.key(name), `${httpOptionsName} under its own name`);
   }
   const where = at.key(httpOptionsName);
@@ -218,6 +229,8 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
   const protocol = options?.upstreamProtocolOptions;
   const chosen = loadProtocol(protocol, where, loading);
   refuseDownstreamOnly(options, where, loading);
+  if (carriersFrom > 0 && chosen.protocol !== "auto")
+    loading.problem(at.key(carrierOptionsName), "there is nothing to choose from", "give auto_config, too");
   return {
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     idleTimeoutMs: loading.duration(common?.idleTimeout, commonAt.field("idle_timeout"), 3_600_000),
@@ -228,8 +241,13 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
     ),
     enableTrailers: chosen.http1?.enableTrailers ?? false,
     protocol: chosen.protocol,
+    carriersFrom,
     http2: loadHttp2Options(chosen.http2, chosen.http2At, loading),
   };
+}
+
+function loadCarriersFrom({ minConcurrentRequests }: CarrierOptions, at: Path, loading: Loading): number {
+  return loading.range(minConcurrentRequests, at.field("min_concurrent_requests"), 1, 2 ** 31 - 1);
 }
 
 interface ChosenProtocol {

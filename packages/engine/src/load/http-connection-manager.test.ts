@@ -59,12 +59,14 @@ test("Envoy's defaults are filled in", () => {
     delayedCloseTimeoutMs: 1000,
     drainTimeoutMs: 5000,
     proxy100Continue: false,
+    upgrades: new Map(),
     http1: { acceptHttp10: false, defaultHost: "", enableTrailers: false, allowAbsoluteUrl: true },
     http2: {
       maxConcurrentStreams: 100,
       streamWindowBytes: 65_536,
       connectionWindowBytes: 1_048_576,
       headerTableBytes: 4096,
+      allowConnect: false,
     },
     accessLogs: [],
   });

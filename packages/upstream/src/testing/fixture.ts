@@ -104,6 +104,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
       headerTableBytes: 4096,
       allowConnect: false,
     },
+    carriersFrom: 0,
     enableTrailers: true,
     provenance: undefined,
     ...changes,

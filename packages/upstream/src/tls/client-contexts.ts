@@ -16,6 +16,8 @@ interface Entry {
 export class ClientTlsContexts {
   readonly #secrets: SecretLookup;
   readonly #entries = new WeakMap<UpstreamTlsConfig, Entry>();
+  /** Those that do not offer HTTP/2. */
+  readonly #withoutHttp2 = new WeakMap<UpstreamTlsConfig, Entry>();
 
   constructor(secrets: SecretLookup) {
     this.#secrets = secrets;
@@ -29,17 +31,24 @@ export class ClientTlsContexts {
    * The context for a configuration, or why there is none: a secret has not arrived or cannot be used.
    *
    * @param fallbackAlpn what to offer where the configuration names no protocols; always the same for one configuration
+   * @param offersHttp2 false: `h2` is left out of what is offered, so that HTTP/1.1 is agreed on
    */
-  get(config: UpstreamTlsConfig, fallbackAlpn: readonly string[] = []): BuiltContext<ClientTlsContext> {
+  get(
+    config: UpstreamTlsConfig,
+    fallbackAlpn: readonly string[] = [],
+    offersHttp2: boolean = true,
+  ): BuiltContext<ClientTlsContext> {
     const { epoch } = this.#secrets;
-    const known = this.#entries.get(config);
+    const entries = offersHttp2 ? this.#entries : this.#withoutHttp2;
+    const known = entries.get(config);
     if (known?.epoch === epoch) return known.built;
-    const built = this.#build(config, epoch, fallbackAlpn);
-    this.#entries.set(config, { epoch, built });
+    const names = config.common.alpn.length > 0 ? config.common.alpn : fallbackAlpn;
+    const built = this.#build(config, epoch, offersHttp2 ? names : names.filter((name) => name !== "h2"));
+    entries.set(config, { epoch, built });
     return built;
   }
 
-  #build(config: UpstreamTlsConfig, epoch: number, fallbackAlpn: readonly string[]): BuiltContext<ClientTlsContext> {
+  #build(config: UpstreamTlsConfig, epoch: number, alpn: readonly string[]): BuiltContext<ClientTlsContext> {
     const { common, sni } = config;
     const policy = peerPolicyOf(common.validation, "server", this.#secrets);
     if (!policy.ok) return policy;
@@ -55,7 +64,7 @@ export class ClientTlsContexts {
           : undefined,
       minVersion: common.minVersion,
       maxVersion: common.maxVersion,
-      alpn: common.alpn.length > 0 ? common.alpn : fallbackAlpn,
+      alpn,
       policy: policy.policy,
       sni,
     });

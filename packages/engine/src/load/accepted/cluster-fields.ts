@@ -72,6 +72,9 @@ const edsEndpoints = "engine/src/steps/choose-endpoint.test.ts › an EDS cluste
 const health =
   "engine/src/bind/priority-level.test.ts › health is Envoy's: unknown counts as healthy, a timeout as unhealthy";
 
+const carriers =
+  "proxy/src/worker/carriers.test.ts › few requests at once have connections of their own, many share a carrier";
+
 /** Clusters and endpoints. */
 export const clusterFields: AcceptedFields = {
   "envoy.config.cluster.v3.Cluster": {
@@ -105,6 +108,7 @@ export const clusterFields: AcceptedFields = {
   "envoy.type.v3.Percent": proven(priorities, "value"),
   "envoy.config.cluster.v3.Cluster.RefreshRate": proven(failedLookup, "base_interval", "max_interval"),
   "envoy.config.cluster.v3.Cluster.TransportSocketMatch": proven(transport, "name", "match", "transport_socket"),
+  "heddle.v1.CarrierOptions": proven(carriers, "min_concurrent_requests"),
   "envoy.config.cluster.v3.CircuitBreakers": proven(limits, "thresholds"),
   "envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
     ...enumerated(withoutEffect(onlyDefault, limits), "priority", "DEFAULT"),
