@@ -9,7 +9,18 @@ export interface Bar {
 }
 
 /** What the issues demand of the scenarios that are there. */
-const bars: readonly Bar[] = [{ scenario: "http1-64", peer: "nginx", atMost: 2 }];
+const bars: readonly Bar[] = [
+  { scenario: "http1-64", peer: "nginx", atMost: 2 },
+  { scenario: "http1-64", peer: "envoy", atMost: 0.6 },
+  { scenario: "http1-64", peer: "haproxy", atMost: 1.5 },
+  // Of Envoy's two ways the better one counts, so both bars must hold.
+  ...["envoy", "envoy-http2"].flatMap((peer) => [
+    { scenario: "mesh-64", peer, atMost: 0.4 },
+    { scenario: "mesh-8", peer, atMost: 0.6 },
+    { scenario: "mesh-1", peer, atMost: 1 },
+  ]),
+  { scenario: "http2-8x16", peer: "envoy", atMost: 0.6 },
+];
 
 export interface Verdict {
   readonly text: string;

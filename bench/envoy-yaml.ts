@@ -15,9 +15,8 @@ const identity = "spiffe://cluster.local/ns/default/sa/bench";
  * routing is on; statistics are on in both by default.
  */
 export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site, ports: Ports): string {
-  const isTwoHops = topology === "two-hops" || topology === "two-hops-http2";
-  /** What is spoken between the two, by ALPN. */
-  const inner = topology === "two-hops-http2" ? "h2" : "http/1.1";
+  const isTwoHops = topology !== "one-hop" && topology !== "http2" && topology !== "thousand-services";
+  const inner = spokenBetween[topology] ?? ["http/1.1"];
   const services = topology === "thousand-services" ? 1000 : 0;
   const listenPort = hop === "outer" ? ports.outer : ports.inner;
   const upstreamPort = isTwoHops && hop === "outer" ? ports.inner : site.backendPort;
@@ -32,7 +31,7 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
           filter_chains: [
             {
               ...(isTwoHops && hop === "inner" ? { transport_socket: downstreamTls(site, inner) } : {}),
-              filters: [connectionManager(services, topology === "http2" || inner === "h2" ? "AUTO" : "HTTP1")],
+              filters: [connectionManager(services, topology === "http2" || inner.includes("h2") ? "AUTO" : "HTTP1")],
             },
           ],
         },
@@ -45,6 +44,13 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
   };
   return JSON.stringify(root);
 }
+
+/** What is offered between the two, by ALPN. In a mesh of Heddle's both: few requests have connections of their own, many share one. */
+const spokenBetween: Readonly<Partial<Record<Topology, readonly string[]>>> = {
+  "two-hops": ["http/1.1"],
+  "two-hops-http2": ["h2"],
+  mesh: ["h2", "http/1.1"],
+};
 
 function address(port: number): object {
   return { socket_address: { address: "127.0.0.1", port_value: port } };
@@ -101,18 +107,29 @@ function cluster(name: string, port: number, more: object): object {
   };
 }
 
-function overTls(site: Site, alpn: string): object {
+function overTls(site: Site, alpn: readonly string[]): object {
   const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-  const options = {
-    "@type": `type.googleapis.com/${optionsName}`,
-    explicit_http_config: alpn === "h2" ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+  const carriersName = "heddle.v1.CarrierOptions";
+  const options = { "@type": `type.googleapis.com/${optionsName}`, ...protocolOptions(alpn) };
+  // As Heddle's compiler has it.
+  const carriers = { "@type": `type.googleapis.com/${carriersName}`, min_concurrent_requests: 16 };
+  return {
+    transport_socket: upstreamTls(site, alpn),
+    typed_extension_protocol_options: {
+      [optionsName]: options,
+      ...(alpn.length > 1 ? { [carriersName]: carriers } : {}),
+    },
   };
-  return { transport_socket: upstreamTls(site, alpn), typed_extension_protocol_options: { [optionsName]: options } };
 }
 
-function commonTls(site: Site, alpn: string): object {
+function protocolOptions(alpn: readonly string[]): object {
+  if (alpn.length > 1) return { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } };
+  return { explicit_http_config: alpn[0] === "h2" ? { http2_protocol_options: {} } : { http_protocol_options: {} } };
+}
+
+function commonTls(site: Site, alpn: readonly string[]): object {
   return {
-    alpn_protocols: [alpn],
+    alpn_protocols: alpn,
     tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
     tls_certificates: [
       { certificate_chain: { filename: site.tls.certificate }, private_key: { filename: site.tls.key } },
@@ -124,7 +141,7 @@ function commonTls(site: Site, alpn: string): object {
   };
 }
 
-function downstreamTls(site: Site, alpn: string): object {
+function downstreamTls(site: Site, alpn: readonly string[]): object {
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {
@@ -135,7 +152,7 @@ function downstreamTls(site: Site, alpn: string): object {
   };
 }
 
-function upstreamTls(site: Site, alpn: string): object {
+function upstreamTls(site: Site, alpn: readonly string[]): object {
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {

@@ -12,7 +12,7 @@ export interface Site {
 }
 
 /** What is measured: one hop in plaintext, or two with mutual TLS between them. */
-export type Topology = "one-hop" | "http2" | "two-hops" | "two-hops-http2" | "thousand-services";
+export type Topology = "one-hop" | "http2" | "two-hops" | "two-hops-http2" | "mesh" | "thousand-services";
 
 /** A proxy under test. */
 export interface Peer {

@@ -60,6 +60,7 @@ const names: Readonly<Partial<Record<Topology, string>>> = {
   "one-hop": "http1",
   "two-hops": "mtls",
   "two-hops-http2": "mtls-http2",
+  mesh: "mesh",
 };
 
 function multiplexed(connections: number, streams: number): Scenario {
@@ -116,6 +117,9 @@ export const scenarios: readonly Scenario[] = [
   saturated(64, "two-hops-http2", "HTTP/1.1 in, HTTP/2 over mutual TLS between two hops"),
   saturated(8, "two-hops-http2", "HTTP/1.1 in, HTTP/2 over mutual TLS between two hops"),
   saturated(1, "two-hops-http2", "HTTP/1.1 in, HTTP/2 over mutual TLS between two hops"),
+  saturated(64, "mesh", "as the mesh has it: HTTP/1.1 in, mutual TLS between two hops"),
+  saturated(8, "mesh", "as the mesh has it: HTTP/1.1 in, mutual TLS between two hops"),
+  saturated(1, "mesh", "as the mesh has it: HTTP/1.1 in, mutual TLS between two hops"),
   multiplexed(8, 16),
   atFixedRate("rate-1000", "1,000 requests/s, one hop", "one-hop"),
   atFixedRate("rate-1000-mtls", "1,000 requests/s, mutual TLS, two hops", "two-hops"),

