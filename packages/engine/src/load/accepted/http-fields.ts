@@ -1,7 +1,6 @@
 import type { AcceptedFields } from "../field-walker.ts";
 import {
   clusterLoads,
-  upgrades,
   upgradeSettings,
   overrides,
   served,
@@ -77,6 +76,8 @@ const http2Drain = through(
   "proxy/src/worker/http2-drain.test.ts › a client that does not answer the PING gets the last GOAWAY after the drain timeout",
 );
 
+const webSocket =
+  "proxy/src/worker/websocket.test.ts › a WebSocket client and its server speak through the proxy: text, binary, pings, subprotocol and close";
 const connectProtocol =
   "proxy/src/worker/websocket.test.ts › WebSocket comes in by HTTP/2's extended CONNECT and goes out as HTTP/1.1";
 
@@ -95,7 +96,7 @@ export const httpFields: AcceptedFields = {
     ...proven(headTime, "request_headers_timeout"),
     ...proven(lastClose, "delayed_close_timeout"),
     ...proven(expectation, "proxy_100_continue"),
-    ...proven(upgrades, "upgrade_configs"),
+    ...proven(webSocket, "upgrade_configs"),
     ...proven(through(routesLoad, routesOverAds), "rds"),
     ...proven(served, "route_config"),
     ...proven(filterOrder, "http_filters"),
@@ -111,7 +112,7 @@ export const httpFields: AcceptedFields = {
     ...proven(hosts, "strip_matching_host_port", "strip_any_host_port", "strip_trailing_host_dot"),
   },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig": {
-    ...proven(upgrades, "upgrade_type"),
+    ...proven(webSocket, "upgrade_type"),
     ...proven(upgradeSettings, "enabled"),
   },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig": proven(
