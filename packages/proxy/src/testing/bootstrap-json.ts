@@ -110,8 +110,9 @@ export interface TlsMaterial {
   readonly anchorsPem: string;
 }
 
-function commonTls({ chainPem, privateKeyPem, anchorsPem }: TlsMaterial, validation: Json = {}): Json {
+function commonTls({ chainPem, privateKeyPem, anchorsPem }: TlsMaterial, validation: Json = {}, alpn?: string[]): Json {
   return {
+    ...(alpn === undefined ? {} : { alpn_protocols: alpn }),
     tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
     tls_certificates: [
       { certificate_chain: { inline_string: chainPem }, private_key: { inline_string: privateKeyPem } },
@@ -121,13 +122,13 @@ function commonTls({ chainPem, privateKeyPem, anchorsPem }: TlsMaterial, validat
 }
 
 /** A `transport_socket` that demands client certificates. */
-export function serverTls(material: TlsMaterial, more: Json = {}): Json {
+export function serverTls(material: TlsMaterial, more: Json = {}, alpn?: string[]): Json {
   return {
     name: "tls",
     typed_config: {
       "@type": `${tlsPackage}.DownstreamTlsContext`,
       require_client_certificate: true,
-      common_tls_context: commonTls(material),
+      common_tls_context: commonTls(material, {}, alpn),
       ...more,
     },
   };
@@ -139,5 +140,19 @@ export function clientTls(material: TlsMaterial, expectedUri: string): Json {
   return {
     name: "tls",
     typed_config: { "@type": `${tlsPackage}.UpstreamTlsContext`, common_tls_context: commonTls(material, validation) },
+  };
+}
+
+const upstreamOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/** Fields of a cluster whose endpoints speak HTTP/2. */
+export function http2Cluster(): Json {
+  return {
+    typed_extension_protocol_options: {
+      [upstreamOptions]: {
+        "@type": `type.googleapis.com/${upstreamOptions}`,
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
   };
 }
