@@ -163,8 +163,9 @@ export class MeshRunner {
         const next = wanted.get(planned.id);
         return next === undefined || fingerprint(next) !== fingerprint(planned);
       });
-      const { edge } = this.#plan;
-      if ((edge === undefined) !== (plan.edge === undefined) || this.#edge?.retarget(plan.edge) === false) {
+      const isEdgeAsWished =
+        plan.edge === undefined ? this.#edge === undefined : this.#edge?.retarget(plan.edge) === true;
+      if (!isEdgeAsWished) {
         const now =
           this.#edge === undefined ? "the mesh stays without an edge" : `the edge stays at ${this.#edge.address}`;
         held.push(`${plan.places.edge}: ${now} ${untilNextStart}`);

@@ -142,6 +142,8 @@ export class MeshSession {
       const { namespace, name } = found.mesh.metadata;
       if (held.length === 0) output.inForce([`~ LocalMesh ${namespace}/${name}`]);
     } catch (error) {
+      // What was begun is tried again with the next change of the folder.
+      this.#planText = "";
       output.report(
         "heddle",
         `the changed LocalMesh could not be carried out: ${error instanceof Error ? error.message : String(error)}`,

@@ -283,6 +283,17 @@ test("what a running mesh cannot change is named with its line, and is not said 
   writeFileSync(join(folder, "mesh.yaml"), mesh.replaceAll("calls: []", "calls: []\n      env: { GREETING: goodbye }"));
   await heddle.line(/√ in force ~ LocalMesh default\/small/);
   await answers(url, "goodbye from back-0");
+  // An edge that was taken out of the file runs on, and what is said when it is back holds for it.
+  writeFileSync(
+    join(folder, "mesh.yaml"),
+    mesh.replace("edge: { service: front, port: 0 }", "rootNamespace: istio-system"),
+  );
+  await heddle.line(/mesh\.yaml:\d+: the edge stays at \S+ until heddle up is started again; /);
+  const before = heddle.lines.length;
+  writeFileSync(join(folder, "mesh.yaml"), mesh.replace("edge: { service: front", "edge: { service: back"));
+  const taken = (): string[] => heddle.lines.slice(before).filter((line) => /in force ~|the edge stays/.test(line));
+  while (taken().length === 0) await delay(20);
+  assert.match(taken()[0] ?? "", /in force ~ LocalMesh default\/small/);
   rmSync(join(folder, "mesh.yaml"));
   await heddle.line(/holds no LocalMesh resource.*what runs goes on/);
   heddle.kill("SIGTERM");
