@@ -457,7 +457,7 @@ export const errorCodes = {
     source: "downstream",
     retry: "never",
     httpStatus: 504,
-    grpcStatus: 14,
+    grpcStatus: 4,
     flag: "DT",
     details: "max_duration_timeout",
     text: "downstream duration timeout",

@@ -92,6 +92,19 @@ export type HostRewrite =
   | { readonly kind: "header"; readonly header: string }
   | { readonly kind: "path-regex"; readonly rewrite: RegexRewrite };
 
+/** How `grpc-timeout` is honoured, by `max_stream_duration` or by the older `max_grpc_timeout`, which Istio sends. */
+export interface GrpcTimeoutConfig {
+  /**
+   * `stream`: it takes the place of `max_stream_duration`, counted from the begin of the request to the end of the answer. `response`: it takes the
+   * place of `timeout`.
+   */
+  readonly limits: "stream" | "response";
+  /** `grpc_timeout_header_max`, `max_grpc_timeout`; 0: no bound; undefined: the header is not asked, but told to the upstream. */
+  readonly maxMs: number | undefined;
+  /** Taken from the header, so that we give up before the caller does. */
+  readonly offsetMs: number;
+}
+
 export interface RouteActionConfig {
   readonly kind: "route";
   readonly cluster: ClusterSpecifier;
@@ -102,11 +115,13 @@ export interface RouteActionConfig {
   readonly hostRewrite: HostRewrite | undefined;
   /** `append_x_forwarded_host`. */
   readonly appendForwardedHost: boolean;
-  /** Envoy's default of 15 s is filled in; 0: none. */
+  /** Envoy's default of 15 s is filled in; 0: none, as where `max_stream_duration` is given (Envoy's `usingNewTimeouts`). */
   readonly timeoutMs: number;
   /** undefined: the connection manager's stream idle timeout; 0: none. */
   readonly idleTimeoutMs: number | undefined;
   readonly maxStreamDurationMs: number | undefined;
+  /** What the deadline of a gRPC caller means here; undefined: it is passed on as it came, and nothing holds it (Envoy). */
+  readonly grpcTimeout: GrpcTimeoutConfig | undefined;
   /** The route's own policy, else the virtual host's; never merged (Envoy). */
   readonly retry: RetryPolicyConfig | undefined;
   readonly mirrors: readonly MirrorConfig[];

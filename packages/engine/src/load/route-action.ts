@@ -11,6 +11,7 @@ import {
 import type {
   ClusterSpecifier,
   DirectResponseConfig,
+  GrpcTimeoutConfig,
   HostRewrite,
   MirrorConfig,
   RedirectActionConfig,
@@ -53,6 +54,7 @@ export function loadRouteAction(
     loading.problem(at.field("regex_rewrite"), "prefix_rewrite is set, too", "keep one of them");
   }
   const stream = action.maxStreamDuration;
+  const timeoutMs = loading.duration(action.timeout, at.field("timeout"), defaultTimeoutMs);
   const mirrors = loadMirrors(action.requestMirrorPolicies, at.field("request_mirror_policies"), loading);
   return {
     kind: "route",
@@ -65,19 +67,36 @@ export function loadRouteAction(
         : loadRegexRewrite(action.regexRewrite, at.field("regex_rewrite"), loading),
     hostRewrite: loadHostRewrite(action, at, loading),
     appendForwardedHost: action.appendXForwardedHost,
-    timeoutMs: loading.duration(action.timeout, at.field("timeout"), defaultTimeoutMs),
+    timeoutMs: stream === undefined ? timeoutMs : 0,
     idleTimeoutMs:
       action.idleTimeout === undefined ? undefined : loading.duration(action.idleTimeout, at.field("idle_timeout"), 0),
     maxStreamDurationMs:
       stream?.maxStreamDuration === undefined
         ? undefined
         : loading.duration(stream.maxStreamDuration, at.field("max_stream_duration").field("max_stream_duration"), 0),
+    grpcTimeout: loadGrpcTimeout(action, at, loading),
     retry:
       action.retryPolicy === undefined
         ? inherited.retry
         : loadRetryPolicy(action.retryPolicy, at.field("retry_policy"), loading),
     mirrors: action.requestMirrorPolicies.length === 0 ? inherited.mirrors : mirrors,
     upgrades: loadUpgrades(action.upgradeConfigs, at.field("upgrade_configs"), loading),
+  };
+}
+
+/** `max_stream_duration` wins over the older fields (Envoy, `FilterUtility::finalTimeout`). */
+function loadGrpcTimeout(action: RouteAction, at: Path, loading: Loading): GrpcTimeoutConfig | undefined {
+  const { maxStreamDuration: stream, maxGrpcTimeout, grpcTimeoutOffset } = action;
+  const old = { limits: "response", maxMs: loading.duration(maxGrpcTimeout, at.field("max_grpc_timeout"), 0) } as const;
+  const oldOffsetMs = loading.duration(grpcTimeoutOffset, at.field("grpc_timeout_offset"), 0);
+  if (stream === undefined) return maxGrpcTimeout === undefined ? undefined : { ...old, offsetMs: oldOffsetMs };
+  const where = at.field("max_stream_duration");
+  const { grpcTimeoutHeaderMax, grpcTimeoutHeaderOffset } = stream;
+  const maxMs = loading.duration(grpcTimeoutHeaderMax, where.field("grpc_timeout_header_max"), 0);
+  return {
+    limits: "stream",
+    maxMs: grpcTimeoutHeaderMax === undefined ? undefined : maxMs,
+    offsetMs: loading.duration(grpcTimeoutHeaderOffset, where.field("grpc_timeout_header_offset"), 0),
   };
 }
 

@@ -7,7 +7,7 @@ import type { DecisionTrace } from "./decision-trace.ts";
 import type { LiveState } from "./live-state.ts";
 import { pickEndpoint, pickOther } from "./load-balancer.ts";
 import type { RequestRecord } from "./request-record.ts";
-import { setExpectedTimeout } from "./timeouts.ts";
+import { tellTimeouts } from "./timeouts.ts";
 
 /**
  * An endpoint of `req.cluster` for the next attempt, which is counted as active from here on. Endpoints that were tried are
@@ -105,5 +105,5 @@ function addressAttempt(req: RequestRecord, endpoint: BoundEndpoint, nowMs: numb
   ) {
     rewriteHost(req, endpoint.hostname, action.appendForwardedHost && req.attempt === 1);
   }
-  setExpectedTimeout(req, nowMs - req.decidedMs);
+  tellTimeouts(req, nowMs - req.decidedMs);
 }

@@ -265,24 +265,74 @@ test("timeouts come from the route, the connection manager and the caller's head
     {
       timeout: "3s",
       idle_timeout: "7s",
-      max_stream_duration: { max_stream_duration: "60s" },
       retry_policy: { retry_on: "5xx", per_try_timeout: "1s" },
     },
     { stream_idle_timeout: "9s" },
   );
-  assert.deepEqual(timeouts(full), [3000, 1000, 7000, 60_000, "1000"]);
+  assert.deepEqual(timeouts(full), [3000, 1000, 7000, 0, "1000"]);
+  // With a duration of the stream the route's timeout does not hold (Envoy, `usingNewTimeouts`).
+  const stream = { max_stream_duration: { max_stream_duration: "60s" } };
+  assert.deepEqual(timeouts(mesh({ timeout: "3s", ...stream })), [0, 0, 300_000, 60_000, undefined]);
   assert.deepEqual(
     timeouts(mesh({}, { stream_idle_timeout: "9s", common_http_protocol_options: { max_stream_duration: "8s" } })),
     [15_000, 0, 9000, 8000, "15000"],
   );
   const headers = { "x-envoy-upstream-rq-timeout-ms": "500", "x-envoy-upstream-rq-per-try-timeout-ms": "200" };
-  assert.deepEqual(timeouts(full, headers), [500, 200, 7000, 60_000, "200"]);
+  assert.deepEqual(timeouts(full, headers), [500, 200, 7000, 0, "200"]);
   // A per-try timeout that is not shorter than the whole says nothing, nor does a header that is no number.
   assert.deepEqual(timeouts(full, { "x-envoy-upstream-rq-timeout-ms": "900" }).slice(0, 2), [900, 0]);
   assert.deepEqual(timeouts(full, { "x-envoy-upstream-rq-timeout-ms": "soon" }).slice(0, 2), [3000, 1000]);
   const req = full.forward({ headers });
   assert.equal(req.headers.has("x-envoy-upstream-rq-timeout-ms"), false);
   assert.equal(req.headers.has("x-envoy-upstream-rq-per-try-timeout-ms"), false);
+});
+
+test("a gRPC caller's deadline holds as the route says, and each attempt is told what is left of it", () => {
+  const manager = {
+    use_remote_address: true,
+    internal_address_config: { cidr_ranges: [{ address_prefix: "10.0.0.0", prefix_len: 8 }] },
+  };
+  const decided = (action: JsonObject, asked: string, more: Record<string, string> = {}) => {
+    const mesh = new Mesh({ routes: routesJson([routeTo("a", action)]), manager, clusters });
+    const headers = { "content-type": "application/grpc", ...(asked === "" ? {} : { "grpc-timeout": asked }), ...more };
+    const req = mesh.decide({ headers });
+    if (mesh.out.kind === "respond") return [mesh.out.code, mesh.out.status];
+    mesh.nowMs += 100;
+    mesh.choose(req);
+    return [req.timeoutMs, req.maxStreamDurationMs, req.headers.get("grpc-timeout")];
+  };
+  const stream = (fields: JsonObject): JsonObject => ({ max_stream_duration: fields });
+  // Without a word in the route Envoy passes a deadline on and does not hold it.
+  assert.deepEqual(decided({}, "1S"), [15_000, 0, "1S"]);
+  assert.deepEqual(decided(stream({ grpc_timeout_header_max: "0s" }), "1S"), [0, 1000, "900m"]);
+  assert.deepEqual(decided(stream({ grpc_timeout_header_max: "0.4s" }), "1S"), [0, 400, "300m"]);
+  assert.deepEqual(decided(stream({ grpc_timeout_header_max: "2s" }), "1S"), [0, 1000, "900m"]);
+  // No deadline, or none that can be read: the duration that is configured, which is told, too.
+  const both = stream({ grpc_timeout_header_max: "0s", max_stream_duration: "3s" });
+  for (const asked of ["", "soon", "1", "123456789m", "-1S"])
+    assert.deepEqual(decided(both, asked), [0, 3000, "2900m"]);
+  assert.deepEqual(decided(stream({ max_stream_duration: "3s" }), "1S"), [0, 3000, "2900m"]);
+  const early = stream({ grpc_timeout_header_max: "2s", grpc_timeout_header_offset: "0.3s" });
+  assert.deepEqual(decided(early, "1S"), [0, 700, "600m"]);
+  assert.deepEqual(decided(early, "9S"), [0, 1700, "1600m"]);
+  assert.deepEqual(decided(early, "300m"), ["stream_duration", 504]);
+  assert.deepEqual(decided(early, "0m"), ["stream_duration", 504]);
+  // What is left never reaches the 0 that says that none is.
+  assert.deepEqual(decided(stream({ grpc_timeout_header_max: "0s" }), "50m"), [0, 50, "1m"]);
+  // The older fields, which Istio sends, put the deadline in the place of the timeout.
+  const old = { timeout: "9s", max_grpc_timeout: "2s" };
+  assert.deepEqual(decided(old, "1S"), [1000, 0, "900m"]);
+  assert.deepEqual(decided(old, "5S"), [2000, 0, "1900m"]);
+  assert.deepEqual(decided(old, ""), [2000, 0, "1900m"]);
+  assert.deepEqual(decided({ ...old, max_grpc_timeout: "0s" }, ""), [0, 0, undefined]);
+  assert.deepEqual(decided({ ...old, grpc_timeout_offset: "0.3s" }, "1S"), [700, 0, "600m"]);
+  assert.deepEqual(decided({ ...old, grpc_timeout_offset: "1s" }, "1S"), [1000, 0, "900m"]);
+  assert.deepEqual(decided({ ...old, ...early }, "1S"), [0, 700, "600m"]);
+  const retry = { retry_policy: { retry_on: "5xx", per_try_timeout: "0.25s" } };
+  assert.deepEqual(decided({ ...old, ...retry }, "1S"), [1000, 0, "250m"]);
+  assert.deepEqual(decided(old, "1S", { "x-envoy-upstream-rq-timeout-ms": "500" }), [500, 0, "400m"]);
+  // The old field is for gRPC alone.
+  assert.deepEqual(decided(old, "1S", { "content-type": "text/plain" }), [9000, 0, "1S"]);
 });
 
 test("mirrors are drawn by their fraction and inherited from the outside", () => {

@@ -235,6 +235,10 @@ function forward(
   }
   beginRetries(route.retry, req);
   setTimeouts(hcm, action, req);
+  if (req.isOutOfTime) {
+    out.respond(req, "stream_duration");
+    return;
+  }
   rewriteRequest(hcm, route, action, req);
   out.reset("forward");
   for (let i = 0; i < route.mirrors.length; i++) {

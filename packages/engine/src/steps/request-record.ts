@@ -84,6 +84,8 @@ export class RequestRecord {
   perTryIdleTimeoutMs: number;
   idleTimeoutMs: number;
   maxStreamDurationMs: number;
+  /** The caller's own deadline leaves no time at all. */
+  isOutOfTime: boolean;
 
   // Written by chooseEndpoint and the steps after it.
   /** 0 before the first attempt, then 1, 2, … */
@@ -117,6 +119,8 @@ export class RequestRecord {
   retriesDone: number;
   /** @internal status of a time-out (204 with x-envoy-upstream-rq-timeout-alt-response). */
   timeoutStatus: number;
+  /** @internal each attempt says in `grpc-timeout` how much time is left. */
+  tellsGrpcTimeout: boolean;
   /** @internal what is counted as active now. */
   countedCluster: ClusterState | undefined;
   /** @internal */
@@ -162,6 +166,7 @@ export class RequestRecord {
     this.perTryIdleTimeoutMs = 0;
     this.idleTimeoutMs = 0;
     this.maxStreamDurationMs = 0;
+    this.isOutOfTime = false;
     this.attempt = 0;
     this.endpoint = undefined;
     this.previousEndpoints = [];
@@ -177,6 +182,7 @@ export class RequestRecord {
     this.retryHeaderNames = [];
     this.retriesDone = 0;
     this.timeoutStatus = 0;
+    this.tellsGrpcTimeout = false;
     this.countedCluster = undefined;
     this.countedEndpoint = undefined;
     this.holdsRetry = undefined;
@@ -233,6 +239,7 @@ export class RequestRecord {
     this.perTryIdleTimeoutMs = 0;
     this.idleTimeoutMs = 0;
     this.maxStreamDurationMs = 0;
+    this.isOutOfTime = false;
     this.attempt = 0;
     this.endpoint = undefined;
     this.previousEndpoints.length = 0;
@@ -248,6 +255,7 @@ export class RequestRecord {
     this.retryHeaderNames.length = 0;
     this.retriesDone = 0;
     this.timeoutStatus = 0;
+    this.tellsGrpcTimeout = false;
     this.countedCluster = undefined;
     this.countedEndpoint = undefined;
     this.holdsRetry = undefined;

@@ -86,6 +86,8 @@ export function writeLocalResponse(req: RequestRecord, out: Action, headers: Mut
 function grpcStatusFor(out: Action): number {
   if (out.code === "") return grpcStatusOf(out.status);
   const entry = errorEntry(out.code);
+  // Whatever the HTTP status is (Envoy, `ActiveStream::onStreamMaxDurationReached`).
+  if (out.code === "stream_duration") return entry.grpcStatus;
   return entry.httpStatus === out.status ? entry.grpcStatus : grpcStatusOf(out.status);
 }
 

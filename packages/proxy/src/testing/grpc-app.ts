@@ -46,11 +46,19 @@ function wanted(metadata: Metadata, details: string): Partial<StatusObject> {
   return { code, details, metadata: trailers };
 }
 
+export interface GrpcCall {
+  readonly method: string;
+  readonly metadata: Metadata;
+  /** When it ends by the caller's word, of the same clock as `receivedAtMs`. */
+  readonly deadlineMs: number;
+  readonly receivedAtMs: number;
+}
+
 /** An application that speaks gRPC by its own implementation, `@grpc/grpc-js`, and remembers what was done to its calls. */
 export class GrpcApp implements AsyncDisposable {
   readonly events = new EventWaiter();
-  /** Metadata of every call, by method, in order. */
-  readonly calls: { readonly method: string; readonly metadata: Metadata; readonly deadlineMs: number }[] = [];
+  /** Every call, in order. */
+  readonly calls: GrpcCall[] = [];
   cancelled = 0;
   /** Messages that were written to or read from a stream. */
   messages = 0;
@@ -166,7 +174,8 @@ export class GrpcApp implements AsyncDisposable {
       on(event: "cancelled" | "error", listener: () => void): unknown;
     },
   ): void {
-    this.calls.push({ method: name, metadata: call.metadata, deadlineMs: Number(call.getDeadline()) });
+    const { metadata } = call;
+    this.calls.push({ method: name, metadata, deadlineMs: Number(call.getDeadline()), receivedAtMs: Date.now() });
     call.on("error", () => {});
     call.on("cancelled", () => {
       this.cancelled += 1;

@@ -33,6 +33,8 @@ const noCluster = "engine/src/steps/decide-request.test.ts › a cluster that do
 const rewrites = "engine/src/steps/request-rewrite.test.ts › paths and hosts are rewritten";
 const timeouts =
   "engine/src/steps/decide-request.test.ts › timeouts come from the route, the connection manager and the caller's headers";
+const grpcTimeouts =
+  "engine/src/steps/decide-request.test.ts › a gRPC caller's deadline holds as the route says, and each attempt is told what is left of it";
 const mirrors =
   "engine/src/steps/decide-request.test.ts › mirrors are drawn by their fraction and inherited from the outside";
 const redirects = "engine/src/steps/redirect.test.ts › a redirect changes scheme, host, port, path and query";
@@ -181,12 +183,16 @@ export const routeFields: AcceptedFields = {
       "append_x_forwarded_host",
     ),
     ...proven(timeouts, "timeout", "idle_timeout", "max_stream_duration"),
+    ...proven(grpcTimeouts, "max_grpc_timeout", "grpc_timeout_offset"),
     ...proven(retries, "retry_policy"),
     ...proven(mirrors, "request_mirror_policies"),
     ...proven(upgrades, "upgrade_configs"),
   },
   "envoy.config.route.v3.RouteAction.UpgradeConfig": proven(upgrades, "upgrade_type", "enabled"),
-  "envoy.config.route.v3.RouteAction.MaxStreamDuration": proven(timeouts, "max_stream_duration"),
+  "envoy.config.route.v3.RouteAction.MaxStreamDuration": {
+    ...proven(timeouts, "max_stream_duration"),
+    ...proven(grpcTimeouts, "grpc_timeout_header_max", "grpc_timeout_header_offset"),
+  },
   "envoy.config.route.v3.RouteAction.RequestMirrorPolicy": {
     ...proven(mirrors, "cluster", "runtime_fraction", "disable_shadow_host_suffix_append"),
     ...proven(through(actionLoads, mirrors), "trace_sampled"),
