@@ -39,6 +39,11 @@ const connectTimeoutMs = 10_000;
 const idleTimeoutMs = 3_600_000;
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const carrierOptionsName = "heddle.v1.CarrierOptions";
+/** A carrier has many requests, so that its peer's silence would cost many. */
+const carrier = {
+  allowConnect: true,
+  connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
+};
 /** Requests at once towards one endpoint from which on a shared connection costs less than one for each (ADR 4). */
 const carriersFrom = 16;
 
@@ -163,7 +168,7 @@ function httpOptions(http: ConnectionPool["http"], usesCarriers: boolean) {
       ...(http?.maxRequestsPerConnection ? { maxRequestsPerConnection: http.maxRequestsPerConnection } : {}),
     },
     upstreamProtocolOptions: usesCarriers
-      ? { case: "autoConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: { allowConnect: true } } }
+      ? { case: "autoConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: carrier } }
       : { case: "explicitHttpConfig", value: { protocolConfig: { case: "httpProtocolOptions", value: {} } } },
   });
 }

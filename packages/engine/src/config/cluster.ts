@@ -43,6 +43,8 @@ export interface Http2Config {
   readonly headerTableBytes: number;
   /** `allow_connect`: extended CONNECT, which is how WebSocket rides on HTTP/2 (RFC 8441). As a client, the server's word decides. */
   readonly allowConnect: boolean;
+  /** `connection_keepalive`; `intervalMs` 0: the peer is not asked. */
+  readonly keepAlive: { readonly intervalMs: number; readonly timeoutMs: number; readonly jitterPercent: number };
 }
 
 /** `envoy.config.cluster.v3.Cluster`. */

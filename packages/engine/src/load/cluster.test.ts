@@ -45,6 +45,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
       connectionWindowBytes: 1_048_576,
       headerTableBytes: 4096,
       allowConnect: false,
+      keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 15 },
     },
     provenance: undefined,
   });
@@ -117,6 +118,16 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     ["ALL", "all"],
   ] as const)
     assert.equal(load({ dns_lookup_family: name }).dns.family, family);
+});
+
+test("PING keep-alive arrives, with Envoy's jitter, and needs both times", () => {
+  const options = (connection_keepalive: JsonObject) =>
+    withHttp({ explicit_http_config: { http2_protocol_options: { connection_keepalive } } });
+  const times = { interval: "30s", timeout: "5s" };
+  assert.deepEqual(load(options(times)).http2.keepAlive, { intervalMs: 30_000, timeoutMs: 5000, jitterPercent: 15 });
+  assert.equal(load(options({ ...times, interval_jitter: { value: 40 } })).http2.keepAlive.jitterPercent, 40);
+  for (const name of ["interval", "timeout"])
+    assert.match(refused(options({ ...times, [name]: "0s" })).join(), new RegExp(`connection_keepalive\\.${name}: `));
 });
 
 test("the load balancer comes from lb_policy or from load_balancing_policy", () => {

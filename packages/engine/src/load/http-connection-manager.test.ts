@@ -67,6 +67,7 @@ test("Envoy's defaults are filled in", () => {
       connectionWindowBytes: 1_048_576,
       headerTableBytes: 4096,
       allowConnect: false,
+      keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 15 },
     },
     accessLogs: [],
   });

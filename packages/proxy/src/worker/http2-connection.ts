@@ -3,6 +3,7 @@ import {
   type HeaderList,
   Http2Connection,
   Http2ErrorCode,
+  Http2KeepAlive,
   type Http2RequestHead,
   type Http2Sink,
   type Http2Violation,
@@ -39,6 +40,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   readonly #deadlines: Deadlines;
   readonly #streams = new Map<number, Http2ServerStream>();
   readonly #spares: Http2ServerStream[] = [];
+  #keepAlive: Http2KeepAlive | undefined;
   #requestCount = 0;
   #isFlushListed = false;
   #isBlocked = false;
@@ -61,6 +63,9 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     const now = worker.timers.now();
     this.#deadlines.set(deadline.connectionDuration, now, chain.hcm.config.maxConnectionDurationMs);
     this.#limitHead(now);
+    const { keepAlive } = chain.hcm.config.http2;
+    if (keepAlive.intervalMs > 0)
+      this.#keepAlive = new Http2KeepAlive(this.codec, keepAlive, worker.timers, worker.random, this);
     this.flushLater();
   }
 
@@ -136,6 +141,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   onClose(_failure: SocketFailure | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#keepAlive?.stop();
     this.#breakOffStreams();
     for (const spare of this.#spares.splice(0)) spare.retire();
     this.#deadlines.stop();
@@ -223,6 +229,19 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     );
   }
 
+  /** No answer to a PING: whoever was there is gone. */
+  onPeerLost(): void {
+    this.worker.logger.info("an HTTP/2 connection is given up: its client does not answer a PING", {
+      from: this.view.peer?.principal ?? this.view.remoteAddress.host,
+    });
+    this.#socket.destroy();
+  }
+
+  /** @internal */
+  pingAck(payload: Buffer, start: number): void {
+    this.#keepAlive?.onPingAck(payload, start);
+  }
+
   // Time ------------------------------------------------------------------------------------------
 
   onDeadline(which: Deadline): void {
@@ -296,7 +315,9 @@ class RequestEvents implements Http2Sink {
   }
   onSettings(): void {}
   onGoAway(): void {}
-  onPingAck(): void {}
+  onPingAck(payload: Buffer, start: number): void {
+    this.#connection.pingAck(payload, start);
+  }
   // A server gets no responses.
   onInformational(): void {}
   onResponse(): void {}

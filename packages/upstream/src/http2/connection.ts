@@ -2,6 +2,7 @@ import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
 import {
   Http2Connection,
   Http2ErrorCode,
+  Http2KeepAlive,
   type Http2Limits,
   type Http2ResponseHead,
   type Http2Sink,
@@ -50,6 +51,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
   #isBlocked = false;
   #isClosed = false;
   #violation: Http2Violation | undefined;
+  #keepAlive: Http2KeepAlive | undefined;
 
   constructor(options: ConnectionOptions, limits: Http2Limits) {
     this.#options = options;
@@ -64,6 +66,9 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
     this.idleSinceMs = this.#madeAtMs;
     this.codec = new Http2Connection("client", limits, new StreamEvents(this));
     options.socket.start(this);
+    const { keepAlive } = options.cluster.config.http2;
+    if (keepAlive.intervalMs > 0)
+      this.#keepAlive = new Http2KeepAlive(this.codec, keepAlive, options.timers, Math.random, this);
     this.flushLater();
   }
 
@@ -160,6 +165,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
 
   onClose(failure: SocketFailure | undefined): void {
     this.#isClosed = true;
+    this.#keepAlive?.stop();
     for (const act of this.#unsettled.splice(0)) act();
     for (const stream of this.#streams.values()) {
       if (this.#violation === undefined) stream.lost(failure);
@@ -167,6 +173,17 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
     }
     this.#streams.clear();
     this.#options.owner.onConnectionClosed(this);
+  }
+
+  /** No answer to a PING: whoever was there is gone, and its requests with it. */
+  onPeerLost(): void {
+    const text = `no answer to a PING within ${this.cluster.config.http2.keepAlive.timeoutMs} ms`;
+    this.#socket.destroy({ kind: "timeout", code: "upstream_reset", text, cause: "" });
+  }
+
+  /** @internal */
+  pingAck(payload: Buffer, start: number): void {
+    this.#keepAlive?.onPingAck(payload, start);
   }
 
   // What the codec tells ------------------------------------------------------------------------
@@ -229,7 +246,9 @@ class StreamEvents implements Http2Sink {
   onGoAway(): void {
     this.#connection.goingAway();
   }
-  onPingAck(): void {}
+  onPingAck(payload: Buffer, start: number): void {
+    this.#connection.pingAck(payload, start);
+  }
   onError(violation: Http2Violation): void {
     this.#connection.violated(violation);
   }

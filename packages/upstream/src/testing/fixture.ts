@@ -103,6 +103,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
       connectionWindowBytes: 1_048_576,
       headerTableBytes: 4096,
       allowConnect: false,
+      keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 0 },
     },
     carriersFrom: 0,
     enableTrailers: true,

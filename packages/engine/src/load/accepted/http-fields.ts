@@ -76,6 +76,10 @@ const http2Drain = through(
   "proxy/src/worker/http2-drain.test.ts › a client that does not answer the PING gets the last GOAWAY after the drain timeout",
 );
 
+const keepAlive =
+  "proxy/src/worker/http2-keep-alive.test.ts › the requests of an upstream that does not answer a PING fail";
+const keepAliveLoads =
+  "engine/src/load/cluster.test.ts › PING keep-alive arrives, with Envoy's jitter, and needs both times";
 const webSocket =
   "proxy/src/worker/websocket.test.ts › a WebSocket client and its server speak through the proxy: text, binary, pings, subprotocol and close";
 const connectProtocol =
@@ -129,6 +133,10 @@ export const httpFields: AcceptedFields = {
     ...proven(filterOrder, "name", "typed_config"),
     ...proven(overrides, "disabled"),
   },
+  "envoy.config.core.v3.KeepaliveSettings": {
+    ...proven(keepAlive, "interval", "timeout"),
+    ...proven(keepAliveLoads, "interval_jitter"),
+  },
   "envoy.config.core.v3.SchemeHeaderTransformation": proven(scheme, "scheme_to_overwrite"),
   "envoy.config.core.v3.HttpProtocolOptions": {
     ...proven(connectionIdle, "idle_timeout"),
@@ -140,6 +148,7 @@ export const httpFields: AcceptedFields = {
   },
   "envoy.config.core.v3.Http2ProtocolOptions": {
     ...proven(connectProtocol, "allow_connect"),
+    ...proven(keepAlive, "connection_keepalive"),
     ...proven(http2Limits, "hpack_table_size", "max_concurrent_streams", "initial_stream_window_size"),
     ...proven(through(clusterLoads, http2Limits), "initial_connection_window_size"),
   },
