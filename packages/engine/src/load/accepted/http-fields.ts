@@ -80,6 +80,8 @@ const keepAlive =
   "proxy/src/worker/http2-keep-alive.test.ts › the requests of an upstream that does not answer a PING fail";
 const keepAliveLoads =
   "engine/src/load/cluster.test.ts › PING keep-alive arrives, with Envoy's jitter, and needs both times";
+const keepAliveJitter =
+  "http/src/http2/keep-alive.test.ts › the pause between two PINGs is longer by a random part of the jitter";
 const webSocket =
   "proxy/src/worker/websocket.test.ts › a WebSocket client and its server speak through the proxy: text, binary, pings, subprotocol and close";
 const connectProtocol =
@@ -135,7 +137,7 @@ export const httpFields: AcceptedFields = {
   },
   "envoy.config.core.v3.KeepaliveSettings": {
     ...proven(keepAlive, "interval", "timeout"),
-    ...proven(keepAliveLoads, "interval_jitter"),
+    ...proven(through(keepAliveLoads, keepAliveJitter), "interval_jitter"),
   },
   "envoy.config.core.v3.SchemeHeaderTransformation": proven(scheme, "scheme_to_overwrite"),
   "envoy.config.core.v3.HttpProtocolOptions": {
