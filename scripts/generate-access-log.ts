@@ -14,6 +14,10 @@ const withArgument: readonly (readonly [string, string])[] = [
   ],
   ["RESP(name?other)", "Header of the response; `:status`"],
   ["TRAILER(name?other)", "Trailer of the response"],
+  [
+    "GRPC_STATUS(format)",
+    "Status of a gRPC call: `CAMEL_STRING` (default: `DeadlineExceeded`), `SNAKE_STRING` (`DEADLINE_EXCEEDED`) or `NUMBER`",
+  ],
 ];
 
 function render(): string {

@@ -2,6 +2,7 @@ export { compileAccessLogFormat, istioJsonFormat, istioTextFormat } from "./acce
 export type { AccessLogFormat, AccessLogFormatConfig, CompiledFormat, JsonFormat } from "./access-log/format.ts";
 export { emptyAccessLogRecord } from "./access-log/record.ts";
 export type { AccessLogRecord, HeaderLookup } from "./access-log/record.ts";
+export { grpcStatusOf } from "./grpc-status.ts";
 export { envoyStats, formatEnvoyStats, formatEnvoyStatsJson } from "./metrics/envoy-stats-text.ts";
 export type { EnvoyStat } from "./metrics/envoy-stats-text.ts";
 export { MetricReader } from "./metrics/metric-reader.ts";

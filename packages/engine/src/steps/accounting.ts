@@ -16,13 +16,22 @@ export function releaseAttempt(req: RequestRecord): void {
 }
 
 /**
+ * Statuses that count like a 5xx: those whose HTTP status is one (Envoy, `Grpc::Utility::grpcToHttpStatus`): UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED,
+ * INTERNAL, UNAVAILABLE, DATA_LOSS, and what gRPC does not know.
+ */
+function isServerFailure(grpcStatus: number): boolean {
+  return grpcStatus > 16 || [2, 4, 12, 13, 14, 15].includes(grpcStatus);
+}
+
+/**
  * Ends the accounting of a request, whatever stage it reached; the proxy calls it exactly once per request, and a second
  * call does nothing.
  */
 export function finishRequest(live: LiveState, req: RequestRecord, outcome: RequestOutcome): void {
   req.isFinished = true;
   if (req.countedEndpoint !== undefined) {
-    if (outcome.code === "" && outcome.status < 500) req.countedEndpoint.successes++;
+    if (outcome.code === "" && outcome.status < 500 && !isServerFailure(outcome.grpcStatus ?? -1))
+      req.countedEndpoint.successes++;
     else req.countedEndpoint.errors++;
   }
   releaseAttempt(req);

@@ -112,6 +112,22 @@ test("a finished request cannot be counted again", () => {
   assert.equal(mesh.live.clusters.get("a")?.activeRequests, 0);
 });
 
+test("a gRPC call that fails on the server's side counts as an error of its endpoint, a refusal does not", () => {
+  const failed = (grpcStatus: number): boolean => {
+    const mesh = busyMesh();
+    mesh.random = () => 0.99;
+    const req = mesh.forward();
+    const key = req.endpoint?.key ?? "";
+    finishRequest(mesh.live, req, { status: 200, grpcStatus, code: "" });
+    const state = mesh.live.clusters.get("a")?.endpoints.get(key);
+    assert.equal((state?.errors ?? 0) + (state?.successes ?? 0), 1);
+    return state?.errors === 1;
+  };
+  const failures = Array.from({ length: 18 }, (_, status) => status).filter(failed);
+  assert.deepEqual(failures, [2, 4, 12, 13, 14, 15, 17]);
+  assert.equal(failed(-1), false);
+});
+
 test("numbers survive a change of configuration, and are forgotten when nothing refers to them", () => {
   const mesh = busyMesh();
   mesh.random = () => 0.99;

@@ -13,5 +13,7 @@ export interface AttemptFailure {
 /** How a request ended, once. `status` 0: no response was sent. */
 export interface RequestOutcome {
   readonly status: number;
+  /** Of a gRPC call that was answered; -1: none. */
+  readonly grpcStatus?: number;
   readonly code: ErrorCode | "";
 }

@@ -1,4 +1,4 @@
-import { errorEntry } from "@heddle/core";
+import { errorEntry, grpcStatusOfHttp } from "@heddle/core";
 import type { MutableHeaders } from "../bind/headers.ts";
 import type { Action } from "./action.ts";
 import { appendToList } from "./forwarded-for.ts";
@@ -40,27 +40,6 @@ function finishForConnectionManager(req: RequestRecord, headers: MutableHeaders,
   if (config.alwaysSetRequestIdInResponse && req.requestId !== "") headers.set("x-request-id", req.requestId);
 }
 
-/** Envoy's mapping from HTTP status to gRPC status for responses that the proxy makes. */
-function grpcStatusOf(status: number): number {
-  switch (status) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
-}
-
 /**
  * The headers of a response made here (`out.kind` is `respond`). For gRPC callers the answer becomes a trailers-only
  * response: `out.status` is then 200 and `out.body` empty. The proxy adds framing and `date`.
@@ -84,11 +63,11 @@ export function writeLocalResponse(req: RequestRecord, out: Action, headers: Mut
 }
 
 function grpcStatusFor(out: Action): number {
-  if (out.code === "") return grpcStatusOf(out.status);
+  if (out.code === "") return grpcStatusOfHttp(out.status);
   const entry = errorEntry(out.code);
   // Whatever the HTTP status is (Envoy, `ActiveStream::onStreamMaxDurationReached`).
   if (out.code === "stream_duration") return entry.grpcStatus;
-  return entry.httpStatus === out.status ? entry.grpcStatus : grpcStatusOf(out.status);
+  return entry.httpStatus === out.status ? entry.grpcStatus : grpcStatusOfHttp(out.status);
 }
 
 /** Percent-encoding of grpc-message (gRPC over HTTP/2, "Responses"). */

@@ -1,6 +1,6 @@
 import { finishRequest } from "@heddle/engine";
 import { formatAddress } from "@heddle/net";
-import { emptyAccessLogRecord } from "@heddle/telemetry";
+import { emptyAccessLogRecord, grpcStatusOf } from "@heddle/telemetry";
 import type { RequestHead } from "@heddle/http";
 import type { Downstream, Exchange } from "./exchange.ts";
 import type { Outcome } from "./metrics.ts";
@@ -19,7 +19,8 @@ export function finish(x: Exchange, outcome: Outcome): void {
   x.isActive = false;
   const { worker, chain, req, downstream } = x;
   downstream.deadlines.clearRequest();
-  finishRequest(worker.live, req, { status: x.status, code: x.code });
+  const grpcStatus = req.isGrpc ? grpcStatusOf(x.responseHeaders, x.responseTrailers, x.status) : -1;
+  finishRequest(worker.live, req, { status: x.status, grpcStatus, code: x.code });
   worker.timers.leave();
   worker.metrics.ledger.end(outcome);
   const durationMs = worker.timers.now() - x.startedAtMs;
@@ -27,12 +28,12 @@ export function finish(x: Exchange, outcome: Outcome): void {
   chain.stats.countStatus(x.status);
   chain.stats.requestTimeMs.observe(durationMs);
   const flags = req.flags.length === 0 ? "" : req.flags.join(",");
-  trafficMetricsOf(x)?.record(x.status, flags, durationMs, x.body.receivedBytes, x.responseBytes);
-  if (chain.accessLogs.length > 0) writeAccessLog(x, durationMs, flags);
+  trafficMetricsOf(x)?.record(x.status, grpcStatus, flags, durationMs, x.body.receivedBytes, x.responseBytes);
+  if (chain.accessLogs.length > 0) writeAccessLog(x, durationMs, grpcStatus, flags);
   if (x.isRequestComplete || downstream.dropsRest()) downstream.onExchangeFinished();
 }
 
-function writeAccessLog(x: Exchange, durationMs: number, flags: string): void {
+function writeAccessLog(x: Exchange, durationMs: number, grpcStatus: number, flags: string): void {
   const { req, downstream, head } = x;
   const { view } = downstream;
   record.startTimeMs = x.startedAtWallMs;
@@ -46,6 +47,7 @@ function writeAccessLog(x: Exchange, durationMs: number, flags: string): void {
   record.responseHeaders = x.responseHeaders;
   record.responseTrailers = x.responseTrailers ?? noHeaders;
   record.responseCode = x.status;
+  record.grpcStatus = grpcStatus;
   record.responseCodeDetails = req.details !== "" ? req.details : x.wasAnsweredByUpstream ? "via_upstream" : "";
   record.responseFlags = flags;
   record.upstreamTransportFailureReason = x.transportFailure;

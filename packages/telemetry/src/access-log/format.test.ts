@@ -68,6 +68,20 @@ for (const [title, format, expected] of formats) {
   test(title, () => assert.equal(print({ text: format }), expected));
 }
 
+test("a gRPC status is printed in each of Envoy's formats, and only for gRPC", () => {
+  const text =
+    "%GRPC_STATUS% %GRPC_STATUS(CAMEL_STRING)% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS(NUMBER)% %GRPC_STATUS_NUMBER%";
+  const rows: readonly (readonly [number, string])[] = [
+    [0, "OK OK OK 0 0"],
+    [1, "Canceled Canceled CANCELLED 1 1"],
+    [4, "DeadlineExceeded DeadlineExceeded DEADLINE_EXCEEDED 4 4"],
+    [16, "Unauthenticated Unauthenticated UNAUTHENTICATED 16 16"],
+    [99, "99 99 99 99 99"],
+    [-1, "- - - - -"],
+  ];
+  for (const [grpcStatus, expected] of rows) assert.equal(print({ text }, request({ grpcStatus })), expected);
+});
+
 test("line feeds and other control characters of a request cannot forge a line", () => {
   assert.equal(
     print({ text: "%REQ(:PATH)% end\n" }, request({ path: "/a\nGET /b\u001b[0m" })),
@@ -82,7 +96,8 @@ test("nested JSON and constants are kept", () => {
 
 const problems: readonly [format: string, problem: RegExp][] = [
   ["%NO_SUCH_THING%", /%NO_SUCH_THING% is not a command operator/],
-  ["%GRPC_STATUS%", /^%GRPC_STATUS% is not supported yet$/],
+  ["%TRACE_ID%", /^%TRACE_ID% is not supported yet$/],
+  ["%GRPC_STATUS(WORDS)%", /^%GRPC_STATUS\(WORDS\)% knows CAMEL_STRING, SNAKE_STRING and NUMBER$/],
   ["%PROTOCOL(x)%", /%PROTOCOL% takes no argument/],
   ["%REQ%", /%REQ% needs a header name/],
   ["%REQ(a?b?c)%", /one header name, or two/],

@@ -1,3 +1,4 @@
+import { formatGrpcStatus, type GrpcStatusFormat } from "../grpc-status.ts";
 import type { AccessLogRecord, HeaderLookup } from "./record.ts";
 import { compileTimeFormat, isoTime } from "./start-time.ts";
 
@@ -38,6 +39,7 @@ export const plainOperators: Readonly<Record<string, { readonly read: Operator; 
     read: text((r) => r.responseCodeDetails.replaceAll(" ", "_")),
     meaning: "Who answered and why: `via_upstream`, or the details of an [error code](error-codes.md)",
   },
+  GRPC_STATUS_NUMBER: { read: count((r) => r.grpcStatus), meaning: "Number of a gRPC call's status" },
   RESPONSE_FLAGS: {
     read: text((r) => r.responseFlags),
     meaning: "Envoy's flags of what went wrong, such as `UF` or `NR`",
@@ -174,8 +176,6 @@ const notYet: ReadonlySet<string> = new Set([
   "EMIT_TIME",
   "ENVIRONMENT",
   "FILTER_STATE",
-  "GRPC_STATUS",
-  "GRPC_STATUS_NUMBER",
   "HOSTNAME",
   "METADATA",
   "REQUEST_HEADERS_BYTES",
@@ -224,6 +224,10 @@ function compileHeader(name: string, argument: string): CompiledOperator {
   return { operator: (record) => first(record) ?? second(record) };
 }
 
+function isGrpcStatusFormat(text: string): text is GrpcStatusFormat {
+  return text === "CAMEL_STRING" || text === "SNAKE_STRING" || text === "NUMBER";
+}
+
 function truncate(operator: Operator, length: number): Operator {
   return (record) => {
     const value = operator(record);
@@ -252,6 +256,13 @@ function compileUntruncated(name: string, argument: string | undefined): Compile
     if ("unsupported" in compiled)
       return { problem: `%START_TIME(${argument})%: the conversion ${compiled.unsupported} is not supported` };
     return { operator: (record) => compiled.format(record.startTimeMs) };
+  }
+  if (name === "GRPC_STATUS") {
+    if (argument === undefined || argument === "" || isGrpcStatusFormat(argument)) {
+      const format = argument === undefined || argument === "" ? "CAMEL_STRING" : argument;
+      return { operator: ({ grpcStatus }) => (grpcStatus < 0 ? undefined : formatGrpcStatus(grpcStatus, format)) };
+    }
+    return { problem: `%GRPC_STATUS(${argument})% knows CAMEL_STRING, SNAKE_STRING and NUMBER` };
   }
   if (Object.hasOwn(headerSources, name)) {
     return argument === undefined

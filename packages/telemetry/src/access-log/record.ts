@@ -23,6 +23,8 @@ export interface AccessLogRecord {
   /** 0 when no response was made. */
   responseCode: number;
   responseCodeDetails: string;
+  /** Of a gRPC call; -1: none. */
+  grpcStatus: number;
   /** Envoy's short flags, comma-separated; empty for none. */
   responseFlags: string;
   connectionTerminationDetails: string;
@@ -77,6 +79,7 @@ export function emptyAccessLogRecord(): AccessLogRecord {
     responseTrailers: nothing,
     responseCode: 0,
     responseCodeDetails: "",
+    grpcStatus: -1,
     responseFlags: "",
     connectionTerminationDetails: "",
     upstreamTransportFailureReason: "",

@@ -27,11 +27,11 @@ const ends: TrafficEnds = {
   connectionSecurityPolicy: "mutual_tls",
 };
 
-function record(reporter: "source" | "destination", of: TrafficEnds, flags: string): string {
+function record(reporter: "source" | "destination", of: TrafficEnds, flags: string, grpcStatus = -1): string {
   const reader = new MetricReader();
   const metrics = new StandardMetrics(new MetricWriter({ announce: (series) => reader.add(series) }), reporter);
-  metrics.bind(of).record(200, flags, 3, 10, 20);
-  metrics.bind({ ...of }).record(200, flags, 3, 10, 20);
+  metrics.bind(of).record(200, grpcStatus, flags, 3, 10, 20);
+  metrics.bind({ ...of }).record(200, grpcStatus, flags, 3, 10, 20);
   return formatPrometheus(reader.read());
 }
 
@@ -66,6 +66,18 @@ test("a known workload without a version has the revision latest", () => {
     record("source", { ...ends, source: { ...web, canonicalRevision: "" } }, ""),
     /source_canonical_revision="latest"/,
   );
+});
+
+test("a gRPC call has the label of its status, and one that gRPC does not know makes no series of its own", () => {
+  const grpc: TrafficEnds = { ...ends, requestProtocol: "grpc" };
+  const label = (status: number, flags = ""): string =>
+    /istio_requests_total.*(request_protocol="grpc",.*),connection/.exec(record("source", grpc, flags, status))?.[1] ??
+    "";
+  const labels = (status: number, flags: string): string =>
+    `request_protocol="grpc",response_code="200",grpc_response_status="${status}",response_flags="${flags}"`;
+  assert.equal(label(0), labels(0, "-"));
+  assert.equal(label(14, "UF"), labels(14, "UF"));
+  assert.equal(label(4711), labels(2, "-"));
 });
 
 test("one request is counted once in each of the four metrics", () => {

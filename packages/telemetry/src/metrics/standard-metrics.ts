@@ -86,9 +86,9 @@ export class TrafficMetrics {
   readonly #writer: MetricWriter;
   readonly #labels: readonly [string, string][];
   readonly #securityPolicy: string;
-  /** By status, for requests without response flags: nearly all of them. */
+  /** By status, for HTTP requests without response flags. */
   readonly #plain: (RequestSeries | undefined)[] = [];
-  readonly #flagged = new Map<string, RequestSeries>();
+  readonly #other = new Map<string, RequestSeries>();
 
   constructor(writer: MetricWriter, reporter: "source" | "destination", ends: TrafficEnds) {
     this.#writer = writer;
@@ -99,34 +99,39 @@ export class TrafficMetrics {
   /**
    * Counts one finished request.
    * @param responseCode HTTP status; 0 when the caller left before there was one.
+   * @param grpcStatus Of a gRPC call, whose series alone have the label (Istio's `grpc_response_status`); -1: none.
    * @param responseFlags Envoy's flags, comma-separated; empty when there is none (printed `-`).
    */
   record(
     responseCode: number,
+    grpcStatus: number,
     responseFlags: string,
     durationMs: number,
     requestBytes: number,
     responseBytes: number,
   ): void {
-    const series = this.#find(responseCode, responseFlags);
+    const series = this.#find(responseCode, grpcStatus, responseFlags);
     series.requests.add(1);
     series.duration.observe(durationMs);
     series.requestBytes.observe(requestBytes);
     series.responseBytes.observe(responseBytes);
   }
 
-  #find(code: number, flags: string): RequestSeries {
-    if (flags === "") return (this.#plain[code] ??= this.#make(code, "-"));
-    const key = `${code} ${flags}`;
-    let series = this.#flagged.get(key);
-    if (series === undefined) this.#flagged.set(key, (series = this.#make(code, flags)));
+  #find(code: number, grpcStatus: number, flags: string): RequestSeries {
+    if (flags === "" && grpcStatus < 0) return (this.#plain[code] ??= this.#make(code, grpcStatus, "-"));
+    // A status is the application's word: what is no status of gRPC's makes no series of its own.
+    const known = grpcStatus > 16 ? 2 : grpcStatus;
+    const key = `${code} ${known} ${flags}`;
+    let series = this.#other.get(key);
+    if (series === undefined) this.#other.set(key, (series = this.#make(code, known, flags === "" ? "-" : flags)));
     return series;
   }
 
-  #make(code: number, flags: string): RequestSeries {
+  #make(code: number, grpcStatus: number, flags: string): RequestSeries {
     const labels: Labels = [
       ...this.#labels,
       ["response_code", String(code)],
+      ...(grpcStatus < 0 ? [] : ([["grpc_response_status", String(grpcStatus)]] as const)),
       ["response_flags", flags],
       ["connection_security_policy", this.#securityPolicy],
     ];
