@@ -37,7 +37,7 @@ function keepAlive(jitterPercent: number): {
   let lost = 0;
   const owner = { flushLater: () => {}, onPeerLost: () => (lost += 1) };
   const settings = { intervalMs: 100, timeoutMs: 30, jitterPercent };
-  const alive = new Http2KeepAlive(codec, settings, timers as never, () => 0.5, owner as never);
+  const alive = new Http2KeepAlive(codec, settings, timers as never, () => 0.5, owner);
   return { timers, asked: () => codec.takeOutput(), alive, lost: () => lost };
 }
 
