@@ -45,6 +45,7 @@ const roots = [
   "envoy/extensions/access_loggers/stream/v3",
   "envoy/extensions/filters/common/fault/v3",
   "envoy/extensions/filters/http/fault/v3",
+  "envoy/extensions/filters/http/grpc_web/v3",
   "envoy/extensions/filters/http/rbac/v3",
   "envoy/extensions/filters/http/router/v3",
   "envoy/extensions/filters/listener/http_inspector/v3",

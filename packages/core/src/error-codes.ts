@@ -423,6 +423,16 @@ export const errorCodes = {
     text: "Bad Request",
     hint: "A header name holds an underscore and headers_with_underscores_action is REJECT_REQUEST.",
   },
+  grpc_web_invalid: {
+    source: "downstream",
+    retry: "never",
+    httpStatus: 400,
+    grpcStatus: 13,
+    flag: "",
+    details: "grpc_base_64_decode_failed",
+    text: "Bad gRPC-web request, invalid base64 data.",
+    hint: "The body of a grpc-web-text request is no base64, or lacks its padding.",
+  },
   request_headers_timeout: {
     source: "downstream",
     retry: "never",

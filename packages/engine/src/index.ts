@@ -25,6 +25,7 @@ export { chooseEndpoint } from "./steps/choose-endpoint.ts";
 export { chooseTcpCluster, matchFilterChain } from "./steps/connection.ts";
 export { afterDelay, decideRequest } from "./steps/decide-request.ts";
 export type { DecisionTrace, TraceEntry } from "./steps/decision-trace.ts";
+export { finishGrpcWebError, finishGrpcWebHead } from "./steps/grpc-web.ts";
 export { ClusterState, EndpointState, LiveState } from "./steps/live-state.ts";
 export { pickEndpoint } from "./steps/load-balancer.ts";
 export { prepareMirror } from "./steps/mirror.ts";

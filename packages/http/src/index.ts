@@ -1,5 +1,6 @@
 export { readAuthority } from "./authority.ts";
 export { ByteWriter } from "./byte-writer.ts";
+export { Base64Decoder, encodeTrailersFrame } from "./grpc-web.ts";
 export { HeaderList } from "./header-list.ts";
 export { removeHopByHop } from "./hop-by-hop.ts";
 export type { HpackError, HpackLimits, HpackSink } from "./hpack/decoder.ts";

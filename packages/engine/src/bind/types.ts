@@ -148,6 +148,7 @@ export interface BoundRouteTable {
 
 /** A filter of the request path that the engine runs. */
 export type BoundHttpFilter =
+  | { readonly kind: "grpc-web"; readonly name: string; readonly disabled: boolean }
   | { readonly kind: "rbac"; readonly name: string; readonly disabled: boolean; readonly rbac: BoundRbacFilter }
   | { readonly kind: "fault"; readonly name: string; readonly disabled: boolean; readonly fault: BoundFault };
 

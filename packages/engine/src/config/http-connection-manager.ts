@@ -21,6 +21,8 @@ export interface PeerMetadata {
 export type HttpFilterConfig =
   | { readonly kind: "rbac"; readonly name: string; readonly disabled: boolean; readonly rbac: RbacFilterConfig }
   | { readonly kind: "fault"; readonly name: string; readonly disabled: boolean; readonly fault: FaultConfig }
+  /** `envoy.extensions.filters.http.grpc_web.v3.GrpcWeb`, which has no settings. */
+  | { readonly kind: "grpc-web"; readonly name: string; readonly disabled: boolean }
   | {
       readonly kind: "standard-metrics";
       readonly name: string;

@@ -51,6 +51,7 @@ test("filters are known by their type and keep their order", () => {
   const filters = load([
     { name: "authz", disabled: true, typed_config: { "@type": typeUrls.rbac } },
     { name: "fault", typed_config: { "@type": typeUrls.fault } },
+    { name: "web", typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb" } },
     metrics("REPORTER_DESTINATION"),
     peer({ direction: "DIRECTION_INBOUND", local }),
     routerFilter,
@@ -60,13 +61,14 @@ test("filters are known by their type and keep their order", () => {
     [
       ["rbac", "authz", true],
       ["fault", "fault", false],
+      ["grpc-web", "web", false],
       ["standard-metrics", "metrics", false],
       ["peer-metadata", "peer", false],
       ["router", "router", false],
     ],
   );
-  assert.deepEqual(filters[2], { kind: "standard-metrics", name: "metrics", disabled: false, reporter: "destination" });
-  assert.deepEqual(filters[3], {
+  assert.deepEqual(filters[3], { kind: "standard-metrics", name: "metrics", disabled: false, reporter: "destination" });
+  assert.deepEqual(filters[4], {
     kind: "peer-metadata",
     name: "peer",
     disabled: false,

@@ -60,6 +60,8 @@ function loadHttpFilter(filter: HttpFilter, at: Path, loading: Loading): HttpFil
       return { kind: "rbac", name, disabled, rbac: loadHttpRbac(message as HttpRbac, name, where, loading) };
     case "envoy.extensions.filters.http.fault.v3.HTTPFault":
       return { kind: "fault", name, disabled, fault: loadFault(message as HTTPFault, where, loading) };
+    case "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb":
+      return { kind: "grpc-web", name, disabled };
     case "heddle.v1.StandardMetrics": {
       const reporter = reporters[(message as StandardMetrics).reporter];
       if (reporter === undefined)

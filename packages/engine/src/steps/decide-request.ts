@@ -18,6 +18,7 @@ import { authorizeRequest } from "./authorization.ts";
 import type { DecisionTrace } from "./decision-trace.ts";
 import { injectAbort, injectFault } from "./fault-injection.ts";
 import { appendToList } from "./forwarded-for.ts";
+import { beginGrpcWeb } from "./grpc-web.ts";
 import type { LiveState } from "./live-state.ts";
 import { redirectLocation } from "./redirect.ts";
 import type { RequestRecord } from "./request-record.ts";
@@ -172,6 +173,8 @@ function runFilters(
     if (filter.kind === "rbac") {
       const rbac = effectiveRbac(filter, req);
       if (rbac !== undefined && !authorizeRequest(rbac, req, out, trace)) return;
+    } else if (filter.kind === "grpc-web") {
+      if (!filter.disabled) beginGrpcWeb(req);
     } else {
       const fault = effectiveFault(filter, req);
       if (fault !== undefined && !injectFault(fault, live, req, random, out, trace)) return;

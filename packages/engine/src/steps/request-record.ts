@@ -84,6 +84,9 @@ export class RequestRecord {
   perTryIdleTimeoutMs: number;
   idleTimeoutMs: number;
   maxStreamDurationMs: number;
+  /** What the caller speaks when gRPC-Web is translated for it; its request and its answer may differ. */
+  grpcWebRequest: "" | "binary" | "text";
+  grpcWebResponse: "" | "binary" | "text";
   /** The caller's own deadline leaves no time at all. */
   isOutOfTime: boolean;
 
@@ -167,6 +170,8 @@ export class RequestRecord {
     this.idleTimeoutMs = 0;
     this.maxStreamDurationMs = 0;
     this.isOutOfTime = false;
+    this.grpcWebRequest = "";
+    this.grpcWebResponse = "";
     this.attempt = 0;
     this.endpoint = undefined;
     this.previousEndpoints = [];
@@ -240,6 +245,8 @@ export class RequestRecord {
     this.idleTimeoutMs = 0;
     this.maxStreamDurationMs = 0;
     this.isOutOfTime = false;
+    this.grpcWebRequest = "";
+    this.grpcWebResponse = "";
     this.attempt = 0;
     this.endpoint = undefined;
     this.previousEndpoints.length = 0;

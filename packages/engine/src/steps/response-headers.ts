@@ -2,6 +2,7 @@ import { errorEntry, grpcStatusOfHttp } from "@heddle/core";
 import type { MutableHeaders } from "../bind/headers.ts";
 import type { Action } from "./action.ts";
 import { appendToList } from "./forwarded-for.ts";
+import { encodeGrpcMessage, grpcWebContentType } from "./grpc-web.ts";
 import type { RequestRecord } from "./request-record.ts";
 
 /** An upstream's headers made ready for the caller: the router's own, the route's mutations, the connection manager's. */
@@ -49,7 +50,8 @@ export function writeLocalResponse(req: RequestRecord, out: Action, headers: Mut
   if (out.location !== "") headers.set("location", out.location);
   if (out.code === "overflow" && req.hcm?.suppressEnvoyHeaders === false) headers.set("x-envoy-overloaded", "true");
   if (req.isGrpc) {
-    headers.set("content-type", "application/grpc");
+    const form = req.grpcWebResponse;
+    headers.set("content-type", form === "" ? "application/grpc" : grpcWebContentType(form));
     headers.set("grpc-status", String(grpcStatusFor(out)));
     if (out.body !== "") headers.set("grpc-message", encodeGrpcMessage(out.body));
     out.status = 200;
@@ -68,14 +70,4 @@ function grpcStatusFor(out: Action): number {
   // Whatever the HTTP status is (Envoy, `ActiveStream::onStreamMaxDurationReached`).
   if (out.code === "stream_duration") return entry.grpcStatus;
   return entry.httpStatus === out.status ? entry.grpcStatus : grpcStatusOfHttp(out.status);
-}
-
-/** Percent-encoding of grpc-message (gRPC over HTTP/2, "Responses"). */
-function encodeGrpcMessage(text: string): string {
-  let out = "";
-  for (const byte of new TextEncoder().encode(text)) {
-    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
-    out += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }
-  return out;
 }

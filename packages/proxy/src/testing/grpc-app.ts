@@ -87,6 +87,7 @@ export class GrpcApp implements AsyncDisposable {
         chat: method("Chat", true, true),
         hang: method("Hang", true, true),
         begin: method("Begin", false, true),
+        echoTwice: method("EchoTwice", false, true),
       },
       {
         echo: (call: ServerUnaryCall<Bytes, Bytes>, done: sendUnaryData<Bytes>) => {
@@ -133,6 +134,11 @@ export class GrpcApp implements AsyncDisposable {
         hang: (call: ServerDuplexStream<Bytes, Bytes>) => {
           this.#note("Hang", call);
           call.on("data", () => {});
+        },
+        echoTwice: (call: ServerWritableStream<Bytes, Bytes>) => {
+          this.#note("EchoTwice", call);
+          for (let i = 0; i < 2; i++) call.write(call.request);
+          call.end();
         },
         begin: (call: ServerWritableStream<Bytes, Bytes>) => {
           this.#note("Begin", call);

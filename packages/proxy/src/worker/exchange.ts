@@ -5,6 +5,7 @@ import type { ExchangeConnection, ExchangeFailure, ExchangeSink, UpstreamExchang
 import type { WorkloadLabels } from "@heddle/telemetry";
 import type { WorkerContext } from "./context.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { GrpcWebCall } from "./grpc-web.ts";
 import type { HttpChain } from "./http-chain.ts";
 import { RequestBody } from "./request-body.ts";
 
@@ -78,6 +79,8 @@ export class Exchange implements ExchangeSink {
   isRequestComplete = false;
   isRequestPaused = false;
   wasDelayed = false;
+  /** The client speaks gRPC-Web, and the upstream gRPC. */
+  grpcWeb: GrpcWebCall | undefined;
   /** The upstream has switched to the protocol that the request asked for. */
   isTunnel = false;
   /** The client may send its body: it has not asked first, or has been told to. */
@@ -129,6 +132,7 @@ export class Exchange implements ExchangeSink {
     this.isRequestComplete = false;
     this.isRequestPaused = false;
     this.wasDelayed = false;
+    this.grpcWeb = undefined;
     this.isTunnel = false;
     this.isBodyWanted = false;
     this.responsePhase = "none";

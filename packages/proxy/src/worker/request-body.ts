@@ -89,6 +89,19 @@ export class RequestBody {
     this.#pump();
   }
 
+  /** Puts other bytes in the place of those that have come. Only before the first `attach`. False: `by` could not read one. */
+  translate(by: (chunk: Buffer) => Buffer | undefined): boolean {
+    const chunks: Buffer[] = [];
+    for (const chunk of this.#chunks) {
+      const translated = by(chunk);
+      if (translated === undefined) return false;
+      chunks.push(translated);
+    }
+    this.#chunks = chunks;
+    this.#receivedBytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    return true;
+  }
+
   /** Sends to this attempt from the first byte on. Only while `isReplayable`, or before anything was sent. */
   attach(sink: BodySink): void {
     this.#sink = sink;

@@ -14,6 +14,7 @@ import type { ExchangeFailure, UpstreamExchange } from "@heddle/upstream";
 import { type Deadline, deadline } from "./deadlines.ts";
 import type { Exchange, UpstreamEvents } from "./exchange.ts";
 import { finish } from "./finish.ts";
+import { GrpcWebCall } from "./grpc-web.ts";
 import { respond } from "./local-reply.ts";
 
 /** What a stage says of the way: it goes on at once; it waits for a timer, the peer or the upstream; it has ended. */
@@ -46,6 +47,8 @@ const requestStages: readonly Stage[] = [
   askForBody,
   // After all mutations, so that no route or client can speak in our name.
   announceWorkload,
+  // Before anything of the body goes out, to the upstream or to a mirror.
+  translateGrpcWeb,
   // From here on the route's time limits hold and its mirrors get copies, however long an injected delay took.
   followRoute,
   // Last: an endpoint is chosen for the request as it will be sent, again for each attempt.
@@ -170,6 +173,16 @@ function announceWorkload(x: Exchange): Step {
   return "on";
 }
 
+/** What has come of the body already, during an injected delay, is translated now; the rest as it comes. */
+function translateGrpcWeb(x: Exchange): Step {
+  if (x.req.grpcWebRequest === "") return "on";
+  const call = new GrpcWebCall(x.req);
+  x.grpcWeb = call;
+  if (!call.isTextRequest) return "on";
+  const isText = x.body.translate((chunk) => call.decode(chunk, 0, chunk.length));
+  return isText && (!x.isRequestComplete || call.isRequestWhole) ? "on" : refuse(x, "grpc_web_invalid");
+}
+
 function followRoute(x: Exchange): Step {
   const { worker, req, downstream } = x;
   const now = worker.timers.now();
@@ -226,6 +239,8 @@ function sendBody(x: Exchange, upstream: UpstreamExchange): void {
 
 function requestFraming(x: Exchange): Framing {
   const head = x.head!;
+  // The length that was announced is that of another form.
+  if (x.grpcWeb !== undefined && head.bodyKind !== "none") return chunkedBody;
   if (x.req.upgrade !== "") return { kind: "upgrade", protocol: x.req.upgrade };
   switch (head.bodyKind) {
     case "none":
@@ -243,7 +258,14 @@ const chunkedBody: Framing = { kind: "chunked" };
 export function onRequestData(x: Exchange, bytes: Buffer, start: number, end: number): void {
   if (!x.isActive || x.responsePhase === "ended") return;
   const { body, chain, downstream } = x;
-  body.receive(bytes, start, end);
+  if (x.grpcWeb?.isTextRequest === true) {
+    const decoded = x.grpcWeb.decode(bytes, start, end);
+    if (decoded === undefined) {
+      refuse(x, "grpc_web_invalid");
+      return;
+    }
+    if (decoded.length > 0) body.receive(decoded, 0, decoded.length);
+  } else body.receive(bytes, start, end);
   touch(x);
   if (body.unsentBytes > chain.bufferBytes && !x.isRequestPaused) {
     x.isRequestPaused = true;
@@ -258,6 +280,10 @@ export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): voi
   const now = x.worker.timers.now();
   x.requestEndedAtMs = now;
   x.downstream.deadlines.clear(deadline.wholeRequest);
+  if (x.grpcWeb?.isRequestWhole === false) {
+    refuse(x, "grpc_web_invalid");
+    return;
+  }
   // What is being switched has no end that a timeout could count from (Envoy), and bytes that follow are of the other protocol.
   if (x.req.upgrade !== "" && !x.isTunnel) return;
   if (x.isTunnel) limitHalfTunnel(x);
@@ -325,7 +351,11 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   x.responseHeaders = headers;
   x.status = status;
   x.responsePhase = "head-sent";
-  x.downstream.sendHead(status, headers, framing);
+  if (x.grpcWeb === undefined) x.downstream.sendHead(status, headers, framing);
+  else {
+    const framed = x.grpcWeb.head(status, headers, framing);
+    if (!x.grpcWeb.isHeld) x.downstream.sendHead(status, headers, framed);
+  }
   if (status === 101 && x.upstream !== undefined) beginTunnel(x, x.upstream);
 }
 
@@ -345,6 +375,12 @@ function beginTunnel(x: Exchange, upstream: UpstreamExchange): void {
 
 function onUpstreamData(x: Exchange, bytes: Buffer, start: number, end: number): void {
   touch(x);
+  const { grpcWeb } = x;
+  if (grpcWeb?.isHeld === true) return grpcWeb.keep(bytes, start, end);
+  if (grpcWeb !== undefined) {
+    if (!sendWhole(x, grpcWeb.encode(bytes.subarray(start, end)))) x.upstream?.pauseReading();
+    return;
+  }
   x.responseBytes += end - start;
   if (!x.downstream.sendData(bytes, start, end)) x.upstream?.pauseReading();
 }
@@ -356,10 +392,24 @@ function onUpstreamEnd(x: Exchange): void {
   // An answer to a request that is still being sent: what is left of it must not be taken for the next request.
   if (!body.isSent) upstream?.cancel();
   body.detach();
-  if (x.responseTrailers !== undefined) x.downstream.sendTrailers(x.responseTrailers);
+  if (x.grpcWeb !== undefined) endGrpcWeb(x, x.grpcWeb);
+  else if (x.responseTrailers !== undefined) x.downstream.sendTrailers(x.responseTrailers);
   if (!x.isRequestComplete && !x.isTunnel) x.downstream.leaveRestUnread();
   x.downstream.endResponse();
   finish(x, "upstream_response");
+}
+
+function sendWhole(x: Exchange, bytes: Buffer): boolean {
+  x.responseBytes += bytes.length;
+  return x.downstream.sendData(bytes, 0, bytes.length);
+}
+
+/** gRPC-Web has its trailers in the body, and an answer that was none of gRPC's becomes an error without one. */
+function endGrpcWeb(x: Exchange, call: GrpcWebCall): void {
+  if (call.isHeld) {
+    call.release(x.status, x.responseHeaders);
+    x.downstream.sendHead(x.status, x.responseHeaders, { kind: "length", bytes: 0 });
+  } else if (x.responseTrailers !== undefined) sendWhole(x, call.trailers(x.responseTrailers));
 }
 
 /** The upstream takes bytes again. */

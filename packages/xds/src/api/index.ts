@@ -39,6 +39,7 @@ export * from "../gen/envoy/extensions/access_loggers/file/v3/file_pb.ts";
 export * from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
 export * from "../gen/envoy/extensions/filters/common/fault/v3/fault_pb.ts";
 export * from "../gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
+export * from "../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts";
 export {
   type RBAC as HttpRbac,
   RBACSchema as HttpRbacSchema,

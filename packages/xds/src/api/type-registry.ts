@@ -9,6 +9,7 @@ import {
   StdoutAccessLogSchema,
 } from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
 import { HTTPFaultSchema } from "../gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
+import { GrpcWebSchema } from "../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts";
 import {
   RBACPerRouteSchema as HttpRbacPerRouteSchema,
   RBACSchema as HttpRbacSchema,
@@ -60,6 +61,7 @@ export const typeRegistry: Registry = createRegistry(
   HttpRbacSchema,
   HttpRbacPerRouteSchema,
   HTTPFaultSchema,
+  GrpcWebSchema,
   PeerMetadataSchema,
   StandardMetricsSchema,
   // Transport sockets and upstream options.

@@ -161,6 +161,7 @@ export const httpFields: AcceptedFields = {
     ...proven(trailers, "enable_trailers"),
   },
   "envoy.extensions.filters.http.router.v3.Router": proven(suppressed, "suppress_envoy_headers"),
+  "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": {},
   "heddle.v1.StandardMetrics": enumerated(standardMetrics, "reporter", "REPORTER_SOURCE", "REPORTER_DESTINATION"),
   "heddle.v1.PeerMetadata": {
     ...enumerated(peerMetadata, "direction", "DIRECTION_INBOUND", "DIRECTION_OUTBOUND"),
