@@ -24,7 +24,12 @@ const { concurrency, limitMs } = values.system
   ? { concurrency: 1, limitMs: 600_000 }
   : { concurrency: 2, limitMs: 120_000 };
 
-const places = ["packages/*/src/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts", "bench/**/*.test.ts"];
+const places = [
+  "packages/*/src/**/*.test.ts",
+  "scripts/**/*.test.ts",
+  "examples/**/*.test.ts",
+  "{bench,conformance}/**/*.test.ts",
+];
 const files = globSync(places, { exclude: ["**/node_modules/**"] })
   .filter((file) => file.endsWith(".system.test.ts") === values.system)
   .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))

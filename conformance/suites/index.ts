@@ -1,0 +1,7 @@
+import type { Suite } from "../suite.ts";
+import { autobahnClient } from "./autobahn.ts";
+import { curl } from "./curl.ts";
+import { h2spec } from "./h2spec.ts";
+
+/** In the order in which they run and stand on the page. */
+export const suites: readonly Suite[] = [h2spec, autobahnClient, curl];
