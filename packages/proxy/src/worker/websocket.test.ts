@@ -51,9 +51,14 @@ before(async () => {
     });
   });
   raw = await startRawServer();
+  let isFirst = true;
   http2App.on("stream", (accepted, headers) => {
     const stream = accepted as ServerHttp2Stream;
     stream.on("error", () => stream.destroy());
+    if (headers[":path"] === "/h2/second" && isFirst) {
+      isFirst = false;
+      return stream.respond({ ":status": 503 }, { endStream: true });
+    }
     if (headers[":protocol"] !== "websocket") return stream.respond({ ":status": 400 }, { endStream: true });
     stream.respond({ ":status": 200, "x-key": headers["sec-websocket-key"] ?? "none" });
     stream.on("end", () => stream.end());
@@ -74,6 +79,7 @@ before(async () => {
     route("/off", "app", { upgrade_configs: [{ upgrade_type: "websocket", enabled: false }] }),
     route("/raw", "raw", { upgrade_configs: [{ upgrade_type: "Echo" }], timeout: "0.05s" }),
     route("/idle", "raw", { idle_timeout: "0.05s", timeout: "0s" }),
+    route("/h2/second", "h2", { retry_policy: { retry_on: "5xx", num_retries: 1 } }),
     route("/h2", "h2"),
     route("/plain-h2", "plain-h2"),
     route("/", "app", { timeout: "0.05s" }),
@@ -264,6 +270,13 @@ test("WebSocket goes out by HTTP/2's extended CONNECT, and the client gets its p
   ];
   assert.equal(response.headers["x-key"], "none", "HTTP/2 has no key");
   assert.equal(String(await echo(socket, "over HTTP/2")), "over HTTP/2");
+  socket.terminate();
+  await proxy.whenBalanced();
+});
+
+test("a handshake that is tried again over HTTP/2 has the client's proof", async () => {
+  const socket = await opened("/h2/second");
+  assert.equal(String(await echo(socket, "at last")), "at last");
   socket.terminate();
   await proxy.whenBalanced();
 });

@@ -48,11 +48,13 @@ export class ClientStream implements RequestStream {
       return this.#open({ method, authority, path, headers }, declareBody(headers, framing));
     this.#method = "CONNECT";
     this.#webSocketKey = framing.protocol === "websocket" ? headers.get("sec-websocket-key") : undefined;
-    headers.remove("sec-websocket-key");
+    // Of these fields alone: the next attempt needs the client's key again.
+    const fields = headers.clone();
+    fields.remove("sec-websocket-key");
     // Whether the peer takes extended CONNECT its SETTINGS say (RFC 8441 §3).
     this.#connection.whenSettled(() => {
-      const request = { method: "CONNECT", authority, path, headers, protocol: framing.protocol };
-      if (!this.#exchange.isOver) this.#open(request, declareBody(headers, framing));
+      const request = { method: "CONNECT", authority, path, headers: fields, protocol: framing.protocol };
+      if (!this.#exchange.isOver) this.#open(request, declareBody(fields, framing));
     });
   }
 
