@@ -189,8 +189,13 @@ function followRoute(x: Exchange): Step {
   x.routedAtMs = now;
   downstream.deadlines.set(deadline.streamIdle, now, req.idleTimeoutMs);
   downstream.deadlines.set(deadline.streamDuration, x.startedAtMs, req.maxStreamDurationMs);
-  if (x.isRequestComplete) followRouteToTheEnd(x, now, x.body.trailers);
+  if (hasEnd(x)) followRouteToTheEnd(x, now, x.body.trailers);
   return "on";
+}
+
+/** The request is whole. One that is to be switched has no end that a timeout could count from (Envoy). */
+function hasEnd({ isRequestComplete, req }: Exchange): boolean {
+  return isRequestComplete && req.upgrade === "";
 }
 
 /**
@@ -226,7 +231,7 @@ function attempt(x: Exchange): Step {
   upstream.sendHead(req.method, req.path, req.authority, x.head!.headers, requestFraming(x));
   if (x.upstream !== upstream) return "over";
   if (!req.canRetry && x.mirrors.length === 0) body.stopKeeping();
-  if (x.isRequestComplete) startAttemptTimeouts(x, now);
+  if (hasEnd(x)) startAttemptTimeouts(x, now);
   // Where a connection is still being made the body waits here, not there: until then the attempt can be made elsewhere.
   if (upstream.connection !== undefined && req.upgrade === "") sendBody(x, upstream);
   return "wait";
@@ -284,7 +289,7 @@ export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): voi
     refuse(x, "grpc_web_invalid");
     return;
   }
-  // What is being switched has no end that a timeout could count from (Envoy), and bytes that follow are of the other protocol.
+  // Bytes that follow are of the other protocol.
   if (x.req.upgrade !== "" && !x.isTunnel) return;
   if (x.isTunnel) limitHalfTunnel(x);
   else if (x.stage > stageFollowRoute) followRouteToTheEnd(x, now, trailers);

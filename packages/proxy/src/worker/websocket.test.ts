@@ -30,6 +30,9 @@ const http2Options = {
   },
 };
 
+const faultType = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
+const delay = { fixed_delay: "0.02s", percentage: { numerator: 100, denominator: "HUNDRED" } };
+
 let folder: string;
 let app: WebSocketServer;
 let raw: RawServer;
@@ -79,6 +82,7 @@ before(async () => {
     route("/off", "app", { upgrade_configs: [{ upgrade_type: "websocket", enabled: false }] }),
     route("/raw", "raw", { upgrade_configs: [{ upgrade_type: "Echo" }], timeout: "0.05s" }),
     route("/idle", "raw", { idle_timeout: "0.05s", timeout: "0s" }),
+    route("/late", "raw", { timeout: "0.05s" }, { typed_per_filter_config: { fault: { "@type": faultType, delay } } }),
     route("/h2/second", "h2", { retry_policy: { retry_on: "5xx", num_retries: 1 } }),
     route("/h2", "h2"),
     route("/plain-h2", "plain-h2"),
@@ -91,6 +95,7 @@ before(async () => {
         httpListener({
           name: "web",
           routes,
+          filters: [{ name: "fault", typed_config: { "@type": faultType } }],
           manager: { ...websocket, ...log, http2_protocol_options: { allow_connect: true } },
         }),
         httpListener({ name: "none", routes }),
@@ -233,6 +238,26 @@ test("the route's timeout does not cut what was switched; its idle timeout does"
   await idle.until("\r\n\r\n");
   await idle.untilEnd();
   await peer.untilEnd();
+});
+
+test("the route's timeout does not cut what was switched after an injected delay, either", async () => {
+  const switched = await connectRaw(proxy.port("web"));
+  await switched.send("GET /late HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+  const peer = await raw.next();
+  await peer.until("\r\n\r\n");
+  await peer.send(switching.replace("echo", "websocket"));
+  await switched.until("\r\n\r\n");
+  const plain = await connectRaw(proxy.port("web"));
+  await plain.send("GET /late HTTP/1.1\r\nhost: x\r\n\r\n");
+  assert.match((await plain.response()).head, /^HTTP\/1\.1 504 /);
+  plain.socket.destroy();
+  (await raw.next()).socket.destroy();
+  await peer.send("still here");
+  assert.equal(await switched.until("still here"), "still here");
+  switched.end();
+  await peer.untilEnd();
+  peer.end();
+  await proxy.whenBalanced();
 });
 
 /** A masked text frame, as clients must send them. */
