@@ -310,7 +310,7 @@ test("a server that does not take extended CONNECT is told apart from one that r
   assert.equal(await refusal("web", "/plain-h2"), 502);
 });
 
-test("extended CONNECT is a violation where the listener does not allow it", async () => {
+test("extended CONNECT is not announced where the listener does not allow it", async () => {
   const other = connectHttp2(`http://127.0.0.1:${proxy.port("http2-without")}`);
   other.on("error", () => other.destroy());
   await once(other, "remoteSettings");
