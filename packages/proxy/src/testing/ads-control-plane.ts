@@ -5,6 +5,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { silentLogger } from "@heddle/core";
 import { type ResourceType, resourceSchemas, typeRegistry } from "@heddle/xds/api";
 import { AdsServer, type ProxyStatus, versionedResource, type VersionedResource } from "@heddle/xds/server";
+import { http2Cluster } from "./bootstrap-json.ts";
 
 /** Resources by type URL, as JSON. */
 export type JsonResources = Partial<Record<ResourceType, readonly Record<string, unknown>[]>>;
@@ -139,12 +140,7 @@ export function adsBootstrap(port: number, api: "DELTA_GRPC" | "GRPC" = "DELTA_G
           name: "xds",
           type: "STATIC",
           connect_timeout: "1s",
-          typed_extension_protocol_options: {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-              explicit_http_config: { http2_protocol_options: {} },
-            },
-          },
+          ...http2Cluster(),
           load_assignment: {
             cluster_name: "xds",
             endpoints: [

@@ -135,24 +135,33 @@ export function serverTls(material: TlsMaterial, more: Json = {}, alpn?: string[
 }
 
 /** A `transport_socket` that expects this SPIFFE identity of the server. */
-export function clientTls(material: TlsMaterial, expectedUri: string): Json {
+export function clientTls(material: TlsMaterial, expectedUri: string, alpn?: string[]): Json {
   const validation = { match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: expectedUri } }] };
   return {
     name: "tls",
-    typed_config: { "@type": `${tlsPackage}.UpstreamTlsContext`, common_tls_context: commonTls(material, validation) },
+    typed_config: {
+      "@type": `${tlsPackage}.UpstreamTlsContext`,
+      common_tls_context: commonTls(material, validation, alpn),
+    },
   };
 }
 
 const upstreamOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
+/**
+ * Fields of a cluster: its `HttpProtocolOptions`.
+ *
+ * @param others more extensions, by the name of their message
+ */
+export function protocolOptions(options: Json, others: Readonly<Record<string, Json>> = {}): Json {
+  const extensions = Object.entries({ [upstreamOptions]: options, ...others }).map(([name, message]) => [
+    name,
+    { "@type": `type.googleapis.com/${name}`, ...message },
+  ]);
+  return { typed_extension_protocol_options: Object.fromEntries(extensions) as Json };
+}
+
 /** Fields of a cluster whose endpoints speak HTTP/2. */
 export function http2Cluster(): Json {
-  return {
-    typed_extension_protocol_options: {
-      [upstreamOptions]: {
-        "@type": `type.googleapis.com/${upstreamOptions}`,
-        explicit_http_config: { http2_protocol_options: {} },
-      },
-    },
-  };
+  return protocolOptions({ explicit_http_config: { http2_protocol_options: {} } });
 }

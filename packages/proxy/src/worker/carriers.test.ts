@@ -3,7 +3,15 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { ThrowawayCa } from "@heddle/testkit";
-import { bootstrap, clientTls, cluster, httpListener, route, serverTls } from "../testing/bootstrap-json.ts";
+import {
+  bootstrap,
+  clientTls,
+  cluster,
+  httpListener,
+  protocolOptions,
+  route,
+  serverTls,
+} from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 // How requests ride between two proxies: a few on connections of their own, many on connections that they share.
@@ -11,8 +19,6 @@ import { TestProxy } from "../testing/test-proxy.ts";
 type Json = Record<string, unknown>;
 
 const uri = "spiffe://cluster.local/ns/shop/sa/web";
-const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const carriersName = "heddle.v1.CarrierOptions";
 const from = 10;
 
 /** Answers when as many requests wait as `barrier` says. */
@@ -21,12 +27,6 @@ const waiting: ServerResponse[] = [];
 let app: Server;
 let inbound: TestProxy;
 let outbound: TestProxy;
-
-function withAlpn(socket: Json, ...names: readonly string[]): Json {
-  const config = socket["typed_config"] as Json;
-  const common = { ...(config["common_tls_context"] as Json), alpn_protocols: names };
-  return { ...socket, typed_config: { ...config, common_tls_context: common } };
-}
 
 before(async () => {
   app = createServer((request, response) => {
@@ -43,7 +43,7 @@ before(async () => {
       name,
       direction: "INBOUND",
       routes: [route("/", "app")],
-      transportSocket: withAlpn(serverTls(material), ...alpn),
+      transportSocket: serverTls(material, {}, alpn),
     });
   inbound = await TestProxy.start(
     bootstrap(
@@ -53,14 +53,11 @@ before(async () => {
   );
   const carried = (name: string): Json =>
     cluster(name, [inbound.port(name)], {
-      transport_socket: withAlpn(clientTls(material, uri), "h2", "istio-http/1.1"),
-      typed_extension_protocol_options: {
-        [optionsName]: {
-          "@type": `type.googleapis.com/${optionsName}`,
-          auto_config: { http_protocol_options: {}, http2_protocol_options: {} },
-        },
-        [carriersName]: { "@type": `type.googleapis.com/${carriersName}`, min_concurrent_requests: from },
-      },
+      transport_socket: clientTls(material, uri, ["h2", "istio-http/1.1"]),
+      ...protocolOptions(
+        { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } },
+        { "heddle.v1.CarrierOptions": { min_concurrent_requests: from } },
+      ),
     });
   outbound = await TestProxy.start(
     bootstrap(

@@ -2,22 +2,11 @@ import assert from "node:assert/strict";
 import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import { ThrowawayCa } from "@heddle/testkit";
-import { bootstrap, clientTls, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { bootstrap, clientTls, cluster, http2Cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 const uri = "spiffe://cluster.local/ns/shop/sa/web";
-const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const protocols: Readonly<Record<string, object>> = {
-  "HTTP/1.1": {},
-  "HTTP/2": {
-    typed_extension_protocol_options: {
-      [optionsName]: {
-        "@type": `type.googleapis.com/${optionsName}`,
-        explicit_http_config: { http2_protocol_options: {} },
-      },
-    },
-  },
-};
+const protocols: Readonly<Record<string, object>> = { "HTTP/1.1": {}, "HTTP/2": http2Cluster() };
 
 for (const [protocol, options] of Object.entries(protocols)) {
   test(`each retry without a pause is an attempt to connect (${protocol})`, { timeout: 20_000 }, async (t) => {

@@ -20,7 +20,9 @@ import {
   bootstrap,
   clientTls,
   cluster,
+  http2Cluster,
   httpListener,
+  protocolOptions,
   route,
   serverTls,
   type TlsMaterial,
@@ -29,17 +31,8 @@ import { TestProxy } from "../testing/test-proxy.ts";
 
 // Every pair of protocols: clients and applications that nobody here wrote, in HTTP/1.1 and HTTP/2.
 
-const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const webUri = "spiffe://cluster.local/ns/shop/sa/web";
 
-function protocolOptions(options: object): Record<string, unknown> {
-  return {
-    typed_extension_protocol_options: {
-      [optionsName]: { "@type": `type.googleapis.com/${optionsName}`, ...options },
-    },
-  };
-}
-const http2Options = protocolOptions({ explicit_http_config: { http2_protocol_options: {} } });
 const trailersOptions = protocolOptions({ explicit_http_config: { http_protocol_options: { enable_trailers: true } } });
 
 let proxy: TestProxy;
@@ -183,15 +176,12 @@ before(async () => {
     route("/narrow", "narrow", { prefix_rewrite: "/hold" }),
     route("/", "h2"),
   ];
-  const secured = serverTls(web);
-  const tls = secured["typed_config"] as Record<string, Record<string, unknown>>;
-  tls["common_tls_context"]!["alpn_protocols"] = ["h2", "http/1.1"];
   proxy = await TestProxy.start(
     bootstrap(
       [
         httpListener({ name: "web", routes, manager: { http_protocol_options: { enable_trailers: true } } }),
         httpListener({ name: "only-h2", routes, manager: { codec_type: "HTTP2" } }),
-        httpListener({ name: "secure", routes, transportSocket: secured }),
+        httpListener({ name: "secure", routes, transportSocket: serverTls(web, {}, ["h2", "http/1.1"]) }),
         httpListener({
           name: "narrow",
           routes,
@@ -208,7 +198,7 @@ before(async () => {
       ],
       [
         cluster("h1", [http1App.port], trailersOptions),
-        cluster("h2", [http2App.port], http2Options),
+        cluster("h2", [http2App.port], http2Cluster()),
         cluster("narrow", [narrowApp.port], {
           ...protocolOptions({
             explicit_http_config: {

@@ -9,7 +9,7 @@ import {
   startEchoServer,
   startRawServer,
 } from "@heddle/testkit";
-import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { bootstrap, cluster, httpListener, protocolOptions, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 let proxy: TestProxy;
@@ -55,14 +55,11 @@ before(async () => {
       ],
       [
         cluster("app", [app.port]),
-        cluster("raw", [raw.port], {
-          typed_extension_protocol_options: {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-              explicit_http_config: { http_protocol_options: { enable_trailers: true } },
-            },
-          },
-        }),
+        cluster(
+          "raw",
+          [raw.port],
+          protocolOptions({ explicit_http_config: { http_protocol_options: { enable_trailers: true } } }),
+        ),
         cluster("dead", [1]),
       ],
     ),

@@ -13,22 +13,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddle/testkit";
 import { WebSocket, WebSocketServer } from "ws";
-import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { bootstrap, cluster, http2Cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { untilLogged } from "../testing/log-file.ts";
 import { accessLog } from "../testing/mesh-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 // Switching protocols: WebSocket clients and servers that nobody here wrote, on HTTP/1.1 and HTTP/2, and raw bytes.
-
-const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const http2Options = {
-  typed_extension_protocol_options: {
-    [optionsName]: {
-      "@type": `type.googleapis.com/${optionsName}`,
-      explicit_http_config: { http2_protocol_options: { allow_connect: true } },
-    },
-  },
-};
 
 const faultType = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
 const delay = { fixed_delay: "0.02s", percentage: { numerator: 100, denominator: "HUNDRED" } };
@@ -104,8 +94,8 @@ before(async () => {
       [
         cluster("app", [portOf(app)]),
         cluster("raw", [raw.port]),
-        cluster("h2", [portOf(http2App)], http2Options),
-        cluster("plain-h2", [portOf(plainHttp2App)], http2Options),
+        cluster("h2", [portOf(http2App)], http2Cluster()),
+        cluster("plain-h2", [portOf(plainHttp2App)], http2Cluster()),
       ],
     ),
   );
