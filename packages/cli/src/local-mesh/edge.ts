@@ -71,9 +71,8 @@ export class Edge {
   }
 
   /** Takes another service behind the same port. False when the port itself should be another, which only a new start can do. */
-  retarget(planned: PlannedEdge | undefined): boolean {
-    if (planned === undefined || planned.port !== this.#planned.port || planned.address !== this.#planned.address)
-      return false;
+  retarget(planned: PlannedEdge): boolean {
+    if (planned.port !== this.#planned.port || planned.address !== this.#planned.address) return false;
     this.#planned = planned;
     return true;
   }
