@@ -118,7 +118,8 @@ class Decision {
 
   /**
    * What a broken text holds cannot be told (an open quote swallows the documents below it), nor what a document without kind or
-   * name was, so everything that came from its file and is nowhere else now stays. Says whether a policy of the kind is among it, which then is taken for the broken one.
+   * name was, so everything that came from its file and is nowhere else now stays. Says whether a policy of the kind is among it,
+   * which then is taken for the broken one.
    */
   #keepAllOf(file: string, kind: SecurityKind | undefined): boolean {
     let hasKind = false;

@@ -13,9 +13,9 @@ import { loadHttpFilters } from "./http-filters.ts";
 import { loadHttp2Options } from "./http2-options.ts";
 import type { Loading, Path } from "./loading.ts";
 import { loadRouteTable } from "./route-table.ts";
-import { loadUpgrades } from "./upgrades.ts";
 import { loadHeaderValue } from "./string-match.ts";
 import { requireAllTime } from "./tls.ts";
+import { loadUpgrades } from "./upgrades.ts";
 
 type Config = HttpConnectionManagerConfig;
 

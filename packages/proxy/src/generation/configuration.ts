@@ -36,8 +36,8 @@ export interface HeldResource {
   readonly inlineSecrets: readonly SourcedSecret[];
 }
 
-/** What is referred to before what refers to it. */
-const pushOrder: readonly ResourceType[] = [SECRET_TYPE, CLUSTER_TYPE, ENDPOINT_TYPE, ROUTE_TYPE, LISTENER_TYPE];
+/** What is referred to before what refers to it, for resources that are all there at once. */
+const restoreOrder: readonly ResourceType[] = [SECRET_TYPE, CLUSTER_TYPE, ENDPOINT_TYPE, ROUTE_TYPE, LISTENER_TYPE];
 
 type NewResource = Omit<HeldResource, "updatedAtMs" | "inlineSecrets">;
 
@@ -140,7 +140,9 @@ export class Configuration {
   /** Puts in force what an earlier run had accepted; returns it for the client to tell the control plane. */
   restore(resources: readonly (ReceivedResource & { type: ResourceType })[]): Promise<Rejection[]> {
     // What is referred to first, whatever the order in which it was stored.
-    const ordered = resources.toSorted((one, other) => pushOrder.indexOf(one.type) - pushOrder.indexOf(other.type));
+    const ordered = resources.toSorted(
+      (one, other) => restoreOrder.indexOf(one.type) - restoreOrder.indexOf(other.type),
+    );
     return this.#inTurn(() =>
       this.#apply(
         ordered.map(({ type, name, version, message, resource }) => ({ type, name, version, message, any: resource })),
@@ -242,7 +244,10 @@ export class Configuration {
     }
   }
 
-  /** The sockets of a listener: those that it has already, free ones, which are free no longer, and new ones. A reason when one cannot be had. */
+  /**
+   * The sockets of a listener: those that it has already, free ones, which are free no longer, and new ones. A reason when one cannot
+   * be had.
+   */
   #bindSockets(listener: ListenerConfig, free: ListeningSocket[]): readonly ListeningSocket[] | string {
     if (!listener.bindToPort) return [];
     const present = this.#sockets.get(listener.name) ?? [];

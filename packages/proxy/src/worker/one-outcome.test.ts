@@ -181,7 +181,7 @@ test("whatever both sides do, each request is counted and logged once", { timeou
     { numRuns: 40 },
   );
 
-  // What is behind the counters is told by the worker a moment later; the end of the generation writes out all of it.
+  // Istio's metrics and the log are told by the worker a moment after the ledger.
   const { generation } = proxy;
   const giveUpAt = performance.now() + 10_000;
   while (

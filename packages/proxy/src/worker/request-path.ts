@@ -298,7 +298,10 @@ export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): voi
   x.body.complete(trailers);
 }
 
-/** The client has closed its half. It may be gone altogether, which shows only when it is written to: an upstream that says nothing is not waited for without end. */
+/**
+ * The client has closed its half. It may be gone altogether, which shows only when it is written to: an upstream that says nothing
+ * is not waited for without end.
+ */
 function limitHalfTunnel(x: Exchange): void {
   if (x.req.idleTimeoutMs === 0) x.req.idleTimeoutMs = halfTunnelIdleMs;
   touch(x);
