@@ -7,7 +7,7 @@ import type { Paint } from "../output/terminal.ts";
 import { paintFor } from "../output/terminal.ts";
 import { askRunningMesh } from "../running-mesh.ts";
 
-/** Resource types in the order in which they are pushed, by the name of their discovery service. */
+/** Resource types in the order in which they are pushed, by the name of their discovery service; as in istioctl, without secrets. */
 const services: readonly [service: string, type: string][] = [
   ["CDS", "envoy.config.cluster.v3.Cluster"],
   ["EDS", "envoy.config.endpoint.v3.ClusterLoadAssignment"],

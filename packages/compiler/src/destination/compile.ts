@@ -44,7 +44,7 @@ const carrier = {
   allowConnect: true,
   connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
 };
-/** Requests at once towards one endpoint from which on a shared connection costs less than one for each (ADR 4). */
+/** Requests at once towards one endpoint from which on a shared connection costs less than one for each (ADR 5). */
 const carriersFrom = 16;
 
 /** The cluster of a service, or of one of its subsets. */

@@ -32,7 +32,8 @@ const noResources: ReadonlyMap<string, VersionedResource> = new Map();
  * The next response that a stream should get on its way to `snapshot`; undefined when it has to answer first or has
  * everything.
  *
- * Every stage waits until the one before is answered, removals until every addition is. A refusal counts as an answer here:
+ * Every stage waits until the one before is answered, removals until every addition is; only those of listeners go with the
+ * additions. A refusal counts as an answer here:
  * the proxy has applied the valid resources of the batch, and one bad cluster must not freeze endpoints and policies.
  */
 export function nextPush(

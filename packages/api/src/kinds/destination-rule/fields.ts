@@ -74,7 +74,7 @@ const httpPool = object<spec.HttpPool>({
     idleTimeout: field(formatted(duration), "Idle time after which a connection is closed.", { default: "1h" }),
     h2UpgradePolicy: field(
       oneOf(["DEFAULT", "DO_NOT_UPGRADE"], ["UPGRADE"]),
-      "Whether connections are made with HTTP/2; they are HTTP/1.1 so far.",
+      "Whether the service is spoken to by HTTP/2; it is by HTTP/1.1 so far, also where two of our proxies carry it over HTTP/2.",
     ),
   },
   notYet: { useClientProtocol: "", maxConcurrentStreams: "", http2KeepAlive: "" },
