@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { findRun, readRunFile, stateFolderName } from "@heddle/control-plane";
 import { exitCodes } from "@heddle/core";
-import { AdminClient, AdminUnreachable } from "./local-mesh/admin-client.ts";
+import { AdminClient, AdminRefused, AdminUnreachable } from "./local-mesh/admin-client.ts";
 import { UserProblem } from "./user-problem.ts";
 
 /**
@@ -33,8 +33,13 @@ export async function askRunningMesh<T>(
       try {
         return await ask(new AdminClient(found.run.adminAddress, found.run.token));
       } catch (error) {
-        if (!(error instanceof AdminUnreachable)) throw error;
-        throw notRunning(found.path, `its control plane, process ${found.run.pid}, does not answer (${error.message})`);
+        const { pid } = found.run;
+        if (error instanceof AdminUnreachable)
+          throw notRunning(found.path, `its control plane, process ${pid}, does not answer (${error.message})`);
+        // Its port may be another program's by now.
+        if (error instanceof AdminRefused)
+          throw notRunning(found.path, `its control plane, process ${pid}, is not what answers (${error.message})`);
+        throw error;
       }
   }
 }

@@ -11,7 +11,7 @@ import type {
 /** Nobody answered; the message names the address and the reason. */
 export class AdminUnreachable extends Error {}
 
-/** The control plane answered that it will not; the message holds its reason. */
+/** The control plane, or whoever else is at its address, answered that it will not; the message holds its reason. */
 export class AdminRefused extends Error {}
 
 /** Calls the admin API of a running control plane. */
@@ -49,10 +49,19 @@ export class AdminClient {
       headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-    if (status >= 200 && status <= 299) return JSON.parse(text) as T;
+    if (status >= 200 && status <= 299) return this.#parse(text) as T;
     throw new AdminRefused(
       `the control plane at ${this.#address} answered ${status} to ${method} ${path}: ${text.trim()}`,
     );
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // Nothing of the text: it is another program's.
+      throw new AdminRefused(`the answer of ${this.#address} is not JSON`);
+    }
   }
 }
 

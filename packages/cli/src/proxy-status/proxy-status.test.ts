@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ProxiesResponse } from "@heddle/control-plane/admin-api";
@@ -48,6 +50,24 @@ test("a running mesh is found from its folder, from below it, and by --mesh; eve
   const over = await runHeddle(["proxy-status"], { cwd: folder });
   assert.equal(over.code, 4);
   assert.match(over.stderr, /no mesh runs here, nor in a folder above\n→ Start it with heddle up/);
+});
+
+test("a run file whose port is another program's by now is no running mesh, whatever that answers", async (context) => {
+  const folder = temporaryFolder(context, { ".heddle/run.json": "" });
+  for (const [status, body] of [
+    [401, ""],
+    [200, "<html>"],
+  ] as const) {
+    const other = createServer((_, response) => response.writeHead(status).end(body));
+    context.after(() => other.close());
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const adminAddress = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const run = { formatVersion: 1, pid: 4_194_303, adminAddress, token: "a-secret-token" };
+    writeFileSync(join(folder, ".heddle/run.json"), JSON.stringify(run));
+    const { code, stderr } = await runHeddle(["proxy-status", "--mesh", folder]);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /run\.json: its control plane, process 4194303, is not what answers/);
+  }
 });
 
 test("a run file whose process is gone, and one that cannot be understood, are told apart", async (context) => {
