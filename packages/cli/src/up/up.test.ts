@@ -1,52 +1,22 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { writeStateFile } from "@heddle/state";
 import { readProxyState } from "../local-mesh/proxy-state.ts";
-import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
+import { runHeddle } from "../testing/heddle-process.ts";
+import { answers, edgeUrl, startMesh } from "../testing/live-mesh.ts";
 import { smallMesh } from "../testing/small-mesh.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
-
-function start(context: TestContext, folder: string): HeddleProcess {
-  const heddle = new HeddleProcess(["up", folder]);
-  context.after(() => heddle.dispose());
-  return heddle;
-}
-
-async function edgeUrl(heddle: HeddleProcess): Promise<string> {
-  return /http:\S+/.exec(await heddle.line(/^ {2}edge /))?.[0] ?? "";
-}
-
-/** Asks until the answer is the expected one; capped by the test's own time-out. */
-async function answers(url: string, expected: string): Promise<void> {
-  for (;;) {
-    const text = await fetch(url).then(
-      (response) => response.text(),
-      (error: unknown) => String(error),
-    );
-    if (text === expected) return;
-    await delay(20);
-  }
-}
-
-/** Ends every process of the mesh whose command matches, as a crash would. */
-function kill(heddle: HeddleProcess, pattern: RegExp): void {
-  const found = heddle.family().filter(({ command }) => pattern.test(command));
-  assert.ok(found.length > 0, `no process matches ${pattern}`);
-  for (const { pid } of found) process.kill(pid, "SIGKILL");
-}
 
 test("a mesh serves, follows its files, refuses a second run, and leaves nothing after Ctrl-C", {
   timeout: 110_000,
 }, async (context) => {
   const folder = temporaryFolder(context, smallMesh);
-  const heddle = start(context, folder);
+  const heddle = startMesh(context, folder);
   await heddle.line(/encrypted and steered, but not isolated/);
   const url = await edgeUrl(heddle);
   await answers(url, "hello from back-0");
@@ -97,14 +67,14 @@ test("a mesh serves, follows its files, refuses a second run, and leaves nothing
 
 test("SIGKILL leaves no process, and the next run takes up what it left", { timeout: 110_000 }, async (context) => {
   const folder = temporaryFolder(context, smallMesh);
-  const first = start(context, folder);
+  const first = startMesh(context, folder);
   await answers(await edgeUrl(first), "hello from back-0");
   const authority = readFileSync(join(folder, ".heddle/ca/authority.state"), "latin1");
   assert.ok(first.family().length > 6, "control plane, proxies, workers and applications run");
   first.kill("SIGKILL");
   await first.nothingLeft();
 
-  const second = start(context, folder);
+  const second = startMesh(context, folder);
   await second.line(
     new RegExp(`the run of process ${first.child.pid} was killed; what it left in .*\\.heddle is used again`),
   );
@@ -117,43 +87,6 @@ test("SIGKILL leaves no process, and the next run takes up what it left", { time
   second.kill("SIGTERM");
   assert.equal(await second.end(), 0);
   await second.nothingLeft();
-});
-
-test("what crashes is started again: application, proxy, control plane", { timeout: 110_000 }, async (context) => {
-  const folder = temporaryFolder(context, smallMesh);
-  const heddle = start(context, folder);
-  const url = await edgeUrl(heddle);
-  await answers(url, "hello from back-0");
-  kill(heddle, /control-plane\/src\/entry/);
-  await heddle.line(/the control plane ended \(SIGKILL\); traffic goes on; started again/);
-  await heddle.line(/the control plane is back; proxies reconnect/);
-  await answers(url, "hello from back-0");
-  kill(heddle, /main\.ts proxy .*back-0/);
-  await heddle.line(/the proxy ended \(SIGKILL\); started again/);
-  await answers(url, "hello from back-0");
-  kill(heddle, /^\/bin\/sh -c .*server\.cjs/s);
-  await heddle.line(/the application ended \(SIGKILL\); started again/);
-  await answers(url, "hello from back-0");
-  heddle.kill("SIGTERM");
-  assert.equal(await heddle.end(), 0);
-  await heddle.nothingLeft();
-});
-
-test("a proxy that lost its certificate and its last configuration joins again", {
-  timeout: 110_000,
-}, async (context) => {
-  const folder = temporaryFolder(context, smallMesh);
-  const heddle = start(context, folder);
-  const url = await edgeUrl(heddle);
-  await answers(url, "hello from back-0");
-  const proxy = join(folder, ".heddle/proxies/back-0");
-  const given = ["bootstrap.json", "join-token", "trust-bundle.pem"];
-  for (const name of readdirSync(proxy)) if (!given.includes(name)) rmSync(join(proxy, name), { recursive: true });
-  kill(heddle, /main\.ts proxy .*back-0/);
-  await heddle.line(/the proxy ended \(SIGKILL\)/);
-  // A worker may answer for a moment after its supervisor's end: only the new certificate says that the proxy has joined again.
-  while (!existsSync(join(proxy, "identity.state"))) await delay(20);
-  await answers(url, "hello from back-0");
 });
 
 test("a port in use is named with the remedy, before anything starts", async (context) => {
@@ -204,73 +137,11 @@ for (const { title, mesh, code, says } of refused) {
   });
 }
 
-test("state of a newer Heddle is refused with its file, and left alone", { timeout: 110_000 }, async (context) => {
-  const folder = temporaryFolder(context, smallMesh);
-  const path = join(folder, ".heddle/ca/authority.state");
-  mkdirSync(dirname(path), { recursive: true });
-  await writeStateFile(path, "certificate-authority", 99, Buffer.from("{}"));
-  const before = readFileSync(path, "utf8");
-  const heddle = start(context, folder);
-  assert.equal(await heddle.end(), 1);
-  assert.match(heddle.stderr, /authority\.state has format version 99, newer than this Heddle knows/);
-  assert.doesNotMatch(heddle.stderr, /^\s+at /m);
-  await heddle.nothingLeft();
-  assert.equal(readFileSync(path, "utf8"), before);
-});
-
-test("a list of instances of a newer Heddle is left alone, and a damaged one is kept and told", {
-  timeout: 110_000,
-}, async (context) => {
-  const folder = temporaryFolder(context, smallMesh);
-  const path = join(folder, ".heddle/instances.json");
-  mkdirSync(dirname(path), { recursive: true });
-  await writeStateFile(path, "instances", 99, Buffer.from("[]"));
-  const newer = readFileSync(path, "utf8");
-  const ofNewer = join(folder, ".heddle/proxies/back-0/kept");
-  mkdirSync(dirname(ofNewer), { recursive: true });
-  writeFileSync(ofNewer, "what the newer one knows");
-  const refused = await runHeddle(["up", folder]);
-  assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /instances\.json has format version 99, newer than this Heddle knows/);
-  assert.equal(readFileSync(path, "utf8"), newer);
-  assert.ok(existsSync(ofNewer), "nothing of the run before is removed by a start that is refused");
-
-  writeFileSync(path, "rubbish");
-  const heddle = start(context, folder);
-  const told = await heddle.line(
-    /the list of instances of the last run cannot be used \(it has no state file header\)/,
-  );
-  const kept = /kept as (\S+)/.exec(told)?.[1] ?? "";
-  assert.equal(readFileSync(kept, "utf8"), "rubbish");
-  await answers(await edgeUrl(heddle), "hello from back-0");
-  heddle.kill("SIGTERM");
-  assert.equal(await heddle.end(), 0);
-  await heddle.nothingLeft();
-});
-
-test("a folder that cannot hold state is refused with what is in the way", async (context) => {
-  const folder = temporaryFolder(context, { ...smallMesh, ".heddle": "a file where the folder should be" });
-  const { code, stderr } = await runHeddle(["up", folder]);
-  assert.equal(code, 1);
-  assert.match(
-    stderr,
-    /^heddle: .*\.heddle: the mesh cannot keep its state here: there is a file where the folder should be\n→ .*Nothing was started/,
-  );
-  assert.doesNotMatch(stderr, /^\s+at /m);
-});
-
-test("a file in place of a folder is said to be one", async (context) => {
-  const folder = temporaryFolder(context, smallMesh);
-  const { code, stderr } = await runHeddle(["up", join(folder, "mesh.yaml")]);
-  assert.equal(code, 2);
-  assert.match(stderr, /mesh\.yaml: this is a file\n→ Name its folder: heddle up .*heddle-cli-\w+\n$/);
-});
-
 test("what a running mesh cannot change is named with its line, and is not said to be in force", {
   timeout: 110_000,
 }, async (context) => {
   const folder = temporaryFolder(context, smallMesh);
-  const heddle = start(context, folder);
+  const heddle = startMesh(context, folder);
   const url = await edgeUrl(heddle);
   const mesh = smallMesh["mesh.yaml"] ?? "";
   writeFileSync(join(folder, "mesh.yaml"), mesh.replace("port: 0 }", "port: 1 }\n  trustDomain: other.example"));
@@ -308,7 +179,7 @@ test("what a running mesh cannot change is named with its line, and is not said 
 
 test("told to stop while it starts, it ends and leaves nothing", { timeout: 110_000 }, async (context) => {
   const folder = temporaryFolder(context, smallMesh);
-  const heddle = start(context, folder);
+  const heddle = startMesh(context, folder);
   await heddle.line(/starting the control plane/);
   heddle.kill("SIGINT");
   assert.equal(await heddle.end(), 0);
