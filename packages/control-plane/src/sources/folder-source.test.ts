@@ -154,6 +154,28 @@ test("a file that was written whole again is given as much time when it is empti
   assert.deepEqual(textsOf(seen, "a.yaml"), ["first and second"]);
 });
 
+test("a file that is gone and in doubt keeps its place before the others", async (t) => {
+  const folder = await makeFolder(t);
+  for (const name of ["a.yaml", "b.yaml", "c.yaml"]) await writeFile(join(folder, name), "one");
+  const logger = new RecordingLogger();
+  let shiftMs = 0;
+  const clock = { wallMs: Date.now, monotonicMs: () => performance.now() + shiftMs };
+  const { onSnapshot, next } = collector();
+  const source = new FolderSource({ folder, debounceMs: 10, settleMs: 3_600_000, clock, logger, onSnapshot });
+  t.after(() => source.close());
+  await source.start();
+  await rm(join(folder, "a.yaml"));
+  await logger.until(/a\.yaml: gone/);
+  // Long enough for the others not to wait for it any more, too short for it to be believed.
+  shiftMs = 60_000;
+  await writeFile(join(folder, "b.yaml"), "two");
+  const { files } = await next((snapshot) => snapshot.files.some(({ text }) => text === "two"));
+  assert.deepEqual(
+    files.map(({ path, text }) => `${path} ${text}`),
+    ["a.yaml one", "b.yaml two", "c.yaml one"],
+  );
+});
+
 test("a file that is written all the time does not hold up a change of another", async (t) => {
   const folder = await makeFolder(t);
   const [policy, counter] = [join(folder, "a.yaml"), join(folder, "counter.json")];
@@ -233,7 +255,7 @@ test("a swapped link on the way to the folder, or to a file in it, is seen", asy
   for (const { next } of [itself, holder]) await next((snapshot) => snapshot.files[0]?.text === "v2, edited");
 });
 
-test("what happens beside a link on the way to the folder leads to no look", async (t) => {
+test("of a folder on the way that holds a link only the link is of interest", async (t) => {
   const outside = await realpath(await makeFolder(t));
   await mkdir(join(outside, "v1"));
   await symlink("v1", join(outside, "current"));

@@ -148,15 +148,17 @@ export class FolderSource {
     return isWaiting;
   }
 
-  /** The files with the last version of those that are still in doubt. */
+  /** The files with the last version of those that are still in doubt, each in its place: of what is written twice the first counts. */
   #withoutDoubt(files: readonly SourceFile[], doubted: ReadonlyMap<string, number>): readonly SourceFile[] {
     if (doubted.size === 0) return files;
-    const found = new Set(files.map(({ path }) => path));
     const kept = new Map(this.#last.filter(({ path }) => doubted.has(path)).map((file) => [file.path, file]));
-    return [
-      ...files.map((file) => kept.get(file.path) ?? file),
-      ...[...kept.values()].filter(({ path }) => !found.has(path)),
-    ];
+    const all = files.map((file) => kept.get(file.path) ?? file);
+    for (const [index, file] of this.#last.entries()) {
+      if (!kept.has(file.path) || all.includes(file)) continue;
+      const before = this.#last[index - 1];
+      all.splice(before === undefined ? 0 : all.findIndex(({ path }) => path === before.path) + 1, 0, file);
+    }
+    return all;
   }
 
   #onError(error: unknown): void {
