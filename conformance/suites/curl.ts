@@ -14,6 +14,7 @@ interface Case {
   /** curl's exit codes that are right; 0 when it is left out. */
   readonly codes?: readonly number[];
   readonly status?: number;
+  readonly http1Only?: true;
 }
 
 const post = ["--data-binary", "@small.txt"];
@@ -48,7 +49,8 @@ const cases: readonly Case[] = [
   { name: "answer of five megabytes", path: "/bytes?n=5000000" },
   { name: "answer with large headers", path: "/fields?count=8&bytes=3000" },
   { name: "answer with 60 headers", path: "/fields?count=60&bytes=10" },
-  { name: "answer before the body has come", path: "/early", args: upload, status: 403 },
+  // On HTTP/2 curl 7.88 loses an answer that comes with RST_STREAM (NO_ERROR); python3-h2 tries it there.
+  { name: "answer before the body has come", path: "/early", args: upload, status: 403, http1Only: true },
   { name: "103 before the answer", path: "/hints" },
   { name: "204", path: "/status?code=204", status: 204 },
   { name: "304", path: "/status?code=304", status: 304 },
@@ -70,7 +72,9 @@ export const curl: Suite = {
     await writeFile(join(site.folder, "small.txt"), "a small body\n");
     await writeFile(join(site.folder, "large.bin"), Buffer.alloc(1_000_000, "large body "));
     const results: CaseResult[] = [];
-    for (const one of cases) results.push(await attempt(one, target, site));
+    const isHttp1 = target.protocol === "h1";
+    for (const one of cases.filter(({ http1Only }) => isHttp1 || http1Only !== true))
+      results.push(await attempt(one, target, site));
     return results;
   },
 };
@@ -92,7 +96,7 @@ async function attempt(one: Case, { port, protocol }: Target, { folder }: Site):
   const { code, output, errors } = await run(program("curl"), [...common, url, ...args], { cwd: folder });
   if (code === undefined || !codes.includes(code)) return { name, failure: `exit code ${code}: ${errors.trim()}` };
   const got = Number(/\n=(\d+)$/.exec(output)?.[1]);
-  if (codes.includes(0) && codes.length === 1 && got !== (status ?? 200)) return { name, failure: `status ${got}` };
+  if (codes.length === 1 && got !== (status ?? 200)) return { name, failure: `status ${got}` };
   return {
     name,
     seen: {

@@ -2,6 +2,15 @@ import type { Suite } from "../suite.ts";
 import { autobahnClient } from "./autobahn.ts";
 import { curl } from "./curl.ts";
 import { h2spec } from "./h2spec.ts";
+import { h2loadAgainstNode, nghttpAgainstNghttpd } from "./nghttp2.ts";
+import { pythonH2 } from "./python-h2.ts";
 
 /** In the order in which they run and stand on the page. */
-export const suites: readonly Suite[] = [h2spec, autobahnClient, curl];
+export const suites: readonly Suite[] = [
+  h2spec,
+  autobahnClient,
+  curl,
+  pythonH2,
+  h2loadAgainstNode,
+  nghttpAgainstNghttpd,
+];
