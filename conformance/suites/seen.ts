@@ -45,3 +45,15 @@ export function requestSeen(body: string): Record<string, string> {
     ...fieldsSeen("request trailer", Object.entries(rest.trailers)),
   };
 }
+
+/** What a call ended in, with the field whose value differs each time apart. */
+export function grpcSeen(result: object): Record<string, string> {
+  const seen: Record<string, string> = {};
+  const text = JSON.stringify(result, (name, value: unknown) => {
+    const always = varying[name];
+    if (always === undefined) return value;
+    seen[`answer field ${name}`] = always;
+    return undefined;
+  });
+  return { ...seen, result: text };
+}
