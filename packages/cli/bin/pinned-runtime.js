@@ -46,9 +46,8 @@ export function runOn(runtime, main, args) {
   const child = spawn(runtime, ["--import", guard, main, ...args], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
   child.on("error", (error) => fail(`cannot start ${runtime}: ${error.message}`));
 
-  // Ctrl-C on a terminal already reaches the child, which is in the same process group: a second SIGINT would mean "now".
-  const isOnTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
-  process.on("SIGINT", () => isOnTerminal || child.kill("SIGINT"));
+  // Ctrl-C, and every signal to the process group, reaches the child by itself, too; it takes two in one moment for one.
+  process.on("SIGINT", () => child.kill("SIGINT"));
   process.on("SIGTERM", () => child.kill("SIGTERM"));
   process.on("SIGHUP", () => child.kill("SIGHUP"));
 

@@ -37,11 +37,22 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     child.kill(signal);
     assert.equal(await line(), `told by ${signal}`);
     assert.equal(await line(), "ending");
-    child.kill(signal);
+    // Again and again, as a person does: what comes in one moment with the first is the first.
+    const again = setInterval(() => child.kill(signal), 50);
     const [code] = (await once(child, "exit")) as [number | null];
+    clearInterval(again);
     assert.ok(code !== null && code > 128);
   });
 }
+
+test("a signal to the process group, which the launcher passes on as well, is one", { timeout: 20_000 }, async () => {
+  const { child, line } = await start(words, ordinary);
+  for (let times = 0; times < 3; times += 1) child.kill("SIGINT");
+  assert.equal(await line(), "told by SIGINT");
+  assert.equal(await line(), "ending");
+  child.kill("SIGKILL");
+  assert.deepEqual(await once(child, "exit"), [null, "SIGKILL"]);
+});
 
 // What npm does: a shell between itself and the program, with or without an exec.
 for (const { title, shell } of [

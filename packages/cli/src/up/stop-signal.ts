@@ -2,6 +2,11 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 const parentPollMs = 500;
+/**
+ * One Ctrl-C comes twice: to the whole process group, and passed on by the launcher (`bin/pinned-runtime.js`), which cannot know whether
+ * only itself was meant. A person who means it asks again later than this.
+ */
+const sameSignalMs = 300;
 
 /**
  * Resolves when this process is told to end: by Ctrl-C, SIGTERM, a closed terminal, or the end of the npm that started it. Told a second
@@ -9,11 +14,13 @@ const parentPollMs = 500;
  */
 export function listenForStop(): { readonly told: Promise<string>; dispose(): void } {
   const { promise: told, resolve } = Promise.withResolvers<string>();
-  let isTold = false;
+  let toldAtMs: number | undefined;
   const stop = (reason: string, exitCode: number): void => {
-    if (isTold) process.exit(exitCode);
-    isTold = true;
-    resolve(reason);
+    const now = performance.now();
+    if (toldAtMs === undefined) {
+      toldAtMs = now;
+      resolve(reason);
+    } else if (now - toldAtMs > sameSignalMs) process.exit(exitCode);
   };
   const handlers = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => {
     const handler = (): void => stop(signal, 128 + constants.signals[signal]);
