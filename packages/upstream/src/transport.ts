@@ -34,9 +34,9 @@ export class PooledTransport implements UpstreamTransport {
   }
 
   open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
-    const { protocol, carriersFrom } = cluster.config;
-    const isShared = carriersFrom === 0 || this.#sharesCarriers(endpoint, carriersFrom);
-    const pool = this.#pool(endpoint, isShared && carriersFrom > 0);
+    const { protocol, carrierMinConcurrentRequests } = cluster.config;
+    const isShared = carrierMinConcurrentRequests === 0 || this.#sharesCarriers(endpoint, carrierMinConcurrentRequests);
+    const pool = this.#pool(endpoint, isShared && carrierMinConcurrentRequests > 0);
     const exchange = new PooledExchange(pool, cluster, sink);
     const built =
       endpoint.tls === undefined ? undefined : this.#options.tls.get(endpoint.tls, alpnOf[protocol], isShared);
@@ -51,8 +51,12 @@ export class PooledTransport implements UpstreamTransport {
    * Many requests at once towards an endpoint share carriers; a few cost less on connections of their own. A peer that turned out to
    * speak no HTTP/2 is not asked again while there are connections to it.
    */
-  #sharesCarriers(endpoint: BoundEndpoint, carriersFrom: number): boolean {
-    if (endpoint.tls === undefined || this.#options.live.endpoint(endpoint).activeRequests < carriersFrom) return false;
+  #sharesCarriers(endpoint: BoundEndpoint, carrierMinConcurrentRequests: number): boolean {
+    if (
+      endpoint.tls === undefined ||
+      this.#options.live.endpoint(endpoint).activeRequests < carrierMinConcurrentRequests
+    )
+      return false;
     return this.#pool(endpoint, true).isMultiplexed;
   }
 

@@ -45,7 +45,7 @@ const carrier = {
   connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
 };
 /** Requests at once towards one endpoint from which on a shared connection costs less than one for each (ADR 5). */
-const carriersFrom = 16;
+const minConcurrentRequests = 16;
 
 /** The cluster of a service, or of one of its subsets. */
 export function compileOutboundCluster(
@@ -154,9 +154,7 @@ function httpFields(http: ConnectionPool["http"], audience: Audience | undefined
   return {
     typedExtensionProtocolOptions: {
       [httpOptionsName]: httpOptions(http, usesCarriers),
-      ...(usesCarriers
-        ? { [carrierOptionsName]: packAny(CarrierOptionsSchema, { minConcurrentRequests: carriersFrom }) }
-        : {}),
+      ...(usesCarriers ? { [carrierOptionsName]: packAny(CarrierOptionsSchema, { minConcurrentRequests }) } : {}),
     },
   };
 }

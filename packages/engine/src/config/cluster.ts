@@ -89,7 +89,7 @@ export interface ClusterConfig {
    * For `auto`: HTTP/2 is offered from so many requests at once towards an endpoint on (`heddle.v1.CarrierOptions`); 0: always, as
    * in Envoy.
    */
-  readonly carriersFrom: number;
+  readonly carrierMinConcurrentRequests: number;
   /** `http2_protocol_options`, defaults filled in. */
   readonly http2: Http2Config;
   /** HTTP/1.1 upstream: request trailers may be sent. */

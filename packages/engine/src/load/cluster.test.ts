@@ -38,7 +38,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     dns: { refreshMs: 5000, failureBaseMs: 5000, failureMaxMs: 5000, respectTtl: false, family: "auto" },
     services: [],
     protocol: "http1",
-    carriersFrom: 0,
+    carrierMinConcurrentRequests: 0,
     http2: {
       maxConcurrentStreams: 100,
       streamWindowBytes: 65_536,

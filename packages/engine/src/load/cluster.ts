@@ -205,7 +205,7 @@ type HttpOptions = Pick<
   | "maxConnectionDurationMs"
   | "enableTrailers"
   | "protocol"
-  | "carriersFrom"
+  | "carrierMinConcurrentRequests"
   | "http2"
 >;
 
@@ -214,13 +214,13 @@ const carrierOptionsName = "heddle.v1.CarrierOptions";
 
 function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOptions {
   let options: UpstreamHttpProtocolOptions | undefined;
-  let carriersFrom = 0;
+  let carrierMinConcurrentRequests = 0;
   for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
     const unpacked = loading.unpack(any, at.key(name));
     if (unpacked?.$typeName === httpOptionsName && name === httpOptionsName)
       options = unpacked as UpstreamHttpProtocolOptions;
     else if (unpacked?.$typeName === carrierOptionsName && name === carrierOptionsName)
-      carriersFrom = loadCarriersFrom(unpacked as CarrierOptions, at.key(name), loading);
+      carrierMinConcurrentRequests = loadMinConcurrentRequests(unpacked as CarrierOptions, at.key(name), loading);
     else if (unpacked !== undefined) loading.misplaced(unpacked, at.key(name), `${httpOptionsName} under its own name`);
   }
   const where = at.key(httpOptionsName);
@@ -229,7 +229,7 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
   const protocol = options?.upstreamProtocolOptions;
   const chosen = loadProtocol(protocol, where, loading);
   refuseDownstreamOnly(options, where, loading);
-  if (carriersFrom > 0 && chosen.protocol !== "auto")
+  if (carrierMinConcurrentRequests > 0 && chosen.protocol !== "auto")
     loading.problem(at.key(carrierOptionsName), "there is nothing to choose from", "give auto_config, too");
   return {
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
@@ -241,12 +241,12 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
     ),
     enableTrailers: chosen.http1?.enableTrailers ?? false,
     protocol: chosen.protocol,
-    carriersFrom,
+    carrierMinConcurrentRequests,
     http2: loadHttp2Options(chosen.http2, chosen.http2At, loading),
   };
 }
 
-function loadCarriersFrom({ minConcurrentRequests }: CarrierOptions, at: Path, loading: Loading): number {
+function loadMinConcurrentRequests({ minConcurrentRequests }: CarrierOptions, at: Path, loading: Loading): number {
   return loading.range(minConcurrentRequests, at.field("min_concurrent_requests"), 1, 2 ** 31 - 1);
 }
 

@@ -291,22 +291,12 @@ export function onRequestEnd(x: Exchange, trailers: HeaderList | undefined): voi
   }
   // Bytes that follow are of the other protocol.
   if (x.req.upgrade !== "" && !x.isTunnel) return;
-  if (x.isTunnel) limitHalfTunnel(x);
+  if (x.isTunnel) touch(x);
   else if (x.stage > stageFollowRoute) followRouteToTheEnd(x, now, trailers);
   // A response that has begun is not cut off by its attempt's timeout (Envoy, UpstreamRequest::onPerTryTimeout).
   if (x.upstream !== undefined && x.responsePhase === "none") startAttemptTimeouts(x, now);
   x.body.complete(trailers);
 }
-
-/**
- * The client has closed its half. It may be gone altogether, which shows only when it is written to: an upstream that says nothing
- * is not waited for without end.
- */
-function limitHalfTunnel(x: Exchange): void {
-  if (x.req.idleTimeoutMs === 0) x.req.idleTimeoutMs = halfTunnelIdleMs;
-  touch(x);
-}
-const halfTunnelIdleMs = 60_000;
 
 function startAttemptTimeouts(x: Exchange, now: number): void {
   const { deadlines } = x.downstream;
@@ -581,9 +571,18 @@ function refuse(x: Exchange, code: ErrorCode, status?: number): Step {
 function touch(x: Exchange): void {
   const { deadlines } = x.downstream;
   const now = x.worker.timers.recent;
-  deadlines.set(deadline.streamIdle, now, x.req.idleTimeoutMs);
+  deadlines.set(deadline.streamIdle, now, idleLimitMs(x));
   if (deadlines.isSet(deadline.attemptIdle)) deadlines.set(deadline.attemptIdle, now, x.req.perTryIdleTimeoutMs);
 }
+
+/**
+ * The route's, or the listener's. A client that has closed its half of a tunnel may be gone altogether, which shows only when it is
+ * written to: then an upstream that says nothing is not waited for without end.
+ */
+function idleLimitMs({ req, isTunnel, isRequestComplete }: Exchange): number {
+  return isTunnel && isRequestComplete && req.idleTimeoutMs === 0 ? halfTunnelIdleMs : req.idleTimeoutMs;
+}
+const halfTunnelIdleMs = 60_000;
 
 function releaseRequestPressure(x: Exchange): void {
   if (!x.isRequestPaused || x.body.unsentBytes > x.chain.bufferBytes / 2) return;

@@ -75,6 +75,7 @@ before(async () => {
     route("/late", "raw", { timeout: "0.05s" }, { typed_per_filter_config: { fault: { "@type": faultType, delay } } }),
     route("/h2/second", "h2", { retry_policy: { retry_on: "5xx", num_retries: 1 } }),
     route("/h2", "h2"),
+    route("/mute", "mute"),
     route("/plain-h2", "plain-h2"),
     route("/", "app", { timeout: "0.05s" }),
   ];
@@ -95,6 +96,7 @@ before(async () => {
         cluster("app", [portOf(app)]),
         cluster("raw", [raw.port]),
         cluster("h2", [portOf(http2App)], http2Cluster()),
+        cluster("mute", [raw.port], { ...http2Cluster(), connect_timeout: "0.1s" }),
         cluster("plain-h2", [portOf(plainHttp2App)], http2Cluster()),
       ],
     ),
@@ -293,6 +295,19 @@ test("a handshake that is tried again over HTTP/2 has the client's proof", async
   const socket = await opened("/h2/second");
   assert.equal(String(await echo(socket, "at last")), "at last");
   socket.terminate();
+  await proxy.whenBalanced();
+});
+
+test("an upstream that never says its SETTINGS is given up after the time for connecting", {
+  timeout: 20_000,
+}, async () => {
+  const socket = new WebSocket(`ws://127.0.0.1:${proxy.port("web")}/mute`);
+  socket.on("error", () => socket.terminate());
+  const peer = await raw.next();
+  const [, response] = (await once(socket, "unexpected-response")) as [unknown, { statusCode?: number }];
+  socket.terminate();
+  assert.equal(response.statusCode, 503);
+  await peer.untilEnd();
   await proxy.whenBalanced();
 });
 

@@ -1,3 +1,4 @@
+import type { TimerHandle, TimerTarget } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
 import {
   Http2Connection,
@@ -25,7 +26,7 @@ import { ClientStream } from "./stream.ts";
  * One HTTP/2 connection to an endpoint, which carries many requests at once. What they write during one turn of the event loop
  * leaves in one write, so that one TLS record and one system call carry many of them.
  */
-export class Http2ClientConnection implements PooledConnection, SocketHandler {
+export class Http2ClientConnection implements PooledConnection, SocketHandler, TimerTarget {
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
@@ -42,7 +43,8 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
   readonly #maxStreams: number;
   readonly #streams = new Map<number, ClientStream>();
   /** What waits for the peer's SETTINGS. */
-  readonly #unsettled: (() => void)[] = [];
+  readonly #unsettled: ClientStream[] = [];
+  #settingsTimer: TimerHandle | undefined;
   /** Lent places, of streams that are open and of those that have not sent their head. */
   #lent = 0;
   #requests = 0;
@@ -117,10 +119,24 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
     this.#options.owner.onConnectionFree(this);
   }
 
-  /** Does it now, or when the peer has said its SETTINGS. */
-  whenSettled(act: () => void): void {
-    if (this.codec.isEstablished) act();
-    else this.#unsettled.push(act);
+  /** Tells the stream now, or when the peer has said its SETTINGS, which may take as long as a connection may (`connect_timeout`). */
+  awaitSettings(stream: ClientStream): void {
+    if (this.codec.isEstablished) return stream.onSettings();
+    this.#unsettled.push(stream);
+    const { connectTimeoutMs } = this.cluster.config;
+    if (connectTimeoutMs > 0) this.#settingsTimer ??= this.#options.timers.schedule(connectTimeoutMs, this);
+  }
+
+  /** No SETTINGS came in time. */
+  onTimer(): void {
+    this.#settingsTimer = undefined;
+    const text = `no SETTINGS within ${this.cluster.config.connectTimeoutMs} ms: does the upstream speak HTTP/2?`;
+    this.#socket.destroy({ kind: "timeout", code: "upstream_reset", text, cause: "" });
+  }
+
+  #stopWaiting(): void {
+    if (this.#settingsTimer !== undefined) this.#options.timers.cancel(this.#settingsTimer);
+    this.#settingsTimer = undefined;
   }
 
   /** Has the output leave soon, with what other requests write meanwhile. */
@@ -166,8 +182,8 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
   onClose(failure: SocketFailure | undefined): void {
     this.#isClosed = true;
     this.#keepAlive?.stop();
-    for (const act of this.#unsettled.splice(0)) act();
-    for (const stream of this.#streams.values()) {
+    this.#stopWaiting();
+    for (const stream of [...this.#unsettled.splice(0), ...this.#streams.values()]) {
       if (this.#violation === undefined) stream.lost(failure);
       else stream.failFor(this.#violation);
     }
@@ -193,7 +209,8 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler {
   }
 
   peerSettings(): void {
-    for (const act of this.#unsettled.splice(0)) act();
+    this.#stopWaiting();
+    for (const stream of this.#unsettled.splice(0)) stream.onSettings();
     this.#options.owner.onConnectionFree(this);
   }
 

@@ -22,6 +22,8 @@ export class ClientStream implements RequestStream {
   #method = "";
   #framing: Framing = { kind: "none" };
   #webSocketKey: string | undefined;
+  /** The extended CONNECT that an upgrade becomes. */
+  #upgrade: Omit<Http2Request, "scheme"> | undefined;
   #bodyBytes = 0;
   #isRequestSent = false;
   #isOver = false;
@@ -52,10 +54,14 @@ export class ClientStream implements RequestStream {
     const fields = headers.clone();
     fields.remove("sec-websocket-key");
     // Whether the peer takes extended CONNECT its SETTINGS say (RFC 8441 §3).
-    this.#connection.whenSettled(() => {
-      const request = { method: "CONNECT", authority, path, headers: fields, protocol: framing.protocol };
-      if (!this.#exchange.isOver) this.#open(request, declareBody(fields, framing));
-    });
+    this.#upgrade = { method: "CONNECT", authority, path, headers: fields, protocol: framing.protocol };
+    this.#connection.awaitSettings(this);
+  }
+
+  /** The peer has said its SETTINGS, for which an upgrade waits. */
+  onSettings(): void {
+    if (this.#upgrade === undefined || this.#exchange.isOver) return;
+    this.#open(this.#upgrade, declareBody(this.#upgrade.headers, this.#framing));
   }
 
   #open(request: Omit<Http2Request, "scheme">, isEnd: boolean): void {

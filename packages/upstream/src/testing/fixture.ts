@@ -105,7 +105,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
       allowConnect: false,
       keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 0 },
     },
-    carriersFrom: 0,
+    carrierMinConcurrentRequests: 0,
     enableTrailers: true,
     provenance: undefined,
     ...changes,
