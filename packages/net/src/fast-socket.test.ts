@@ -70,7 +70,7 @@ class Recorder implements SocketHandler {
 const web = "spiffe://cluster.local/ns/default/sa/web";
 const reviews = "spiffe://cluster.local/ns/default/sa/reviews";
 
-const modes: [name: string, edges: Record<RuntimeEdge, boolean>][] = [
+const modes: [name: string, edges: Partial<Record<RuntimeEdge, boolean>>][] = [
   ["with the runtime's private edges", { sharedReadBuffer: true, directWrite: true, rawAccept: true }],
   ["with the public API alone", { sharedReadBuffer: false, directWrite: false, rawAccept: false }],
   ["with shared reads and public writes", { sharedReadBuffer: true, directWrite: false, rawAccept: true }],

@@ -14,6 +14,7 @@ import type { TcpKeepalive } from "./tcp-keepalive.ts";
 import { setTcpKeepalive } from "./tcp-keepalive.ts";
 import { lingerNone } from "./linger.ts";
 import { isPeerLost } from "./lost-peer.ts";
+import { originalDestination } from "./original-destination.ts";
 import type { ClientTlsContext, ServerTlsContext } from "./tls-context.ts";
 import { isTlsCause, tlsFailure } from "./tls-failure.ts";
 import type { TlsSession } from "./tls-session.ts";
@@ -202,6 +203,18 @@ export class FastSocket implements OutputOwner {
     } finally {
       leaveTurn();
     }
+  }
+
+  /**
+   * Makes the destination that an accepted connection had before it was redirected its `localAddress`, if the kernel knows one.
+   *
+   * @returns false when the kernel cannot be asked on this runtime: then nothing is known of where the connection was meant to go
+   */
+  restoreDestination(): boolean {
+    if (!runtimeEdges.originalDestination) return false;
+    const found = originalDestination(this.#descriptor(), this.localAddress.host);
+    if (found !== undefined) this.localAddress = found;
+    return true;
   }
 
   /** Puts bytes back in front of everything, and pauses: for an inspector that hands the connection on with `start` or `upgrade`. */

@@ -44,13 +44,14 @@ interface StreamWrapBinding {
   readonly kLastWriteErr: number;
 }
 
-export type RuntimeEdge = "sharedReadBuffer" | "directWrite" | "rawAccept";
+export type RuntimeEdge = "sharedReadBuffer" | "directWrite" | "rawAccept" | "originalDestination";
 
 /** Which edges are in use. Process-wide for one thread; only the self-test and tests of the fallbacks change it. */
 export const runtimeEdges: Record<RuntimeEdge, boolean> = {
   sharedReadBuffer: false,
   directWrite: false,
   rawAccept: false,
+  originalDestination: false,
 };
 
 /**
@@ -66,6 +67,8 @@ const streamWrap = findStreamWrap();
 runtimeEdges.sharedReadBuffer = socketSymbols !== undefined;
 runtimeEdges.directWrite = streamWrap !== undefined;
 runtimeEdges.rawAccept = true;
+// Linux alone has it. Nothing takes its place: who needs it is told.
+runtimeEdges.originalDestination = process.platform === "linux";
 
 /** The handle below a socket. */
 export function handleOf(socket: Socket): StreamHandle | undefined {

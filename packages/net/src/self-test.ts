@@ -1,6 +1,8 @@
 import { createServer, connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
+import { canonicalHost } from "./ip-address.ts";
+import { originalDestinationProblem, tryOriginalDestination } from "./original-destination.ts";
 import type { RuntimeEdge, StreamHandle, WriteRequest } from "./runtime-edges.ts";
 import {
   handleOf,
@@ -32,13 +34,18 @@ export async function selfTestRuntime(patienceMs = 5_000): Promise<EdgeReport[]>
   const reports: EdgeReport[] = [];
   for (const transport of ["tcp", "tls"] as const) {
     const problems = await tryTransport(transport, patienceMs);
-    for (const edge of ["rawAccept", "sharedReadBuffer", "directWrite"] as const) {
+    for (const edge of edgesOf(transport)) {
       const reason = runtimeEdges[edge] ? (problems.get(edge) ?? "") : "not offered by this runtime";
       if (reason !== "") runtimeEdges[edge] = false;
       reports.push({ edge, transport, isUsed: runtimeEdges[edge], reason });
     }
   }
   return reports;
+}
+
+function edgesOf(transport: "tcp" | "tls"): readonly RuntimeEdge[] {
+  const edges: readonly RuntimeEdge[] = ["rawAccept", "sharedReadBuffer", "directWrite"];
+  return transport === "tcp" && process.platform === "linux" ? [...edges, "originalDestination"] : edges;
 }
 
 /** Edges that failed, with what was seen. */
@@ -85,6 +92,7 @@ class Trial {
     });
     clientSide.write(question);
     const raw = await this.#inTime(accepted, "no connection was accepted");
+    if (this.#transport === "tcp") this.#tryOriginalDestination(raw);
     const serverSide = this.#transport === "tcp" ? raw : this.#keep(tlsServer(raw));
 
     this.stage = "sharedReadBuffer";
@@ -102,6 +110,15 @@ class Trial {
   close(): void {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
+  }
+
+  #tryOriginalDestination(socket: Socket): void {
+    if (!runtimeEdges.originalDestination) return;
+    const { localAddress: host = "", localPort: port = 0 } = socket;
+    const problem =
+      originalDestinationProblem() ??
+      tryOriginalDestination(handleOf(socket)?.fd ?? -1, { host: canonicalHost(host), port });
+    if (problem !== "") this.#problems.set("originalDestination", problem);
   }
 
   #take: (socket: Socket) => void = () => {};

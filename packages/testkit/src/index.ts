@@ -6,4 +6,5 @@ export type { RawServer } from "./raw-client.ts";
 export { connectRaw, RawPeer, startRawServer, untilRefused } from "./raw-client.ts";
 export { EventWaiter } from "./event-waiter.ts";
 export { isRunning } from "./process-state.ts";
+export { enterNetworkNamespace } from "./network-namespace.ts";
 export { freePort } from "./free-port.ts";

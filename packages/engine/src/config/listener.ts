@@ -58,6 +58,8 @@ export interface ListenerConfig {
   readonly tcpBacklog: number | undefined;
   readonly perConnectionBufferBytes: number;
   readonly listenerFilters: readonly ListenerFilterKind[];
+  /** `use_original_dst`: connections whose destination was restored go to the listener of that address, if there is one. */
+  readonly handsOffByDestination: boolean;
   /** 0: wait for ever; Envoy's default of 15 s is filled in. */
   readonly listenerFiltersTimeoutMs: number;
   /** After the timeout go on with what is known instead of closing. */

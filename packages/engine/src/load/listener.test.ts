@@ -60,6 +60,7 @@ test("a listener's names, addresses, direction and limits arrive", () => {
       tcpBacklog: undefined,
       perConnectionBufferBytes: 1_048_576,
       listenerFilters: [],
+      handsOffByDestination: false,
       listenerFiltersTimeoutMs: 15_000,
       continueOnListenerFiltersTimeout: false,
       filterChains: [],
@@ -113,6 +114,10 @@ test("listener filters are known by their type", () => {
     "tls_inspector",
     "http_inspector",
   ]);
+  const own = load({ use_original_dst: true, listener_filters: [filter("tls_inspector.v3.TlsInspector")] });
+  assert.deepEqual(own.listenerFilters, ["tls_inspector", "original_dst"]);
+  assert.equal(own.handsOffByDestination, true);
+  assert.deepEqual(load({ use_original_dst: true, listener_filters: kinds.map(filter) }).listenerFilters.length, 3);
   assert.deepEqual(refused({ listener_filters: [tcp] }), [
     'listener_filters[0].typed_config: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy" is not supported here',
   ]);

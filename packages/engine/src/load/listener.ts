@@ -58,7 +58,8 @@ export function loadListener(message: Listener, options: LoadOptions = {}): Load
     bindToPort: message.bindToPort ?? true,
     tcpBacklog: message.tcpBacklogSize,
     perConnectionBufferBytes: message.perConnectionBufferLimitBytes ?? defaultBufferBytes,
-    listenerFilters: loadListenerFilters(message.listenerFilters, at.field("listener_filters"), loading),
+    listenerFilters: loadListenerFilters(message, at.field("listener_filters"), loading),
+    handsOffByDestination: message.useOriginalDst ?? false,
     listenerFiltersTimeoutMs: loading.duration(
       message.listenerFiltersTimeout,
       at.field("listener_filters_timeout"),
@@ -91,18 +92,20 @@ const listenerFilters: Readonly<Record<string, ListenerFilterKind>> = {
   "envoy.extensions.filters.listener.original_dst.v3.OriginalDst": "original_dst",
 };
 
-function loadListenerFilters(filters: readonly ListenerFilter[], at: Path, loading: Loading): ListenerFilterKind[] {
+/** As in Envoy, `use_original_dst` brings its filter along and puts it last. */
+function loadListenerFilters(message: Listener, at: Path, loading: Loading): ListenerFilterKind[] {
   const kinds: ListenerFilterKind[] = [];
-  filters.forEach((filter, index) => {
+  message.listenerFilters.forEach((filter: ListenerFilter, index) => {
     const where = at.index(index).field("typed_config");
-    const message = loading.unpack(
+    const config = loading.unpack(
       filter.configType.case === "typedConfig" ? filter.configType.value : undefined,
       where,
     );
-    const kind = message === undefined ? undefined : listenerFilters[message.$typeName];
+    const kind = config === undefined ? undefined : listenerFilters[config.$typeName];
     if (kind !== undefined) kinds.push(kind);
-    else if (message !== undefined) loading.misplaced(message, where, "a listener filter");
+    else if (config !== undefined) loading.misplaced(config, where, "a listener filter");
   });
+  if (message.useOriginalDst === true && !kinds.includes("original_dst")) kinds.push("original_dst");
   return kinds;
 }
 

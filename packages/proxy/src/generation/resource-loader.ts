@@ -12,6 +12,7 @@ import {
   type LoadProblem,
   type RequiredCluster,
 } from "@heddle/engine/load";
+import { originalDestinationProblem } from "@heddle/net";
 import {
   CLUSTER_TYPE,
   type Cluster,
@@ -143,17 +144,13 @@ function removeOne(name: string): { set: never[]; remove: string[] } {
   return { set: [], remove: [name] };
 }
 
-/** What the engine's loader knows and this proxy cannot do yet. */
+/** What the engine's loader knows and this host may lack. */
 function listenerFilterProblems({ listenerFilters }: ListenerConfig): LoadProblem[] {
   const index = listenerFilters.indexOf("original_dst");
-  if (index < 0) return [];
-  return [
-    {
-      path: `listener_filters[${index}]`,
-      message: "envoy.filters.listener.original_dst is not supported yet",
-      hint: "Connections are not redirected to this proxy: give each destination a listener of its own.",
-    },
-  ];
+  const message = index < 0 ? undefined : originalDestinationProblem();
+  if (message === undefined) return [];
+  const hint = "Connections cannot be redirected to this proxy: give each destination a listener of its own.";
+  return [{ path: `listener_filters[${index}]`, message, hint }];
 }
 
 /** Formats are telemetry's, so the engine's loader cannot judge them. */

@@ -11,6 +11,7 @@ import {
   type FastSocket,
   inspectConnection,
   type Inspector,
+  type SocketAddress,
   type SocketFailure,
   type SocketHandler,
 } from "@heddle/net";
@@ -33,6 +34,8 @@ export interface ListenerServices {
   readonly chains: HttpChains;
   readonly tls: ServerTlsContexts;
   readonly onIdle: () => void;
+  /** The listener that stands for this destination; undefined: none. */
+  readonly listenerAt: (destination: SocketAddress) => ConnectionHost | undefined;
 }
 
 /** What an accepted connection needs of its listener. */
@@ -41,6 +44,10 @@ export interface ConnectionHost extends ConnectionObserver {
   readonly services: ListenerServices;
   readonly stats: ListenerStats;
   slotOf(chain: BoundFilterChain): ChainSlot;
+  /** Serves a connection that another listener accepted and that was meant for the address of this one. */
+  takeOver(socket: FastSocket): void;
+  /** Another listener has taken the connection over. */
+  onHandedOff(pending: PendingConnection): void;
   /** The connection has passed everything before its terminal filter. */
   serve(pending: PendingConnection, connection: ServedConnection): void;
   onPendingClosed(pending: PendingConnection): void;
@@ -51,26 +58,35 @@ export class PendingConnection implements SocketHandler {
   readonly #listener: ConnectionHost;
   readonly #socket: FastSocket;
   readonly account: ConnectionAccount;
+  isInFilters = true;
   #chain: BoundFilterChain | undefined;
   #inspection: ConnectionInspection = notInspected;
+  readonly #mayBeHandedOff: boolean;
   #timer: TimerHandle | undefined;
 
-  constructor(listener: ConnectionHost, socket: FastSocket) {
+  constructor(listener: ConnectionHost, socket: FastSocket, mayBeHandedOff: boolean) {
     this.#listener = listener;
+    this.#mayBeHandedOff = mayBeHandedOff;
     this.#socket = socket;
     this.account = new ConnectionAccount(socket);
   }
 
   begin(): void {
     const { bound, services } = this.#listener;
+    if (bound.config.listenerFilters.includes("original_dst") && !this.#socket.restoreDestination()) {
+      // What it was meant for decides which policy holds: unknown, none can be chosen.
+      services.worker.logger.error("the original destination of a connection cannot be read", { listener: bound.name });
+      this.#take();
+      return this.#socket.destroy();
+    }
     const inspectors = inspectorsOf(bound);
-    if (inspectors.length === 0) return this.#choose();
+    if (inspectors.length === 0) return this.#settle();
     const timers = services.worker.timers as unknown as TimerWheel;
     inspectConnection(this.#socket, inspectors, bound.config.listenerFiltersTimeoutMs, timers, {
       onInspected: (_socket, inspection) => {
         this.#inspection = inspection;
         if (inspection.hasTimedOut && !bound.config.continueOnListenerFiltersTimeout) this.#socket.destroy();
-        else this.#choose();
+        else this.#settle();
       },
       onInspectionClosed: () => this.onClose(undefined),
     });
@@ -78,6 +94,21 @@ export class PendingConnection implements SocketHandler {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** As in Envoy, all filters of the listener that accepted come first, and the one that takes over begins with its own. */
+  #settle(): void {
+    const { bound, services } = this.#listener;
+    const isRestored = this.#mayBeHandedOff && bound.config.handsOffByDestination;
+    const other = isRestored ? services.listenerAt(this.#socket.localAddress) : undefined;
+    if (other === undefined || other === this.#listener) {
+      this.isInFilters = false;
+      this.#listener.stats.countConnection();
+      return this.#choose();
+    }
+    // The other counts it before this one forgets it: a worker that drains must not take it for gone in between.
+    other.takeOver(this.#socket);
+    this.#listener.onHandedOff(this);
   }
 
   #choose(): void {

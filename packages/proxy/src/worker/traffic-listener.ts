@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { authorizeConnection, type BoundFilterChain, type BoundListener } from "@heddle/engine";
-import { derBlocks, type FastSocket, type Listener, openListener, verifyPeer } from "@heddle/net";
+import { derBlocks, type FastSocket, type Listener, openListener, type SocketAddress, verifyPeer } from "@heddle/net";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
 import { ListenerStats } from "./listener-stats.ts";
@@ -38,6 +38,12 @@ export class TrafficListener implements ConnectionHost {
     return this.#connections.size + this.#pending.size;
   }
 
+  /** What it stands for when the destination of a connection is looked up. */
+  get addresses(): readonly SocketAddress[] {
+    const { bindToPort, addresses } = this.bound.config;
+    return bindToPort ? this.#listeners.map(({ socket }) => socket) : addresses;
+  }
+
   /** Listens on exactly these sockets; what is listened on already stays untouched. */
   async listen(sockets: readonly ListenerSocket[]): Promise<void> {
     const kept = this.#listeners.filter((open) => sockets.some((socket) => isSame(socket, open.socket)));
@@ -51,7 +57,7 @@ export class TrafficListener implements ConnectionHost {
         {
           descriptor: socket.fd,
           ...(tcpBacklog === undefined ? {} : { backlog: tcpBacklog }),
-          onConnection: (accepted) => this.#accept(accepted),
+          onConnection: (accepted) => this.#accept(accepted, true),
           onAcceptError: (cause) =>
             this.services.worker.logger.error("connections cannot be accepted", { listener: this.#name, cause }),
         },
@@ -137,17 +143,26 @@ export class TrafficListener implements ConnectionHost {
     return slot;
   }
 
-  #accept(socket: FastSocket): void {
-    this.stats.total.add(1);
+  #accept(socket: FastSocket, mayBeHandedOff: boolean): void {
     if (this.connectionCount >= maxConnections) {
       this.stats.overflow.add(1);
       socket.destroy();
       return;
     }
-    this.stats.active.add(1);
-    const pending = new PendingConnection(this, socket);
+    this.stats.inFilters.add(1);
+    const pending = new PendingConnection(this, socket, mayBeHandedOff);
     this.#pending.add(pending);
     pending.begin();
+  }
+
+  takeOver(socket: FastSocket): void {
+    this.#accept(socket, false);
+  }
+
+  onHandedOff(pending: PendingConnection): void {
+    this.#pending.delete(pending);
+    this.stats.inFilters.add(-1);
+    this.services.onIdle();
   }
 
   serve(pending: PendingConnection, connection: ServedConnection): void {
@@ -159,7 +174,7 @@ export class TrafficListener implements ConnectionHost {
   onPendingClosed(pending: PendingConnection): void {
     if (!this.#pending.delete(pending)) return;
     pending.account.write(this.#accessLogs);
-    this.stats.active.add(-1);
+    (pending.isInFilters ? this.stats.inFilters : this.stats.active).add(-1);
     this.services.onIdle();
   }
 

@@ -8,6 +8,7 @@ import { LineLogger } from "../line-logger.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { describeClusters } from "./cluster-views.ts";
 import type { WorkerContext } from "./context.ts";
+import { DestinationIndex } from "./destination-index.ts";
 import { HttpChains } from "./http-chain.ts";
 import { HttpDate } from "./http-date.ts";
 import type { WorkerCommand, WorkerReport, WorkerSetup } from "./messages.ts";
@@ -41,6 +42,7 @@ class TrafficWorker {
   readonly #accessLogs: AccessLogs;
   readonly #dns: DnsClusters;
   readonly #listeners = new Map<string, TrafficListener>();
+  readonly #destinations = new DestinationIndex<TrafficListener>();
   /** Removed listeners whose connections are not all gone. */
   readonly #retired = new Set<TrafficListener>();
   #tail: Promise<void>;
@@ -82,6 +84,7 @@ class TrafficWorker {
       chains: new HttpChains(metrics, this.#accessLogs),
       tls: new ServerTlsContexts(this.#secrets),
       onIdle: () => this.#reportIfDrained(),
+      listenerAt: (destination) => this.#destinations.find(destination),
     };
     this.#dns = new DnsClusters({
       resolve: systemResolver,
@@ -179,6 +182,7 @@ class TrafficWorker {
       await listener.listen(sockets.filter((socket) => socket.listener === name));
       if (this.#context.isDraining) listener.drain();
     }
+    this.#destinations.rebuild(this.#listeners.values());
   }
 
   #drain(): void {

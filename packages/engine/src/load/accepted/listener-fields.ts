@@ -30,6 +30,7 @@ const addresses =
   "proxy/src/worker/listener-settings.test.ts › a listener serves on its additional addresses too, and one that does not bind is on none";
 const inspection =
   "proxy/src/worker/listener-settings.test.ts › a client that says nothing to be inspected is given up after listener_filters_timeout, or served where the listener goes on";
+const redirection = "proxy/src/redirection.system.test.ts › a redirected connection to ${what} goes to ${expected}";
 const handshakeTimeout =
   "proxy/src/worker/listener-settings.test.ts › a handshake that does not end within transport_socket_connect_timeout ends its connection";
 const relayTimes =
@@ -55,6 +56,7 @@ export const listenerFields: AcceptedFields = {
     ...proven(through(listenerLoads, statistics), "stat_prefix"),
     ...proven(slowReader, "per_connection_buffer_limit_bytes"),
     ...proven(inspection, "listener_filters_timeout", "continue_on_listener_filters_timeout"),
+    ...proven(redirection, "use_original_dst"),
     ...proven(unprocessed, "traffic_direction"),
     ...proven(backlog, "tcp_backlog_size"),
     ...proven(chainChoice, "default_filter_chain"),
