@@ -33,3 +33,26 @@ test("a bar is judged by the ratio of medians, and one that cannot be judged say
   }
   assert.deepEqual(judgeBars([], bar), []);
 });
+
+test("a bar may be of another figure than the headline, or of the figure itself without a peer", () => {
+  const rate: ScenarioResult = {
+    scenario: { name: "rate", title: "", headline: "p99Ms" },
+    peers: [
+      { peer: "heddle", rounds: [{ p50Ms: 3, p99Ms: 5, rssMb: 91 }] },
+      { peer: "envoy", rounds: [{ p50Ms: 2, p99Ms: 10, rssMb: 60 }] },
+    ],
+    failures: [],
+  };
+  const wanted = [
+    { scenario: "rate", peer: "envoy", atMost: 1 },
+    { scenario: "rate", peer: "envoy", of: "p50Ms", atMost: 1 },
+    { scenario: "rate", of: "rssMb", atMost: 90 },
+    { scenario: "rate", of: "readyMs", atMost: 300 },
+  ] as const;
+  assert.deepEqual(judgeBars([rate], wanted), [
+    { text: "√ rate: at most 1 × envoy: 0.50", holds: true },
+    { text: "× rate p50Ms: at most 1 × envoy: 1.50", holds: false },
+    { text: "× rate rssMb: at most 90: 91.00", holds: false },
+    { text: "? rate readyMs: at most 300: NOT JUDGED, heddle was not measured", holds: undefined },
+  ]);
+});

@@ -1,3 +1,4 @@
+import { backendPort, hasTwoHops } from "./peer.ts";
 import type { Site, Topology } from "./peer.ts";
 
 /** Ports of one run. `inner` is the second hop's listener. */
@@ -15,11 +16,14 @@ const identity = "spiffe://cluster.local/ns/default/sa/bench";
  * routing is on; statistics are on in both by default.
  */
 export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site, ports: Ports): string {
-  const isTwoHops = topology !== "one-hop" && topology !== "http2" && topology !== "thousand-services";
+  const isTwoHops = hasTwoHops(topology);
   const inner = spokenBetween[topology] ?? ["http/1.1"];
   const services = topology === "thousand-services" ? 1000 : 0;
   const listenPort = hop === "outer" ? ports.outer : ports.inner;
-  const upstreamPort = isTwoHops && hop === "outer" ? ports.inner : site.backendPort;
+  const isToInner = isTwoHops && hop === "outer";
+  const hasTlsInFront = topology === "tls-front" || (isTwoHops && hop === "inner");
+  const isRelay = topology === "tcp" || topology === "tls-relay";
+  const codec = topology === "http2" || topology === "grpc" || inner.includes("h2") ? "AUTO" : "HTTP1";
   const root = {
     node: { id: `bench-${hop}`, cluster: "bench" },
     admin: { address: address(hop === "outer" ? ports.outerAdmin : ports.innerAdmin) },
@@ -30,15 +34,17 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
           address: address(listenPort),
           filter_chains: [
             {
-              ...(isTwoHops && hop === "inner" ? { transport_socket: downstreamTls(site, inner) } : {}),
-              filters: [connectionManager(services, topology === "http2" || inner.includes("h2") ? "AUTO" : "HTTP1")],
+              ...(hasTlsInFront ? { transport_socket: downstreamTls(site, inner) } : {}),
+              filters: [isRelay ? tcpProxy() : connectionManager(services, codec)],
             },
           ],
         },
       ],
       clusters: [
-        cluster("backend", upstreamPort, isTwoHops && hop === "outer" ? overTls(site, inner) : {}),
-        ...Array.from({ length: services }, (_, index) => cluster(`service-${index}`, site.backendPort, {})),
+        isToInner
+          ? cluster("backend", ports.inner, overTls(site, inner))
+          : cluster("backend", backendPort(topology, site), topology === "grpc" ? overHttp2() : {}),
+        ...Array.from({ length: services }, (_, index) => cluster(`service-${index}`, backendPort(topology, site), {})),
       ],
     },
   };
@@ -54,6 +60,17 @@ const spokenBetween: Readonly<Partial<Record<Topology, readonly string[]>>> = {
 
 function address(port: number): object {
   return { socket_address: { address: "127.0.0.1", port_value: port } };
+}
+
+function tcpProxy(): object {
+  return {
+    name: "envoy.filters.network.tcp_proxy",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+      stat_prefix: "relay",
+      cluster: "backend",
+    },
+  };
 }
 
 function connectionManager(services: number, codec: "AUTO" | "HTTP1"): object {
@@ -107,8 +124,14 @@ function cluster(name: string, port: number, more: object): object {
   };
 }
 
+const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+function overHttp2(): object {
+  const options = { "@type": `type.googleapis.com/${optionsName}`, ...protocolOptions(["h2"]) };
+  return { typed_extension_protocol_options: { [optionsName]: options } };
+}
+
 function overTls(site: Site, alpn: readonly string[]): object {
-  const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
   const carriersName = "heddle.v1.CarrierOptions";
   const options = { "@type": `type.googleapis.com/${optionsName}`, ...protocolOptions(alpn) };
   // As Heddle's compiler has it.

@@ -1,7 +1,8 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { execFile, fork } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -37,14 +38,15 @@ function duration(match: RegExpExecArray | null): number {
   return Number(match?.[1] ?? 0) * scale;
 }
 
-/** As many HTTP/2 requests as the streams allow, by h2load on one thread, with prior knowledge. */
+/** As many HTTP/2 requests as the streams allow, by h2load on one thread, with prior knowledge. `more`: further flags of h2load. */
 export async function saturateHttp2(
   url: string,
   connections: number,
   streams: number,
   seconds: number,
+  more: readonly string[] = [],
 ): Promise<LoadResult> {
-  const flags = ["-t1", `-c${connections}`, `-m${streams}`, `-D${seconds}`, url];
+  const flags = ["-t1", `-c${connections}`, `-m${streams}`, `-D${seconds}`, ...more, url];
   const { stdout } = await run("h2load", flags, { timeout: (seconds + 30) * 1000, maxBuffer: 1 << 24 });
   const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0);
   const failed = /(\d+) failed, (\d+) errored, (\d+) timeout/.exec(stdout);
@@ -55,6 +57,58 @@ export async function saturateHttp2(
     p50Ms: duration(/time for request:\s+\S+\s+\S+\s+([\d.]+)(us|ms|s)/.exec(stdout)),
     // It prints no percentiles; the longest stands for them.
     p99Ms: duration(/time for request:\s+\S+\s+([\d.]+)(us|ms|s)/.exec(stdout)),
+  };
+}
+
+/** Unary gRPC calls with a message of 25 bytes; as {@link saturateHttp2} otherwise. */
+export async function saturateGrpc(
+  url: string,
+  connections: number,
+  streams: number,
+  seconds: number,
+): Promise<LoadResult> {
+  const folder = await mkdtemp(join(tmpdir(), "heddle-bench-"));
+  try {
+    const message = join(folder, "message");
+    await writeFile(message, Buffer.concat([Buffer.from([0, 0, 0, 0, 20]), Buffer.alloc(20, "x")]));
+    const headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"];
+    return await saturateHttp2(`${url}bench.Bench/Unary`, connections, streams, seconds, ["-d", message, ...headers]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What one of `clients/` counted. */
+export interface Counted {
+  readonly count: number;
+  readonly seconds: number;
+  readonly errors: number;
+}
+
+/** Runs one of `clients/` to its end, in a process of its own. */
+export async function runClient(name: "grpc-stream" | "handshakes", args: readonly string[]): Promise<Counted> {
+  const program = fileURLToPath(new URL(`clients/${name}.ts`, import.meta.url));
+  const { stdout } = await run(process.execPath, [program, ...args], { timeout: 120_000 });
+  return JSON.parse(stdout) as Counted;
+}
+
+/** Opens connections by `clients/idle.ts` and holds them until `release` is called. */
+export async function holdIdle(args: readonly string[]): Promise<{ release(): Promise<void> }> {
+  const client = fork(fileURLToPath(new URL("clients/idle.ts", import.meta.url)), args);
+  const hasExited = new Promise<number | null>((resolve) => {
+    client.once("exit", resolve);
+  });
+  await Promise.race([
+    new Promise((resolve) => {
+      client.once("message", resolve);
+    }),
+    hasExited.then((code) => Promise.reject(new Error(`idle connections could not be held: exit ${code}`))),
+  ]);
+  return {
+    release: async () => {
+      if (client.connected) client.disconnect();
+      await hasExited;
+    },
   };
 }
 

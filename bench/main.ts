@@ -18,12 +18,13 @@ import { nginx } from "./peers/nginx.ts";
 import { formatReport } from "./report.ts";
 import type { PeerRounds, Report, ScenarioResult } from "./report.ts";
 import { scenarios } from "./scenarios.ts";
+import type { BackendPorts } from "./servers/main.ts";
 import type { Measurement, Scenario } from "./scenarios.ts";
 
 const usage = `usage: npm run bench -- [--rounds 5] [--seconds 4] [--only http1-64,mtls-64,…] [--peers heddle,envoy,…] [--json FILE] [--write-page]
 
 Scenarios: ${scenarios.map(({ name }) => name).join(", ")}
-Needs wrk, and h2load for the scenarios at a fixed rate. Peers that are not installed are named and left out.
+Needs wrk, and h2load for HTTP/2, gRPC and the scenarios at a fixed rate. Peers that are not installed are named and left out.
 Exits 1 when Heddle failed in a scenario, or a bar (bench/bars.ts) is missed.`;
 
 const { values: options } = parseArgs({
@@ -68,12 +69,12 @@ async function makeSite(folder: string): Promise<{ site: Site; stop: () => void 
   await writeFile(tls.ca, authority.certificatePem);
   await writeFile(tls.certificate, identity.chainPem);
   await writeFile(tls.key, identity.privateKeyPem, { mode: 0o600 });
-  const backend = fork(fileURLToPath(new URL("backend.ts", import.meta.url)));
-  const backendPort = await new Promise<number>((resolve, reject) => {
-    backend.once("message", (message) => resolve((message as { port: number }).port));
-    backend.once("error", reject);
+  const applications = fork(fileURLToPath(new URL("servers/main.ts", import.meta.url)));
+  const backends = await new Promise<BackendPorts>((resolve, reject) => {
+    applications.once("message", (message) => resolve(message as BackendPorts));
+    applications.once("error", reject);
   });
-  return { site: { folder, backendPort, tls }, stop: () => backend.disconnect() };
+  return { site: { folder, backends, tls }, stop: () => applications.disconnect() };
 }
 
 async function runScenario(
@@ -93,7 +94,7 @@ async function runScenario(
       try {
         const running = await peer.start(scenario.topology, site);
         try {
-          measured.get(peer.name)?.push(await scenario.measure(running, seconds));
+          measured.get(peer.name)?.push(await scenario.measure(running, seconds, site));
         } finally {
           await running.stop();
         }

@@ -2,17 +2,44 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import type { BackendPorts } from "./servers/main.ts";
 
 /** The files that one run needs, all in one temporary folder, and where the traffic goes. */
 export interface Site {
   readonly folder: string;
-  readonly backendPort: number;
+  readonly backends: BackendPorts;
   /** PEM files of a throw-away authority and one workload identity, for mutual TLS. */
   readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
 }
 
-/** What is measured: one hop in plaintext, or two with mutual TLS between them. */
-export type Topology = "one-hop" | "http2" | "two-hops" | "two-hops-http2" | "mesh" | "thousand-services";
+/**
+ * What is measured. `one-hop`, `http2`, `grpc` and `tcp` are one proxy in plaintext, `tls-front` one that terminates mutual TLS; `tcp` and
+ * `tls-relay` copy bytes. The others of two proxies have mutual TLS between them.
+ */
+export type Topology =
+  | "one-hop"
+  | "http2"
+  | "grpc"
+  | "tcp"
+  | "tls-front"
+  | "tls-relay"
+  | "two-hops"
+  | "two-hops-http2"
+  | "mesh"
+  | "thousand-services";
+
+const twoProxies: ReadonlySet<Topology> = new Set(["two-hops", "two-hops-http2", "mesh", "tls-relay"]);
+
+/** Whether there is an outer and an inner proxy. */
+export function hasTwoHops(topology: Topology): boolean {
+  return twoProxies.has(topology);
+}
+
+/** The port of the application that a topology ends at. */
+export function backendPort(topology: Topology, { backends }: Site): number {
+  if (topology === "grpc") return backends.grpc;
+  return topology === "tcp" || topology === "tls-relay" ? backends.bulk : backends.small;
+}
 
 /** A proxy under test. */
 export interface Peer {
@@ -27,6 +54,7 @@ export interface Peer {
 
 export interface RunningPeer {
   readonly url: string;
+  readonly port: number;
   readonly pids: readonly number[];
   readonly readyMs: number;
   stop(): Promise<void>;
@@ -64,6 +92,7 @@ export async function launch(
   }
   return {
     url: `http://127.0.0.1:${port}/`,
+    port,
     pids: children.map((child) => child.pid ?? 0),
     readyMs: performance.now() - startedAt,
     stop,

@@ -24,10 +24,17 @@ export interface Report {
 
 const columns: readonly { readonly key: keyof Measurement; readonly title: string; readonly digits: number }[] = [
   { key: "cpuUsPerRequest", title: "CPU µs/request", digits: 1 },
+  { key: "cpuUsPerMessage", title: "CPU µs/message", digits: 2 },
+  { key: "cpuUsPerMebibyte", title: "CPU µs/MiB", digits: 0 },
+  { key: "cpuUsPerConnection", title: "CPU µs/connection", digits: 0 },
   { key: "requestsPerSecond", title: "requests/s", digits: 0 },
+  { key: "messagesPerSecond", title: "messages/s", digits: 0 },
+  { key: "mebibytesPerSecond", title: "MiB/s", digits: 0 },
+  { key: "connectionsPerSecond", title: "connections/s", digits: 0 },
   { key: "p50Ms", title: "p50 ms", digits: 2 },
   { key: "p99Ms", title: "p99 ms", digits: 2 },
   { key: "readyMs", title: "ready ms", digits: 0 },
+  { key: "kilobytesPerConnection", title: "KB/connection", digits: 1 },
   { key: "rssMb", title: "RSS MB", digits: 0 },
   { key: "pssMb", title: "PSS MB", digits: 0 },
 ];
@@ -73,15 +80,17 @@ function formatScenario(result: ScenarioResult): string[] {
   return lines;
 }
 
-/** Median of Heddle's headline divided by the peer's; undefined when one of them was not measured. */
-export function ratioTo(result: ScenarioResult, peer: string): number | undefined {
-  const { headline } = result.scenario;
-  const of = (name: string): number[] => {
-    const found = result.peers.find((one) => one.peer === name);
-    return found === undefined ? [] : values(found, headline);
-  };
-  const [own, theirs] = [of("heddle"), of(peer)];
-  return own.length === 0 || theirs.length === 0 ? undefined : median(own) / median(theirs);
+/** Median of one of a peer's figures; undefined when it was not measured. */
+export function medianOf(result: ScenarioResult, peer: string, key = result.scenario.headline): number | undefined {
+  const found = result.peers.find((one) => one.peer === peer);
+  const measured = found === undefined ? [] : values(found, key);
+  return measured.length === 0 ? undefined : median(measured);
+}
+
+/** Median of Heddle's figure, the headline if none is named, divided by the peer's; undefined when one of them was not measured. */
+export function ratioTo(result: ScenarioResult, peer: string, key = result.scenario.headline): number | undefined {
+  const [own, theirs] = [medianOf(result, "heddle", key), medianOf(result, peer, key)];
+  return own === undefined || theirs === undefined ? undefined : own / theirs;
 }
 
 function cell(of: readonly number[], digits: number): string {

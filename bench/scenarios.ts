@@ -1,17 +1,25 @@
-import type { RunningPeer, Topology } from "./peer.ts";
-import { atRate, saturate, saturateHttp2 } from "./load.ts";
-import type { LoadResult } from "./load.ts";
+import type { RunningPeer, Site, Topology } from "./peer.ts";
+import { atRate, holdIdle, runClient, saturate, saturateGrpc, saturateHttp2 } from "./load.ts";
+import type { Counted, LoadResult } from "./load.ts";
 import { processTree, usageOf } from "./process-tree.ts";
+import type { Usage } from "./process-tree.ts";
 
 /** What one round of one scenario measured of one peer. A value that the scenario does not measure is absent. */
 export interface Measurement {
   readonly cpuUsPerRequest?: number;
+  readonly cpuUsPerMessage?: number;
+  readonly cpuUsPerMebibyte?: number;
+  readonly cpuUsPerConnection?: number;
   readonly requestsPerSecond?: number;
+  readonly messagesPerSecond?: number;
+  readonly mebibytesPerSecond?: number;
+  readonly connectionsPerSecond?: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   readonly rssMb?: number;
   readonly pssMb?: number;
   readonly readyMs?: number;
+  readonly kilobytesPerConnection?: number;
 }
 
 export interface Scenario {
@@ -20,16 +28,19 @@ export interface Scenario {
   readonly topology: Topology;
   /** The value that ratios are made of. */
   readonly headline: keyof Measurement;
-  measure(peer: RunningPeer, seconds: number): Promise<Measurement>;
+  measure(peer: RunningPeer, seconds: number, site: Site): Promise<Measurement>;
 }
 
 const megabyte = 1024 * 1024;
 
+function usageNow(peer: RunningPeer): Usage {
+  return usageOf(peer.pids.flatMap((pid) => processTree(pid)));
+}
+
 async function underLoad(peer: RunningPeer, load: () => Promise<LoadResult>): Promise<Measurement> {
-  const pids = peer.pids.flatMap((pid) => processTree(pid));
-  const before = usageOf(pids);
+  const before = usageNow(peer);
   const result = await load();
-  const after = usageOf(peer.pids.flatMap((pid) => processTree(pid)));
+  const after = usageNow(peer);
   if (result.requests === 0) throw new Error(`no request was answered by ${peer.url}`);
   if (result.errors > 0) throw new Error(`${result.errors} of ${result.requests} requests to ${peer.url} failed`);
   return {
@@ -76,6 +87,105 @@ function multiplexed(connections: number, streams: number): Scenario {
   };
 }
 
+function unaryGrpc(connections: number, streams: number): Scenario {
+  return {
+    name: `grpc-${connections}x${streams}`,
+    title: `gRPC unary, HTTP/2 in and out, ${connections} connections × ${streams} streams`,
+    topology: "grpc",
+    headline: "cpuUsPerRequest",
+    measure: async (peer, seconds) => {
+      await saturateGrpc(peer.url, connections, streams, Math.max(1, Math.ceil(seconds / 2)));
+      return underLoad(peer, () => saturateGrpc(peer.url, connections, streams, seconds));
+    },
+  };
+}
+
+/** CPU of the peer for each thing that a client of ours counted. */
+async function perCounted(
+  peer: RunningPeer,
+  load: () => Promise<Counted>,
+): Promise<{ cpuUs: number; perSecond: number }> {
+  const before = usageNow(peer);
+  const { count, seconds, errors } = await load();
+  const after = usageNow(peer);
+  if (errors > 0 || count === 0) throw new Error(`${errors} failed and ${count} succeeded at ${peer.url}`);
+  return { cpuUs: (after.cpuUs - before.cpuUs) / count, perSecond: count / seconds };
+}
+
+function streamedGrpc(streams: number): Scenario {
+  return {
+    name: `grpc-stream-${streams}`,
+    title: `gRPC server streaming, messages of 1 KB, ${streams} stream${streams === 1 ? "" : "s"} on one connection`,
+    topology: "grpc",
+    headline: "cpuUsPerMessage",
+    measure: async (peer, seconds) => {
+      const load = (duration: number): Promise<Counted> =>
+        runClient("grpc-stream", [peer.port, streams, duration].map(String));
+      await load(Math.max(1, Math.ceil(seconds / 2)));
+      const { cpuUs, perSecond } = await perCounted(peer, () => load(seconds));
+      return { cpuUsPerMessage: cpuUs, messagesPerSecond: perSecond };
+    },
+  };
+}
+
+/** wrk reads answers of 1 MiB through a relay, so that one request is one mebibyte. */
+function bulk(connections: number, topology: "tcp" | "tls-relay", title: string): Scenario {
+  return {
+    name: `${topology}-${connections}`,
+    title: `${title}, bulk, ${connections} connection${connections === 1 ? "" : "s"}`,
+    topology,
+    headline: "cpuUsPerMebibyte",
+    measure: async (peer, seconds) => {
+      await saturate(peer.url, connections, Math.max(1, Math.ceil(seconds / 2)));
+      const { cpuUsPerRequest = 0, requestsPerSecond = 0 } = await underLoad(peer, () =>
+        saturate(peer.url, connections, seconds),
+      );
+      return { cpuUsPerMebibyte: cpuUsPerRequest, mebibytesPerSecond: requestsPerSecond };
+    },
+  };
+}
+
+function handshakes(mode: "full" | "resume", title: string): Scenario {
+  return {
+    name: `handshakes-${mode}`,
+    title,
+    topology: "tls-front",
+    headline: "cpuUsPerConnection",
+    measure: async (peer, seconds, { tls }) => {
+      const load = (duration: number): Promise<Counted> =>
+        runClient("handshakes", [`${peer.port}`, `${duration}`, tls.ca, tls.certificate, tls.key, mode]);
+      await load(Math.max(1, Math.ceil(seconds / 2)));
+      const { cpuUs, perSecond } = await perCounted(peer, () => load(seconds));
+      return { cpuUsPerConnection: cpuUs, connectionsPerSecond: perSecond };
+    },
+  };
+}
+
+/** What each of many connections costs that have had one request and say nothing more. */
+function idleConnections(count: number, topology: "one-hop" | "tls-front", title: string): Scenario {
+  return {
+    name: topology === "one-hop" ? "idle-tcp" : "idle-tls",
+    title: `memory, ${count.toLocaleString("en")} idle connections, ${title}`,
+    topology,
+    headline: "kilobytesPerConnection",
+    measure: async (peer, _seconds, { tls }) => {
+      const before = usageNow(peer);
+      const credentials = topology === "tls-front" ? [tls.ca, tls.certificate, tls.key] : [];
+      const held = await holdIdle([`${peer.port}`, `${count}`, ...credentials]);
+      try {
+        const after = usageNow(peer);
+        return {
+          kilobytesPerConnection: (after.rssBytes - before.rssBytes) / 1024 / count,
+          rssMb: after.rssBytes / megabyte,
+          pssMb: after.pssBytes / megabyte,
+        };
+      } finally {
+        await held.release();
+      }
+    },
+  };
+}
+
 function atFixedRate(name: string, title: string, topology: Topology): Scenario {
   return {
     name,
@@ -96,7 +206,7 @@ function atRest(name: string, title: string, topology: Topology): Scenario {
     topology,
     headline: "rssMb",
     measure: (peer) => {
-      const usage = usageOf(peer.pids.flatMap((pid) => processTree(pid)));
+      const usage = usageNow(peer);
       return Promise.resolve({
         rssMb: usage.rssBytes / megabyte,
         pssMb: usage.pssBytes / megabyte,
@@ -121,9 +231,21 @@ export const scenarios: readonly Scenario[] = [
   saturated(8, "mesh", "as the mesh has it: HTTP/1.1 in, mutual TLS between two hops"),
   saturated(1, "mesh", "as the mesh has it: HTTP/1.1 in, mutual TLS between two hops"),
   multiplexed(8, 16),
+  unaryGrpc(8, 16),
+  streamedGrpc(1),
+  streamedGrpc(16),
+  bulk(1, "tcp", "TCP relay"),
+  bulk(32, "tcp", "TCP relay"),
+  bulk(1, "tls-relay", "TCP relay over mutual TLS between two hops"),
+  bulk(32, "tls-relay", "TCP relay over mutual TLS between two hops"),
+  handshakes("full", "new mutual TLS connections, a full handshake each"),
+  handshakes("resume", "new mutual TLS connections, sessions resumed"),
   atFixedRate("rate-1000", "1,000 requests/s, one hop", "one-hop"),
   atFixedRate("rate-1000-mtls", "1,000 requests/s, mutual TLS, two hops", "two-hops"),
+  atFixedRate("rate-1000-mesh", "1,000 requests/s, as the mesh has it", "mesh"),
   { ...atRest("start", "start to ready", "one-hop"), headline: "readyMs" },
   atRest("idle", "memory, idle", "one-hop"),
   atRest("services-1000", "memory, 1,000 services configured", "thousand-services"),
+  idleConnections(10_000, "one-hop", "plaintext"),
+  idleConnections(10_000, "tls-front", "mutual TLS"),
 ];

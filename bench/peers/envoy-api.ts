@@ -7,12 +7,23 @@ import { freePort } from "@heddle/testkit";
 import { bootstrap } from "../envoy-yaml.ts";
 import type { Ports } from "../envoy-yaml.ts";
 import type { Peer, RunningPeer, Site, Topology } from "../peer.ts";
-import { answersOk, canConnect, launch } from "../peer.ts";
+import { answersOk, canConnect, hasTwoHops, launch } from "../peer.ts";
 import { findProgram } from "../../scripts/find-program.ts";
 
 const run = promisify(execFile);
 const heddleLauncher = fileURLToPath(new URL("../../packages/cli/bin/heddle.js", import.meta.url));
-const topologies: readonly Topology[] = ["one-hop", "http2", "two-hops", "two-hops-http2", "mesh", "thousand-services"];
+const topologies: readonly Topology[] = [
+  "one-hop",
+  "http2",
+  "grpc",
+  "tcp",
+  "tls-front",
+  "tls-relay",
+  "two-hops",
+  "two-hops-http2",
+  "mesh",
+  "thousand-services",
+];
 
 type Command = (config: string, hop: string) => readonly [program: string, args: readonly string[]];
 
@@ -24,7 +35,7 @@ async function start(command: Command, topology: Topology, site: Site): Promise<
     outerAdmin: await freePort(),
     innerAdmin: await freePort(),
   };
-  const isTwoHops = topology.startsWith("two-hops") || topology === "mesh";
+  const isTwoHops = hasTwoHops(topology);
   const hops = isTwoHops ? (["inner", "outer"] as const) : (["outer"] as const);
   const commands: (readonly [string, readonly string[]])[] = [];
   for (const hop of hops) {

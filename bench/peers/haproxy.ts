@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "@heddle/testkit";
 import type { Peer, RunningPeer, Site, Topology } from "../peer.ts";
-import { launch } from "../peer.ts";
+import { backendPort, hasTwoHops, launch } from "../peer.ts";
 import { findProgram } from "../../scripts/find-program.ts";
 
 const run = promisify(execFile);
@@ -46,8 +46,8 @@ async function start(mode: "http" | "tcp", topology: Topology, site: Site): Prom
     await writeFile(path, text);
     return [program, ["-db", "-f", path]];
   };
-  const backend = `127.0.0.1:${site.backendPort}`;
-  if (topology === "one-hop")
+  const backend = `127.0.0.1:${backendPort(topology, site)}`;
+  if (!hasTwoHops(topology))
     return launch([await write(`haproxy-${mode}`, config(mode, `127.0.0.1:${outer}`, backend))], outer);
   const inner = await freePort();
   const pem = join(site.folder, `haproxy-${outer}.pem`);
@@ -82,7 +82,7 @@ export const haproxy: Peer = {
 /** The floor: bytes copied from socket to socket. */
 export const haproxyTcp: Peer = {
   name: "haproxy-tcp",
-  topologies: ["one-hop"],
+  topologies: ["one-hop", "tcp"],
   probe,
   start: (topology, site) => start("tcp", topology, site),
 };
