@@ -58,6 +58,8 @@ const roots = [
   "envoy/extensions/load_balancing_policies/least_request/v3",
   "envoy/extensions/load_balancing_policies/random/v3",
   "envoy/extensions/load_balancing_policies/round_robin/v3",
+  "envoy/extensions/network/dns_resolver/cares/v3",
+  "envoy/extensions/network/dns_resolver/getaddrinfo/v3",
   "envoy/extensions/retry/host/previous_hosts/v3",
   "envoy/extensions/transport_sockets/raw_buffer/v3",
   "envoy/extensions/transport_sockets/tls/v3",

@@ -4,6 +4,8 @@ export type { EchoedRequest, EchoServer, EchoServerOptions } from "./echo-server
 export { startEchoServer } from "./echo-server.ts";
 export type { RawServer } from "./raw-client.ts";
 export { connectRaw, RawPeer, startRawServer, untilRefused } from "./raw-client.ts";
+export type { DnsAnswer, DnsServerQuestion } from "./dns-server.ts";
+export { DnsServer } from "./dns-server.ts";
 export { EventWaiter } from "./event-waiter.ts";
 export { isRunning } from "./process-state.ts";
 export { enterNetworkNamespace } from "./network-namespace.ts";

@@ -1,6 +1,6 @@
 import type { TimerHandle, TimerTarget } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
-import type { ClientTlsContext, SocketFailure, SocketHandler } from "@heddle/net";
+import type { ClientTlsContext, SocketAddress, SocketFailure, SocketHandler } from "@heddle/net";
 import { FastSocket, formatAddress } from "@heddle/net";
 import type { UpstreamTimers } from "./timers.ts";
 
@@ -20,47 +20,41 @@ export interface DialOptions {
   readonly owner: DialOwner;
 }
 
-/** One attempt to connect to an endpoint, TLS handshake included, within the cluster's connect timeout. */
-export class Dial implements SocketHandler, TimerTarget {
+/** How long an address is alone before the next one is tried beside it: Envoy's, within what RFC 8305 §5 recommends. */
+const nextAddressMs = 300;
+
+/**
+ * One attempt to connect to an endpoint, TLS handshake included, within the cluster's connect timeout. An endpoint with several addresses
+ * is asked at the first one; whenever one fails, or has not answered for a while, the next is tried beside it, and the first that is
+ * ready wins (RFC 8305).
+ */
+export class Dial implements TimerTarget {
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
-  readonly #options: DialOptions;
-  readonly #socket: FastSocket;
+  readonly options: DialOptions;
+  readonly #attempts = new Set<Attempt>();
+  #tried = 0;
   #timer: TimerHandle | undefined;
-  #isUpgrading = false;
+  #next: TimerHandle | undefined;
+  #isOver = false;
   #failure: SocketFailure | undefined;
 
   constructor(options: DialOptions) {
-    const { endpoint, cluster, timers } = options;
-    this.#options = options;
+    const { cluster, timers } = options;
+    this.options = options;
     this.cluster = cluster;
-    this.endpoint = endpoint;
+    this.endpoint = options.endpoint;
     this.tls = options.tls;
-    const { connectTimeoutMs, tcpKeepalive, perConnectionBufferBytes } = cluster.config;
+    const { connectTimeoutMs } = cluster.config;
     if (connectTimeoutMs > 0) this.#timer = timers.schedule(connectTimeoutMs, this);
-    this.#socket = FastSocket.connect({ host: endpoint.host, port: endpoint.port }, this, { keepalive: tcpKeepalive });
-    if (perConnectionBufferBytes > 0) this.#socket.highWaterBytes = perConnectionBufferBytes;
+    this.#tryNext();
   }
 
+  /** The owner hears of it as of a failure, unless the connection had been made. */
   close(): void {
-    this.#socket.destroy();
-  }
-
-  onReady(): void {
-    const { tls, wallMs, owner } = this.#options;
-    if (tls !== undefined && !this.#isUpgrading) {
-      this.#isUpgrading = true;
-      this.#socket.upgrade(tls, wallMs, this);
-      return;
-    }
-    this.#cancelTimer();
-    owner.onDialed(this, this.#socket);
-  }
-
-  onClose(failure: SocketFailure | undefined): void {
-    this.#cancelTimer();
-    this.#options.owner.onDialFailed(this, this.#failure ?? failure ?? closedWhileConnecting);
+    this.#tried = this.endpoint.addresses.length;
+    for (const attempt of this.#attempts) attempt.socket.destroy();
   }
 
   /** The connection was not made in time. */
@@ -73,7 +67,97 @@ export class Dial implements SocketHandler, TimerTarget {
       text: `no connection to ${formatAddress(host, port)} within ${this.cluster.config.connectTimeoutMs} ms`,
       cause: "",
     };
-    this.#socket.destroy(this.#failure);
+    this.close();
+  }
+
+  /** @internal the address that was tried last has kept silent for long enough */
+  nextAddress(): void {
+    this.#next = undefined;
+    this.#tryNext();
+  }
+
+  /** @internal */
+  ready(attempt: Attempt): void {
+    this.#isOver = true;
+    this.#attempts.delete(attempt);
+    this.#cancelTimers();
+    for (const loser of this.#attempts) loser.socket.destroy();
+    this.options.owner.onDialed(this, attempt.socket);
+  }
+
+  /** @internal */
+  failed(attempt: Attempt, failure: SocketFailure): void {
+    this.#attempts.delete(attempt);
+    if (this.#isOver) return;
+    // What took too long is the answer, whatever its sockets say as they close.
+    if (this.#failure?.kind !== "timeout") this.#failure = failure;
+    if (this.#tried < this.endpoint.addresses.length) return this.#tryNext();
+    if (this.#attempts.size > 0) return;
+    this.#isOver = true;
+    this.#cancelTimers();
+    this.options.owner.onDialFailed(this, this.#failure ?? failure);
+  }
+
+  #tryNext(): void {
+    const { timers } = this.options;
+    if (this.#next !== undefined) timers.cancel(this.#next);
+    this.#next = undefined;
+    const address = this.endpoint.addresses[this.#tried];
+    if (address === undefined) return;
+    this.#tried += 1;
+    this.#attempts.add(new Attempt(this, address));
+    if (this.#tried < this.endpoint.addresses.length)
+      this.#next = timers.schedule(nextAddressMs, new NextAddress(this));
+  }
+
+  #cancelTimers(): void {
+    const { timers } = this.options;
+    if (this.#timer !== undefined) timers.cancel(this.#timer);
+    if (this.#next !== undefined) timers.cancel(this.#next);
+    this.#timer = undefined;
+    this.#next = undefined;
+  }
+}
+
+class NextAddress implements TimerTarget {
+  readonly #dial: Dial;
+
+  constructor(dial: Dial) {
+    this.#dial = dial;
+  }
+
+  onTimer(): void {
+    this.#dial.nextAddress();
+  }
+}
+
+/** One of the endpoint's addresses. */
+class Attempt implements SocketHandler {
+  readonly socket: FastSocket;
+  readonly #dial: Dial;
+  #isUpgrading = false;
+  #isReady = false;
+
+  constructor(dial: Dial, address: SocketAddress) {
+    this.#dial = dial;
+    const { tcpKeepalive, perConnectionBufferBytes } = dial.cluster.config;
+    this.socket = FastSocket.connect(address, this, { keepalive: tcpKeepalive });
+    if (perConnectionBufferBytes > 0) this.socket.highWaterBytes = perConnectionBufferBytes;
+  }
+
+  onReady(): void {
+    const { tls, wallMs } = this.#dial.options;
+    if (tls !== undefined && !this.#isUpgrading) {
+      this.#isUpgrading = true;
+      this.socket.upgrade(tls, wallMs, this);
+      return;
+    }
+    this.#isReady = true;
+    this.#dial.ready(this);
+  }
+
+  onClose(failure: SocketFailure | undefined): void {
+    if (!this.#isReady) this.#dial.failed(this, failure ?? closedWhileConnecting);
   }
 
   // Nothing is read before the connection has its owner.
@@ -82,11 +166,6 @@ export class Dial implements SocketHandler, TimerTarget {
   }
   onEnd(): void {}
   onDrain(): void {}
-
-  #cancelTimer(): void {
-    if (this.#timer !== undefined) this.#options.timers.cancel(this.#timer);
-    this.#timer = undefined;
-  }
 }
 
 const closedWhileConnecting: SocketFailure = {

@@ -5,6 +5,8 @@ export type {
   UpstreamExchange,
   UpstreamTransport,
 } from "./exchange.ts";
+export { Dial } from "./dial.ts";
+export type { DialOptions, DialOwner } from "./dial.ts";
 export { PooledTransport } from "./transport.ts";
 export type { PooledTransportOptions } from "./transport.ts";
 export type { UpstreamTimers } from "./timers.ts";
@@ -12,5 +14,6 @@ export { ClientTlsContexts } from "./tls/client-contexts.ts";
 export { peerPolicyOf } from "./tls/peer-policy.ts";
 export type { BuiltPolicy, SecretLookup } from "./tls/peer-policy.ts";
 export { DnsClusters } from "./dns/dns-clusters.ts";
-export type { DnsClustersOptions, ResolvedName, ResolveName } from "./dns/dns-clusters.ts";
+export type { DnsClustersOptions, LookupOutcome } from "./dns/dns-clusters.ts";
+export type { DnsQuestion, ResolvedName, ResolveName } from "./dns/question.ts";
 export { systemResolver } from "./dns/system-resolver.ts";

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
+import { applyDelta, emptySnapshot } from "@heddle/engine";
 import { HeaderList } from "@heddle/http";
 import { Fixture, makeCluster, sendHead } from "./testing/fixture.ts";
 import { RecordingSink } from "./testing/recording-sink.ts";
@@ -404,3 +405,34 @@ for (const [title, answer] of [
     );
   });
 }
+
+test("a logical endpoint whose address changes keeps its connections, and new ones go to the new address", async (t) => {
+  const [before, after] = [
+    await ScriptedUpstream.start(t, answerAll(ok)),
+    await ScriptedUpstream.start(t, answerAll(ok)),
+  ];
+  const fixture = new Fixture(t);
+  const first = makeCluster([before.port], { type: "logical_dns" });
+  const at = (port: number) => {
+    const { config } = first;
+    const [locality] = config.inlineEndpoints!.localities;
+    const endpoint = { ...locality!.endpoints[0]!, address: { host: "127.0.0.1", port }, identity: "db.example:80" };
+    return { ...config.inlineEndpoints!, localities: [{ ...locality!, endpoints: [endpoint] }] };
+  };
+  const clusters = { set: [first.config], remove: [] };
+  let snapshot = applyDelta(emptySnapshot, { clusters, endpoints: { set: [at(before.port)], remove: [] } });
+  const cluster = () => snapshot.clusters.get("test")!;
+  await fixture.request(cluster()).sink.ended;
+  snapshot = applyDelta(snapshot, { endpoints: { set: [at(after.port)], remove: [] } });
+  fixture.transport.retain(snapshot.clusters);
+  const kept = fixture.open(cluster());
+  assert.ok(kept.exchange.isReusedConnection);
+  const made = fixture.request(cluster());
+  await made.sink.ended;
+  assert.deepEqual([before.connections, after.connections], [1, 1]);
+  sendHead(kept.exchange);
+  kept.exchange.end();
+  await kept.sink.ended;
+  assert.equal(kept.sink.body, "hi");
+  assert.equal(fixture.live.cluster(cluster()).connections, 2);
+});

@@ -89,6 +89,8 @@ test("endpoints that did not change stay the same objects, also across new assig
     address: { host, port: 1 },
     hostname: "",
     weight,
+    additionalAddresses: [],
+    identity: "",
     health: "healthy" as const,
     metadata: { istio: { workload: "a;b;c;d;e" } },
   });
@@ -106,4 +108,27 @@ test("endpoints that did not change stay the same objects, also across new assig
   assert.equal(after.endpoints[2], before.endpoints[0]);
   assert.notEqual(after.endpoints[1], before.endpoints[1]);
   assert.equal(after.endpoints[1]?.weight, 7);
+});
+
+test("an endpoint's addresses are tried by turns of the families, beginning as happy_eyeballs_config says", () => {
+  const at = (address: string): JsonObject => ({ socket_address: { address, port_value: 80 } });
+  const endpoint = {
+    address: at("10.0.0.1"),
+    additional_addresses: ["10.0.0.2", "10.0.0.3", "::1", "::2"].map((host) => ({ address: at(host) })),
+  };
+  const order = (happy?: JsonObject): string[] => {
+    const options = happy === undefined ? {} : { upstream_connection_options: { happy_eyeballs_config: happy } };
+    const cluster = {
+      name: "c",
+      ...options,
+      load_assignment: { cluster_name: "c", endpoints: [{ lb_endpoints: [{ endpoint }] }] },
+    };
+    const config = configOf(loadCluster(fromEnvoyJson(ClusterSchema, cluster)));
+    const [only] = bindCluster(config, undefined, undefined).endpoints;
+    assert.equal(only?.key, "10.0.0.1:80");
+    return only.addresses.map(({ host }) => host);
+  };
+  assert.deepEqual(order(), ["10.0.0.1", "::1", "10.0.0.2", "::2", "10.0.0.3"]);
+  assert.deepEqual(order({ first_address_family_version: "V6" }), ["::1", "10.0.0.1", "::2", "10.0.0.2", "10.0.0.3"]);
+  assert.deepEqual(order({ first_address_family_count: 2 }), ["10.0.0.1", "10.0.0.2", "::1", "10.0.0.3", "::2"]);
 });

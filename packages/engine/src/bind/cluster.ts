@@ -1,6 +1,7 @@
 import type { ClusterConfig, TransportMatchConfig } from "../config/cluster.ts";
 import type { EndpointConfig, EndpointsConfig } from "../config/endpoints.ts";
 import type { UpstreamTlsConfig } from "../config/tls.ts";
+import { addressOrder } from "./address-order.ts";
 import { formatHostPort } from "./ip-address.ts";
 import { priorityLevels } from "./priority-level.ts";
 import type { BoundCluster, BoundEndpoint, WorkloadIdentity } from "./types.ts";
@@ -22,7 +23,7 @@ export function bindCluster(
   const seen = new Set<string>();
   for (const { priority, locality, endpoints: members } of source?.localities ?? []) {
     for (const member of members) {
-      const key = formatHostPort(member.address.host, member.address.port);
+      const key = member.identity === "" ? formatHostPort(member.address.host, member.address.port) : member.identity;
       // Envoy keeps the first of two endpoints with one address.
       if (seen.has(key)) continue;
       seen.add(key);
@@ -48,11 +49,15 @@ function bindEndpoint(
   priority: number,
   locality: BoundEndpoint["locality"],
 ): BoundEndpoint {
+  const addresses = addressOrder(config, cluster.happyEyeballs);
+  const [first = config.address] = addresses;
   return {
     key,
     clusterName: cluster.name,
-    host: config.address.host,
-    port: config.address.port,
+    host: first.host,
+    port: first.port,
+    address: formatHostPort(first.host, first.port),
+    addresses,
     hostname: config.hostname,
     weight: config.weight,
     health: config.health,
@@ -91,6 +96,6 @@ function isSameEndpoint(a: BoundEndpoint, b: BoundEndpoint): boolean {
     a.health === b.health &&
     a.priority === b.priority &&
     a.tls === b.tls &&
-    JSON.stringify([a.locality, a.metadata]) === JSON.stringify([b.locality, b.metadata])
+    JSON.stringify([a.addresses, a.locality, a.metadata]) === JSON.stringify([b.addresses, b.locality, b.metadata])
   );
 }

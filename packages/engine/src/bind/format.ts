@@ -10,7 +10,7 @@ export interface FormatView extends RequestView {
   readonly remotePort: number;
   readonly clusterName: string;
   readonly route: { readonly name: string } | undefined;
-  readonly endpoint: { readonly key: string } | undefined;
+  readonly endpoint: { readonly address: string } | undefined;
 }
 
 /** One piece of a format; empty where there is nothing to say (header formatters omit empty values). */
@@ -44,7 +44,7 @@ const simple: Readonly<Record<string, Piece>> = {
   REQUESTED_SERVER_NAME: (req) => req.connection.sni,
   ROUTE_NAME: (req) => req.route?.name ?? "",
   UPSTREAM_CLUSTER: (req) => req.clusterName,
-  UPSTREAM_HOST: (req) => req.endpoint?.key ?? "",
+  UPSTREAM_HOST: (req) => req.endpoint?.address ?? "",
 };
 
 /** `NAME(argument):length`. */

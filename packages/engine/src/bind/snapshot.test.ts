@@ -29,6 +29,8 @@ function endpoints(name: string, ...hosts: string[]): EndpointsConfig {
     address: { host, port: 1 },
     hostname: "",
     weight: 1,
+    additionalAddresses: [],
+    identity: "",
     health: "healthy" as const,
     metadata: {},
   }));

@@ -1,7 +1,7 @@
 // What configuration becomes when it is bound: the same objects, with matchers compiled, names resolved and numbers
 // prepared. Everything here is immutable for its readers; live numbers stand in `LiveState`.
 import type { ErrorCode } from "@heddle/core";
-import type { Locality, Provenance, StringMetadata } from "../config/address.ts";
+import type { Locality, Provenance, SocketAddress, StringMetadata } from "../config/address.ts";
 import type { ClusterConfig } from "../config/cluster.ts";
 import type { EndpointConfig } from "../config/endpoints.ts";
 import type { HttpConnectionManagerConfig } from "../config/http-connection-manager.ts";
@@ -37,11 +37,16 @@ export interface WorkloadIdentity {
 
 /** One endpoint of one cluster. Untouched by a delta, it stays the same object. */
 export interface BoundEndpoint {
-  /** Stable identity inside its cluster: `host:port`, IPv6 in brackets. */
+  /** Stable identity inside its cluster: `host:port`, IPv6 in brackets; of a LOGICAL_DNS endpoint its name instead of the host. */
   readonly key: string;
   readonly clusterName: string;
+  /** The first of `addresses`. */
   readonly host: string;
   readonly port: number;
+  /** `host:port`, for people. */
+  readonly address: string;
+  /** Where it can be reached, in the order in which they are tried; at least one. */
+  readonly addresses: readonly SocketAddress[];
   readonly hostname: string;
   readonly weight: number;
   readonly health: EndpointConfig["health"];

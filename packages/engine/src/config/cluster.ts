@@ -1,4 +1,4 @@
-import type { Provenance } from "./address.ts";
+import type { Provenance, SocketAddress } from "./address.ts";
 import type { EndpointsConfig } from "./endpoints.ts";
 import type { UpstreamTlsConfig } from "./tls.ts";
 
@@ -23,6 +23,24 @@ export interface TransportMatchConfig {
   readonly metadata: Readonly<Record<string, string>>;
   /** undefined: plaintext. */
   readonly tls: UpstreamTlsConfig | undefined;
+}
+
+/**
+ * Who is asked for names.
+ * - `default`: the host; its DNS servers themselves where times to live count.
+ * - `getaddrinfo`: the host, which tells no times to live.
+ * - `dns`: DNS servers; those of the host when none is given. `/etc/hosts` is read first in any case.
+ */
+export type DnsResolverConfig =
+  | { readonly kind: "default" | "getaddrinfo" }
+  | { readonly kind: "dns"; readonly servers: readonly SocketAddress[]; readonly usesSearchDomains: boolean };
+
+/** `happy_eyeballs_config`: which of an endpoint's addresses are tried first. */
+export interface HappyEyeballs {
+  /** `listed`: that of the first address. */
+  readonly firstFamily: "listed" | "v4" | "v6";
+  /** Addresses of the first family that are tried before each one of the other. */
+  readonly firstFamilyCount: number;
 }
 
 /** `filter_metadata["istio"].services[]`: the services this cluster stands for, for metric labels. */
@@ -68,6 +86,7 @@ export interface ClusterConfig {
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
   readonly tcpKeepalive: TcpKeepalive | undefined;
+  readonly happyEyeballs: HappyEyeballs;
   readonly transport: {
     /** `transport_socket`; undefined: plaintext. */
     readonly default: UpstreamTlsConfig | undefined;
@@ -81,6 +100,7 @@ export interface ClusterConfig {
     readonly failureMaxMs: number;
     readonly respectTtl: boolean;
     readonly family: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
+    readonly resolver: DnsResolverConfig;
   };
   readonly services: readonly ServiceReference[];
   /** What requests are sent by; `auto`: what TLS agrees on (ALPN), else HTTP/1.1. */

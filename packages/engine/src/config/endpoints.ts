@@ -2,6 +2,10 @@ import type { Locality, SocketAddress, StringMetadata } from "./address.ts";
 
 export interface EndpointConfig {
   readonly address: SocketAddress;
+  /** Other addresses of the same endpoint: a connection is made to whichever answers first (RFC 8305). */
+  readonly additionalAddresses: readonly SocketAddress[];
+  /** Under what its numbers and connections are kept; empty: its address. A LOGICAL_DNS endpoint keeps them while its address changes. */
+  readonly identity: string;
   /** `Endpoint.hostname`, for `auto` host rewrite; empty: none. */
   readonly hostname: string;
   readonly weight: number;

@@ -34,8 +34,16 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     maxConnectionDurationMs: 0,
     enableTrailers: false,
     tcpKeepalive: undefined,
+    happyEyeballs: { firstFamily: "listed", firstFamilyCount: 1 },
     transport: { default: undefined, matches: [] },
-    dns: { refreshMs: 5000, failureBaseMs: 5000, failureMaxMs: 5000, respectTtl: false, family: "auto" },
+    dns: {
+      refreshMs: 5000,
+      failureBaseMs: 5000,
+      failureMaxMs: 5000,
+      respectTtl: false,
+      family: "auto",
+      resolver: { kind: "default" },
+    },
     services: [],
     protocol: "http1",
     carrierMinConcurrentRequests: 0,
@@ -107,7 +115,17 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
   );
   assert.deepEqual(
     [dns.type, dns.dns],
-    ["strict_dns", { refreshMs: 60_000, failureBaseMs: 1000, failureMaxMs: 9000, respectTtl: true, family: "v4-only" }],
+    [
+      "strict_dns",
+      {
+        refreshMs: 60_000,
+        failureBaseMs: 1000,
+        failureMaxMs: 9000,
+        respectTtl: true,
+        family: "v4-only",
+        resolver: { kind: "default" },
+      },
+    ],
   );
   assert.equal(dns.inlineEndpoints?.localities[0]?.endpoints[0]?.address.host, "db.example");
   assert.equal(load({ type: "LOGICAL_DNS" }).type, "logical_dns");

@@ -2,7 +2,6 @@ import {
   type CarrierOptions,
   type Cluster,
   Cluster_DiscoveryType,
-  Cluster_DnsLookupFamily,
   Cluster_LbPolicy,
   type Cluster_TransportSocketMatch,
   ClusterSchema,
@@ -11,11 +10,19 @@ import {
   type JsonObject,
   type LeastRequest,
   RoutingPriority,
+  UpstreamConnectionOptions_FirstAddressFamilyVersion,
   type UpstreamHttpProtocolOptions,
 } from "@heddle/xds/api";
-import type { ClusterConfig, ClusterLimits, ServiceReference, TransportMatchConfig } from "../config/cluster.ts";
+import type {
+  ClusterConfig,
+  ClusterLimits,
+  HappyEyeballs,
+  ServiceReference,
+  TransportMatchConfig,
+} from "../config/cluster.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadProvenance } from "./core-types.ts";
+import { loadDns } from "./dns.ts";
 import { loadAssignment } from "./endpoints.ts";
 import { unsupportedFields } from "./field-walker.ts";
 import { loadHttp2Options } from "./http2-options.ts";
@@ -27,14 +34,6 @@ const types: Readonly<Partial<Record<Cluster_DiscoveryType, ClusterConfig["type"
   [Cluster_DiscoveryType.STRICT_DNS]: "strict_dns",
   [Cluster_DiscoveryType.LOGICAL_DNS]: "logical_dns",
   [Cluster_DiscoveryType.EDS]: "eds",
-};
-
-const families: Readonly<Record<Cluster_DnsLookupFamily, ClusterConfig["dns"]["family"]>> = {
-  [Cluster_DnsLookupFamily.AUTO]: "auto",
-  [Cluster_DnsLookupFamily.V4_ONLY]: "v4-only",
-  [Cluster_DnsLookupFamily.V6_ONLY]: "v6-only",
-  [Cluster_DnsLookupFamily.V4_PREFERRED]: "v4-preferred",
-  [Cluster_DnsLookupFamily.ALL]: "all",
 };
 
 /** Envoy's default, 1 MiB. */
@@ -61,6 +60,7 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
     limits: loadLimits(message, at.field("circuit_breakers").field("thresholds"), loading),
     ...http,
     tcpKeepalive: loadKeepalive(message),
+    happyEyeballs: loadHappyEyeballs(message, at, loading),
     transport: {
       default: loadUpstreamTls(message.transportSocket, at.field("transport_socket"), name, loading),
       matches: message.transportSocketMatches.map((match, index) =>
@@ -314,6 +314,28 @@ function loadKeepalive(message: Cluster): ClusterConfig["tcpKeepalive"] {
   };
 }
 
+const firstFamilies: Readonly<
+  Record<UpstreamConnectionOptions_FirstAddressFamilyVersion, HappyEyeballs["firstFamily"]>
+> = {
+  [UpstreamConnectionOptions_FirstAddressFamilyVersion.DEFAULT]: "listed",
+  [UpstreamConnectionOptions_FirstAddressFamilyVersion.V4]: "v4",
+  [UpstreamConnectionOptions_FirstAddressFamilyVersion.V6]: "v6",
+};
+
+function loadHappyEyeballs(message: Cluster, at: Path, loading: Loading): HappyEyeballs {
+  const own = message.upstreamConnectionOptions?.happyEyeballsConfig;
+  const where = at.field("upstream_connection_options").field("happy_eyeballs_config");
+  return {
+    firstFamily: firstFamilies[own?.firstAddressFamilyVersion ?? 0] ?? "listed",
+    firstFamilyCount: loading.range(
+      own?.firstAddressFamilyCount ?? 1,
+      where.field("first_address_family_count"),
+      1,
+      2 ** 32 - 1,
+    ),
+  };
+}
+
 function loadTransportMatch(
   match: Cluster_TransportSocketMatch,
   cluster: string,
@@ -330,28 +352,6 @@ function loadTransportMatch(
     name: loading.required(match.name, at.field("name")),
     metadata,
     tls: loadUpstreamTls(match.transportSocket, at.field("transport_socket"), `${cluster}:${match.name}`, loading),
-  };
-}
-
-/** Envoy's defaults: every 5 s, and as often after a failure. */
-function loadDns(message: Cluster, at: Path, loading: Loading): ClusterConfig["dns"] {
-  const refreshMs = loading.duration(message.dnsRefreshRate, at.field("dns_refresh_rate"), 5000);
-  if (refreshMs === 0) loading.problem(at.field("dns_refresh_rate"), "the rate is zero", "give a duration above zero");
-  const failure = message.dnsFailureRefreshRate;
-  const where = at.field("dns_failure_refresh_rate");
-  const failureBaseMs = loading.duration(failure?.baseInterval, where.field("base_interval"), refreshMs);
-  const fallbackMax = failure === undefined ? refreshMs : failureBaseMs * 10;
-  const failureMaxMs = loading.duration(failure?.maxInterval, where.field("max_interval"), fallbackMax);
-  if (failureBaseMs === 0)
-    loading.problem(where.field("base_interval"), "the interval is zero", "give a duration above zero");
-  if (failureMaxMs < failureBaseMs)
-    loading.problem(where.field("max_interval"), "it is below the base interval", "raise it");
-  return {
-    refreshMs,
-    failureBaseMs,
-    failureMaxMs,
-    respectTtl: message.respectDnsTtl,
-    family: families[message.dnsLookupFamily] ?? "auto",
   };
 }
 

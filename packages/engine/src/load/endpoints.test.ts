@@ -5,6 +5,7 @@ import { configOf, fromEnvoyJson, problemsOf } from "../testing/harness.ts";
 import { loadEndpoints } from "./endpoints.ts";
 
 const parse = (json: JsonObject) => loadEndpoints(fromEnvoyJson(ClusterLoadAssignmentSchema, json));
+const other = { socket_address: { address: "0:0::1", port_value: 81 } };
 const address = { socket_address: { address: "10.0.0.1", port_value: 80 } };
 
 test("an assignment's localities and endpoints arrive", () => {
@@ -19,7 +20,7 @@ test("an assignment's localities and endpoints arrive", () => {
           load_balancing_weight: 9,
           lb_endpoints: [
             {
-              endpoint: { address, hostname: "h" },
+              endpoint: { address, hostname: "h", additional_addresses: [{ address: other }] },
               health_status: "DRAINING",
               load_balancing_weight: 7,
               metadata: { filter_metadata: { istio: { workload: "w" } } },
@@ -41,12 +42,22 @@ test("an assignment's localities and endpoints arrive", () => {
         endpoints: [
           {
             address: { host: "10.0.0.1", port: 80 },
+            additionalAddresses: [{ host: "::1", port: 81 }],
+            identity: "",
             hostname: "h",
             weight: 7,
             health: "draining",
             metadata: { istio: { workload: "w" } },
           },
-          { address: { host: "10.0.0.1", port: 80 }, hostname: "", weight: 1, health: "healthy", metadata: {} },
+          {
+            address: { host: "10.0.0.1", port: 80 },
+            hostname: "",
+            weight: 1,
+            additionalAddresses: [],
+            identity: "",
+            health: "healthy",
+            metadata: {},
+          },
         ],
       },
     ],

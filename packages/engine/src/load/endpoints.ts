@@ -67,8 +67,15 @@ const health: Readonly<Record<HealthStatus, EndpointConfig["health"]>> = {
 function loadEndpoint(endpoint: LbEndpoint, at: Path, loading: Loading, names: "names" | "ip-only"): EndpointConfig {
   const identifier = endpoint.hostIdentifier;
   const inner = identifier.case === "endpoint" ? identifier.value : undefined;
+  const where = at.field("endpoint");
+  const additional = where.field("additional_addresses");
   return {
-    address: loadAddress(inner?.address, at.field("endpoint").field("address"), loading, names),
+    address: loadAddress(inner?.address, where.field("address"), loading, names),
+    additionalAddresses: (inner?.additionalAddresses ?? []).map((entry, index) =>
+      // Envoy takes names nowhere but in `address`: which of two names' answers belong together nobody could say.
+      loadAddress(entry.address, additional.index(index).field("address"), loading, "ip-only"),
+    ),
+    identity: "",
     hostname: inner?.hostname ?? "",
     weight: loading.range(endpoint.loadBalancingWeight ?? 1, at.field("load_balancing_weight"), 1, 2 ** 32 - 1),
     health: health[endpoint.healthStatus] ?? "healthy",

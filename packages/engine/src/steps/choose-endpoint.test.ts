@@ -156,6 +156,8 @@ test("an EDS cluster has no endpoints until they are given", () => {
     address: { host: "10.9.9.9", port: 1 },
     hostname: "",
     weight: 1,
+    additionalAddresses: [],
+    identity: "",
     health: "healthy" as const,
     metadata: {},
   };

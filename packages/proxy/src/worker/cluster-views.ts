@@ -43,7 +43,7 @@ function describeCluster(cluster: BoundCluster, live: LiveState): ClusterView {
 function describeEndpoint(endpoint: BoundEndpoint, live: LiveState): EndpointView {
   const state = live.endpoint(endpoint);
   return {
-    address: endpoint.key,
+    address: endpoint.address,
     hostname: endpoint.hostname,
     weight: endpoint.weight,
     priority: endpoint.priority,

@@ -56,7 +56,7 @@ function writeAccessLog(x: Exchange, durationMs: number, grpcStatus: number, fla
   record.requestDurationMs = x.requestEndedAtMs < 0 ? -1 : Math.round(x.requestEndedAtMs - x.startedAtMs);
   record.responseDurationMs = x.responseAtMs < 0 ? -1 : Math.round(x.responseAtMs - x.startedAtMs);
   record.responseTxDurationMs = x.responseAtMs < 0 ? -1 : Math.max(0, record.durationMs - record.responseDurationMs);
-  record.upstreamHost = req.endpoint?.key ?? "";
+  record.upstreamHost = req.endpoint?.address ?? "";
   record.upstreamCluster = req.clusterName;
   const upstream = x.upstreamConnection;
   record.upstreamLocalAddress =

@@ -7,6 +7,7 @@ import {
   type MetricWriter,
   StandardMetrics,
 } from "@heddle/telemetry";
+import type { LookupOutcome } from "@heddle/upstream";
 import { lostOutcome, requestsEnded, requestsStarted } from "./ledger-names.ts";
 
 /** How a request ended. Every request that began ends in exactly one of these. */
@@ -106,11 +107,14 @@ export class ClusterStats {
   readonly timeouts: CounterHandle;
   readonly perTryTimeouts: CounterHandle;
   readonly #byClass: readonly CounterHandle[];
+  readonly #counter: (name: string, help: string) => CounterHandle;
+  readonly #updates = new Map<LookupOutcome | "attempt", CounterHandle>();
 
   constructor(writer: MetricWriter, cluster: string) {
     const labels = [["envoy_cluster_name", cluster]] as const;
     const counter = (name: string, help: string): CounterHandle =>
       writer.counter(`envoy_cluster_${name}`, help, labels, `cluster.${cluster}.${name}`);
+    this.#counter = counter;
     this.timeouts = counter("upstream_rq_timeout", "Requests that got no response in the route's time.");
     this.perTryTimeouts = counter("upstream_rq_per_try_timeout", "Attempts that got no response in their time.");
     this.#byClass = classes.map((digit) =>
@@ -125,6 +129,23 @@ export class ClusterStats {
 
   countStatus(status: number): void {
     this.#byClass[Math.trunc(status / 100) - 1]?.add(1);
+  }
+
+  /** A name of the cluster was looked up: `update_attempt`, and how it went. */
+  countLookup(outcome: LookupOutcome): void {
+    this.#update("attempt").add(1);
+    // That there is no address was learnt without failure.
+    if (outcome === "empty") this.#update("success").add(1);
+    this.#update(outcome).add(1);
+  }
+
+  #update(name: LookupOutcome | "attempt"): CounterHandle {
+    let counter = this.#updates.get(name);
+    if (counter === undefined) {
+      counter = this.#counter(`update_${name}`, "Look-ups of the cluster's names, by how they went.");
+      this.#updates.set(name, counter);
+    }
+    return counter;
   }
 }
 

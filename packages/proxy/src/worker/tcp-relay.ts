@@ -1,4 +1,3 @@
-import type { TimerHandle, TimerTarget } from "@heddle/core";
 import {
   type BoundCluster,
   type BoundEndpoint,
@@ -6,7 +5,8 @@ import {
   type ConnectionView,
   pickEndpoint,
 } from "@heddle/engine";
-import { FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
+import type { ClientTlsContext, FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
+import { Dial, type DialOwner } from "@heddle/upstream";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
 import type { WorkerContext } from "./context.ts";
@@ -72,7 +72,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
 
   destroy(): void {
     this.#client.destroy();
-    this.#upstream?.socket.destroy();
+    this.#upstream?.destroy();
   }
 
   #connect(): void {
@@ -90,12 +90,20 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     }
     this.#attemptsLeft -= 1;
     this.#account.upstreamCluster = cluster.name;
-    this.#account.upstreamHost = endpoint.key;
+    this.#account.upstreamHost = endpoint.address;
+    const tls = endpoint.tls === undefined ? undefined : worker.upstreamTls.get(endpoint.tls);
+    // Never in plaintext instead: an endpoint that wants TLS gets TLS or nothing.
+    if (tls?.ok === false) {
+      this.#account.transportFailure = `TLS error: ${tls.reason}`;
+      return this.#connect();
+    }
     if (!worker.live.tryAcquireConnection(cluster, endpoint)) {
       this.#account.flag = "UO";
       return this.#client.destroy();
     }
-    this.#upstream = new UpstreamLeg(this, worker, cluster, endpoint);
+    const leg = new UpstreamLeg(this, worker, cluster, endpoint);
+    this.#upstream = leg;
+    leg.connect(tls?.context);
   }
 
   // The client's side ---------------------------------------------------------------------------
@@ -106,7 +114,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     this.#touch();
     const upstream = this.#upstream;
     // Kept by the socket until the endpoint is there.
-    if (upstream === undefined || !upstream.isReady) return 0;
+    if (upstream?.socket === undefined) return 0;
     if (!upstream.socket.write(bytes, start, end)) this.#client.pause();
     return end - start;
   }
@@ -114,18 +122,18 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   onEnd(): void {
     this.#hasClientEnded = true;
     // An endpoint that is not there yet is told when it is: this one may fail, and TLS cannot begin on a half that has ended.
-    if (this.#upstream?.isReady === true) this.#upstream.socket.end();
+    this.#upstream?.socket?.end();
   }
 
   onDrain(): void {
-    this.#upstream?.socket.resume();
+    this.#upstream?.socket?.resume();
   }
 
   onClose(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#deadlines.stop();
-    this.#upstream?.socket.destroy();
+    this.#upstream?.destroy();
     this.#stats.receivedBytes.add(this.#client.bytesRead);
     this.#stats.sentBytes.add(this.#client.bytesWritten);
     this.#account.write(this.#logs);
@@ -143,13 +151,13 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   upstreamReady(): void {
     this.#touch();
     this.#client.resume();
-    if (this.#hasClientEnded) this.#upstream?.socket.end();
+    if (this.#hasClientEnded) this.#upstream?.socket?.end();
   }
 
   /** @internal */
   upstreamBytes(bytes: Buffer, start: number, end: number): void {
     this.#touch();
-    if (!this.#client.write(bytes, start, end)) this.#upstream?.socket.pause();
+    if (!this.#client.write(bytes, start, end)) this.#upstream?.socket?.pause();
   }
 
   /** @internal */
@@ -180,41 +188,53 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
 }
 
 /** The connection to an endpoint. */
-class UpstreamLeg implements SocketHandler, TimerTarget {
-  readonly socket: FastSocket;
-  isReady = false;
+class UpstreamLeg implements SocketHandler, DialOwner {
   readonly #relay: TcpRelay;
   readonly #worker: WorkerContext;
   readonly #cluster: BoundCluster;
   readonly #endpoint: BoundEndpoint;
-  #isUpgrading = false;
-  #timer: TimerHandle | undefined;
+  #dial: Dial | undefined;
+  #socket: FastSocket | undefined;
 
   constructor(relay: TcpRelay, worker: WorkerContext, cluster: BoundCluster, endpoint: BoundEndpoint) {
     this.#relay = relay;
     this.#worker = worker;
     this.#cluster = cluster;
     this.#endpoint = endpoint;
-    const { connectTimeoutMs, tcpKeepalive } = cluster.config;
-    if (connectTimeoutMs > 0) this.#timer = worker.timers.schedule(connectTimeoutMs, this);
-    this.socket = FastSocket.connect({ host: endpoint.host, port: endpoint.port }, this, { keepalive: tcpKeepalive });
   }
 
-  onReady(): void {
-    const { tls } = this.#endpoint;
-    if (tls !== undefined && !this.#isUpgrading) {
-      this.#isUpgrading = true;
-      const built = this.#worker.upstreamTls.get(tls);
-      // Never in plaintext instead: an endpoint that wants TLS gets TLS or nothing.
-      if (built.ok) this.socket.upgrade(built.context, Date.now, this);
-      else this.socket.destroy({ kind: "tls", code: "upstream_tls_failed", text: built.reason, cause: "" });
-      return;
-    }
-    this.#cancelTimer();
-    this.isReady = true;
-    this.socket.start(this);
+  /** The outcome, be it that the endpoint cannot be had at all, comes to the relay. */
+  connect(tls: ClientTlsContext | undefined): void {
+    const { timers } = this.#worker;
+    const [cluster, endpoint] = [this.#cluster, this.#endpoint];
+    this.#dial = new Dial({ cluster, endpoint, tls, timers, wallMs: Date.now, owner: this });
+  }
+
+  /** undefined until the endpoint is there. */
+  get socket(): FastSocket | undefined {
+    return this.#socket;
+  }
+
+  get isReady(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  destroy(): void {
+    if (this.#socket === undefined) this.#dial?.close();
+    else this.#socket.destroy();
+  }
+
+  onDialed(_dial: Dial, socket: FastSocket): void {
+    this.#socket = socket;
+    socket.start(this);
     this.#relay.upstreamReady();
   }
+
+  onDialFailed(_dial: Dial, failure: SocketFailure): void {
+    this.#over(failure);
+  }
+
+  onReady(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number): number {
     this.#relay.upstreamBytes(bytes, start, end);
@@ -230,18 +250,11 @@ class UpstreamLeg implements SocketHandler, TimerTarget {
   }
 
   onClose(failure: SocketFailure | undefined): void {
-    this.#cancelTimer();
+    this.#over(failure);
+  }
+
+  #over(failure: SocketFailure | undefined): void {
     this.#worker.live.releaseConnection(this.#cluster, this.#endpoint);
     this.#relay.upstreamClosed(this.isReady, failure);
-  }
-
-  onTimer(): void {
-    this.#timer = undefined;
-    this.socket.destroy();
-  }
-
-  #cancelTimer(): void {
-    if (this.#timer !== undefined) this.#worker.timers.cancel(this.#timer);
-    this.#timer = undefined;
   }
 }

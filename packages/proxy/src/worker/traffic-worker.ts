@@ -91,6 +91,7 @@ class TrafficWorker {
       timers,
       random: Math.random,
       logger: this.#logger,
+      onLookup: (cluster, outcome) => metrics.cluster(cluster).countLookup(outcome),
       onEndpoints: (endpoints) => this.#inTurn(() => this.#swap({ endpoints: { set: [endpoints], remove: [] } })),
     });
     const heartbeat = new Int32Array(setup.heartbeat);

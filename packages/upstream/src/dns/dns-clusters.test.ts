@@ -28,7 +28,7 @@ class Harness {
   answer: readonly string[] | Error = [];
   ttlMs: number | undefined;
   readonly clusters = new DnsClusters({
-    resolve: (host) => {
+    resolve: ({ host }) => {
       this.asked.push(host);
       return this.answer instanceof Error
         ? Promise.reject(this.answer)
@@ -38,7 +38,9 @@ class Harness {
     random: () => 1,
     logger: silentLogger,
     onEndpoints: (endpoints) => this.endpoints.push(endpoints),
+    onLookup: (cluster, outcome) => this.lookups.push(`${cluster} ${outcome}`),
   });
+  readonly lookups: string[] = [];
 
   hosts(): string[] {
     return (this.endpoints.at(-1)?.localities ?? []).flatMap(({ endpoints }) =>
@@ -74,7 +76,14 @@ test("names are asked for again after the refresh rate, or after their time to l
     const harness = new Harness();
     harness.answer = ["10.0.0.1"];
     harness.ttlMs = 1000;
-    const dns = { refreshMs: 5000, failureBaseMs: 100, failureMaxMs: 1000, respectTtl, family: "auto" } as const;
+    const dns = {
+      refreshMs: 5000,
+      failureBaseMs: 100,
+      failureMaxMs: 1000,
+      respectTtl,
+      family: "auto",
+      resolver: { kind: "default" },
+    } as const;
     harness.clusters.update(named("db.example", { dns }));
     await harness.settle();
     harness.timers.advance(waitMs - 100);
@@ -88,7 +97,14 @@ test("names are asked for again after the refresh rate, or after their time to l
 test("a failed look-up keeps the last answer and is tried again with back-off", async () => {
   const harness = new Harness();
   harness.answer = ["10.0.0.1"];
-  const dns = { refreshMs: 1000, failureBaseMs: 200, failureMaxMs: 500, respectTtl: false, family: "auto" } as const;
+  const dns = {
+    refreshMs: 1000,
+    failureBaseMs: 200,
+    failureMaxMs: 500,
+    respectTtl: false,
+    family: "auto",
+    resolver: { kind: "default" },
+  } as const;
   harness.clusters.update(named("db.example", { dns }));
   await harness.settle();
   harness.answer = new Error("SERVFAIL");
@@ -127,4 +143,73 @@ test("a cluster that is gone is asked for no more", async () => {
   harness.clusters.update(new Map());
   harness.timers.advance(60_000);
   assert.equal(harness.asked.length, 1);
+});
+
+test("a name without an address takes a strict cluster's endpoints away, and leaves a logical one its last", async () => {
+  for (const [type, expected] of [
+    ["strict_dns", []],
+    ["logical_dns", ["10.0.0.1"]],
+  ] as const) {
+    const harness = new Harness();
+    harness.answer = ["10.0.0.1"];
+    harness.clusters.update(named("db.example", { type }));
+    await harness.settle();
+    harness.answer = [];
+    harness.timers.advance(5050);
+    await harness.settle();
+    assert.deepEqual(harness.hosts(), expected);
+    harness.answer = new Error("SERVFAIL");
+    harness.timers.advance(5050);
+    await harness.settle();
+    assert.deepEqual(harness.lookups, ["test success", "test empty", "test failure"]);
+    harness.clusters.stop();
+  }
+});
+
+test("a time to live of zero does not have the name asked for without end", async () => {
+  const harness = new Harness();
+  harness.answer = ["10.0.0.1"];
+  harness.ttlMs = 0;
+  const { dns } = makeCluster([80]).config;
+  harness.clusters.update(named("db.example", { dns: { ...dns, respectTtl: true } }));
+  await harness.settle();
+  harness.timers.advance(4900);
+  assert.equal(harness.asked.length, 1);
+  harness.timers.advance(200);
+  assert.equal(harness.asked.length, 2);
+  harness.clusters.stop();
+});
+
+test("an answer that is only turned around changes nothing", async () => {
+  const harness = new Harness();
+  for (const answer of [
+    ["10.0.0.1", "10.0.0.2"],
+    ["10.0.0.2", "10.0.0.1"],
+    ["10.0.0.3", "10.0.0.2"],
+  ]) {
+    harness.answer = answer;
+    if (harness.asked.length === 0) harness.clusters.update(named("db.example", {}));
+    else harness.timers.advance(5050);
+    await harness.settle();
+  }
+  assert.equal(harness.endpoints.length, 2);
+  assert.deepEqual(harness.hosts(), ["10.0.0.2", "10.0.0.3"]);
+  harness.clusters.stop();
+});
+
+test("a logical name is one endpoint whatever its address, and with ALL it is at each of them", async () => {
+  for (const [family, additional] of [
+    ["all", [{ host: "::1", port: 80 }]],
+    ["v4-preferred", []],
+  ] as const) {
+    const harness = new Harness();
+    harness.answer = ["10.0.0.1", "::1"];
+    const { dns } = makeCluster([80]).config;
+    harness.clusters.update(named("db.example", { type: "logical_dns", dns: { ...dns, family } }));
+    await harness.settle();
+    const [endpoint] = harness.endpoints[0]!.localities[0]!.endpoints;
+    assert.equal(endpoint?.identity, "db.example:80");
+    assert.deepEqual(endpoint?.additionalAddresses, additional);
+    harness.clusters.stop();
+  }
 });

@@ -75,6 +75,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
     tcpKeepalive: undefined,
+    happyEyeballs: { firstFamily: "listed", firstFamilyCount: 1 },
     transport: { default: tls, matches: [] },
     inlineEndpoints: {
       clusterName: "test",
@@ -86,6 +87,8 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
           weight: 0,
           endpoints: ports.map((port) => ({
             address: { host: "127.0.0.1", port },
+            additionalAddresses: [],
+            identity: "",
             hostname: "",
             weight: 1,
             health: "healthy",
@@ -94,7 +97,14 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
         },
       ],
     },
-    dns: { refreshMs: 5000, failureBaseMs: 5000, failureMaxMs: 5000, respectTtl: false, family: "auto" },
+    dns: {
+      refreshMs: 5000,
+      failureBaseMs: 5000,
+      failureMaxMs: 5000,
+      respectTtl: false,
+      family: "auto",
+      resolver: { kind: "default" },
+    },
     services: [],
     protocol: "http1",
     http2: {

@@ -61,6 +61,7 @@ export * from "../gen/envoy/extensions/load_balancing_policies/common/v3/common_
 export * from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts";
 export * from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts";
 export * from "../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
+export * from "../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts";
 export * from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
 export * from "../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts";
 export * from "../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";

@@ -24,6 +24,8 @@ import { TcpProxySchema } from "../gen/envoy/extensions/filters/network/tcp_prox
 import { LeastRequestSchema } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts";
 import { RandomSchema } from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts";
 import { RoundRobinSchema } from "../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
+import { CaresDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts";
+import { GetAddrInfoDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.ts";
 import { PreviousHostsPredicateSchema } from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
 import { RawBufferSchema } from "../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts";
 import { SecretSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
@@ -70,6 +72,9 @@ export const typeRegistry: Registry = createRegistry(
   SPIFFECertValidatorConfigSchema,
   RawBufferSchema,
   HttpProtocolOptionsSchema,
+  // Name resolution.
+  CaresDnsResolverConfigSchema,
+  GetAddrInfoDnsResolverConfigSchema,
   // Load balancing and retries.
   RoundRobinSchema,
   LeastRequestSchema,

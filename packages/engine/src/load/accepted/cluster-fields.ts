@@ -53,6 +53,18 @@ const failedLookup = through(
   clusterLoads,
   "upstream/src/dns/dns-clusters.test.ts › a failed look-up keeps the last answer and is tried again with back-off",
 );
+const addressTurns =
+  "engine/src/bind/cluster.test.ts › an endpoint's addresses are tried by turns of the families, beginning as happy_eyeballs_config says";
+const resolvers =
+  "engine/src/load/dns.test.ts › a cluster's resolver is the host's, its DNS servers, or those that are named";
+const namedServers = through(
+  resolvers,
+  "upstream/src/dns/system-resolver.test.ts › servers that are named are asked themselves",
+);
+const searchDomains = through(
+  resolvers,
+  "upstream/src/dns/dns-resolver.test.ts › search domains are gone through as resolv.conf says, unless they are not to be used",
+);
 const http2Upstream =
   "proxy/src/worker/http2.test.ts › an HTTP/1.1 request reaches an HTTP/2 application, and its trailers come back";
 const http2Alpn = through(
@@ -87,6 +99,7 @@ export const clusterFields: AcceptedFields = {
     ...proven(refresh, "dns_refresh_rate", "respect_dns_ttl"),
     ...proven(failedLookup, "dns_failure_refresh_rate"),
     ...proven(lookupFamily, "dns_lookup_family"),
+    ...proven(namedServers, "typed_dns_resolver_config"),
     ...proven(keepalive, "upstream_connection_options"),
     ...enumerated(names, "type", "STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"),
     ...enumerated(through(balancing, roundRobin), "lb_policy", "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"),
@@ -115,7 +128,21 @@ export const clusterFields: AcceptedFields = {
     ...proven(limits, "max_connections", "max_pending_requests", "max_requests"),
     ...proven(retryLimits, "max_retries"),
   },
-  "envoy.config.cluster.v3.UpstreamConnectionOptions": proven(keepalive, "tcp_keepalive"),
+  "envoy.config.cluster.v3.UpstreamConnectionOptions": {
+    ...proven(keepalive, "tcp_keepalive"),
+    ...proven(addressTurns, "happy_eyeballs_config"),
+  },
+  "envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig": proven(
+    addressTurns,
+    "first_address_family_version",
+    "first_address_family_count",
+  ),
+  "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig": {
+    ...proven(namedServers, "resolvers"),
+    ...proven(searchDomains, "dns_resolver_options"),
+  },
+  "envoy.config.core.v3.DnsResolverOptions": proven(searchDomains, "no_default_search_domain"),
+  "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig": {},
   "envoy.config.core.v3.TcpKeepalive": proven(
     through(
       clusterLoads,
@@ -170,5 +197,7 @@ export const clusterFields: AcceptedFields = {
   "envoy.config.endpoint.v3.Endpoint": {
     ...proven(served, "address"),
     ...proven(through(endpointsLoad, shown), "hostname"),
+    ...proven(addressTurns, "additional_addresses"),
   },
+  "envoy.config.endpoint.v3.Endpoint.AdditionalAddress": proven(addressTurns, "address"),
 };
