@@ -286,6 +286,12 @@ export const findingCodes = {
     text: "Which DestinationRules hold depends on the caller's namespace: its own come first, then the service's, then those of the root namespace; they are not merged. Requests of these callers would find no cluster.",
     hint: "Define the subset in the DestinationRule that holds for these callers, too.",
   },
+  HDL0118: {
+    severity: "error",
+    title: "Setting that needs a restart of the mesh",
+    text: "Trust domain and root namespace stand in every certificate and policy that the running mesh has given out, so they hold for as long as it runs.",
+    hint: "End the mesh and start it again with the new setting, or set the old one back.",
+  },
   HDL0201: {
     severity: "warning",
     title: "Earlier version stays in force",

@@ -328,11 +328,29 @@ test("a state folder that cannot be made stops the start with its path in the me
   await assert.rejects(plane.start({ stateDir }), /(EEXIST|ENOTDIR).*state/);
 });
 
-test("another trust domain takes a restart, and that is said", async (t) => {
-  const plane = await TestControlPlane.start(t);
-  await plane.write("mesh.yaml", meshFile.replace("spec:\n", "spec:\n  trustDomain: other.example\n"));
-  const line = await plane.logger.until(/restart the control plane to change them/);
-  assert.match(JSON.stringify(line), /"wanted":\{"trustDomain":"other\.example"/);
+test("another trust domain or root namespace is refused with its line, also by a life that begins after the edit", async (t) => {
+  const plane = await TestControlPlane.create(t, { "reviews.yaml": timeoutFile("3s") });
+  const settings = { trustDomain: "cluster.local", rootNamespace: "istio-system" };
+  await plane.start({ settings });
+  const web = await plane.proxy("web-0");
+  await web.until("3 s", hasTimeout(3));
+  await plane.write(
+    "mesh.yaml",
+    meshFile.replace("spec:\n", "spec:\n  trustDomain: other.example\n  rootNamespace: roots\n"),
+  );
+  for (const wanted of ["other.example", "roots"]) {
+    const line = await plane.logger.until(new RegExp(`${wanted} needs a restart of the mesh`));
+    assert.match(JSON.stringify(line), /"code":"HDL0118","place":"mesh\.yaml:[56]"/);
+  }
+  await plane.halt();
+  await plane.start({ settings });
+  await plane.write("reviews.yaml", timeoutFile("4s"));
+  await web.until("4 s", hasTimeout(4));
+  await plane.halt();
+  await assert.rejects(
+    plane.start({ settings: { trustDomain: "other.example", rootNamespace: "roots" } }),
+    /authority\.state is the authority of spiffe:\/\/cluster\.local, not of the trust domain other\.example: set trustDomain back; or move the folder .*\/ca away/,
+  );
 });
 
 test("every file of the state is its owner's alone", async (t) => {

@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import type { ParsedResource } from "@heddle/api";
 import { parseFile } from "@heddle/api";
+import type { MeshSettings } from "@heddle/compiler";
 import type { Clock, Logger } from "@heddle/core";
 import { Lifecycle, formatSpiffeId } from "@heddle/core";
 import type { SocketAddress } from "@heddle/net";
@@ -37,6 +39,8 @@ export interface ControlPlaneOptions {
   /** Port 0: the one of the run before when it is free, else any. */
   readonly xdsAddress: SocketAddress;
   readonly adminAddress: SocketAddress;
+  /** Those that the mesh was started with, by whoever runs it; absent: what the files say at this start. */
+  readonly settings?: MeshSettings;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -141,8 +145,7 @@ class ControlPlane {
     const { resources: restored, problem } = await store.read();
     if (problem !== undefined) logger.warn(problem);
     this.#lifecycle.register("accepted resources", { close: () => store.flush() });
-    const files = (await scanFolder(folder)).files.map(({ path, text }) => parseFile(text, path));
-    const settings = settingsOf(files, restored);
+    const { settings = await readSettings(folder, restored) } = this.#options;
     let listener = (): void => {};
     const configuration = new MeshConfiguration({
       store,
@@ -239,6 +242,14 @@ async function listenWherePossible(options: SecureServerOptions, lastPort: numbe
     );
     return startSecureServer(options);
   }
+}
+
+async function readSettings(folder: string, restored: readonly ParsedResource[]): Promise<MeshSettings> {
+  const { files } = await scanFolder(folder);
+  return settingsOf(
+    files.map(({ path, text }) => parseFile(text, path)),
+    restored,
+  );
 }
 
 async function requireFolder(folder: string): Promise<void> {

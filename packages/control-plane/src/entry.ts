@@ -1,8 +1,9 @@
 /** The control plane as a process: `heddle control-plane`, and the child of `heddle up`. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import type { MeshSettings } from "@heddle/compiler";
 import type { LogLevel } from "@heddle/core";
-import { errorCodes, parseLogLevel } from "@heddle/core";
+import { errorCodes, formatSpiffeId, parseLogLevel, parseSpiffeId } from "@heddle/core";
 import type { SocketAddress } from "@heddle/net";
 import type { RunningControlPlane } from "./control-plane.ts";
 import { startControlPlane } from "./control-plane.ts";
@@ -10,7 +11,7 @@ import { JsonLogger } from "./json-logger.ts";
 import { stateFolderName } from "./run-file.ts";
 import { systemClock } from "./system-clock.ts";
 
-const usage = `usage: heddle control-plane --folder DIR [--state-dir DIR] [--xds-address HOST:PORT] [--admin-address HOST:PORT] [--log-level LEVEL]`;
+const usage = `usage: heddle control-plane --folder DIR [--state-dir DIR] [--xds-address HOST:PORT] [--admin-address HOST:PORT] [--trust-domain NAME --root-namespace NAME] [--log-level LEVEL]`;
 
 const exitFailed = 1;
 const exitUsage = 2;
@@ -22,6 +23,7 @@ interface Options {
   readonly stateDir: string;
   readonly xdsAddress: SocketAddress;
   readonly adminAddress: SocketAddress;
+  readonly settings?: MeshSettings;
   readonly level: LogLevel;
 }
 
@@ -32,6 +34,8 @@ function readOptions(): Options {
       "state-dir": { type: "string" },
       "xds-address": { type: "string", default: "127.0.0.1:0" },
       "admin-address": { type: "string", default: "127.0.0.1:0" },
+      "trust-domain": { type: "string" },
+      "root-namespace": { type: "string" },
       "log-level": { type: "string", default: "info" },
     },
   });
@@ -44,8 +48,21 @@ function readOptions(): Options {
     stateDir: resolve(values["state-dir"] ?? resolve(folder, stateFolderName)),
     xdsAddress: readAddress(values["xds-address"], "xds-address"),
     adminAddress: readAddress(values["admin-address"], "admin-address"),
+    ...readSettings(values["trust-domain"], values["root-namespace"]),
     level,
   };
+}
+
+function readSettings(
+  trustDomain: string | undefined,
+  rootNamespace: string | undefined,
+): Pick<Options, "settings"> | undefined {
+  if (trustDomain === undefined && rootNamespace === undefined) return undefined;
+  if (trustDomain === undefined || rootNamespace === undefined)
+    throw new UsageError("--trust-domain and --root-namespace go together");
+  if (parseSpiffeId(formatSpiffeId(trustDomain, rootNamespace, "any")) === undefined)
+    throw new UsageError(`--trust-domain and --root-namespace make no identity: ${trustDomain}, ${rootNamespace}`);
+  return { settings: { trustDomain, rootNamespace } };
 }
 
 /** A host may be a name here, `localhost` above all; which address it has is asked when the port is opened. */

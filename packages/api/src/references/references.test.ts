@@ -395,3 +395,25 @@ test("4.5: the edge calls from the root namespace, when there is one", () => {
     "istio-system",
   ]);
 });
+
+test("trust domain and root namespace are those that the mesh runs with, else the LocalMesh is refused at its line", () => {
+  const [local] = resourcesOf(
+    mesh.replace("workloads:", "trustDomain: other.example\n  rootNamespace: roots\n  workloads:"),
+    "mesh.yaml",
+  );
+  assert.ok(local !== undefined);
+  const judged = (rootNamespace: string, trustDomain: string): string[] =>
+    validateSet([local], { rootNamespace, trustDomain }).map(({ code, line, message }) => `${code}:${line} ${message}`);
+  assert.deepEqual(judged("roots", "other.example"), []);
+  assert.deepEqual(judged("istio-system", "cluster.local"), [
+    "HDL0118:5 The running mesh has the trust domain cluster.local; other.example needs a restart of the mesh.",
+    "HDL0118:6 The running mesh has the root namespace istio-system; roots needs a restart of the mesh.",
+  ]);
+  // One that was written out and is left out wants the default back.
+  const [plain] = resourcesOf(mesh, "mesh.yaml");
+  assert.ok(plain !== undefined);
+  assert.deepEqual(
+    validateSet([plain], { rootNamespace: "roots", trustDomain: "cluster.local" }).map(({ code }) => code),
+    ["HDL0118"],
+  );
+});

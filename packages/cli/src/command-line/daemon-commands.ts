@@ -45,6 +45,8 @@ export function controlPlaneCommand(): Command {
     .option("--state-dir <folder>", "folder for authority, accepted resources and tokens, default <folder>/.heddle")
     .option("--xds-address <host:port>", "where proxies connect, default 127.0.0.1 and the port of the last run")
     .option("--admin-address <host:port>", "where the admin API listens, default 127.0.0.1 and any free port")
+    .option("--trust-domain <name>", "that of the running mesh; default: what the LocalMesh says at the start")
+    .option("--root-namespace <name>", "that of the running mesh; default: what the LocalMesh says at the start")
     .addOption(new Option("--log-level <level>", "default info").choices(["debug", "info", "warn", "error", "off"]))
     .addHelpText("after", exampleText("heddle control-plane --folder mesh --xds-address 127.0.0.1:15012"));
 }

@@ -25,7 +25,7 @@ test("a load that a failed check left running is ended, and its requests have th
       rootNamespace: "istio-system",
       instances: [],
       edge: undefined,
-      places: { edge: "", trustDomain: "", rootNamespace: "" },
+      edgePlace: "",
     },
     proxyLogLevel: "info",
     output: () => undefined,

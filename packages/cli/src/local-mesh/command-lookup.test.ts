@@ -20,7 +20,7 @@ function planOf(instance: Partial<PlannedInstance>): MeshPlan {
     rootNamespace: "istio-system",
     instances: [planned],
     edge: undefined,
-    places: { edge: "", trustDomain: "", rootNamespace: "" },
+    edgePlace: "",
   };
 }
 

@@ -13,6 +13,8 @@ function prepare(folder: string) {
   const controlPlane = new ControlPlaneProcess({
     folder,
     stateDir: join(folder, ".heddle"),
+    trustDomain: "cluster.local",
+    rootNamespace: "istio-system",
     output: (_source, line) => lines.push(line),
     report: (line) => reports.push(line),
   });

@@ -11,6 +11,9 @@ import { SupervisedChild } from "./supervised-child.ts";
 export interface ControlPlaneOptions {
   readonly folder: string;
   readonly stateDir: string;
+  /** Of the start of the mesh: a life that begins after an edit must not take others than those that certificates were made with. */
+  readonly trustDomain: string;
+  readonly rootNamespace: string;
   readonly output: LineSink;
   readonly report: (line: string) => void;
 }
@@ -46,6 +49,10 @@ export class ControlPlaneProcess {
             options.folder,
             "--state-dir",
             options.stateDir,
+            "--trust-domain",
+            options.trustDomain,
+            "--root-namespace",
+            options.rootNamespace,
           ],
           {
             env: { ...process.env, ...runtimeEnvironment() },

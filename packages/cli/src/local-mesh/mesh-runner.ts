@@ -10,7 +10,7 @@ import { ControlPlaneProcess } from "./control-plane-process.ts";
 import { Edge } from "./edge.ts";
 import { JoinTokenKeeper } from "./join-token-keeper.ts";
 import type { MeshPlan, PlannedInstance } from "./plan.ts";
-import { edgeInstanceId, fingerprint, keepSettings } from "./plan.ts";
+import { edgeInstanceId, fingerprint } from "./plan.ts";
 import { ApplicationPorts } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
@@ -59,6 +59,8 @@ export class MeshRunner {
     this.#controlPlane = new ControlPlaneProcess({
       folder: options.folder,
       stateDir: options.stateDir,
+      trustDomain: options.plan.trustDomain,
+      rootNamespace: options.plan.rootNamespace,
       output: options.output,
       report: (line) => options.report("control-plane", line),
     });
@@ -153,11 +155,12 @@ export class MeshRunner {
   /**
    * Takes a changed `LocalMesh`: stops replicas that are gone, starts new ones, and starts again those whose command,
    * environment or callable services changed. The rest is not touched. Resolves with what cannot change while it runs, in words.
+   *
+   * @param plan has the trust domain and the root namespace of the start
    */
-  async apply(wish: MeshPlan): Promise<readonly string[]> {
+  async apply(plan: MeshPlan): Promise<readonly string[]> {
     const held: string[] = [];
     await this.#change(async () => {
-      const plan = this.#hold(wish, held);
       const wanted = new Map(plan.instances.map((planned) => [planned.id, planned]));
       const leaving = [...this.#replicas.values()].filter(({ planned }) => {
         const next = wanted.get(planned.id);
@@ -168,7 +171,7 @@ export class MeshRunner {
       if (!isEdgeAsWished) {
         const now =
           this.#edge === undefined ? "the mesh stays without an edge" : `the edge stays at ${this.#edge.address}`;
-        held.push(`${plan.places.edge}: ${now} ${untilNextStart}`);
+        held.push(`${plan.edgePlace}: ${now} ${untilNextStart}`);
       }
       this.#plan = plan;
       for (const replica of leaving) await this.#remove(replica);
@@ -176,16 +179,6 @@ export class MeshRunner {
       await this.#writeInstances();
     });
     return held;
-  }
-
-  /** Trust domain and root namespace are in every certificate that was given out, so those of the start stay. */
-  #hold(wish: MeshPlan, held: string[]): MeshPlan {
-    const { trustDomain, rootNamespace } = this.#plan;
-    if (wish.trustDomain !== trustDomain)
-      held.push(`${wish.places.trustDomain}: the trust domain stays ${trustDomain} ${untilNextStart}`);
-    if (wish.rootNamespace !== rootNamespace)
-      held.push(`${wish.places.rootNamespace}: the root namespace stays ${rootNamespace} ${untilNextStart}`);
-    return keepSettings(wish, this.#plan);
   }
 
   /** Kills a replica's application and proxy, supervisor included; its ports close. `replaceReplica` brings it back. */

@@ -43,8 +43,8 @@ export interface MeshPlan {
   readonly rootNamespace: string;
   readonly instances: readonly PlannedInstance[];
   readonly edge: PlannedEdge | undefined;
-  /** Where each of these stands, for messages: `mesh.yaml:12`. */
-  readonly places: { readonly edge: string; readonly trustDomain: string; readonly rootNamespace: string };
+  /** Where the edge's port stands, for messages: `mesh.yaml:12`. */
+  readonly edgePlace: string;
 }
 
 export const edgeInstanceId = "edge";
@@ -54,10 +54,7 @@ export function planMesh(mesh: LocalMeshResource): MeshPlan {
   const { spec } = mesh;
   const services = servicesOf(spec);
   const rootNamespace = spec.rootNamespace ?? localMeshDefaults.rootNamespace;
-  const placeOf = (...path: string[]): string => {
-    const { file, line } = mesh.locate(["spec", ...path]);
-    return `${file}:${line}`;
-  };
+  const { file, line } = mesh.locate(["spec", "edge", "port"]);
   return {
     name: mesh.metadata.name,
     trustDomain: spec.trustDomain ?? localMeshDefaults.trustDomain,
@@ -73,21 +70,13 @@ export function planMesh(mesh: LocalMeshResource): MeshPlan {
             serviceAccount: edgeServiceAccount,
             namespace: rootNamespace,
           },
-    places: {
-      edge: placeOf("edge", "port"),
-      trustDomain: placeOf("trustDomain"),
-      rootNamespace: placeOf("rootNamespace"),
-    },
+    edgePlace: `${file}:${line}`,
   };
 }
 
-/**
- * A new plan for a mesh that runs: its authority, certificates and control plane have the trust domain and the root namespace of the
- * start, and whoever had others would be refused by them.
- */
-export function keepSettings(plan: MeshPlan, { trustDomain, rootNamespace }: MeshPlan): MeshPlan {
-  const edge = plan.edge === undefined ? undefined : { ...plan.edge, namespace: rootNamespace };
-  return { ...plan, trustDomain, rootNamespace, edge };
+/** Trust domain and root namespace are in every certificate that a mesh has given out, so they are those of its start. */
+export function hasSettingsOf(plan: MeshPlan, { trustDomain, rootNamespace }: MeshPlan): boolean {
+  return plan.trustDomain === trustDomain && plan.rootNamespace === rootNamespace;
 }
 
 /** `<service>.<namespace>`, the key of `WorkloadInstance.outboundPorts`. */
@@ -109,7 +98,7 @@ export function fingerprint(instance: PlannedInstance): string {
 
 /** Equal for plans that say the same in other places of the file. */
 export function planText(plan: MeshPlan): string {
-  return JSON.stringify(plan, (name, value: unknown) => (name === "place" || name === "places" ? undefined : value));
+  return JSON.stringify(plan, (name, value: unknown) => (name === "place" || name === "edgePlace" ? undefined : value));
 }
 
 function planWorkload(

@@ -108,8 +108,7 @@ export class MeshOutput {
           this.inForce(line.changed.filter((change) => !isForRunner(change)));
         return;
       case "problem":
-        if (!isVerbose && !line.message.startsWith(settingsMessage))
-          this.#print("control-plane", paint(line.level === "error" ? "red" : "yellow", line.message));
+        if (!isVerbose) this.#print("control-plane", paint(line.level === "error" ? "red" : "yellow", line.message));
         return;
       case "other":
         return;
@@ -150,8 +149,6 @@ const changingFields = / (reason|retryInMs)=("([^"\\]|\\.)*"|\S+)/g;
 
 /** The folder has lost its LocalMesh: `heddle up` itself says so, and what that means for what runs. */
 const noMeshCode = "HDL0108";
-/** Of trust domain and root namespace `heddle up` itself says that they stay; its user has started no control plane. */
-const settingsMessage = "trust domain and root namespace are read at the start";
 
 /** The control plane has accepted it, but whether it holds is the runner's word: it starts and stops what the LocalMesh names. */
 function isForRunner(change: string): boolean {

@@ -11,7 +11,7 @@ import type { MeshFolder } from "../local-mesh/mesh-folder.ts";
 import { pickMesh, readMeshFolder } from "../local-mesh/mesh-folder.ts";
 import { MeshRunner } from "../local-mesh/mesh-runner.ts";
 import type { MeshPlan } from "../local-mesh/plan.ts";
-import { planMesh, planText } from "../local-mesh/plan.ts";
+import { hasSettingsOf, planMesh, planText } from "../local-mesh/plan.ts";
 import { PortProblem } from "../local-mesh/ports.ts";
 import { formatFindings } from "../output/findings.ts";
 import { UserProblem } from "../user-problem.ts";
@@ -106,7 +106,7 @@ export class MeshSession {
       if (!(error instanceof PortProblem)) throw error;
       // The edge's port is the only one that is not chosen here.
       throw this.#options.edgePort === undefined
-        ? new UserProblem(error.message, { where: this.plan.places.edge, hint: "Nothing was started." })
+        ? new UserProblem(error.message, { where: this.plan.edgePlace, hint: "Nothing was started." })
         : new UserProblem(error.message, {
             hint: "Choose another with --port; 0 takes any free one. Nothing was started.",
           });
@@ -128,6 +128,8 @@ export class MeshSession {
       return;
     }
     const plan = withPort(planMesh(found.mesh), edgePort);
+    // The control plane refuses it whole, with file and line; were the rest of it taken here, the two would run different meshes.
+    if (!hasSettingsOf(plan, this.plan)) return;
     const text = planText(plan);
     if (text === this.#planText) return;
     this.#planText = text;

@@ -110,7 +110,7 @@ export class CertificateAuthority {
     const names = uriNames(root);
     if (!names.includes(`spiffe://${trustDomain}`)) {
       throw new AuthorityStateError(
-        `${path} is the authority of ${names.join(", ")}, not of the trust domain ${trustDomain}: set trustDomain back, or use another state folder`,
+        `${path} is the authority of ${names.join(", ")}, not of the trust domain ${trustDomain}: set trustDomain back; or move the folder ${dirname(path)} away, and the next start makes a new root and every workload joins anew`,
       );
     }
     if (root.notAfter.getTime() <= clock.wallMs()) {

@@ -19,7 +19,7 @@ export interface MeshConfigurationOptions {
   readonly store: AcceptedStore;
   /** In force since before this start. */
   readonly restored: readonly ParsedResource[];
-  /** Trust domain and root namespace hold for the life of the process: certificates and policies hang on them. */
+  /** Hold for the life of the mesh: certificates and policies hang on them. A LocalMesh that wants others is refused. */
   readonly settings: MeshSettings;
   readonly logger: Logger;
   /** Something that proxies are told may have changed. */
@@ -42,7 +42,6 @@ export class MeshConfiguration {
   #findings: readonly Finding[] = [];
   #broken: ReturnType<typeof acceptResources>["broken"] = [];
   #instances: ReadonlyMap<string, WorkloadInstance> | undefined;
-  #otherSettings = "";
   #version = 0;
 
   constructor(options: MeshConfigurationOptions) {
@@ -103,7 +102,6 @@ export class MeshConfiguration {
 
   #accept(files: readonly ParsedFile[]): void {
     const { logger, store, settings } = this.#options;
-    this.#warnOfOtherSettings(files);
     const before = this.#accepted;
     const { accepted, findings, broken } = acceptResources(before, files, settings);
     const changes = describeChanges(before, accepted);
@@ -158,19 +156,6 @@ export class MeshConfiguration {
       passed,
       fresh.filter(({ severity }) => severity === "error"),
     );
-  }
-
-  #warnOfOtherSettings(files: readonly ParsedFile[]): void {
-    const { settings, logger } = this.#options;
-    const wanted = settingsOf(files, this.#accepted);
-    const text = JSON.stringify(wanted);
-    if (text === this.#otherSettings) return;
-    this.#otherSettings = text;
-    if (wanted.trustDomain === settings.trustDomain && wanted.rootNamespace === settings.rootNamespace) return;
-    logger.warn("trust domain and root namespace are read at the start: restart the control plane to change them", {
-      inForce: settings,
-      wanted,
-    });
   }
 }
 
