@@ -38,6 +38,8 @@ export interface ControlPlaneOptions {
   readonly stateDir: string;
   /** Port 0: the one of the run before when it is free, else any. */
   readonly xdsAddress: SocketAddress;
+  /** The bound socket of `xdsAddress`, when a parent keeps the port for every life of this process. */
+  readonly xdsDescriptor?: number;
   readonly adminAddress: SocketAddress;
   /** Those that the mesh was started with, by whoever runs it; absent: what the files say at this start. */
   readonly settings?: MeshSettings;
@@ -189,7 +191,7 @@ class ControlPlane {
     publisher: Publisher,
     identity: string,
   ): Promise<SecureServer> {
-    const { clock, logger, stateDir, xdsAddress } = this.#options;
+    const { clock, logger, stateDir, xdsAddress, xdsDescriptor } = this.#options;
     const { host } = xdsAddress;
     const { ads } = publisher;
     const verifier = new PeerVerifier(authority.rootPem, authority.trustDomain, clock);
@@ -202,6 +204,7 @@ class ControlPlane {
     const server = await listenWherePossible(
       {
         ...xdsAddress,
+        ...(xdsDescriptor === undefined ? {} : { descriptor: xdsDescriptor }),
         credentials,
         rootPem: authority.rootPem,
         routes: (router) => {

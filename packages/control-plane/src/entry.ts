@@ -5,6 +5,7 @@ import type { MeshSettings } from "@heddle/compiler";
 import type { LogLevel } from "@heddle/core";
 import { errorCodes, formatSpiffeId, parseLogLevel, parseSpiffeId } from "@heddle/core";
 import type { SocketAddress } from "@heddle/net";
+import { formatAddress, listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/net";
 import type { RunningControlPlane } from "./control-plane.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { JsonLogger } from "./json-logger.ts";
@@ -22,6 +23,7 @@ interface Options {
   readonly folder: string;
   readonly stateDir: string;
   readonly xdsAddress: SocketAddress;
+  readonly xdsDescriptor?: number;
   readonly adminAddress: SocketAddress;
   readonly settings?: MeshSettings;
   readonly level: LogLevel;
@@ -43,14 +45,24 @@ function readOptions(): Options {
   const folder = resolve(values.folder);
   const level = parseLogLevel(values["log-level"]);
   if (level === undefined) throw new UsageError("--log-level takes debug, info, warn, error or off");
+  const xdsAddress = readAddress(values["xds-address"], "xds-address");
   return {
     folder,
     stateDir: resolve(values["state-dir"] ?? resolve(folder, stateFolderName)),
-    xdsAddress: readAddress(values["xds-address"], "xds-address"),
+    xdsAddress,
+    ...findInherited(xdsAddress),
     adminAddress: readAddress(values["admin-address"], "admin-address"),
     ...readSettings(values["trust-domain"], values["root-namespace"]),
     level,
   };
+}
+
+/** The socket that a parent holds for the address. */
+function findInherited({ host, port }: SocketAddress): Pick<Options, "xdsDescriptor"> | undefined {
+  const inherited = parseInheritedDescriptors(process.env[listenDescriptorsVariable]);
+  if (inherited === undefined) throw new UsageError(`${listenDescriptorsVariable} is malformed`);
+  const descriptor = inherited.get(formatAddress(host, port));
+  return descriptor === undefined ? undefined : { xdsDescriptor: descriptor };
 }
 
 function readSettings(

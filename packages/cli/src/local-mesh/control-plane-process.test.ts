@@ -1,13 +1,20 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createServer } from "node:net";
 import { test } from "node:test";
+import type { TestContext } from "node:test";
+import { connect } from "node:tls";
 import { smallMesh } from "../testing/small-mesh.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
+import { takePort } from "./ports.ts";
 import { ControlPlaneProcess, StartProblem } from "./control-plane-process.ts";
 
 /** A control plane of the small mesh, and what it writes. */
-function prepare(folder: string) {
+function prepare(t: TestContext, folder: string) {
+  const port = takePort("127.0.0.1", 0);
+  t.after(() => port.close());
   const lines: string[] = [];
   const reports: string[] = [];
   const controlPlane = new ControlPlaneProcess({
@@ -15,6 +22,7 @@ function prepare(folder: string) {
     stateDir: join(folder, ".heddle"),
     trustDomain: "cluster.local",
     rootNamespace: "istio-system",
+    port: () => port,
     output: (_source, line) => lines.push(line),
     report: (line) => reports.push(line),
   });
@@ -34,7 +42,7 @@ function endUnseen(pid: number): void {
 }
 
 test("a start is not failed by the last words of the life before", { timeout: 60_000 }, async (t) => {
-  const { controlPlane, lines } = prepare(temporaryFolder(t, smallMesh));
+  const { controlPlane, lines } = prepare(t, temporaryFolder(t, smallMesh));
   const first = await controlPlane.start();
   try {
     // The kernel may still tell of both ends at once: four lives leave little to luck.
@@ -54,13 +62,34 @@ test("a start is not failed by the last words of the life before", { timeout: 60
 
 test("a control plane that cannot start fails its start with its last words", async (t) => {
   const folder = temporaryFolder(t);
-  const { controlPlane, lines } = prepare(join(folder, "absent"));
+  const { controlPlane, lines } = prepare(t, join(folder, "absent"));
   try {
     await assert.rejects(controlPlane.start(), (error) => {
       assert.ok(error instanceof StartProblem);
       assert.equal(error.message, lines.at(-1));
       return true;
     });
+  } finally {
+    await controlPlane.stop(5000);
+  }
+});
+
+test("nobody can take its port between two lives, and who connects meanwhile is served by the next", {
+  timeout: 60_000,
+}, async (t) => {
+  const { controlPlane } = prepare(t, temporaryFolder(t, smallMesh));
+  const { xdsAddress } = await controlPlane.start();
+  try {
+    await controlPlane.killAndHold();
+    const [host = "", port = ""] = xdsAddress.split(":");
+    const squatter = createServer().listen(Number(port), host);
+    const [taken] = (await once(squatter, "error")) as [NodeJS.ErrnoException];
+    assert.equal(taken.code, "EADDRINUSE");
+    const waiting = connect({ host, port: Number(port), rejectUnauthorized: false, ALPNProtocols: ["h2"] });
+    t.after(() => waiting.destroy());
+    const served = once(waiting, "secureConnect");
+    assert.equal((await controlPlane.release()).xdsAddress, xdsAddress);
+    await served;
   } finally {
     await controlPlane.stop(5000);
   }

@@ -2,8 +2,11 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { controlPlaneEntry, readRunFile } from "@heddle/control-plane";
+import type { HeldPort } from "@heddle/net";
+import { formatAddress } from "@heddle/net";
 import { runtimeEnvironment } from "../compile-cache.ts";
 import { AdminClient } from "./admin-client.ts";
+import { inheritPorts } from "./ports.ts";
 import { forwardOutput } from "./process-output.ts";
 import type { LineSink } from "./process-output.ts";
 import { SupervisedChild } from "./supervised-child.ts";
@@ -14,6 +17,8 @@ export interface ControlPlaneOptions {
   /** Of the start of the mesh: a life that begins after an edit must not take others than those that certificates were made with. */
   readonly trustDomain: string;
   readonly rootNamespace: string;
+  /** Where proxies look for it: bound by the owner and inherited by every life, so that nobody can take it between two. */
+  readonly port: () => HeldPort;
   readonly output: LineSink;
   readonly report: (line: string) => void;
 }
@@ -26,7 +31,7 @@ export interface ControlPlaneAddresses {
 /** The control plane ended before it served; the message is its last words. */
 export class StartProblem extends Error {}
 
-/** The control plane as a child process. After a crash it comes back at the same xDS address. */
+/** The control plane as a child process. After a crash it comes back at the same xDS address, and whoever connects meanwhile waits in the kernel's queue. */
 export class ControlPlaneProcess {
   readonly #options: ControlPlaneOptions;
   readonly #child: SupervisedChild;
@@ -39,8 +44,10 @@ export class ControlPlaneProcess {
     this.#options = options;
     this.#child = new SupervisedChild({
       name: "control-plane",
-      start: () =>
-        spawn(
+      start: () => {
+        const port = options.port();
+        const { stdio, environment } = inheritPorts([port]);
+        return spawn(
           process.execPath,
           [
             ...process.execArgv,
@@ -49,18 +56,21 @@ export class ControlPlaneProcess {
             options.folder,
             "--state-dir",
             options.stateDir,
+            "--xds-address",
+            formatAddress(port.address.host, port.address.port),
             "--trust-domain",
             options.trustDomain,
             "--root-namespace",
             options.rootNamespace,
           ],
           {
-            env: { ...process.env, ...runtimeEnvironment() },
-            stdio: ["ignore", "pipe", "pipe", "ipc"],
+            env: { ...process.env, ...runtimeEnvironment(), ...environment },
+            stdio: ["ignore", "pipe", "pipe", "ipc", ...stdio],
             // Ctrl-C is for this process, which ends its children in order; its channel ends them when it cannot.
             detached: true,
           },
-        ),
+        );
+      },
       signal: (child, signal) => child.kill(signal),
       onStarted: (child) => this.#watch(child),
       onCrash: (how, again) => {

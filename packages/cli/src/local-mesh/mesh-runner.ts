@@ -1,8 +1,9 @@
-import { formatSpiffeId } from "@heddle/core";
+import type { HeldPort } from "@heddle/net";
+import { formatSpiffeId, silentLogger } from "@heddle/core";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { instancesVersion, readInstances, writeInstances } from "@heddle/control-plane";
+import { instancesVersion, readInstances, readPort, systemClock, writeInstances } from "@heddle/control-plane";
 import { StateIsNewer } from "@heddle/state";
 import { AdminUnreachable } from "./admin-client.ts";
 import type { ControlPlaneAddresses } from "./control-plane-process.ts";
@@ -11,7 +12,7 @@ import { Edge } from "./edge.ts";
 import { JoinTokenKeeper } from "./join-token-keeper.ts";
 import type { MeshPlan, PlannedInstance } from "./plan.ts";
 import { edgeInstanceId, fingerprint } from "./plan.ts";
-import { ApplicationPorts } from "./ports.ts";
+import { ApplicationPorts, PortProblem, takePort } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId, writeProxyFiles } from "./proxy-files.ts";
@@ -32,6 +33,7 @@ export interface MeshRunnerOptions {
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly missing: readonly string[] };
 
 const pollMs = 50;
+const xdsHost = "127.0.0.1";
 const controlPlaneGraceMs = 5000;
 const untilNextStart = "until heddle up is started again";
 
@@ -46,6 +48,7 @@ export class MeshRunner {
   readonly #tokens: JoinTokenKeeper;
   #plan: MeshPlan;
   #edge: Edge | undefined;
+  #xdsPort: HeldPort | undefined;
   #addresses: ControlPlaneAddresses | undefined;
   #ports: ApplicationPorts | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -61,6 +64,10 @@ export class MeshRunner {
       stateDir: options.stateDir,
       trustDomain: options.plan.trustDomain,
       rootNamespace: options.plan.rootNamespace,
+      port: () => {
+        if (this.#xdsPort === undefined) throw new Error("the mesh was not started");
+        return this.#xdsPort;
+      },
       output: options.output,
       report: (line) => options.report("control-plane", line),
     });
@@ -100,6 +107,7 @@ export class MeshRunner {
     const { edge, trustDomain, instances } = this.#plan;
     // The edge's port first: it is the one that may be taken, and then nothing must have been started.
     if (edge !== undefined) this.#edge = new Edge({ ...this.#common(), planned: edge, trustDomain });
+    this.#xdsPort = await this.#holdXdsPort();
     this.#ports = await ApplicationPorts.open();
     await this.#judgeOldInstances();
     // Keys and configuration of an earlier run speak of ports that are others now.
@@ -113,6 +121,20 @@ export class MeshRunner {
     await Promise.all(proxies.map(({ identity }) => this.#equipProxy(identity)));
     this.#goOn();
     for (const { sidecar } of proxies) sidecar.start();
+  }
+
+  /** The port of the run before, where proxies that others run look for the control plane; any free one when somebody has taken it. */
+  async #holdXdsPort(): Promise<HeldPort> {
+    const { stateDir, report } = this.#options;
+    const logger = { ...silentLogger, warn: (message: string) => report("heddle", message) };
+    const last = await readPort(stateDir, systemClock, logger);
+    try {
+      return takePort(xdsHost, last);
+    } catch (error) {
+      if (!(error instanceof PortProblem) || last === 0) throw error;
+      report("heddle", `the control plane's port of the last run, ${last}, is taken; it gets another`);
+      return takePort(xdsHost, 0);
+    }
   }
 
   /** The list of the run before is written anew; not over one of a newer Heddle, and not in silence over one that is damaged. */
@@ -210,6 +232,8 @@ export class MeshRunner {
     await this.#edge?.stop();
     await Promise.all([...this.#replicas.values()].map((replica) => replica.end()));
     await this.#controlPlane.stop(controlPlaneGraceMs);
+    this.#xdsPort?.close();
+    this.#xdsPort = undefined;
     await this.#writing.catch(() => undefined);
     this.#replicas.clear();
     this.#edge = undefined;

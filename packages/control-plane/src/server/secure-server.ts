@@ -12,6 +12,8 @@ import { rpcHandler } from "./rpc-handler.ts";
 export interface SecureServerOptions extends RpcHandlerOptions {
   readonly host: string;
   readonly port: number;
+  /** A bound socket of the parent's that stands for host and port: it is listened on in place of one of this process. */
+  readonly descriptor?: number;
   readonly credentials: ServerCredentials;
   readonly rootPem: string;
 }
@@ -58,7 +60,7 @@ export async function startSecureServer(options: SecureServerOptions): Promise<S
     keepAlive(session, { setTimeout, clearTimeout });
   });
   server.on("tlsClientError", (error) => logger.debug("a TLS handshake failed", { error: error.message }));
-  await listen(server, options.host, options.port);
+  await listen(server, options);
   // Later errors are of one connection that could not be taken (no descriptor left); the door stays open.
   server.on("error", (error) => logger.error("a connection could not be accepted", { error: error.message }));
   const { address, port } = server.address() as AddressInfo;
@@ -87,10 +89,10 @@ function tlsContext(credentials: ServerCredentials, rootPem: string): NodeServer
   };
 }
 
-function listen(server: Http2SecureServer, host: string, port: number): Promise<void> {
+function listen(server: Http2SecureServer, { host, port, descriptor }: SecureServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    server.listen(descriptor === undefined ? { port, host } : { fd: descriptor }, () => {
       server.off("error", reject);
       resolve();
     });
