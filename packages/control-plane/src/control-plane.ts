@@ -110,7 +110,7 @@ class ControlPlane {
     await this.#watchSources(configuration);
 
     const identity = formatSpiffeId(trustDomain, rootNamespace, "heddle-control-plane");
-    const server = await this.#openSecureDoor(authority, tokens, publisher, identity);
+    const server = await this.#openSecureDoor(configuration, authority, tokens, publisher, identity);
     this.#lifecycle.register("run file", { close: () => removeRunFile(stateDir, process.pid) });
     await writeRunFile(stateDir, {
       formatVersion: runFileVersion,
@@ -179,13 +179,14 @@ class ControlPlane {
       debounceMs,
       clock,
       logger,
-      onInstances: (list) => configuration.setInstances(list),
+      onInstances: (list, isKnown) => configuration.setInstances(list, isKnown),
     });
     this.#lifecycle.register("instances", instances);
     await instances.start();
   }
 
   async #openSecureDoor(
+    configuration: MeshConfiguration,
     authority: CertificateAuthority,
     tokens: JoinTokens,
     publisher: Publisher,
@@ -195,7 +196,8 @@ class ControlPlane {
     const { host } = xdsAddress;
     const { ads } = publisher;
     const verifier = new PeerVerifier(authority.rootPem, authority.trustDomain, clock);
-    const certificates = certificateService({ authority, tokens, peerKey: ads.peerKey, logger });
+    const hasWorkload = (id: string): boolean | undefined => configuration.hasWorkload(id);
+    const certificates = certificateService({ authority, tokens, peerKey: ads.peerKey, hasWorkload, logger });
     const issue = (): Promise<ServerCredentials> =>
       isIP(host) === 0
         ? authority.issueServer(identity, [...new Set(["localhost", host])], [])

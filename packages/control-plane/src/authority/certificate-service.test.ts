@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdir, rename, rmdir } from "node:fs/promises";
+import { mkdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ThrowawayCa } from "@heddle/testkit";
-import { identityOf } from "../testing/mesh-files.ts";
+import { identityOf, instances } from "../testing/mesh-files.ts";
 import { CertificateAuthority } from "./certificate-authority.ts";
 import { TestControlPlane } from "../testing/test-control-plane.ts";
 import type { CertificateCall, TestIdentity } from "../testing/test-workload.ts";
@@ -52,6 +52,31 @@ test("the current certificate buys the next one, without a token", async (t) => 
   const certificate = await plane.join("web");
   const { chain } = await call(plane, { certificate });
   assert.equal(new X509Certificate(chain[0] ?? "").subjectAltName, `URI:${web}`);
+});
+
+test("a workload that was taken out of the mesh gets no next certificate, but may join again", async (t) => {
+  const plane = await TestControlPlane.start(t);
+  const certificate = await plane.join("web");
+  const others = instances.filter(({ serviceAccount }) => serviceAccount !== "web");
+  await plane.register(others);
+  await plane.knows(others.length);
+  const error = await refusal(plane, { certificate });
+  assert.equal(error.code, Code.PermissionDenied);
+  assert.match(error.rawMessage, /no workload of this mesh is spiffe:.*sa\/web any more\. The current one runs out/);
+  await plane.logger.until(/certificate refused.*sa\/web any more/);
+  await call(plane, { token: await plane.joinToken(web) });
+  await plane.register(instances);
+  await plane.knows(instances.length);
+  await call(plane, { certificate });
+});
+
+test("a control plane that has no list of workloads yet renews", async (t) => {
+  const plane = await TestControlPlane.start(t);
+  const certificate = await plane.join("web");
+  await plane.halt();
+  await rm(join(plane.stateDir, "instances.json"));
+  await plane.start();
+  await call(plane, { certificate });
 });
 
 interface Refused {

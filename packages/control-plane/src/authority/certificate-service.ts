@@ -13,6 +13,8 @@ export interface CertificateServiceOptions {
   readonly tokens: JoinTokens;
   /** Where the door puts what it knows of the caller's certificate. */
   readonly peerKey: ContextKey<Peer | undefined>;
+  /** Whether a workload of the mesh has the identity; undefined while it is not known which workloads there are. */
+  readonly hasWorkload: (identity: string) => boolean | undefined;
   readonly logger: Logger;
 }
 
@@ -27,7 +29,8 @@ const bearer = /^Bearer (\S+)$/i;
  * chain, leaf first, and the root last, as istiod sends it.
  *
  * Errors: UNAUTHENTICATED without proof, with a certificate that does not count, or with a wrong, used or expired token;
- * PERMISSION_DENIED when the request names another identity than the proof; INVALID_ARGUMENT for a malformed request.
+ * PERMISSION_DENIED when the request names another identity than the proof, or renews one that no workload has any more;
+ * INVALID_ARGUMENT for a malformed request.
  */
 export function certificateService(options: CertificateServiceOptions): ServiceImpl<typeof IstioCertificateService> {
   const { authority, peerKey, logger } = options;
@@ -52,7 +55,7 @@ export function certificateService(options: CertificateServiceOptions): ServiceI
 }
 
 async function issue(
-  { authority, tokens, logger }: CertificateServiceOptions,
+  { authority, tokens, hasWorkload, logger }: CertificateServiceOptions,
   message: IstioCertificateRequest,
   token: string | undefined,
   peer: Peer | undefined,
@@ -67,6 +70,8 @@ async function issue(
     );
   }
   const proof = token === undefined ? proveByCertificate(peer, identity) : proveByToken(tokens, token, identity);
+  // A join token is the word of whoever runs the mesh; a certificate says only what was true when it was issued.
+  if (proof.kind === "certificate" && hasWorkload(identity) === false) throw withoutWorkload(identity);
   try {
     const issued = await authority.sign(request, identity, Number(message.validityDuration) * 1000);
     await proof.commit();
@@ -113,6 +118,13 @@ function proveByCertificate(peer: Peer | undefined, identity: string): Proof {
   }
   if (peer.identity !== identity) throw otherIdentity(identity, peer.identity);
   return { kind: "certificate", commit: () => Promise.resolve(), giveBack: () => undefined };
+}
+
+function withoutWorkload(identity: string): ConnectError {
+  return new ConnectError(
+    `the certificate is not renewed: no workload of this mesh is ${identity} any more. The current one runs out; join again with a join token when the workload is back`,
+    Code.PermissionDenied,
+  );
 }
 
 function otherIdentity(named: string, proven: string): ConnectError {

@@ -13,6 +13,7 @@ import type { MeshSettings, ProxyNode, ProxyResources, WorkloadInstance } from "
 import { Compiler } from "@heddle/compiler";
 import type { Logger } from "@heddle/core";
 import type { SourceFile, UnreadablePath } from "../sources/folder-scan.ts";
+import { workloadIdentity } from "./node-authorization.ts";
 import type { AcceptedStore } from "./accepted-store.ts";
 
 export interface MeshConfigurationOptions {
@@ -42,6 +43,7 @@ export class MeshConfiguration {
   #findings: readonly Finding[] = [];
   #broken: ReturnType<typeof acceptResources>["broken"] = [];
   #instances: ReadonlyMap<string, WorkloadInstance> | undefined;
+  #areInstancesKnown = false;
   #version = 0;
 
   constructor(options: MeshConfigurationOptions) {
@@ -64,6 +66,13 @@ export class MeshConfiguration {
 
   get instances(): ReadonlyMap<string, WorkloadInstance> {
     return this.#instances ?? new Map<string, WorkloadInstance>();
+  }
+
+  /** Whether an instance has the SPIFFE id; undefined as long as no list of instances could be read. */
+  hasWorkload(identity: string): boolean | undefined {
+    if (!this.#areInstancesKnown) return undefined;
+    const { trustDomain } = this.#options.settings;
+    return this.instances.values().some((instance) => workloadIdentity(instance, trustDomain) === identity);
   }
 
   /** What is still to be read before the first configuration can be given out. */
@@ -95,7 +104,9 @@ export class MeshConfiguration {
     this.#compile();
   }
 
-  setInstances(instances: readonly WorkloadInstance[]): void {
+  /** @param isKnown false when there is no list that could be read, so that what is not in it may be there all the same */
+  setInstances(instances: readonly WorkloadInstance[], isKnown = true): void {
+    this.#areInstancesKnown = isKnown;
     this.#instances = new Map(instances.map((instance) => [instance.id, instance]));
     this.#compile();
   }

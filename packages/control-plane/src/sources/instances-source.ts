@@ -13,8 +13,8 @@ export interface InstancesSourceOptions {
   readonly debounceMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called with the first list, and with every one that differs from the one before. */
-  readonly onInstances: (instances: readonly WorkloadInstance[]) => void;
+  /** Called with the first list, and with every one that differs from the one before. `isKnown`: it was read, not assumed for want of a file. */
+  readonly onInstances: (instances: readonly WorkloadInstance[], isKnown: boolean) => void;
 }
 
 /** Replicas that come and go all the time must not hide the others for longer. */
@@ -70,10 +70,11 @@ export class InstancesSource {
     // To begin with no instances would take every endpoint from proxies that have them.
     if (isFirst && content.kind === "newer") throw new StateIsNewer(path, content.formatVersion, instancesVersion);
     if (content.kind !== "read" && !isFirst) return;
-    const instances = content.kind === "read" ? content.instances : [];
-    const text = JSON.stringify(instances);
+    const isKnown = content.kind === "read";
+    const instances = isKnown ? content.instances : [];
+    const text = JSON.stringify({ instances, isKnown });
     if (text === this.#last) return;
-    onInstances(instances);
+    onInstances(instances, isKnown);
     this.#last = text;
   }
 

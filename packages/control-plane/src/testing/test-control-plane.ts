@@ -3,9 +3,10 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { WorkloadInstance } from "@heddle/compiler";
 import { replaceFile } from "@heddle/state";
-import type { JoinTokenCreateResponse, TrustBundleResponse } from "../admin-api/index.ts";
+import type { JoinTokenCreateResponse, ProxiesResponse, TrustBundleResponse } from "../admin-api/index.ts";
 import type { RunningControlPlane } from "../control-plane.ts";
 import type { ControlPlaneOptions } from "../control-plane.ts";
 import { startControlPlane } from "../control-plane.ts";
@@ -111,6 +112,15 @@ export class TestControlPlane {
 
   async register(list: readonly WorkloadInstance[]): Promise<void> {
     await writeInstances(join(this.stateDir, "instances.json"), list);
+  }
+
+  /** Resolves when the control plane has read a list of so many instances. */
+  async knows(count: number): Promise<void> {
+    for (;;) {
+      const { json } = await this.admin<ProxiesResponse>("GET", "/api/v1/proxies");
+      if (json.proxies.length === count) return;
+      await delay(10);
+    }
   }
 
   admin<Body = unknown>(method: string, path: string, body?: unknown): Promise<AdminReply<Body>> {
