@@ -40,6 +40,25 @@ test("it is ready when files and instances have been read", async (t) => {
   assert.deepEqual((await plane.admin("GET", "/api/v1/health")).json, { status: "ok" });
 });
 
+test("a proxy whose configuration does not compile is not synced, and the others get theirs", async (t) => {
+  const plane = await TestControlPlane.start(t, { "reviews.yaml": timeoutFile("3s") });
+  const [web, ratings] = [await plane.proxy("web-0"), await plane.proxy("ratings-0")];
+  for (const id of ["web-0", "ratings-0"]) await untilRow(plane, id, ({ isSynced }) => isSynced);
+  // Ports come from the registry, whose checksum says only that they are as they were written.
+  const impossible = { "reviews.default": Number.NaN };
+  await plane.register(
+    instances.map((each) => (each.id === "web-0" ? { ...each, outboundPorts: impossible } : { ...each, ready: true })),
+  );
+  const broken = await untilRow(plane, "web-0", ({ isSynced }) => !isSynced);
+  assert.notEqual(broken.problem, "");
+  await plane.logger.until(/a proxy's configuration could not be compiled/);
+  const fine = await untilRow(plane, "ratings-0", ({ isSynced }) => isSynced);
+  assert.equal(fine.problem, "");
+  assert.ok(web.names(CLUSTER_TYPE).length > 0 && ratings.names(CLUSTER_TYPE).length > 0, "both keep what they had");
+  await plane.register(instances);
+  assert.equal((await untilRow(plane, "web-0", ({ isSynced }) => isSynced)).problem, "");
+});
+
 test("while it still reads it lives, is not ready, and says what it waits for", async (t) => {
   const plane = await TestControlPlane.create(t);
   const path = join(plane.stateDir, "instances.json");

@@ -1,7 +1,7 @@
 import type { Clock } from "@heddle/core";
 import { parseSpiffeId } from "@heddle/core";
 import { formatPrometheus, prometheusContentType } from "@heddle/telemetry";
-import type { AdsServer, ProxyStatus } from "@heddle/xds/server";
+import type { ProxyStatus } from "@heddle/xds/server";
 import type {
   HealthResponse,
   JoinTokenCreateResponse,
@@ -17,13 +17,13 @@ import { TooManyTokens } from "./authority/join-tokens.ts";
 import type { ControlPlaneMetrics } from "./control-plane-metrics.ts";
 import type { MeshConfiguration } from "./push/mesh-configuration.ts";
 import { workloadIdentity } from "./push/node-authorization.ts";
+import type { Publisher } from "./push/publisher.ts";
 import type { AdminRoute } from "./server/admin-server.ts";
 import { AdminProblem } from "./server/admin-server.ts";
-import type { Peer } from "./server/peer.ts";
 
 export interface AdminRoutesOptions {
   readonly configuration: MeshConfiguration;
-  readonly ads: AdsServer<Peer>;
+  readonly publisher: Pick<Publisher, "ads" | "problemOf">;
   readonly tokens: JoinTokens;
   readonly authority: CertificateAuthority;
   readonly metrics: ControlPlaneMetrics;
@@ -36,7 +36,8 @@ const maxTokenUses = 1000;
 
 /** Every call of the admin API, version 1. */
 export function adminRoutes(options: AdminRoutesOptions): AdminRoute[] {
-  const { configuration, ads, tokens, authority, metrics, clock } = options;
+  const { configuration, publisher, tokens, authority, metrics, clock } = options;
+  const { ads } = publisher;
   return [
     {
       method: "GET",
@@ -57,7 +58,7 @@ export function adminRoutes(options: AdminRoutesOptions): AdminRoute[] {
     {
       method: "GET",
       path: "/api/v1/proxies",
-      handle: () => ({ status: 200, body: proxies(configuration, ads.status(), authority.trustDomain) }),
+      handle: () => ({ status: 200, body: proxies(configuration, publisher, authority.trustDomain) }),
     },
     { method: "GET", path: "/api/v1/resources", handle: () => ({ status: 200, body: resources(configuration) }) },
     { method: "GET", path: "/api/v1/findings", handle: () => ({ status: 200, body: configuration.findings }) },
@@ -147,31 +148,37 @@ function resources(configuration: MeshConfiguration): ResourcesResponse {
 /** Every registered instance, connected or not. Of a proxy with two streams (it is handing over) the newer one counts. */
 function proxies(
   configuration: MeshConfiguration,
-  streams: readonly ProxyStatus[],
+  publisher: AdminRoutesOptions["publisher"],
   trustDomain: string,
 ): ProxiesResponse {
   const newest = new Map<string, ProxyStatus>();
-  for (const stream of streams) {
+  for (const stream of publisher.ads.status()) {
     const known = newest.get(stream.proxyId);
     if (known === undefined || known.streamId < stream.streamId) newest.set(stream.proxyId, stream);
   }
   return {
     configVersion: configuration.version,
-    proxies: [...configuration.instances.values()].map((instance) =>
-      proxyRow(instance.id, workloadIdentity(instance, trustDomain), instance.ready, newest.get(instance.id)),
-    ),
+    proxies: [...configuration.instances.values()].map((instance) => {
+      const { id, ready } = instance;
+      const identity = workloadIdentity(instance, trustDomain);
+      const problem = configuration.problem ?? publisher.problemOf(id) ?? "";
+      const row = { id, identity, isReady: ready, problem };
+      return proxyRow(row, newest.get(id), String(configuration.version));
+    }),
   };
 }
 
-function proxyRow(id: string, identity: string, isReady: boolean, stream: ProxyStatus | undefined): ProxyRow {
-  if (stream === undefined)
-    return { id, identity, isReady, isConnected: false, isSynced: false, connectedAtMs: 0, types: [] };
+function proxyRow(
+  row: Pick<ProxyRow, "id" | "identity" | "isReady" | "problem">,
+  stream: ProxyStatus | undefined,
+  version: string,
+): ProxyRow {
+  if (stream === undefined) return { ...row, isConnected: false, isSynced: false, connectedAtMs: 0, types: [] };
   return {
-    id,
-    identity,
-    isReady,
+    ...row,
     isConnected: true,
-    isSynced: stream.targetVersion !== undefined && stream.syncedVersion === stream.targetVersion,
+    // The version of the configuration, not of what was sent last: one that could not be compiled was never sent.
+    isSynced: stream.syncedVersion === version,
     connectedAtMs: stream.connectedAtMs,
     types: stream.types.map(({ type, sentVersion, ackedVersion, subscribed, lastNack, state }) => ({
       type,

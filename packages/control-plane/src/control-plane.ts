@@ -104,7 +104,7 @@ class ControlPlane {
       ...this.#options.adminAddress,
       token,
       logger,
-      routes: adminRoutes({ configuration, ads: publisher.ads, tokens, authority, metrics: this.#metrics, clock }),
+      routes: adminRoutes({ configuration, publisher, tokens, authority, metrics: this.#metrics, clock }),
     });
     this.#lifecycle.register("admin API", admin);
     await this.#watchSources(configuration);

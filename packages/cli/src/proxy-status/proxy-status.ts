@@ -38,12 +38,18 @@ function describe({ proxies, configVersion }: ProxiesResponse, paint: Paint): st
       .filter(({ lastError }) => lastError !== "")
       .map(({ lastError }) => `${paint("red", "×")} ${id} refuses: ${lastError}\n`),
   );
+  const problems = rows
+    .filter(({ problem }) => problem !== "")
+    .map(
+      ({ id, problem }) =>
+        `${paint("red", "×")} ${id} keeps what it has: the newest could not be compiled: ${problem}\n`,
+    );
   const behind = rows.filter(({ isSynced }) => !isSynced).length;
   const summary =
     behind === 0
       ? `${paint("green", "√")} all ${rows.length} proxies have configuration ${configVersion}\n`
       : `${paint("red", "×")} ${behind} of ${rows.length} proxies do not have configuration ${configVersion}\n`;
-  return `${table}\n${refusals.join("")}${summary}`;
+  return `${table}\n${refusals.join("")}${problems.join("")}${summary}`;
 }
 
 /** As `istioctl proxy-status` words it. */

@@ -60,7 +60,10 @@ export interface ProxyRow {
   /** Whether the workload behind it is ready, as the registry says. */
   readonly isReady: boolean;
   readonly isConnected: boolean;
+  /** Whether it has acknowledged all of the present configuration. */
   readonly isSynced: boolean;
+  /** Why the control plane has no new configuration for it; empty when it has. */
+  readonly problem: string;
   /** Epoch milliseconds; 0 when it never connected. */
   readonly connectedAtMs: number;
   readonly types: readonly ProxyTypeRow[];

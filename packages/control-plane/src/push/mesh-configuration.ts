@@ -45,15 +45,22 @@ export class MeshConfiguration {
   #instances: ReadonlyMap<string, WorkloadInstance> | undefined;
   #areInstancesKnown = false;
   #version = 0;
+  #problem: string | undefined;
+  #hasCompiled = false;
 
   constructor(options: MeshConfigurationOptions) {
     this.#options = options;
     this.#accepted = options.restored;
   }
 
-  /** Grows with every change that was compiled; 0 before files and instances have been read. */
+  /** Grows with every change that was taken; 0 before files and instances have been read. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Why the present version could not be compiled for anybody; undefined when it could. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   get findings(): readonly Finding[] {
@@ -80,6 +87,7 @@ export class MeshConfiguration {
     return [
       ...(this.#hasFiles ? [] : ["the resource files"]),
       ...(this.#instances === undefined ? ["the list of instances"] : []),
+      ...(this.#problem !== undefined && !this.#hasCompiled ? ["a configuration that compiles"] : []),
     ];
   }
 
@@ -135,13 +143,24 @@ export class MeshConfiguration {
 
   #compile(): void {
     if (!this.#hasFiles || this.#instances === undefined) return;
-    this.#compiler.update({
-      resources: this.#accepted,
-      broken: this.#broken,
-      instances: [...this.#instances.values()],
-      settings: this.#options.settings,
-    });
     this.#version += 1;
+    try {
+      this.#compiler.update({
+        resources: this.#accepted,
+        broken: this.#broken,
+        instances: [...this.#instances.values()],
+        settings: this.#options.settings,
+      });
+      this.#problem = undefined;
+      this.#hasCompiled = true;
+    } catch (error) {
+      // A fault of the compiler's. Whoever asks hears that nobody has this version.
+      this.#problem = error instanceof Error ? error.message : String(error);
+      this.#options.logger.error("the configuration could not be compiled; every proxy keeps the one it has", {
+        error: this.#problem,
+      });
+      return;
+    }
     this.#options.onChange();
   }
 

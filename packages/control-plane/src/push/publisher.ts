@@ -32,6 +32,8 @@ export class Publisher {
   readonly ads: AdsServer<Peer>;
   readonly #options: PublisherOptions;
   readonly #proxies = new Map<string, ConnectedProxy>();
+  /** Why a proxy's configuration could not be compiled, by proxy. */
+  readonly #problems = new Map<string, string>();
   readonly #identities = new Map<string, string>();
   readonly #expiry: CertificateExpiry;
 
@@ -66,6 +68,11 @@ export class Publisher {
     }
   }
 
+  /** Why the newest configuration of a connected proxy could not be compiled; undefined when it could. */
+  problemOf(proxyId: string): string | undefined {
+    return this.#problems.get(proxyId);
+  }
+
   close(): void {
     this.#expiry.close();
   }
@@ -88,6 +95,7 @@ export class Publisher {
   #forget(proxyId: string): void {
     this.#proxies.delete(proxyId);
     this.#identities.delete(proxyId);
+    this.#problems.delete(proxyId);
     this.#expiry.forget(proxyId);
   }
 
@@ -114,11 +122,14 @@ export class Publisher {
     try {
       const snapshot = proxySnapshot(String(configuration.version), configuration.resourcesFor(node), secrets);
       this.ads.setSnapshot(proxyId, snapshot);
+      this.#problems.delete(proxyId);
     } catch (error) {
       // A fault of the compiler's: it must not keep the change from the other proxies.
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#problems.set(proxyId, problem);
       logger.error("a proxy's configuration could not be compiled; it keeps the one it has", {
         proxy: proxyId,
-        error: error instanceof Error ? error.message : String(error),
+        error: problem,
       });
     }
   }
