@@ -178,6 +178,8 @@ export class MeshRunner {
    * Takes a changed `LocalMesh`: stops replicas that are gone, starts new ones, and starts again those whose command,
    * environment or callable services changed. The rest is not touched. Resolves with what cannot change while it runs, in words.
    *
+   * What fails leaves every replica whole, as it was or gone: the same plan may be applied again and does what is left.
+   *
    * @param plan has the trust domain and the root namespace of the start
    */
   async apply(plan: MeshPlan): Promise<readonly string[]> {
@@ -281,22 +283,33 @@ export class MeshRunner {
 
   async #add(planned: PlannedInstance): Promise<void> {
     const replica = await this.#prepare(planned);
-    await this.#writeInstances();
-    this.#goOn();
-    replica.application.start();
-    const { folder } = proxyFiles(this.#options.stateDir, planned.id);
-    await rm(folder, { recursive: true, force: true });
-    await this.#equipProxy(replica.identity);
-    this.#goOn();
-    replica.sidecar.start();
+    try {
+      await this.#writeInstances();
+      this.#goOn();
+      replica.application.start();
+      const { folder } = proxyFiles(this.#options.stateDir, planned.id);
+      await rm(folder, { recursive: true, force: true });
+      await this.#equipProxy(replica.identity);
+      this.#goOn();
+      replica.sidecar.start();
+    } catch (error) {
+      // Whole or not at all: the next try must find it missing, not half there.
+      this.#replicas.delete(planned.id);
+      this.#tokens.forget(replica.files.token);
+      await replica.stop();
+      throw error;
+    }
   }
 
   async #remove(replica: Replica): Promise<void> {
     this.#replicas.delete(replica.planned.id);
     this.#tokens.forget(replica.files.token);
-    // Endpoints leave before the processes do, so that nobody is sent there.
-    await this.#writeInstances();
-    await replica.stop();
+    try {
+      // Endpoints leave before the processes do, so that nobody is sent there.
+      await this.#writeInstances();
+    } finally {
+      await replica.stop();
+    }
   }
 
   /** Gives a proxy what it needs before its first start: bootstrap, a join token for its identity, and the anchors. */

@@ -28,6 +28,9 @@ export interface MeshSessionOptions {
 
 /** Quiet time after a change before the folder is read again. */
 const debounceMs = 50;
+/** A change that could not be carried out is tried again, each time later. */
+const firstRetryMs = 500;
+const longestRetryMs = 30_000;
 
 /** One run of a folder: holds its lock, runs its mesh, and follows its `LocalMesh`. */
 export class MeshSession {
@@ -37,6 +40,11 @@ export class MeshSession {
   readonly #source: FolderSource;
   readonly plan: MeshPlan;
   #planText: string;
+  /** What the folder was when it was last read. */
+  #found: MeshFolder | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = firstRetryMs;
+  #isStopping = false;
 
   private constructor(options: MeshSessionOptions, plan: MeshPlan, lock: MeshLock) {
     this.#options = options;
@@ -115,13 +123,17 @@ export class MeshSession {
 
   /** Ends every process, in order, and gives the folder back. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     this.#source.close();
+    clearTimeout(this.#retry);
     await this.#runner.stop();
     await this.#lock.release();
   }
 
   async #reload(found: MeshFolder): Promise<void> {
     const { folder, output, edgePort } = this.#options;
+    clearTimeout(this.#retry);
+    this.#found = found;
     if (found.kind === "refused") {
       // What is wrong with a resource the control plane says; the folder as a whole is ours to judge.
       for (const problem of found.problems) output.report("heddle", `${problem}; what runs goes on`);
@@ -143,14 +155,26 @@ export class MeshSession {
       for (const each of held) output.report("heddle", `${each}; what else has changed is in force`);
       const { namespace, name } = found.mesh.metadata;
       if (held.length === 0) output.inForce([`~ LocalMesh ${namespace}/${name}`]);
+      this.#retryMs = firstRetryMs;
     } catch (error) {
-      // What was begun is tried again with the next change of the folder.
       this.#planText = "";
-      output.report(
-        "heddle",
-        `the changed LocalMesh could not be carried out: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#tryAgain(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** With the folder as it is then: a change that comes first is carried out in its place. */
+  #tryAgain(reason: string): void {
+    if (this.#isStopping) return;
+    const delayMs = this.#retryMs;
+    this.#retryMs = Math.min(2 * delayMs, longestRetryMs);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      if (this.#found !== undefined) void this.#reload(this.#found);
+    }, delayMs);
+    this.#options.output.report(
+      "heddle",
+      `the changed LocalMesh could not be carried out: ${reason}; tried again in ${delayMs} ms`,
+    );
   }
 }
 

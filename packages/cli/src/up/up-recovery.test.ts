@@ -82,6 +82,28 @@ test("a proxy that lost its certificate and its last configuration joins again",
   await answers(url, "hello from back-0");
 });
 
+test("a changed LocalMesh that cannot be carried out is tried again until it is", {
+  timeout: 110_000,
+}, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const heddle = startMesh(context, folder);
+  const url = await edgeUrl(heddle);
+  await answers(url, "hello from back-0");
+  const list = join(folder, ".heddle/instances.json");
+  rmSync(list);
+  mkdirSync(list);
+  const changed = (smallMesh["mesh.yaml"] ?? "").replaceAll("calls: []", "calls: []\n      env: { GREETING: goodbye }");
+  writeFileSync(join(folder, "mesh.yaml"), changed);
+  await heddle.line(/the changed LocalMesh could not be carried out: EISDIR.*; tried again in \d+ ms/);
+  await heddle.line(/the changed LocalMesh could not be carried out: .*; tried again in 1000 ms/);
+  rmSync(list, { recursive: true });
+  await heddle.line(/√ in force ~ LocalMesh default\/small/);
+  await answers(url, "goodbye from back-0");
+  heddle.kill("SIGTERM");
+  assert.equal(await heddle.end(), 0);
+  await heddle.nothingLeft();
+});
+
 test("state of a newer Heddle is refused with its file, and left alone", { timeout: 110_000 }, async (context) => {
   const folder = temporaryFolder(context, smallMesh);
   const path = join(folder, ".heddle/ca/authority.state");
