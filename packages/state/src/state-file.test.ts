@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { prepareStateDirectory, readStateFile, writeStateFile } from "./state-file.ts";
+import { prepareStateDirectory, readStateFile, replaceFile, writeStateFile } from "./state-file.ts";
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "heddle-state-"));
@@ -25,6 +26,25 @@ test("writing a state file leaves no temporary file behind", async (t) => {
   await writeStateFile(join(directory, "a"), "a", 1, Buffer.from("x"));
   await assert.rejects(writeStateFile(join(directory, "missing", "a"), "a", 1, Buffer.from("x")));
   assert.deepEqual(await readdir(directory), ["a"]);
+});
+
+test("writers of one path at once do not write into each other's file", async (t) => {
+  const directory = await folder(t);
+  const path = join(directory, "a");
+  // Of different lengths: a shared file would hold the end of a longer one, or be gone when the second is renamed.
+  const texts = Array.from({ length: 20 }, (_, index) => String(index).repeat(200_000 - 5000 * index));
+  await Promise.all(texts.map((text) => replaceFile(path, text)));
+  assert.ok(texts.includes(await readFile(path, "utf8")));
+  assert.deepEqual(await readdir(directory), ["a"]);
+});
+
+test("what a killed writer left is removed at the next start, and that of a living one is not", async (t) => {
+  const directory = await folder(t);
+  const { pid: dead } = spawnSync(process.execPath, ["--version"]);
+  const names = [`a.${dead}-0123456789ab.tmp`, `a.${process.pid}-0123456789ab.tmp`, "b.tmp"];
+  for (const name of names) await writeFile(join(directory, name), "half");
+  prepareStateDirectory(directory);
+  assert.deepEqual((await readdir(directory)).sort(), names.slice(1));
 });
 
 test("a state file that is not there is absent", async (t) => {

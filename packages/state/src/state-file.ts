@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, chmodSync, statSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, chmodSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 
 /**
  * What a state file turned out to be. `newer` must stop the process from writing there: an older Heddle would
@@ -40,9 +40,10 @@ export async function writeStateFile(
 
 /** The atomic half of `writeStateFile`, for files in a format of their own. */
 export async function replaceFile(path: string, content: Buffer | string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  // A name of its own for each write: two writers of one path, in one process or in two, would write into each other's file.
+  const temporary = `${path}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
   try {
-    const file = await open(temporary, "w", 0o600);
+    const file = await open(temporary, "wx", 0o600);
     try {
       await file.writeFile(content);
       await file.sync();
@@ -99,10 +100,30 @@ export async function moveAside(path: string, reason: string, wallMs: number): P
   return { kind: "corrupt", reason, movedTo };
 }
 
-/** Makes the directory, or tightens the one that is there: it holds a private key. */
+/**
+ * Makes the directory, or tightens the one that is there: it holds a private key. Removes what writers that were killed in the
+ * middle of a `replaceFile` left in it.
+ */
 export function prepareStateDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
+  for (const name of readdirSync(path)) {
+    const pid = temporaryName.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(path, name), { force: true });
+  }
+}
+
+const temporaryName = /\.(\d+)-[0-9a-f]{12}\.tmp$/;
+
+/** Of a process id that another program has by now, its file stays until the next start: too much is better than too little here. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, and is somebody else's.
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
 }
 
 function parseHeader(line: string): Header | undefined {
