@@ -17,6 +17,7 @@ const quiet: Http2Sink = {
   onTrailers: ignore,
   onEnd: ignore,
   onReset: ignore,
+  onViolation: ignore,
   onWritable: ignore,
   onSettings: ignore,
   onGoAway: ignore,

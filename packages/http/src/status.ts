@@ -62,6 +62,12 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   511: "Network Authentication Required",
 };
 
+/**
+ * Responses with a status below 200 that one request may get. Nothing but their number bounds them: they are forwarded at once, and an upstream that never
+ * comes to its answer could fill the memory of everybody behind it.
+ */
+export const maxInformationalResponses = 32;
+
 /** The reason phrase of a status; "Unknown" for one that is not registered, as Envoy writes it. */
 export function reasonPhrase(status: number): string {
   return reasonPhrases[status] ?? "Unknown";

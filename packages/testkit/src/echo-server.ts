@@ -31,6 +31,8 @@ export interface EchoServerOptions {
 export interface EchoServer extends AsyncDisposable {
   readonly port: number;
   readonly host: string;
+  /** Requests whose head has come so far. */
+  readonly requestsBegun: number;
   /** Requests read completely so far. */
   readonly requests: number;
   readonly connectionsAccepted: number;
@@ -50,9 +52,11 @@ export async function startEchoServer(options: EchoServerOptions = {}): Promise<
   const numbers = new WeakMap<Socket, number>();
   const waiters = new Set<() => void>();
   let accepted = 0;
+  let begun = 0;
   let requests = 0;
 
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    begun += 1;
     const chunks: Buffer[] = [];
     request.on("error", () => response.destroy());
     response.on("error", () => request.destroy());
@@ -93,6 +97,9 @@ export async function startEchoServer(options: EchoServerOptions = {}): Promise<
   return {
     port,
     host,
+    get requestsBegun() {
+      return begun;
+    },
     get requests() {
       return requests;
     },

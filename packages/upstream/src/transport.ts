@@ -1,5 +1,5 @@
 import type { BoundCluster, BoundEndpoint, LiveState } from "@heddle/engine";
-import type { Http1Limits, Http2Limits } from "@heddle/http";
+import type { Http1Limits, Http2Limits, Http2Rule } from "@heddle/http";
 import { defaultHttp1Limits, defaultHttp2Limits } from "@heddle/http";
 import type { ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
 import { Http1Connection } from "./http1/connection.ts";
@@ -17,6 +17,8 @@ export interface PooledTransportOptions {
   /** Epoch milliseconds: certificates are judged by wall-clock time. */
   readonly wallMs: () => number;
   readonly http1Limits?: Http1Limits;
+  /** Told of HTTP/2 connections and streams that ended by an upstream's fault, by its cluster. */
+  readonly onHttp2Fault?: (cluster: string, fault: Http2Rule | "keepAliveTimeout") => void;
 }
 
 /** Carries requests over pooled connections, in plaintext or with TLS, by HTTP/1.1 or HTTP/2, as the endpoint's cluster says. */
@@ -84,7 +86,7 @@ export class PooledTransport implements UpstreamTransport {
     const { protocol } = options.cluster.config;
     const isHttp2 = protocol === "http2" || (protocol === "auto" && options.socket.tls?.alpn === "h2");
     return isHttp2
-      ? new Http2ClientConnection(options, http2LimitsOf(options.cluster))
+      ? new Http2ClientConnection(options, http2LimitsOf(options.cluster), this.#options.onHttp2Fault ?? nobodyCounts)
       : new Http1Connection(options, this.#http1Limits);
   }
 
@@ -118,6 +120,8 @@ export class PooledTransport implements UpstreamTransport {
     this.#carriersByEndpoint = new WeakMap();
   }
 }
+
+const nobodyCounts = (): void => {};
 
 /** Offered where the configuration names no protocols, as Envoy's connection pools do. */
 const alpnOf = { http1: [], http2: ["h2"], auto: ["h2", "http/1.1"] } as const;

@@ -61,6 +61,13 @@ export interface Http2Config {
   readonly headerTableBytes: number;
   /** `allow_connect`: extended CONNECT, which is how WebSocket rides on HTTP/2 (RFC 8441). As a client, the server's word decides. */
   readonly allowConnect: boolean;
+  /** What makes a peer that floods lose its connection, as Envoy counts it. */
+  readonly maxOutboundFrames: number;
+  readonly maxOutboundControlFrames: number;
+  /** `max_consecutive_inbound_frames_with_empty_payload` */
+  readonly maxConsecutiveEmptyFrames: number;
+  readonly maxPriorityFramesPerStream: number;
+  readonly maxWindowUpdatesPerDataFrame: number;
   /** `connection_keepalive`; `intervalMs` 0: the peer is not asked. */
   readonly keepAlive: { readonly intervalMs: number; readonly timeoutMs: number; readonly jitterPercent: number };
 }

@@ -53,6 +53,11 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
       connectionWindowBytes: 1_048_576,
       headerTableBytes: 4096,
       allowConnect: false,
+      maxOutboundFrames: 10_000,
+      maxOutboundControlFrames: 1000,
+      maxConsecutiveEmptyFrames: 1,
+      maxPriorityFramesPerStream: 100,
+      maxWindowUpdatesPerDataFrame: 10,
       keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 15 },
     },
     provenance: undefined,
@@ -136,6 +141,31 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     ["ALL", "all"],
   ] as const)
     assert.equal(load({ dns_lookup_family: name }).dns.family, family);
+});
+
+test("the limits of HTTP/2 floods arrive", () => {
+  const limits = {
+    max_outbound_frames: 11,
+    max_outbound_control_frames: 12,
+    max_consecutive_inbound_frames_with_empty_payload: 0,
+    max_inbound_priority_frames_per_stream: 0,
+    max_inbound_window_update_frames_per_data_frame_sent: 13,
+  };
+  const options = (http2_protocol_options: JsonObject): JsonObject =>
+    withHttp({ explicit_http_config: { http2_protocol_options } });
+  const { http2 } = load(options(limits));
+  assert.deepEqual(
+    [
+      http2.maxOutboundFrames,
+      http2.maxOutboundControlFrames,
+      http2.maxConsecutiveEmptyFrames,
+      http2.maxPriorityFramesPerStream,
+      http2.maxWindowUpdatesPerDataFrame,
+    ],
+    [11, 12, 0, 0, 13],
+  );
+  for (const name of Object.keys(limits).filter((field) => !/empty|priority/.test(field)))
+    assert.match(refused(options({ ...limits, [name]: 0 })).join(), new RegExp(`${name}: `));
 });
 
 test("PING keep-alive arrives, with Envoy's jitter, and needs both times", () => {

@@ -12,10 +12,16 @@ const defaultHttp2Config: Http2Config = {
   connectionWindowBytes: 1_048_576,
   headerTableBytes: 4096,
   allowConnect: false,
+  maxOutboundFrames: 10_000,
+  maxOutboundControlFrames: 1000,
+  maxConsecutiveEmptyFrames: 1,
+  maxPriorityFramesPerStream: 100,
+  maxWindowUpdatesPerDataFrame: 10,
   keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 15 },
 };
 const smallestWindow = 65_535;
 const largestWindow = 2_147_483_647;
+const largestCount = 4_294_967_295;
 
 export function loadHttp2Options(options: Http2ProtocolOptions | undefined, at: Path, loading: Loading): Http2Config {
   const defaults = defaultHttp2Config;
@@ -46,6 +52,41 @@ export function loadHttp2Options(options: Http2ProtocolOptions | undefined, at: 
     ),
     headerTableBytes: range(options.hpackTableSize, defaults.headerTableBytes, "hpack_table_size", 0, 1024 * 1024),
     allowConnect: options.allowConnect,
+    maxOutboundFrames: range(
+      options.maxOutboundFrames,
+      defaults.maxOutboundFrames,
+      "max_outbound_frames",
+      1,
+      largestCount,
+    ),
+    maxOutboundControlFrames: range(
+      options.maxOutboundControlFrames,
+      defaults.maxOutboundControlFrames,
+      "max_outbound_control_frames",
+      1,
+      largestCount,
+    ),
+    maxConsecutiveEmptyFrames: range(
+      options.maxConsecutiveInboundFramesWithEmptyPayload,
+      defaults.maxConsecutiveEmptyFrames,
+      "max_consecutive_inbound_frames_with_empty_payload",
+      0,
+      largestCount,
+    ),
+    maxPriorityFramesPerStream: range(
+      options.maxInboundPriorityFramesPerStream,
+      defaults.maxPriorityFramesPerStream,
+      "max_inbound_priority_frames_per_stream",
+      0,
+      largestCount,
+    ),
+    maxWindowUpdatesPerDataFrame: range(
+      options.maxInboundWindowUpdateFramesPerDataFrameSent,
+      defaults.maxWindowUpdatesPerDataFrame,
+      "max_inbound_window_update_frames_per_data_frame_sent",
+      1,
+      largestCount,
+    ),
     keepAlive: loadKeepAlive(options.connectionKeepalive, at.field("connection_keepalive"), loading),
   };
 }

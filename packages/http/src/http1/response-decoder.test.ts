@@ -232,3 +232,12 @@ test("an idle connection that ends is no error", () => {
   const run = decodeResponse(ok("Content-Length: 0\r\n"), { isFinished: true });
   assert.deepEqual([run.violation, run.decoder.isReusable], ["", false]);
 });
+
+test("informational responses are borne 32 times, for each request anew", () => {
+  const early = "HTTP/1.1 103 Early Hints\r\n\r\n";
+  const answer = "HTTP/1.1 204 No Content\r\n\r\n";
+  assert.equal(decodeResponse(early.repeat(32) + answer).violation, "");
+  const run = decodeResponse(early.repeat(33) + answer);
+  assert.equal(run.violation, "tooManyInformational");
+  assert.equal(run.responses[0]?.informational.length, 32);
+});

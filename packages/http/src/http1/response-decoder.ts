@@ -4,6 +4,7 @@ import type { BodyKind, BodySink } from "./body-reader.ts";
 import { BodyReader } from "./body-reader.ts";
 import { FieldSection } from "./field-section.ts";
 import type { Http1Limits } from "./limits.ts";
+import { maxInformationalResponses } from "../status.ts";
 import type { ConnectionOptions } from "./message-head.ts";
 import { connectionOptions, persists, readContentLength, readVersion, transferEncodingRule } from "./message-head.ts";
 import type { Http1Violation, Rule } from "./violation.ts";
@@ -49,6 +50,7 @@ export class Http1ResponseDecoder {
   #isUpgradeExpected = false;
   #hasHead = false;
   #hasSurplus = false;
+  #informational = 0;
   #keepAlive = false;
   #status = 0;
   #reason = "";
@@ -78,6 +80,7 @@ export class Http1ResponseDecoder {
     this.#method = method;
     this.#isUpgradeExpected = isUpgrade;
     this.#hasHead = false;
+    this.#informational = 0;
     this.#section.reset();
   }
 
@@ -198,7 +201,11 @@ export class Http1ResponseDecoder {
     if (options === undefined) return this.#fail("connectionTooLong");
     const head = this.#makeHead(headers, options);
     section.reset();
-    if (this.#status < 200 && this.#status !== 101) return this.#sink.onInformational(head);
+    if (this.#status < 200 && this.#status !== 101) {
+      this.#informational += 1;
+      if (this.#informational > maxInformationalResponses) return this.#fail("tooManyInformational");
+      return this.#sink.onInformational(head);
+    }
     this.#hasHead = true;
     this.#keepAlive = head.keepAlive;
     this.#state = "body";

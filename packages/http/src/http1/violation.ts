@@ -45,6 +45,7 @@ const rules = {
   trailersTooLarge: ["the trailers are larger than allowed", "http1.trailers_too_large"],
   unsolicited: ["bytes from the upstream without a request", "http1.codec_error"],
   unexpectedUpgrade: ["the upstream switched protocols without being asked (RFC 9110 §15.2.2)", "http1.codec_error"],
+  tooManyInformational: ["more informational responses than any request needs (RFC 9110 §15.2)", "http1.codec_error"],
   endOfInput: ["the connection ended within a message (RFC 9112 §8)", "downstream_remote_disconnect"],
 } as const satisfies Record<string, readonly [reason: string, details: string]>;
 

@@ -24,6 +24,8 @@ export interface Http2Sink {
    * request is of no use (RFC 9113 §8.1).
    */
   onReset(streamId: number, errorCode: number, violation: Http2Violation | undefined): void;
+  /** A stream ended because the peer broke a rule on it: to be counted. `onReset` comes besides where the stream was told of. */
+  onViolation(violation: Http2Violation): void;
   /** `sendData` took less than it was given before, and takes more now. */
   onWritable(streamId: number): void;
   /** The peer's settings have changed. */

@@ -88,7 +88,8 @@ export class ConnectionState {
 
   writeBlock(stream: Http2Stream, block: Buffer, isEnd: boolean): void {
     encodeHeaderBlock(this.output, stream.id, block, isEnd, defaultMaxFrameBytes);
-    const rule = this.guard.frameQueued(false);
+    let rule = this.guard.frameQueued(false);
+    if (this.output.length > this.limits.maxOutboundBytes) rule = "outboundFlood";
     if (isEnd) {
       stream.local = "ended";
       this.closeIfEnded(stream);
@@ -170,6 +171,7 @@ export class ConnectionState {
     const violation = http2Violations[rule];
     encodeRstStream(this.output, stream.id, violation.errorCode);
     this.endStream(stream, "reset-here");
+    this.sink.onViolation(violation);
     if (!isUnknown) this.sink.onReset(stream.id, violation.errorCode, violation);
     const flood = this.guard.causedReset(this.nowMs);
     if (flood !== "") this.cutOff(flood);

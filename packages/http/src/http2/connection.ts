@@ -37,9 +37,9 @@ export class Http2Connection {
     return this.#state.peer.isKnown;
   }
 
-  /** The first byte of a header block has come and its last has not: the time to limit (Envoy's request_headers_timeout). */
-  get headStarted(): boolean {
-    return this.#decoder.isWithinHeaders;
+  /** Which header block, counted from 1, has begun and not ended: the time to limit (Envoy's request_headers_timeout); 0: none. */
+  get openHead(): number {
+    return this.#decoder.openBlockNumber;
   }
 
   /** Streams that are open or half-closed. */

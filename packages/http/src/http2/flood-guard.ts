@@ -94,13 +94,19 @@ export class FloodGuard {
     return this.#windowUpdates > 5 + 2 * (this.#openedStreams + perDataFrames) ? "windowUpdateFlood" : "";
   }
 
-  /** A client reset a stream: CVE-2023-44487. `lifetimeMs` is -1 when the stream had ended. */
-  peerReset(nowMs: number, lifetimeMs: number): Http2Rule | "" {
+  /**
+   * A client reset a stream: CVE-2023-44487. A reset is premature soon after the request and before its answer began. A connection is judged once enough
+   * streams have ended, and before that when no later stream could save it (Envoy, `maybeDrainDueToPrematureResets`).
+   *
+   * @param unansweredMs how long the request had waited for its answer; -1 when that had begun, or the stream had ended
+   */
+  peerReset(nowMs: number, unansweredMs: number): Http2Rule | "" {
     if (!this.#peerResets.take(nowMs)) return "resetFlood";
-    if (lifetimeMs < 0) return "";
-    if (lifetimeMs < this.#limits.prematureResetMs) this.#prematureResets += 1;
-    const isJudged = this.#endedStreams >= this.#limits.prematureResetStreams;
-    return isJudged && this.#prematureResets * 2 > this.#endedStreams ? "prematureResetFlood" : "";
+    if (unansweredMs < 0 || unansweredMs >= this.#limits.prematureResetMs) return "";
+    this.#prematureResets += 1;
+    // The stream at hand ends with this reset.
+    const judgedStreams = Math.max(this.#endedStreams + 1, this.#limits.prematureResetStreams);
+    return this.#prematureResets * 2 > judgedStreams ? "prematureResetFlood" : "";
   }
 
   /** A fault of the peer makes us reset a stream: CVE-2025-8671 (MadeYouReset). */

@@ -56,6 +56,7 @@ export class FrameDecoder {
   #padding = 0;
   /** The stream whose header block is open; 0 for none. */
   #openBlock = 0;
+  #blocks = 0;
 
   /** @param expectsPreface the peer is a client */
   constructor(expectsPreface: boolean, sink: FrameSink) {
@@ -63,9 +64,10 @@ export class FrameDecoder {
     this.#sink = sink;
   }
 
-  /** The first byte of a header block has come and its last has not. */
-  get isWithinHeaders(): boolean {
-    return this.#openBlock !== 0 || (this.#state === "payload" && this.#type === FrameType.headers);
+  /** Which header block, counted from 1, has its first byte and not its last; 0: none. */
+  get openBlockNumber(): number {
+    const isWithin = this.#openBlock !== 0 || (this.#state === "payload" && this.#type === FrameType.headers);
+    return isWithin ? this.#blocks : 0;
   }
 
   /** No more events. */
@@ -143,6 +145,7 @@ export class FrameDecoder {
     const rule = this.#headerRule();
     if (rule !== "") return this.#fail(rule);
     this.#isFirst = false;
+    if (this.#type === FrameType.headers) this.#blocks += 1;
     if (this.#type === FrameType.data) this.#beginData();
     else if (this.#type > FrameType.continuation) this.#state = this.#length === 0 ? "header" : "skip";
     else this.#state = "payload";

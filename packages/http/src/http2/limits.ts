@@ -20,6 +20,8 @@ export interface Http2Limits {
   readonly enableConnectProtocol: boolean;
   /** Frames of any kind that wait to be taken as output. */
   readonly maxOutboundFrames: number;
+  /** Octets of them together: header blocks may be large, and nothing else bounds what waits when a peer does not read. */
+  readonly maxOutboundBytes: number;
   /** Of them, answers that the peer caused: acknowledgements and resets. */
   readonly maxOutboundControlFrames: number;
   /** HEADERS, CONTINUATION and DATA in a row without content and without END_STREAM. */
@@ -45,6 +47,7 @@ export const defaultHttp2Limits: Http2Limits = {
   maxQueuedBytes: 64 * 1024,
   enableConnectProtocol: false,
   maxOutboundFrames: 10_000,
+  maxOutboundBytes: 8 * 1024 * 1024,
   maxOutboundControlFrames: 1000,
   maxConsecutiveEmptyFrames: 1,
   maxPriorityFramesPerStream: 100,

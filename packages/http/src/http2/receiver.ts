@@ -1,5 +1,6 @@
 import { ByteWriter } from "../byte-writer.ts";
 import { HpackDecoder } from "../hpack/decoder.ts";
+import { maxInformationalResponses } from "../status.ts";
 import { removeForbiddenTrailers } from "../trailer-fields.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { Http2ErrorCode } from "./error-code.ts";
@@ -114,8 +115,11 @@ export class Receiver implements FrameSink {
     const stream = this.#state.streams.live.get(streamId);
     if (stream === undefined && this.#state.streams.isIdle(streamId)) return this.#state.cutOff("idleStream");
     if (this.#state.isServer) {
-      const lifetimeMs = stream === undefined ? -1 : this.#state.nowMs - stream.openedMs;
-      const rule = this.#state.guard.peerReset(this.#state.nowMs, lifetimeMs);
+      const isUnanswered = stream?.local === "head";
+      const rule = this.#state.guard.peerReset(
+        this.#state.nowMs,
+        isUnanswered ? this.#state.nowMs - stream.openedMs : -1,
+      );
       if (rule !== "") return this.#state.cutOff(rule);
     }
     if (stream === undefined) return;
@@ -245,7 +249,9 @@ export class Receiver implements FrameSink {
     if (typeof head === "string")
       return head === "compression" ? this.#state.cutOff(head) : this.#state.failStream(stream, head);
     if (head.status < 200) {
+      stream.informational += 1;
       if (isEnd) this.#state.failStream(stream, "unexpectedMessagePart");
+      else if (stream.informational > maxInformationalResponses) this.#state.failStream(stream, "tooManyInformational");
       else this.#state.sink.onInformational(stream.id, head);
       return;
     }

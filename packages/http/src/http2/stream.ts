@@ -20,6 +20,8 @@ export class Http2Stream {
   expectedBytes = -1;
   receivedBytes = 0;
   method = "";
+  /** Responses with a status below 200 that came. */
+  informational = 0;
   /** What is received is not handed on: the head was refused. */
   isDiscarded = false;
   /** Data that waits for windows and its turn. */

@@ -40,6 +40,7 @@ const rules = {
   badConnect: [protocol, "CONNECT with a wrong set of pseudo-header fields (RFC 9113 §8.5, RFC 8441 §4)"],
   badContentLength: [protocol, "an invalid or repeated Content-Length (RFC 9113 §8.1.1)"],
   contentLengthMismatch: [protocol, "more or less data than Content-Length says (RFC 9113 §8.1.1)"],
+  tooManyInformational: [calm, "more informational responses than any request needs (RFC 9110 §15.2)"],
   unexpectedMessagePart: [protocol, "header fields or data where the message cannot have them (RFC 9113 §8.1)"],
   headerBlockTooLarge: [calm, "a header block beyond the limit before its end (continuation flood)"],
   outboundControlFlood: [calm, "http2.outbound_control_flood"],

@@ -59,6 +59,8 @@ export const hello: Buffer = Buffer.concat([clientPreface, settings()]);
 /** One connection, what it told its owner as lines, and what it wrote as frames. */
 export class Recorded {
   readonly events: string[] = [];
+  /** The rules that streams were reset for. */
+  readonly violations: string[] = [];
   readonly connection: Http2Connection;
   nowMs = 0;
   /** Called for each event, before it is recorded. */
@@ -124,6 +126,8 @@ export class Recorded {
       onTrailers: (id, trailers) => add("trailers", id, list(trailers)),
       onEnd: (id) => add("end", id),
       onReset: (id, code, violation) => add("reset", id, code, violation?.rule ?? "peer"),
+      // Told by "reset" where the stream is known, and by the frame that is written.
+      onViolation: (violation) => this.violations.push(violation.rule),
       onWritable: (id) => add("writable", id),
       onSettings: () => add("settings", 0),
       onGoAway: (id, code, debug) => add("goaway", id, code, debug),

@@ -83,6 +83,7 @@ export class SocketConnection {
       onTrailers: (id, trailers) => tell(id, "onTrailers", (stream) => Object.assign(stream, { trailers })),
       onEnd: (id) => tell(id, "onEnd", (stream) => Object.assign(stream, { isEnded: true })),
       onReset: (id, code) => tell(id, "onReset", (stream) => Object.assign(stream, { reset: code })),
+      onViolation: () => tell(0, "onViolation"),
       onWritable: (id) => tell(id, "onWritable"),
       onSettings: () => tell(0, "onSettings"),
       onGoAway: (id) => {

@@ -18,8 +18,10 @@ import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnecti
 
 /** Streams whose state is kept for the next request; what a burst needed beyond them is left to the garbage collector. */
 const maxSpareStreams = 100;
-/** How often streams are looked at whose data waits for the client's windows. */
+/** How often, at most, streams are looked at whose data waits for the client's windows. */
 const stalledCheckMs = 10_000;
+/** What they get where no idle time is set for streams: Envoy's default of it. */
+const stalledGraceMs = 5 * 60_000;
 /** A client that takes less than this is holding memory, not reading (CVE-2026-47774: windows opened drop by drop). */
 const slowestBytesPerSecond = 1024;
 
@@ -42,6 +44,8 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   readonly #spares: Http2ServerStream[] = [];
   #keepAlive: Http2KeepAlive | undefined;
   #requestCount = 0;
+  /** The head that `deadline.requestHead` is set for. */
+  #limitedHead = 0;
   #isFlushListed = false;
   #isBlocked = false;
   #isDraining = false;
@@ -121,8 +125,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     if (this.#isLingering) return end - start;
     const now = this.worker.timers.now();
     this.codec.push(bytes, start, end, now);
-    if (this.codec.headStarted || !this.codec.isEstablished) this.#limitHead(now);
-    else this.#deadlines.clear(deadline.requestHead);
+    this.#watchHead(now);
     if (this.codec.hasOutput) this.flushLater();
     return end - start;
   }
@@ -162,7 +165,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     const chain = this.#chain;
     this.#deadlines.clear(deadline.idle);
     if (!this.#deadlines.isSet(deadline.stalled))
-      this.#deadlines.set(deadline.stalled, this.worker.timers.now(), stalledCheckMs);
+      this.#deadlines.set(deadline.stalled, this.worker.timers.now(), this.#stalledCheckMs());
     const stream = this.#spares.pop() ?? new Http2ServerStream(this, chain);
     stream.begin(streamId, chain);
     this.#streams.set(streamId, stream);
@@ -186,7 +189,8 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   /** The peer broke the protocol: the last output says so. */
   violated(violation: Http2Violation): void {
     this.#chain.stats.protocolErrors.add(1);
-    this.worker.metrics.http2Violation(violation.rule);
+    this.worker.metrics.http2.count(violation.rule);
+    if (violation.rule === "prematureResetFlood") this.#chain.stats.tooManyPrematureResets.add(1);
     this.worker.logger.info("an HTTP/2 connection is cut off", {
       from: this.view.peer?.principal ?? this.view.remoteAddress.host,
       reason: violation.reason,
@@ -211,6 +215,15 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     this.#chain = chain;
   }
 
+  /** Another head than before has a time of its own: one that ends where the next begins is none that never ends. */
+  #watchHead(now: number): void {
+    const { openHead, isEstablished } = this.codec;
+    if (openHead !== this.#limitedHead) this.#deadlines.clear(deadline.requestHead);
+    this.#limitedHead = openHead;
+    if (openHead !== 0 || !isEstablished) this.#limitHead(now);
+    else this.#deadlines.clear(deadline.requestHead);
+  }
+
   /** A head that never ends, or a preface that never comes, must not be held for ever. */
   #limitHead(now: number): void {
     if (this.#deadlines.isSet(deadline.requestHead)) return;
@@ -231,6 +244,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
 
   /** No answer to a PING: whoever was there is gone. */
   onPeerLost(): void {
+    this.worker.metrics.http2.count("keepAliveTimeout");
     this.worker.logger.info("an HTTP/2 connection is given up: its client does not answer a PING", {
       from: this.view.peer?.principal ?? this.view.remoteAddress.host,
     });
@@ -269,15 +283,23 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
 
   #endStalled(): void {
     const now = this.worker.timers.now();
-    const { streamIdleTimeoutMs } = this.#chain.hcm.config;
-    const graceMs = streamIdleTimeoutMs > 0 ? streamIdleTimeoutMs : 5 * 60_000;
-    for (const streamId of this.codec.stalledStreams(now, graceMs, slowestBytesPerSecond)) {
-      this.worker.metrics.http2Violation("stalledStream");
+    for (const streamId of this.codec.stalledStreams(now, this.#stalledGraceMs(), slowestBytesPerSecond)) {
+      this.worker.metrics.http2.count("stalledStream");
       this.codec.resetStream(streamId, Http2ErrorCode.cancel);
       this.#streams.get(streamId)?.onGone();
     }
-    if (this.codec.streamCount > 0) this.#deadlines.set(deadline.stalled, now, stalledCheckMs);
+    if (this.codec.streamCount > 0) this.#deadlines.set(deadline.stalled, now, this.#stalledCheckMs());
     this.flushLater();
+  }
+
+  #stalledGraceMs(): number {
+    const { streamIdleTimeoutMs } = this.#chain.hcm.config;
+    return streamIdleTimeoutMs > 0 ? streamIdleTimeoutMs : stalledGraceMs;
+  }
+
+  /** Twice in the time that is allowed, so that no stream outlives it by more than half. */
+  #stalledCheckMs(): number {
+    return Math.min(stalledCheckMs, Math.max(1, this.#stalledGraceMs() / 2));
   }
 }
 
@@ -306,6 +328,9 @@ class RequestEvents implements Http2Sink {
   }
   onReset(streamId: number): void {
     this.#connection.stream(streamId)?.onGone();
+  }
+  onViolation(violation: Http2Violation): void {
+    this.#connection.worker.metrics.http2.count(violation.rule);
   }
   onWritable(streamId: number): void {
     this.#connection.stream(streamId)?.onWritable();

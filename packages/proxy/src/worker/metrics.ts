@@ -1,5 +1,4 @@
 import type { BoundCluster, LiveState } from "@heddle/engine";
-import type { Http2Rule } from "@heddle/http";
 import {
   type CounterHandle,
   type GaugeHandle,
@@ -8,6 +7,7 @@ import {
   StandardMetrics,
 } from "@heddle/telemetry";
 import type { LookupOutcome } from "@heddle/upstream";
+import { Http2Stats } from "./http2-stats.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "./ledger-names.ts";
 
 /** How a request ended. Every request that began ends in exactly one of these. */
@@ -63,6 +63,7 @@ export class HttpStats {
   readonly requestTimeouts: CounterHandle;
   readonly protocolErrors: CounterHandle;
   readonly remoteDisconnects: CounterHandle;
+  readonly tooManyPrematureResets: CounterHandle;
   readonly retriesAbandoned: CounterHandle;
   readonly #byClass: readonly CounterHandle[];
 
@@ -82,6 +83,10 @@ export class HttpStats {
     this.requestTimeouts = counter("downstream_rq_timeout", "Requests that the client did not finish in time.");
     this.protocolErrors = counter("downstream_cx_protocol_error", "Connections with malformed requests.");
     this.remoteDisconnects = counter("downstream_rq_rx_reset", "Requests whose client went away.");
+    this.tooManyPrematureResets = counter(
+      "downstream_rq_too_many_premature_resets",
+      "Connections closed because most of their requests were reset soon after they came.",
+    );
     this.retriesAbandoned = counter(
       "heddle_body_not_replayable",
       "Retries given up because the body was too long to keep.",
@@ -175,7 +180,9 @@ export class WorkerMetrics {
   readonly mirrorsSkipped: CounterHandle;
   readonly #http = new Map<string, HttpStats>();
   readonly #clusters = new Map<string, ClusterStats>();
-  readonly #http2Violations = new Map<string, CounterHandle>();
+  /** Of clients' connections. */
+  readonly http2: Http2Stats;
+  readonly #clusterHttp2 = new Map<string, Http2Stats>();
   readonly #tcp = new Map<string, TcpStats>();
   readonly #standard = new Map<string, StandardMetrics>();
   readonly #liveGauges = new Map<string, readonly [name: LiveNumber, handle: GaugeHandle][]>();
@@ -183,6 +190,7 @@ export class WorkerMetrics {
   constructor(writer: MetricWriter) {
     this.writer = writer;
     this.ledger = new RequestLedger(writer);
+    this.http2 = new Http2Stats(writer, undefined);
     this.mirrored = writer.counter("heddle_mirrored_requests_total", "Copies of requests sent to mirrors.");
     this.mirrorsSkipped = writer.counter(
       "heddle_mirrors_skipped_total",
@@ -202,15 +210,11 @@ export class WorkerMetrics {
     return stats;
   }
 
-  /** An HTTP/2 client was cut off, or a stream of it: by the rule that it broke. */
-  http2Violation(rule: Http2Rule | "stalledStream"): void {
-    let counter = this.#http2Violations.get(rule);
-    if (counter === undefined) {
-      const help = "HTTP/2 connections and streams that clients lost by breaking a rule or a limit.";
-      counter = this.writer.counter("heddle_http2_violations_total", help, [["rule", rule]]);
-      this.#http2Violations.set(rule, counter);
-    }
-    counter.add(1);
+  /** Of connections to the endpoints of a cluster. */
+  clusterHttp2(cluster: string): Http2Stats {
+    let stats = this.#clusterHttp2.get(cluster);
+    if (stats === undefined) this.#clusterHttp2.set(cluster, (stats = new Http2Stats(this.writer, cluster)));
+    return stats;
   }
 
   tcp(prefix: string): TcpStats {

@@ -69,6 +69,7 @@ class TrafficWorker {
         tls: upstreamTls,
         wallMs: Date.now,
         http1Limits: { ...defaultHttp1Limits, enableTrailers: true },
+        onHttp2Fault: (name, fault) => metrics.clusterHttp2(name).count(fault),
       }),
       upstreamTls,
       mirrors: new Mirrors(),

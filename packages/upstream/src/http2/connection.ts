@@ -6,6 +6,7 @@ import {
   Http2KeepAlive,
   type Http2Limits,
   type Http2ResponseHead,
+  type Http2Rule,
   type Http2Sink,
   type Http2Violation,
   type HeaderList,
@@ -22,6 +23,8 @@ import { type ConnectionOptions, describeConnection, isWornOut, type PooledConne
 import type { PooledExchange } from "../pooled-exchange.ts";
 import { ClientStream } from "./stream.ts";
 
+type FaultCounter = (cluster: string, fault: Http2Rule | "keepAliveTimeout") => void;
+
 /**
  * One HTTP/2 connection to an endpoint, which carries many requests at once. What they write during one turn of the event loop
  * leaves in one write, so that one TLS record and one system call carry many of them.
@@ -37,6 +40,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   /** Counts how often output left: a stream whose head was written since has reached nobody. */
   flushes = 0;
   readonly #options: ConnectionOptions;
+  readonly #onFault: FaultCounter;
   readonly #socket: FastSocket;
   readonly #view: ExchangeConnection;
   readonly #madeAtMs: number;
@@ -55,8 +59,9 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   #violation: Http2Violation | undefined;
   #keepAlive: Http2KeepAlive | undefined;
 
-  constructor(options: ConnectionOptions, limits: Http2Limits) {
+  constructor(options: ConnectionOptions, limits: Http2Limits, onFault: FaultCounter) {
     this.#options = options;
+    this.#onFault = onFault;
     this.cluster = options.cluster;
     this.endpoint = options.endpoint;
     this.tls = options.tls;
@@ -193,6 +198,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
 
   /** No answer to a PING: whoever was there is gone, and its requests with it. */
   onPeerLost(): void {
+    this.countFault("keepAliveTimeout");
     const text = `no answer to a PING within ${this.cluster.config.http2.keepAlive.timeoutMs} ms`;
     this.#socket.destroy({ kind: "timeout", code: "upstream_reset", text, cause: "" });
   }
@@ -214,6 +220,10 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.#options.owner.onConnectionFree(this);
   }
 
+  countFault(fault: Http2Rule | "keepAliveTimeout"): void {
+    this.#onFault(this.cluster.name, fault);
+  }
+
   /** No stream is opened here any more; those that the peer will not work on are told by `onReset`, as refused. */
   goingAway(): void {
     this.#isGoingAway = true;
@@ -221,6 +231,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   }
 
   violated(violation: Http2Violation): void {
+    this.countFault(violation.rule);
     this.#violation = violation;
     this.#isGoingAway = true;
     this.#flush();
@@ -253,6 +264,9 @@ class StreamEvents implements Http2Sink {
   }
   onReset(streamId: number, errorCode: number, violation: Http2Violation | undefined): void {
     this.#connection.stream(streamId)?.onReset(errorCode, violation);
+  }
+  onViolation(violation: Http2Violation): void {
+    this.#connection.countFault(violation.rule);
   }
   onWritable(streamId: number): void {
     this.#connection.stream(streamId)?.onWritable();

@@ -82,6 +82,7 @@ const keepAliveLoads =
   "engine/src/load/cluster.test.ts › PING keep-alive arrives, with Envoy's jitter, and needs both times";
 const keepAliveJitter =
   "http/src/http2/keep-alive.test.ts › the pause between two PINGs is longer by a random part of the jitter";
+const http2Floods = "engine/src/load/cluster.test.ts › the limits of HTTP/2 floods arrive";
 const webSocket =
   "proxy/src/worker/websocket.test.ts › a WebSocket client and its server speak through the proxy: text, binary, pings, subprotocol and close";
 const connectProtocol =
@@ -153,6 +154,14 @@ export const httpFields: AcceptedFields = {
     ...proven(keepAlive, "connection_keepalive"),
     ...proven(http2Limits, "hpack_table_size", "max_concurrent_streams", "initial_stream_window_size"),
     ...proven(through(clusterLoads, http2Limits), "initial_connection_window_size"),
+    ...proven(
+      through(http2Floods, "proxy/src/attacks/http2-limits.test.ts › floods are cut off where the configuration says"),
+      "max_outbound_frames",
+      "max_outbound_control_frames",
+      "max_consecutive_inbound_frames_with_empty_payload",
+      "max_inbound_priority_frames_per_stream",
+      "max_inbound_window_update_frames_per_data_frame_sent",
+    ),
   },
   "envoy.config.core.v3.Http1ProtocolOptions": {
     ...proven(absoluteForm, "allow_absolute_url"),
