@@ -29,6 +29,8 @@ export interface ExchangeSink {
   /** Bytes [start, end) of the body, valid during the call only. */
   onData(bytes: Buffer, start: number, end: number): void;
   onTrailers(trailers: HeaderList): void;
+  /** The upstream has ended its half of what CONNECT made; what is sent still reaches it, and `onEnd` follows when that has ended, too. */
+  onHalfEnd(): void;
   onEnd(): void;
   /** `sendData` may go on. */
   onDrain(): void;
@@ -67,4 +69,6 @@ export interface UpstreamExchange {
 /** How requests get to endpoints: pooled connections today; carriers implement the same. */
 export interface UpstreamTransport {
   open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange;
+  /** For a CONNECT that ends here: its bytes go to the endpoint as they are, over a connection of its own, whose success is the 200. */
+  openTcp(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange;
 }

@@ -7,6 +7,7 @@ import { Http2ClientConnection } from "./http2/connection.ts";
 import { Pool } from "./pool.ts";
 import type { ConnectionOptions, PooledConnection } from "./pooled-connection.ts";
 import { PooledExchange } from "./pooled-exchange.ts";
+import { TcpExchange } from "./tcp-exchange.ts";
 import type { UpstreamTimers } from "./timers.ts";
 import type { ClientTlsContexts } from "./tls/client-contexts.ts";
 
@@ -29,6 +30,7 @@ export class PooledTransport implements UpstreamTransport {
   /** Spares the request path a key: an endpoint stays the same object until it changes. */
   #byEndpoint = new WeakMap<BoundEndpoint, Pool>();
   #carriersByEndpoint = new WeakMap<BoundEndpoint, Pool>();
+  readonly #tcp = new Set<TcpExchange>();
 
   constructor(options: PooledTransportOptions) {
     this.#options = options;
@@ -46,6 +48,28 @@ export class PooledTransport implements UpstreamTransport {
     if (built?.ok === false) exchange.fail("upstream_tls_failed", `TLS error: ${built.reason}`);
     else pool.open(exchange, cluster, endpoint, built?.context);
     if (pool.isEmpty) this.#forget(pool);
+    return exchange;
+  }
+
+  openTcp(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
+    const { live, timers, wallMs, tls } = this.#options;
+    const built = endpoint.tls === undefined ? undefined : tls.get(endpoint.tls);
+    const exchange = new TcpExchange({
+      cluster,
+      endpoint,
+      tls: built?.ok === true ? built.context : undefined,
+      timers,
+      wallMs,
+      live,
+      sink,
+      onClosed: (closed) => this.#tcp.delete(closed),
+    });
+    if (built?.ok === false) exchange.refuse("upstream_tls_failed", `TLS error: ${built.reason}`);
+    else if (!live.tryAcquireConnection(cluster, endpoint)) exchange.refuse("overflow", "");
+    else {
+      this.#tcp.add(exchange);
+      exchange.dial();
+    }
     return exchange;
   }
 
@@ -80,6 +104,7 @@ export class PooledTransport implements UpstreamTransport {
 
   close(): void {
     for (const pool of this.#pools.values()) pool.close();
+    for (const exchange of this.#tcp) exchange.close();
   }
 
   #connect(options: ConnectionOptions): PooledConnection {

@@ -20,7 +20,8 @@ export function headerReader(name: string): HeaderReader {
     case ":method":
       return (request) => request.method;
     case ":path":
-      return (request) => request.path;
+      // CONNECT has none.
+      return (request) => (request.path === "" ? undefined : request.path);
     case ":authority":
     case "host":
       return (request) => request.authority;

@@ -11,13 +11,14 @@ export function withoutQuery(path: string): string {
   return path.slice(0, Math.min(question, hash));
 }
 
-/** Tests a path that {@link withoutQuery} has made. */
+/** Tests a path that {@link withoutQuery} has made; it is empty for CONNECT alone, which no rule about paths matches (Envoy). */
 export type PathTest = (path: string) => boolean;
 
 export function bindPathMatch(match: PathMatch): PathTest {
+  if (match.kind === "connect") return (path) => path === "";
   if (match.kind === "regex") {
     const regex = compileFullMatch(match.regex);
-    return (path) => regex.test(path);
+    return (path) => path !== "" && regex.test(path);
   }
   const bytes = encodeUtf8AsLatin1(match.value);
   if (match.caseSensitive) return plainPathTest(match.kind, bytes);
@@ -28,16 +29,19 @@ export function bindPathMatch(match: PathMatch): PathTest {
 function plainPathTest(kind: "prefix" | "exact" | "path-separated-prefix", wanted: string): PathTest {
   switch (kind) {
     case "exact":
-      return (path) => path === wanted;
+      return (path) => path !== "" && path === wanted;
     case "prefix":
-      return wanted === "/" ? (path) => path.charCodeAt(0) === 47 : (path) => path.startsWith(wanted);
+      return wanted === "/" ? (path) => path.charCodeAt(0) === 47 : (path) => path !== "" && path.startsWith(wanted);
     case "path-separated-prefix":
       return (path) =>
-        path.startsWith(wanted) && (path.length === wanted.length || path.charCodeAt(wanted.length) === 47);
+        path !== "" &&
+        path.startsWith(wanted) &&
+        (path.length === wanted.length || path.charCodeAt(wanted.length) === 47);
   }
 }
 
 export function describePathMatch(match: PathMatch): string {
+  if (match.kind === "connect") return "CONNECT";
   if (match.kind === "regex") return `path regex "${match.regex}"`;
   return `path ${match.kind} "${match.value}"${match.caseSensitive ? "" : " ignoring case"}`;
 }

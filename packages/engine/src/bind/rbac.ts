@@ -182,6 +182,8 @@ function bindPrincipal(config: PrincipalConfig): Condition {
 
 function bindHeader(config: ConstructorParameters<typeof BoundHeaderMatch>[0]): Condition {
   const match = new BoundHeaderMatch(config);
+  if (config.name === ":path" && config.condition.kind !== "present")
+    return (subject) => (subject.path === "" ? UNREADABLE : match.verdict(subject));
   return (subject) => match.verdict(subject);
 }
 

@@ -30,6 +30,8 @@ function naive(config: RouteMatchConfig, request: ReturnType<typeof requestView>
 }
 
 function naivePath(match: PathMatch, path: string): boolean {
+  if (match.kind === "connect") return path === "";
+  if (path === "") return false;
   if (match.kind === "regex") return new RegExp(`^(?:${match.regex})$`).test(path);
   const [own, wanted] = match.caseSensitive ? [path, match.value] : [path.toLowerCase(), match.value.toLowerCase()];
   if (match.kind === "exact") return own === wanted;
@@ -46,13 +48,14 @@ function naiveHeader({ condition, invert, treatMissingAsEmpty }: HeaderMatch, va
 
 test("a bound match agrees with the conditions as they read", () => {
   const segment = fc.constantFrom("/a", "/b", "/A", "/ab", "/");
-  const path = fc.array(segment, { minLength: 1, maxLength: 3 }).map((parts) => parts.join(""));
+  const path = fc.array(segment, { minLength: 0, maxLength: 3 }).map((parts) => parts.join(""));
   const pathMatch: fc.Arbitrary<PathMatch> = fc.oneof(
     fc.record({
       kind: fc.constantFrom("prefix" as const, "exact" as const, "path-separated-prefix" as const),
       value: path,
       caseSensitive: fc.boolean(),
     }),
+    fc.constant({ kind: "connect" as const }),
     fc.record({
       kind: fc.constant("regex" as const),
       regex: fc.constantFrom("/a.*", "/[ab]+", "/a/b|/b", ".*b", "/a?"),

@@ -44,7 +44,7 @@ export type HttpFilterConfig =
       readonly suppressEnvoyHeaders: boolean;
     };
 
-/** Names of protocols in lower case (RFC 9110 §7.8), each with whether a request may be switched to it. */
+/** Names of protocols in lower case (RFC 9110 §7.8), and `connect`, each with whether a request may be switched to it. */
 export type Upgrades = ReadonlyMap<string, boolean>;
 
 /** `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. A timeout of 0 is "none". */

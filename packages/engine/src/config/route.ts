@@ -10,7 +10,9 @@ export type PathMatch =
   /** `/foo` matches `/foo` and `/foo/…`, never `/foobar`. */
   | { readonly kind: "path-separated-prefix"; readonly value: string; readonly caseSensitive: boolean }
   /** Full match over the path without query. */
-  | { readonly kind: "regex"; readonly regex: string };
+  | { readonly kind: "regex"; readonly regex: string }
+  /** `connect_matcher`: CONNECT, which has no path and which nothing else here matches. */
+  | { readonly kind: "connect" };
 
 export interface QueryParameterMatch {
   readonly name: string;
@@ -127,6 +129,8 @@ export interface RouteActionConfig {
   readonly mirrors: readonly MirrorConfig[];
   /** `upgrade_configs`: what it names wins over the connection manager. */
   readonly upgrades: Upgrades;
+  /** `connect_config`: CONNECT ends here, and what it carries goes to the endpoint as plain bytes; else the request itself goes on. */
+  readonly terminatesConnect: boolean;
 }
 
 export interface RedirectActionConfig {

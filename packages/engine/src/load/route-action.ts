@@ -25,7 +25,7 @@ import { loadHeaderMutation } from "./header-mutation.ts";
 import type { Loading, Path } from "./loading.ts";
 import { loadRetryPolicy } from "./retry-policy.ts";
 import { loadHeaderName, loadHeaderValue, loadRegexRewrite } from "./string-match.ts";
-import { loadUpgrades } from "./upgrades.ts";
+import { loadConnectConfig, loadUpgrades } from "./upgrades.ts";
 
 /** What a virtual host says for routes that say nothing themselves. */
 export interface InheritedAction {
@@ -81,6 +81,7 @@ export function loadRouteAction(
         : loadRetryPolicy(action.retryPolicy, at.field("retry_policy"), loading),
     mirrors: action.requestMirrorPolicies.length === 0 ? inherited.mirrors : mirrors,
     upgrades: loadUpgrades(action.upgradeConfigs, at.field("upgrade_configs"), loading),
+    terminatesConnect: loadConnectConfig(action.upgradeConfigs, at.field("upgrade_configs"), loading),
   };
 }
 

@@ -135,6 +135,21 @@ test("actions with values that cannot be are refused", () => {
   ]);
 });
 
+test("upgrades that cannot be are refused: CONNECT-UDP, one named twice, and connect_config of another than CONNECT", () => {
+  const upgrades = (...configs: JsonObject[]): string[] =>
+    refusedAction({ upgrade_configs: configs }).map((problem) => problem.replace("upgrade_configs", ""));
+  assert.deepEqual(upgrades({ upgrade_type: "CONNECT-UDP" }), ['[0].upgrade_type: "CONNECT-UDP" is not supported']);
+  assert.deepEqual(upgrades({ upgrade_type: "connect" }, { upgrade_type: "CONNECT" }), [
+    '[1].upgrade_type: "CONNECT" is named twice',
+  ]);
+  assert.deepEqual(upgrades({ upgrade_type: "websocket", connect_config: {} }), [
+    '[0].connect_config: "websocket" has none',
+  ]);
+  assert.deepEqual(refusedRoute({ match: { connect_matcher: {}, case_sensitive: false }, route: { cluster: "a" } }), [
+    "match.case_sensitive: CONNECT has no path whose case could matter",
+  ]);
+});
+
 test("retry policies with unknown conditions or impossible back-offs are refused", () => {
   const retry = (policy: JsonObject): string[] =>
     refusedAction({ retry_policy: policy }).map((problem) => problem.replace("retry_policy.", ""));

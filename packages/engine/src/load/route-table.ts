@@ -254,6 +254,10 @@ function loadPathMatch(match: RouteMatch | undefined, at: Path, loading: Loading
       if (!caseSensitive)
         loading.problem(at.field("case_sensitive"), "it has no effect on a regex", "write (?i) into the pattern");
       return { kind: "regex", regex: loadRegex(specifier.value, at.field("safe_regex"), loading) };
+    case "connectMatcher":
+      if (!caseSensitive)
+        loading.problem(at.field("case_sensitive"), "CONNECT has no path whose case could matter", "remove it");
+      return { kind: "connect" };
     default:
       if (specifier?.case === undefined)
         loading.problem(at, "the match has no path", 'give prefix ("/" for all), path or safe_regex');

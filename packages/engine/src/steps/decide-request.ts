@@ -271,7 +271,7 @@ function rewriteRequest(
     else if (rewrite.kind === "path-regex")
       rewriteHost(req, route.rewriteHost?.(req.path) ?? "", action.appendForwardedHost);
   }
-  if (route.rewritePath === undefined) return;
+  if (route.rewritePath === undefined || req.path === "") return;
   if (!hcm.suppressEnvoyHeaders) req.headers.set("x-envoy-original-path", req.path);
   req.path = route.rewritePath(req.path);
 }

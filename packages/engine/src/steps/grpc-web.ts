@@ -15,6 +15,8 @@ const contentTypes: Readonly<Record<string, "binary" | "text">> = {
  * for retries, deadlines, logs and metrics, too.
  */
 export function beginGrpcWeb(req: RequestRecord): void {
+  // What is switched to another protocol has no messages.
+  if (req.upgrade !== "") return;
   const { headers } = req;
   const form = contentTypes[headers.get("content-type") ?? ""];
   if (form === undefined) return;

@@ -133,7 +133,8 @@ function normalizeHost(hcm: BoundHttpConnectionManager, req: RequestRecord): voi
     const end = colon === -1 ? req.authority.length : colon;
     if (req.authority[end - 1] === ".") req.authority = req.authority.slice(0, end - 1) + req.authority.slice(end);
   }
-  if (stripPort === "none") return;
+  // The port is a part of what CONNECT asks for (Envoy, `HeaderUtility::stripPortFromHost`).
+  if (stripPort === "none" || req.path === "") return;
   const colon = portStart(req.authority);
   if (colon === -1) return;
   if (stripPort === "any" || Number(req.authority.slice(colon + 1)) === req.connection.localAddress.port) {

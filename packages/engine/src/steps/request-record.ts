@@ -41,7 +41,7 @@ export class RequestRecord {
   scheme: string;
   headers: MutableHeaders;
   connection: ConnectionView;
-  /** Protocol that the client wants to switch to, in lower case; empty: none. Set after `begin`. */
+  /** Protocol that the client wants to switch to, in lower case, or `connect` for CONNECT; empty: none. Set after `begin`. */
   upgrade: string;
 
   // Written by prepareRequest.

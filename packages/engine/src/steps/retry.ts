@@ -35,8 +35,9 @@ export function isConnectFailure(code: ErrorCode): boolean {
   return connectFailures.has(code);
 }
 
+/** A CONNECT that has not been accepted has carried nothing yet: it may be made again whoever refused or lost it (design §5, Retries). */
 function isIdempotent(req: RequestRecord): boolean {
-  return idempotentMethods.has(req.method) || req.headers.has("idempotency-key");
+  return req.upgrade === "connect" || idempotentMethods.has(req.method) || req.headers.has("idempotency-key");
 }
 
 /** What may be retried, from the route's policy and the caller's headers, which are consumed (Envoy's RetryStateImpl). */
@@ -91,7 +92,7 @@ function conditionsFor(req: RequestRecord): number {
 export function isFailureRetriable(req: RequestRecord, failure: AttemptFailure): boolean {
   if (req.retryConditions === 0 || failure.code === "overflow" || failure.responseStarted) return false;
   const { retry } = errorEntry(failure.code);
-  if (failure.bytesWritten === 0 || retry === "always") return true;
+  if (failure.bytesWritten === 0 || retry === "always" || req.upgrade === "connect") return true;
   if (retry === "reused" && failure.reusedConnection && isIdempotent(req)) return true;
   const conditions = conditionsFor(req);
   if ((conditions & (retryOn.reset | retryOn["5xx"] | retryOn["gateway-error"])) !== 0) return true;
@@ -111,6 +112,9 @@ export function isResponseRetriable(req: RequestRecord, status: number, headers:
   if (conditions === 0) return false;
   if ((conditions & retryOn["5xx"]) !== 0 && status >= 500 && status < 600) return true;
   if ((conditions & retryOn["gateway-error"]) !== 0 && status >= 502 && status <= 504) return true;
+  // Whoever was asked for a tunnel could not make one.
+  if (req.upgrade === "connect" && (conditions & retryOn["connect-failure"]) !== 0 && status >= 502 && status <= 504)
+    return true;
   if ((conditions & retryOn["retriable-4xx"]) !== 0 && status === 409) return true;
   if ((conditions & retryOn["retriable-status-codes"]) !== 0 && isRetriableStatus(req, status)) return true;
   if ((conditions & retryOn["retriable-headers"]) !== 0 && hasRetriableHeader(req, headers)) return true;

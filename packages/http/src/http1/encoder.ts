@@ -29,6 +29,7 @@ export function encodeRequestHead(
   const end = framingLines(framing);
   const lines = headers.toFieldLines(false);
   if (end === undefined || lines === undefined || framing.kind === "close") return false;
+  if (framing.kind === "connect" && method !== "CONNECT") return false;
   writer.latin1(`${method} ${target} HTTP/1.1\r\nhost: ${authority}\r\n${lines}${end}`);
   return true;
 }
@@ -57,7 +58,8 @@ export function encodeResponseHead(
   versionMinor: 0 | 1,
 ): boolean {
   if (!Number.isInteger(status) || status < 100 || status > 999) return false;
-  if ((framing.kind === "chunked" && versionMinor === 0) || framing.kind === "upgrade") return false;
+  if ((framing.kind === "chunked" && versionMinor === 0) || framing.kind === "upgrade" || framing.kind === "connect")
+    return false;
   const isBodiless = status < 200 || status === 204 || status === 304;
   // After 101 another protocol follows until the connection ends.
   if (isBodiless && framing.kind !== "none" && !(status === 101 && framing.kind === "close")) return false;

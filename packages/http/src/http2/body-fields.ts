@@ -17,6 +17,7 @@ export function declareBody(headers: HeaderList, framing: Framing): boolean {
     case "chunked":
     case "close":
     case "upgrade":
+    case "connect":
       headers.remove("content-length");
       return false;
   }

@@ -28,6 +28,8 @@ export interface Downstream {
   sendData(bytes: Buffer, start: number, end: number): boolean;
   sendTrailers(trailers: HeaderList): void;
   endResponse(): void;
+  /** Nothing more comes of what CONNECT made; what the client sends goes on. `endResponse` follows. */
+  endHalf(): void;
   /** Breaks the connection off, so that the client sees that what it has got is not the whole response. */
   abortResponse(): void;
   /** After the response, if there is one, the connection closes: `connection: close` is said when it still can be. */
@@ -48,6 +50,7 @@ export interface UpstreamEvents {
   onInformational(x: Exchange, status: number, headers: HeaderList): void;
   onHead(x: Exchange, status: number, headers: HeaderList, framing: Framing): void;
   onData(x: Exchange, bytes: Buffer, start: number, end: number): void;
+  onHalfEnd(x: Exchange): void;
   onEnd(x: Exchange): void;
   onDrain(x: Exchange): void;
   onFailure(x: Exchange, failure: ExchangeFailure): void;
@@ -81,8 +84,10 @@ export class Exchange implements ExchangeSink {
   wasDelayed = false;
   /** The client speaks gRPC-Web, and the upstream gRPC. */
   grpcWeb: GrpcWebCall | undefined;
-  /** The upstream has switched to the protocol that the request asked for. */
+  /** The upstream has switched to the protocol that the request asked for, or has made the way that CONNECT asked for. */
   isTunnel = false;
+  /** Nothing more comes from the upstream through the tunnel. */
+  hasUpstreamEnded = false;
   /** The client may send its body: it has not asked first, or has been told to. */
   isBodyWanted = false;
   responsePhase: ResponsePhase = "none";
@@ -134,6 +139,7 @@ export class Exchange implements ExchangeSink {
     this.wasDelayed = false;
     this.grpcWeb = undefined;
     this.isTunnel = false;
+    this.hasUpstreamEnded = false;
     this.isBodyWanted = false;
     this.responsePhase = "none";
     this.upstream = undefined;
@@ -167,6 +173,9 @@ export class Exchange implements ExchangeSink {
   }
   onTrailers(trailers: HeaderList): void {
     this.responseTrailers = trailers;
+  }
+  onHalfEnd(): void {
+    this.#events.onHalfEnd(this);
   }
   onEnd(): void {
     this.#events.onEnd(this);

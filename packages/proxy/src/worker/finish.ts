@@ -25,6 +25,7 @@ export function finish(x: Exchange, outcome: Outcome): void {
   worker.metrics.ledger.end(outcome);
   const durationMs = worker.timers.now() - x.startedAtMs;
   chain.stats.requestsActive.add(-1);
+  if (x.isTunnel) chain.stats.upgradesActive.add(-1);
   chain.stats.countStatus(x.status);
   chain.stats.requestTimeMs.observe(durationMs);
   const flags = req.flags.length === 0 ? "" : req.flags.join(",");

@@ -222,21 +222,15 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     if (this.#isClosed) return;
     const versionMinor = this.#head?.versionMinor ?? 1;
     const isSwitch = status === 101;
-    const sent =
-      versionMinor === 1 && !isSwitch
-        ? framing.kind === "close"
-          ? chunked
-          : framing
-        : framing.kind === "chunked"
-          ? closeDelimited
-          : framing;
+    const sent = this.#framingSent(status, framing, versionMinor);
     this.#isChunked = sent.kind === "chunked";
     this.#isCloseDelimited = sent.kind === "close";
     if (this.#isCloseDelimited || this.#isLastResponse()) this.#isClosing = true;
     if (isSwitch) {
       headers.set("connection", "Upgrade");
       headers.set("upgrade", this.#exchange.req.upgrade);
-    } else if (this.#isClosing) headers.set("connection", "close");
+    } else if (this.#isTunnelBegun(status)) headers.remove("content-length");
+    else if (this.#isClosing) headers.set("connection", "close");
     else if (versionMinor === 0) headers.set("connection", "keep-alive");
     if (encodeResponseHead(scratch, status, headers, sent, versionMinor)) {
       this.#writeScratch();
@@ -250,6 +244,18 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     scratch.reset();
     this.#isClosing = true;
     this.#socket.destroy();
+  }
+
+  /** RFC 9110 §9.3.6: what follows any 2xx to CONNECT is no body. */
+  #isTunnelBegun(status: number): boolean {
+    return this.#head?.method === "CONNECT" && status >= 200 && status < 300;
+  }
+
+  #framingSent(status: number, framing: Framing, versionMinor: 0 | 1): Framing {
+    if (status === 101) return framing;
+    if (this.#isTunnelBegun(status)) return closeDelimited;
+    if (versionMinor === 1) return framing.kind === "close" ? chunked : framing;
+    return framing.kind === "chunked" ? closeDelimited : framing;
   }
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
@@ -275,6 +281,10 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     }
     this.#responseTrailers = undefined;
     if (this.#isClosing) this.#linger();
+  }
+
+  endHalf(): void {
+    this.#socket.end();
   }
 
   abortResponse(): void {

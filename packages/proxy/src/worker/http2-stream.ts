@@ -172,6 +172,10 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
     this.#connection.flushLater();
   }
 
+  endHalf(): void {
+    this.endResponse();
+  }
+
   abortResponse(): void {
     this.#hasEnded = true;
     this.#connection.codec.resetStream(this.#id, Http2ErrorCode.internalError);
@@ -197,6 +201,7 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
 function requestHeadOf(head: Http2RequestHead, isEnd: boolean): RequestHead {
   const { headers, contentLength, protocol } = head;
   const isUpgrade = protocol !== "" && !isEnd;
+  const isConnect = head.method === "CONNECT" && head.path === "";
   return {
     method: isUpgrade ? "GET" : head.method,
     target: head.path,
@@ -205,15 +210,16 @@ function requestHeadOf(head: Http2RequestHead, isEnd: boolean): RequestHead {
     scheme: head.scheme,
     versionMinor: 1,
     headers,
-    bodyKind: isUpgrade
-      ? "none"
-      : isEnd
-        ? contentLength === 0
-          ? "length"
-          : "none"
-        : contentLength >= 0
-          ? "length"
-          : "chunked",
+    bodyKind:
+      isUpgrade || isConnect
+        ? "none"
+        : isEnd
+          ? contentLength === 0
+            ? "length"
+            : "none"
+          : contentLength >= 0
+            ? "length"
+            : "chunked",
     contentLength,
     keepAlive: true,
     expectContinue: !isEnd && headers.get("expect")?.toLowerCase() === "100-continue",

@@ -58,6 +58,7 @@ export class HttpStats {
   readonly connectionsActive: GaugeHandle;
   readonly requestsTotal: CounterHandle;
   readonly upgradesTotal: CounterHandle;
+  readonly upgradesActive: GaugeHandle;
   readonly requestsActive: GaugeHandle;
   readonly requestTimeMs: HistogramHandle;
   readonly requestTimeouts: CounterHandle;
@@ -78,6 +79,7 @@ export class HttpStats {
     this.http2ConnectionsTotal = counter("downstream_cx_http2_total", "Connections that spoke HTTP/2.");
     this.connectionsActive = gauge("downstream_cx_active", "Connections open.");
     this.upgradesTotal = counter("downstream_cx_upgrades_total", "Requests that were switched to another protocol.");
+    this.upgradesActive = gauge("downstream_cx_upgrades_active", "Requests that carry another protocol now.");
     this.requestsTotal = counter("downstream_rq_total", "Requests begun.");
     this.requestsActive = gauge("downstream_rq_active", "Requests in progress.");
     this.requestTimeouts = counter("downstream_rq_timeout", "Requests that the client did not finish in time.");

@@ -84,6 +84,7 @@ class MirrorExchange implements ExchangeSink, TimerTarget {
   }
   onData(): void {}
   onTrailers(): void {}
+  onHalfEnd(): void {}
   onDrain(): void {}
   onEnd(): void {
     this.#close();

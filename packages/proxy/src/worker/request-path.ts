@@ -7,6 +7,7 @@ import {
   chooseEndpoint,
   decideRequest,
   prepareRequest,
+  type RequestRecord,
   unprocessedHeader,
 } from "@heddle/engine";
 import { type Framing, HeaderList, removeHopByHop, type RequestHead } from "@heddle/http";
@@ -32,8 +33,8 @@ const requestStages: readonly Stage[] = [
   dropHopByHopHeaders,
   // Before the target is believed: where absolute form is switched off, nobody may choose the authority by it.
   refuseAbsoluteForm,
-  // Before routing: after CONNECT the bytes are no longer requests, and nobody may be made to believe they are. Whether another
-  // protocol may be switched to, the route decides.
+  // Before routing: what follows is not this protocol any more, and nobody may be made to believe it is. Whether it may be switched to,
+  // and whether CONNECT may be made, the route decides.
   readUpgrade,
   // Path and edge headers: policy, routes, logs and the upstream must all see the same request.
   prepare,
@@ -101,15 +102,21 @@ function refuseAbsoluteForm(x: Exchange): Step {
 }
 
 function readUpgrade(x: Exchange): Step {
-  const { method, upgrade, bodyKind } = x.head!;
+  const { method, path, upgrade, bodyKind } = x.head!;
+  const isConnect = method === "CONNECT";
   // RFC 9110 §7.8: an offer of HTTP/2 may be ignored, as Envoy does; the request goes on as HTTP/1.1.
-  if (method !== "CONNECT" && (upgrade === "" || upgrade === "h2c")) return "on";
+  if (!isConnect && (upgrade === "" || upgrade === "h2c")) return "on";
   x.downstream.closeAfterResponse();
-  // Where a body ends and the other protocol begins would be told twice.
-  if (method === "CONNECT" || bodyKind !== "none") return refuse(x, "upgrade_refused");
-  x.req.upgrade = upgrade;
+  // Where a body ends and the other protocol begins would be told twice. A CONNECT with a path is one of RFC 8441 that has ended already, and
+  // no protocol has the method's name.
+  if (bodyKind !== "none" || (isConnect ? path !== "" : upgrade === connectUpgrade))
+    return refuse(x, "upgrade_refused");
+  x.req.upgrade = isConnect ? connectUpgrade : upgrade;
   return "on";
 }
+
+/** What `upgrade_configs` calls the method CONNECT, in lower case. */
+const connectUpgrade = "connect";
 
 function prepare(x: Exchange): Step {
   const { worker, chain, req } = x;
@@ -224,7 +231,9 @@ function attempt(x: Exchange): Step {
   x.attemptAtMs = now;
   x.hasAttemptFailed = false;
   const number = ++x.attempts;
-  const upstream = worker.transport.open(endpoint, cluster, x);
+  const upstream = endsConnect(x)
+    ? worker.transport.openTcp(endpoint, cluster, x)
+    : worker.transport.open(endpoint, cluster, x);
   // The attempt may have failed inside `open`; then what follows from it has been done already.
   if (x.hasAttemptFailed || x.attempts !== number || !x.isActive) return "over";
   x.upstream = upstream;
@@ -237,6 +246,12 @@ function attempt(x: Exchange): Step {
   return "wait";
 }
 
+/** CONNECT whose bytes go to the endpoint itself. */
+function endsConnect({ req }: Exchange): boolean {
+  const action = req.upgrade === connectUpgrade ? req.route?.action : undefined;
+  return action?.kind === "route" && action.terminatesConnect;
+}
+
 function sendBody(x: Exchange, upstream: UpstreamExchange): void {
   x.body.attach(upstream);
   releaseRequestPressure(x);
@@ -246,7 +261,8 @@ function requestFraming(x: Exchange): Framing {
   const head = x.head!;
   // The length that was announced is that of another form.
   if (x.grpcWeb !== undefined && head.bodyKind !== "none") return chunkedBody;
-  if (x.req.upgrade !== "") return { kind: "upgrade", protocol: x.req.upgrade };
+  const { upgrade } = x.req;
+  if (upgrade !== "") return upgrade === connectUpgrade ? connectBody : { kind: "upgrade", protocol: upgrade };
   switch (head.bodyKind) {
     case "none":
       return noBody;
@@ -258,6 +274,7 @@ function requestFraming(x: Exchange): Framing {
 }
 const noBody: Framing = { kind: "none" };
 const chunkedBody: Framing = { kind: "chunked" };
+const connectBody: Framing = { kind: "connect" };
 
 /** A piece of the request's body. Valid only during the call. */
 export function onRequestData(x: Exchange, bytes: Buffer, start: number, end: number): void {
@@ -354,7 +371,12 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
     const framed = x.grpcWeb.head(status, headers, framing);
     if (!x.grpcWeb.isHeld) x.downstream.sendHead(status, headers, framed);
   }
-  if (status === 101 && x.upstream !== undefined) beginTunnel(x, x.upstream);
+  if (isSwitched(req, status) && x.upstream !== undefined) beginTunnel(x, x.upstream);
+}
+
+/** Whether what follows this status is the other protocol, or what CONNECT carries (RFC 9110 §9.3.6: any 2xx). */
+function isSwitched({ upgrade }: RequestRecord, status: number): boolean {
+  return status === 101 || (upgrade === connectUpgrade && status >= 200 && status < 300);
 }
 
 /** The upstream has switched protocols: from here on bytes go both ways, and the rest of the request is what the client sends. */
@@ -362,6 +384,7 @@ function beginTunnel(x: Exchange, upstream: UpstreamExchange): void {
   const { body, downstream } = x;
   x.isTunnel = true;
   x.chain.stats.upgradesTotal.add(1);
+  x.chain.stats.upgradesActive.add(1);
   body.stopKeeping();
   // In HTTP/1.1 a request without a body was whole when its head was.
   if (downstream.httpVersion === 1) x.isRequestComplete = false;
@@ -381,6 +404,13 @@ function onUpstreamData(x: Exchange, bytes: Buffer, start: number, end: number):
   }
   x.responseBytes += end - start;
   if (!x.downstream.sendData(bytes, start, end)) x.upstream?.pauseReading();
+}
+
+/** One half of what CONNECT made has ended; the other goes on until it ends, too, or nothing moves for too long. */
+function onUpstreamHalfEnd(x: Exchange): void {
+  x.hasUpstreamEnded = true;
+  touch(x);
+  x.downstream.endHalf();
 }
 
 function onUpstreamEnd(x: Exchange): void {
@@ -576,11 +606,12 @@ function touch(x: Exchange): void {
 }
 
 /**
- * The route's, or the listener's. A client that has closed its half of a tunnel may be gone altogether, which shows only when it is
- * written to: then an upstream that says nothing is not waited for without end.
+ * The route's, or the listener's. Who has closed its half of a tunnel may be gone altogether, which shows only when it is
+ * written to: then the other side, while it says nothing, is not waited for without end.
  */
-function idleLimitMs({ req, isTunnel, isRequestComplete }: Exchange): number {
-  return isTunnel && isRequestComplete && req.idleTimeoutMs === 0 ? halfTunnelIdleMs : req.idleTimeoutMs;
+function idleLimitMs({ req, isTunnel, isRequestComplete, hasUpstreamEnded }: Exchange): number {
+  const isHalf = isTunnel && (isRequestComplete || hasUpstreamEnded);
+  return isHalf && req.idleTimeoutMs === 0 ? halfTunnelIdleMs : req.idleTimeoutMs;
 }
 const halfTunnelIdleMs = 60_000;
 
@@ -601,6 +632,7 @@ export const upstreamEvents: UpstreamEvents = {
   onInformational: onUpstreamInformational,
   onHead: onUpstreamHead,
   onData: onUpstreamData,
+  onHalfEnd: onUpstreamHalfEnd,
   onEnd: onUpstreamEnd,
   onDrain: onUpstreamDrain,
   onFailure: onUpstreamFailure,

@@ -49,8 +49,10 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   #bodyBytes = 0;
   #isRequestSent = false;
   #hasTrailers = false;
-  /** The upstream has switched to the protocol that the request asked for. */
+  /** The upstream has switched to the protocol that the request asked for, or has made the way that CONNECT asked for. */
   #isTunnel = false;
+  /** Nothing more is sent through the tunnel. */
+  #isTunnelSent = false;
 
   constructor(options: ConnectionOptions, limits: Http1Limits) {
     this.#options = options;
@@ -119,7 +121,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     }
     this.#decoder.expect(method, framing.kind === "upgrade");
     this.#put();
-    if (framing.kind === "none" || framing.kind === "upgrade") this.#isRequestSent = true;
+    if (framing.kind === "none" || framing.kind === "upgrade" || framing.kind === "connect") this.#isRequestSent = true;
   }
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
@@ -144,7 +146,10 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   }
 
   end(): void {
-    if (this.#isTunnel) this.#socket.end();
+    if (this.#isTunnel) {
+      this.#isTunnelSent = true;
+      this.#socket.end();
+    }
     if (this.#isRequestSent) return;
     if (this.#framing.kind === "length" && this.#bodyBytes < this.#framing.bytes) {
       this.#exchange?.breakOff("internal_error", "the request's body is shorter than its Content-Length");
@@ -192,6 +197,11 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   onEnd(): void {
     // The upstream will answer nothing more; a body that ends with the connection ends here.
     this.#hasUpstreamEnded = true;
+    // Each half of what CONNECT made ends by itself, as in the TCP that it carries; when both have, and all has left, the socket closes.
+    if (this.#isTunnel && this.#framing.kind === "connect") {
+      if (!this.#isTunnelSent) this.#exchange?.sink.onHalfEnd();
+      return;
+    }
     this.#decoder.finish();
     this.close();
   }
@@ -204,7 +214,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     const exchange = this.#exchange;
     this.#state = "closed";
     this.#exchange = undefined;
-    if (exchange !== undefined) failLost(exchange, failure);
+    if (this.#isTunnelSent && this.#hasUpstreamEnded && failure === undefined) exchange?.finish();
+    else if (exchange !== undefined) failLost(exchange, failure);
     this.#options.owner.onConnectionClosed(this);
   }
 
@@ -218,7 +229,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     exchange.hasResponseHead = true;
-    if (head.status === 101) this.#isTunnel = true;
+    if (head.status === 101 || (this.#framing.kind === "connect" && head.status < 300)) this.#isTunnel = true;
     const keepAlive = head.headers.get("keep-alive");
     if (keepAlive !== undefined) this.#idleAllowedMs = idleAllowedMs(keepAlive);
     exchange.sink.onHead(head.status, head.headers, framingOf(head));

@@ -26,6 +26,10 @@ export class ClientStream implements RequestStream {
   #upgrade: Omit<Http2Request, "scheme"> | undefined;
   #bodyBytes = 0;
   #isRequestSent = false;
+  /** The peer has made the way that CONNECT asked for. */
+  #isTunnel = false;
+  /** The peer has ended its half of what CONNECT made. */
+  #hasPeerEnded = false;
   #isOver = false;
   /** Output had left so often when the head was written. */
   #openedAtFlush = 0;
@@ -112,6 +116,7 @@ export class ClientStream implements RequestStream {
     this.#isRequestSent = true;
     this.#connection.codec.sendData(this.id, empty, 0, 0, true);
     this.#connection.flushLater();
+    if (this.#hasPeerEnded) this.#finish();
   }
 
   pause(): void {
@@ -146,6 +151,11 @@ export class ClientStream implements RequestStream {
       if (this.#webSocketKey !== undefined)
         head.headers.set("sec-websocket-accept", webSocketAccept(this.#webSocketKey));
       this.#exchange.sink.onHead(101, head.headers, untilEnd);
+    } else if (this.#framing.kind === "connect" && head.status >= 200 && head.status < 300) {
+      this.#isTunnel = true;
+      // RFC 9110 §9.3.6: what follows has no length.
+      head.headers.remove("content-length");
+      this.#exchange.sink.onHead(head.status, head.headers, untilEnd);
     } else this.#exchange.sink.onHead(head.status, head.headers, framingOf(this.#method, head, isEnd));
     if (isEnd) this.onEnd();
   }
@@ -163,8 +173,17 @@ export class ClientStream implements RequestStream {
 
   onEnd(): void {
     if (this.#isOver) return;
+    if (this.#isTunnel && !this.#isRequestSent) {
+      this.#hasPeerEnded = true;
+      this.#exchange.sink.onHalfEnd();
+      return;
+    }
     // An answer to a request that is still being sent: the rest is of no use to anybody.
     if (!this.#isRequestSent) this.#reset(Http2ErrorCode.cancel);
+    this.#finish();
+  }
+
+  #finish(): void {
     this.#leave();
     this.#exchange.finish();
   }
@@ -174,6 +193,8 @@ export class ClientStream implements RequestStream {
       this.failFor(violation);
       return;
     }
+    // RFC 9113 §8.1: the answer is whole, and what else is sent is of no use to the peer.
+    if (this.#hasPeerEnded && errorCode === Http2ErrorCode.noError) return this.#finish();
     const bytesWritten = errorCode === Http2ErrorCode.refusedStream ? 0 : this.bytesWritten;
     this.#leave();
     const text = `the upstream reset the stream (${errorCode})`;

@@ -48,6 +48,9 @@ export class RecordingSink implements ExchangeSink {
     this.trailers = trailers;
     this.#note("trailers");
   }
+  onHalfEnd(): void {
+    this.#note("half-end");
+  }
   onDrain(): void {
     this.drains += 1;
     this.#note("drain");

@@ -39,6 +39,8 @@ const mirrors =
   "engine/src/steps/decide-request.test.ts › mirrors are drawn by their fraction and inherited from the outside";
 const redirects = "engine/src/steps/redirect.test.ts › a redirect changes scheme, host, port, path and query";
 const direct = "engine/src/steps/redirect.test.ts › a direct response has the route's status and body";
+const connect =
+  "proxy/src/worker/connect.test.ts › CONNECT ends here or goes on, as the route says, in every pair of protocols";
 const attemptCount =
   "engine/src/steps/retry.test.ts › the attempt count is told to the upstream and the caller when asked for";
 const retries = "engine/src/steps/retry.test.ts › each retry condition retries what it names and nothing else";
@@ -124,17 +126,21 @@ export const routeFields: AcceptedFields = {
       "response_headers_to_remove",
     ),
   },
-  "envoy.config.route.v3.RouteMatch": proven(
-    routeMatch,
-    "prefix",
-    "path",
-    "safe_regex",
-    "path_separated_prefix",
-    "case_sensitive",
-    "runtime_fraction",
-    "headers",
-    "query_parameters",
-  ),
+  "envoy.config.route.v3.RouteMatch": {
+    ...proven(
+      routeMatch,
+      "prefix",
+      "path",
+      "safe_regex",
+      "path_separated_prefix",
+      "case_sensitive",
+      "runtime_fraction",
+      "headers",
+      "query_parameters",
+    ),
+    ...proven(connect, "connect_matcher"),
+  },
+  "envoy.config.route.v3.RouteMatch.ConnectMatcher": {},
   "envoy.config.core.v3.RuntimeFractionalPercent": proven(routeMatch, "default_value"),
   "envoy.type.v3.FractionalPercent": proven(routeMatch, "numerator", "denominator"),
   "envoy.config.route.v3.HeaderMatcher": {
@@ -188,7 +194,11 @@ export const routeFields: AcceptedFields = {
     ...proven(mirrors, "request_mirror_policies"),
     ...proven(upgrades, "upgrade_configs"),
   },
-  "envoy.config.route.v3.RouteAction.UpgradeConfig": proven(upgrades, "upgrade_type", "enabled"),
+  "envoy.config.route.v3.RouteAction.UpgradeConfig": {
+    ...proven(upgrades, "upgrade_type", "enabled"),
+    ...proven(connect, "connect_config"),
+  },
+  "envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig": {},
   "envoy.config.route.v3.RouteAction.MaxStreamDuration": {
     ...proven(timeouts, "max_stream_duration"),
     ...proven(grpcTimeouts, "grpc_timeout_header_max", "grpc_timeout_header_offset"),
