@@ -54,6 +54,7 @@ const roots = [
   "envoy/extensions/filters/network/http_connection_manager/v3",
   "envoy/extensions/filters/network/rbac/v3",
   "envoy/extensions/filters/network/tcp_proxy/v3",
+  "envoy/extensions/http/header_formatters/preserve_case/v3",
   "envoy/extensions/load_balancing_policies/common/v3",
   "envoy/extensions/load_balancing_policies/least_request/v3",
   "envoy/extensions/load_balancing_policies/random/v3",

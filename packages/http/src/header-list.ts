@@ -1,4 +1,5 @@
 import { isFieldValue, isToken } from "./byte-class.ts";
+import type { HeaderNames } from "./header-names.ts";
 
 /** Numbers per field in `fields`: key of the name, start of the name, start of the value, end of the value. */
 export const fieldStride = 4;
@@ -52,6 +53,8 @@ const writtenByEncoder = new NameSet(["host", "content-length", "transfer-encodi
  * Names given to any method MUST be lower-case. A value that is kept for long keeps the text of its whole head alive: copy it.
  */
 export class HeaderList {
+  /** How the names came, where they are to be written so; undefined: nobody kept it. */
+  names: HeaderNames | undefined;
   #text: string;
   #fields: number[];
   #added: string[] = [];
@@ -157,6 +160,7 @@ export class HeaderList {
   clone(): HeaderList {
     const copy = new HeaderList(this.#text, this.#fields.slice());
     copy.#added = this.#added.slice();
+    copy.names = this.names;
     return copy;
   }
 
@@ -171,10 +175,12 @@ export class HeaderList {
    *
    * One concatenation and one copy into the output beat a copy per piece: 13 pieces 108 ns against 20 to 60 each (Node 26).
    *
+   * @param names how names are written; undefined: in lower case
    * @returns undefined when an added name is no token or an added value holds what a field value must not (RFC 9110 §5.5): this is
    *   what makes response splitting impossible. Parsed fields were checked when they were parsed.
    */
-  toFieldLines(keepsContentLength: boolean): string | undefined {
+  toFieldLines(keepsContentLength: boolean, names?: HeaderNames): string | undefined {
+    if (names !== undefined) return this.#toNamedLines(keepsContentLength, names);
     const fields = this.#fields;
     let lines = "";
     let blockStart = 0;
@@ -199,6 +205,17 @@ export class HeaderList {
       blockEnd = (fields[at + 3] as number) + 2;
     }
     return blockEnd > blockStart ? lines + this.#text.slice(blockStart, blockEnd) : lines;
+  }
+
+  #toNamedLines(keepsContentLength: boolean, names: HeaderNames): string | undefined {
+    let lines = "";
+    for (let at = 0, index = 0; at < this.#fields.length; at += fieldStride, index += 1) {
+      if (this.#isWrittenByEncoder(at, keepsContentLength)) continue;
+      const [name, value] = [this.nameAt(index), this.#value(at)];
+      if (this.#fields[at + 1] === isAdded && (!isToken(name) || !isFieldValue(value))) return undefined;
+      lines += `${names.written(name)}: ${value}\r\n`;
+    }
+    return lines;
   }
 
   #isWrittenByEncoder(at: number, keepsContentLength: boolean): boolean {

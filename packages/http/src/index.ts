@@ -17,6 +17,7 @@ export {
 } from "./http1/encoder.ts";
 export type { Framing } from "./http1/framing.ts";
 export type { Http1Limits } from "./http1/limits.ts";
+export { type HeaderNames, type NameKeeping, properCaseWords } from "./header-names.ts";
 export { defaultHttp1Limits } from "./http1/limits.ts";
 export type { Http1RequestSink, RequestHead } from "./http1/request-decoder.ts";
 export { Http1RequestDecoder } from "./http1/request-decoder.ts";

@@ -7,7 +7,7 @@ export type {
 } from "./exchange.ts";
 export { Dial } from "./dial.ts";
 export type { DialOptions, DialOwner } from "./dial.ts";
-export { PooledTransport } from "./transport.ts";
+export { nameKeepingOf, PooledTransport } from "./transport.ts";
 export type { PooledTransportOptions } from "./transport.ts";
 export type { UpstreamTimers } from "./timers.ts";
 export { ClientTlsContexts } from "./tls/client-contexts.ts";

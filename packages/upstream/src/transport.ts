@@ -1,5 +1,5 @@
-import type { BoundCluster, BoundEndpoint, LiveState } from "@heddle/engine";
-import type { Http1Limits, Http2Limits, Http2Rule } from "@heddle/http";
+import type { BoundCluster, BoundEndpoint, HeaderKeyFormat, LiveState } from "@heddle/engine";
+import type { Http1Limits, Http2Limits, Http2Rule, NameKeeping } from "@heddle/http";
 import { defaultHttp1Limits, defaultHttp2Limits } from "@heddle/http";
 import type { ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
 import { Http1Connection } from "./http1/connection.ts";
@@ -112,7 +112,7 @@ export class PooledTransport implements UpstreamTransport {
     const isHttp2 = protocol === "http2" || (protocol === "auto" && options.socket.tls?.alpn === "h2");
     return isHttp2
       ? new Http2ClientConnection(options, http2LimitsOf(options.cluster), this.#options.onHttp2Fault ?? nobodyCounts)
-      : new Http1Connection(options, this.#http1Limits);
+      : new Http1Connection(options, http1LimitsOf(options.cluster, this.#http1Limits));
   }
 
   /** @param ofCarriers the pool of connections that many requests share, beside that of connections for one at a time */
@@ -150,6 +150,16 @@ const nobodyCounts = (): void => {};
 
 /** Offered where the configuration names no protocols, as Envoy's connection pools do. */
 const alpnOf = { http1: [], http2: ["h2"], auto: ["h2", "http/1.1"] } as const;
+
+function http1LimitsOf({ config }: BoundCluster, limits: Http1Limits): Http1Limits {
+  const nameKeeping = nameKeepingOf(config.headerKeyFormat);
+  return nameKeeping === limits.nameKeeping ? limits : { ...limits, nameKeeping };
+}
+
+/** What a codec keeps of the names that it reads. */
+export function nameKeepingOf(format: HeaderKeyFormat): NameKeeping {
+  return format === "kept" || format === "kept-or-proper-words" ? format : "none";
+}
 
 const http2Limits = new WeakMap<BoundCluster, Http2Limits>();
 

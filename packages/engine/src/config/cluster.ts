@@ -50,6 +50,12 @@ export interface ServiceReference {
   readonly namespace: string;
 }
 
+/**
+ * `Http1ProtocolOptions.header_key_format`, on either side: how names are written there, or that they are kept as they are read there and written
+ * so on the other side (`preserve_case`), added ones in lower case or as words.
+ */
+export type HeaderKeyFormat = "lower" | "proper-words" | "kept" | "kept-or-proper-words";
+
 /** `envoy.config.core.v3.Http2ProtocolOptions`, on either side. */
 export interface Http2Config {
   /** Streams at once on one connection. */
@@ -121,5 +127,6 @@ export interface ClusterConfig {
   readonly http2: Http2Config;
   /** HTTP/1.1 upstream: request trailers may be sent. */
   readonly enableTrailers: boolean;
+  readonly headerKeyFormat: HeaderKeyFormat;
   readonly provenance: Provenance | undefined;
 }

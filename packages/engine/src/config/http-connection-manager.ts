@@ -1,6 +1,6 @@
 import type { AccessLogConfig } from "./access-log.ts";
 import type { CidrRange } from "./address.ts";
-import type { Http2Config } from "./cluster.ts";
+import type { HeaderKeyFormat, Http2Config } from "./cluster.ts";
 import type { FaultConfig } from "./fault.ts";
 import type { RbacFilterConfig } from "./rbac.ts";
 import type { RouteTableConfig } from "./route.ts";
@@ -105,6 +105,7 @@ export interface HttpConnectionManagerConfig {
     readonly defaultHost: string;
     readonly enableTrailers: boolean;
     readonly allowAbsoluteUrl: boolean;
+    readonly headerKeyFormat: HeaderKeyFormat;
   };
   readonly http2: Http2Config;
   readonly filters: readonly HttpFilterConfig[];

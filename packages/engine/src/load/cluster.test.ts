@@ -33,6 +33,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
     enableTrailers: false,
+    headerKeyFormat: "lower",
     tcpKeepalive: undefined,
     happyEyeballs: { firstFamily: "listed", firstFamilyCount: 1 },
     transport: { default: undefined, matches: [] },

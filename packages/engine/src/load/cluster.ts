@@ -25,6 +25,7 @@ import { loadProvenance } from "./core-types.ts";
 import { loadDns } from "./dns.ts";
 import { loadAssignment } from "./endpoints.ts";
 import { unsupportedFields } from "./field-walker.ts";
+import { loadHeaderKeyFormat } from "./header-key-format.ts";
 import { loadHttp2Options } from "./http2-options.ts";
 import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
 import { loadUpstreamTls, requireAllTime } from "./tls.ts";
@@ -204,6 +205,7 @@ type HttpOptions = Pick<
   | "idleTimeoutMs"
   | "maxConnectionDurationMs"
   | "enableTrailers"
+  | "headerKeyFormat"
   | "protocol"
   | "carrierMinConcurrentRequests"
   | "http2"
@@ -240,6 +242,7 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
       0,
     ),
     enableTrailers: chosen.http1?.enableTrailers ?? false,
+    headerKeyFormat: loadHeaderKeyFormat(chosen.http1, chosen.http1At, loading),
     protocol: chosen.protocol,
     carrierMinConcurrentRequests,
     http2: loadHttp2Options(chosen.http2, chosen.http2At, loading),
@@ -254,6 +257,7 @@ interface ChosenProtocol {
   readonly protocol: ClusterConfig["protocol"];
   readonly http1: Http1ProtocolOptions | undefined;
   readonly http2: Http2ProtocolOptions | undefined;
+  readonly http1At: Path;
   readonly http2At: Path;
 }
 
@@ -265,11 +269,19 @@ function loadProtocol(
 ): ChosenProtocol {
   const explicitAt = at.field("explicit_http_config");
   const http2At = explicitAt.field("http2_protocol_options");
-  const nothing = { protocol: "http1", http1: undefined, http2: undefined, http2At } as const;
+  const http1At = explicitAt.field("http_protocol_options");
+  const nothing = { protocol: "http1", http1: undefined, http2: undefined, http1At, http2At } as const;
   if (options === undefined) return nothing;
   if (options.case === "autoConfig") {
     const { httpProtocolOptions: http1, http2ProtocolOptions: http2 } = options.value;
-    return { protocol: "auto", http1, http2, http2At: at.field("auto_config").field("http2_protocol_options") };
+    const autoAt = at.field("auto_config");
+    return {
+      protocol: "auto",
+      http1,
+      http2,
+      http1At: autoAt.field("http_protocol_options"),
+      http2At: autoAt.field("http2_protocol_options"),
+    };
   }
   const explicit = options.case === "explicitHttpConfig" ? options.value.protocolConfig : undefined;
   if (explicit?.case === "httpProtocolOptions") return { ...nothing, http1: explicit.value };

@@ -60,7 +60,13 @@ test("Envoy's defaults are filled in", () => {
     drainTimeoutMs: 5000,
     proxy100Continue: false,
     upgrades: new Map(),
-    http1: { acceptHttp10: false, defaultHost: "", enableTrailers: false, allowAbsoluteUrl: true },
+    http1: {
+      acceptHttp10: false,
+      defaultHost: "",
+      enableTrailers: false,
+      allowAbsoluteUrl: true,
+      headerKeyFormat: "lower",
+    },
     http2: {
       maxConcurrentStreams: 100,
       streamWindowBytes: 65_536,
@@ -130,6 +136,7 @@ test("every setting of a connection manager arrives", () => {
     defaultHost: "old.example",
     enableTrailers: true,
     allowAbsoluteUrl: false,
+    headerKeyFormat: "lower",
   });
 });
 

@@ -9,6 +9,7 @@ import {
 } from "@heddle/xds/api";
 import type { HttpConnectionManagerConfig } from "../config/http-connection-manager.ts";
 import { loadAccessLogs } from "./access-log.ts";
+import { loadHeaderKeyFormat } from "./header-key-format.ts";
 import { loadHttpFilters } from "./http-filters.ts";
 import { loadHttp2Options } from "./http2-options.ts";
 import type { Loading, Path } from "./loading.ts";
@@ -120,6 +121,7 @@ export function loadHttpConnectionManager(
       defaultHost: http1?.defaultHostForHttp10 ?? "",
       enableTrailers: http1?.enableTrailers ?? false,
       allowAbsoluteUrl: http1?.allowAbsoluteUrl ?? true,
+      headerKeyFormat: loadHeaderKeyFormat(http1, at.field("http_protocol_options"), loading),
     },
     http2: loadHttp2Options(hcm.http2ProtocolOptions, at.field("http2_protocol_options"), loading),
     filters: loadHttpFilters(hcm.httpFilters, at.field("http_filters"), loading),

@@ -177,6 +177,7 @@ export class BodyReader {
       this.#limits.maxHeaders,
       "trailersTooLarge",
       undefined,
+      this.#limits.nameKeeping,
     );
     this.#trailers.reset();
   }

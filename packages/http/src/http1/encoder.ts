@@ -1,6 +1,7 @@
 import { isFieldValue, isTargetText, isToken } from "../byte-class.ts";
 import type { ByteWriter } from "../byte-writer.ts";
 import type { HeaderList } from "../header-list.ts";
+import type { HeaderNames } from "../header-names.ts";
 import { reasonPhrase } from "../status.ts";
 import type { Framing } from "./framing.ts";
 import { readContentLength } from "./message-head.ts";
@@ -12,6 +13,7 @@ const slash = 0x2f;
  * `headers` are ignored: the arguments say them, so one message cannot say two things.
  *
  * @param path origin form, or "*"; for CONNECT it is ignored and the target is `authority`
+ * @param others how names are written that were not kept as they came; undefined: in lower case
  * @returns false, with nothing written, when a part holds what could end a line or a field early (RFC 9110 §5.5), or `path` is neither
  */
 export function encodeRequestHead(
@@ -21,16 +23,18 @@ export function encodeRequestHead(
   authority: string,
   headers: HeaderList,
   framing: Framing,
+  others?: HeaderNames,
 ): boolean {
+  const names = headers.names ?? others;
   const target = method === "CONNECT" ? authority : path;
   if (!isToken(method) || !isTargetText(target) || !isTargetText(authority)) return false;
   // In absolute form a path, rewritten by mistake, would name another host than Host does.
   if (method === "CONNECT" ? target === "" : target.charCodeAt(0) !== slash && target !== "*") return false;
-  const end = framingLines(framing);
-  const lines = headers.toFieldLines(false);
+  const end = framingLines(framing, names);
+  const lines = headers.toFieldLines(false, names);
   if (end === undefined || lines === undefined || framing.kind === "close") return false;
   if (framing.kind === "connect" && method !== "CONNECT") return false;
-  writer.latin1(`${method} ${target} HTTP/1.1\r\nhost: ${authority}\r\n${lines}${end}`);
+  writer.latin1(`${method} ${target} HTTP/1.1\r\n${written("host", names)}: ${authority}\r\n${lines}${end}`);
   return true;
 }
 
@@ -47,6 +51,7 @@ function statusLine(status: number, versionMinor: 0 | 1): string {
  *
  * @param status 100 to 999
  * @param versionMinor the version that the client spoke; chunks cannot be sent to HTTP/1.0
+ * @param others how names are written that were not kept as they came; undefined: in lower case
  * @returns false, with nothing written, when a field holds what could end it early (response splitting), when status and framing
  *   do not go together, or for chunked framing in HTTP/1.0
  */
@@ -56,7 +61,9 @@ export function encodeResponseHead(
   headers: HeaderList,
   framing: Framing,
   versionMinor: 0 | 1,
+  others?: HeaderNames,
 ): boolean {
+  const names = headers.names ?? others;
   if (!Number.isInteger(status) || status < 100 || status > 999) return false;
   if ((framing.kind === "chunked" && versionMinor === 0) || framing.kind === "upgrade" || framing.kind === "connect")
     return false;
@@ -64,8 +71,8 @@ export function encodeResponseHead(
   // After 101 another protocol follows until the connection ends.
   if (isBodiless && framing.kind !== "none" && !(status === 101 && framing.kind === "close")) return false;
   const keepsContentLength = framing.kind === "none" && status >= 200 && status !== 204 && hasOneContentLength(headers);
-  const end = framingLines(framing);
-  const lines = headers.toFieldLines(keepsContentLength);
+  const end = framingLines(framing, names);
+  const lines = headers.toFieldLines(keepsContentLength, names);
   if (end === undefined || lines === undefined) return false;
   writer.latin1(`${statusLine(status, versionMinor)}${lines}${end}`);
   return true;
@@ -77,13 +84,19 @@ function hasOneContentLength(headers: HeaderList): boolean {
 }
 
 /** The field of the framing and the empty line; undefined for an impossible length. */
-function framingLines(framing: Framing): string | undefined {
-  if (framing.kind === "chunked") return "transfer-encoding: chunked\r\n\r\n";
+function framingLines(framing: Framing, names: HeaderNames | undefined): string | undefined {
+  if (framing.kind === "chunked") return `${written("transfer-encoding", names)}: chunked\r\n\r\n`;
   if (framing.kind === "upgrade")
-    return isToken(framing.protocol) ? `connection: Upgrade\r\nupgrade: ${framing.protocol}\r\n\r\n` : undefined;
+    return isToken(framing.protocol)
+      ? `${written("connection", names)}: Upgrade\r\n${written("upgrade", names)}: ${framing.protocol}\r\n\r\n`
+      : undefined;
   if (framing.kind !== "length") return "\r\n";
   if (!Number.isSafeInteger(framing.bytes) || framing.bytes < 0) return undefined;
-  return `content-length: ${framing.bytes}\r\n\r\n`;
+  return `${written("content-length", names)}: ${framing.bytes}\r\n\r\n`;
+}
+
+function written(name: string, names: HeaderNames | undefined): string {
+  return names === undefined ? name : names.written(name);
 }
 
 /** Appends bytes [start, end) as one chunk; nothing for no bytes, since a chunk of none would end the body (RFC 9112 §7.1). */
@@ -95,8 +108,8 @@ export function encodeChunk(writer: ByteWriter, bytes: Buffer, start: number, en
 }
 
 /** Appends the last chunk with the trailers. Trailers that could end a field early are dropped: the body itself is complete. */
-export function encodeLastChunk(writer: ByteWriter, trailers?: HeaderList): void {
-  writer.latin1(`0\r\n${trailers?.toFieldLines(false) ?? ""}\r\n`);
+export function encodeLastChunk(writer: ByteWriter, trailers?: HeaderList, others?: HeaderNames): void {
+  writer.latin1(`0\r\n${trailers?.toFieldLines(false, trailers.names ?? others) ?? ""}\r\n`);
 }
 
 /** Whether a field could be encoded: for code that takes names and values from a configuration. */

@@ -1,4 +1,5 @@
 import { COLON, CR, fieldValueByte, HTAB, LF, SP, tokenLower } from "../byte-class.ts";
+import { type KeptNames, type NameKeeping, namesToKeep } from "../header-names.ts";
 import { fieldStride, HeaderList, nameKey, packNameKey } from "../header-list.ts";
 import type { Rule } from "./violation.ts";
 
@@ -59,6 +60,8 @@ export class FieldSection {
   readonly #maxFields: number;
   readonly #tooLarge: Rule;
   readonly #startLine: StartLineReader | undefined;
+  readonly #nameKeeping: NameKeeping;
+  #names: KeptNames | undefined;
   #isStartLineRead = false;
   /** Bytes of the complete lines so far, as on the wire. */
   #wireBytes = 0;
@@ -73,7 +76,15 @@ export class FieldSection {
   #tailLength = 0;
 
   /** @param startLine reads the line before the fields; undefined for trailers */
-  constructor(maxBytes: number, maxFields: number, tooLarge: Rule, startLine: StartLineReader | undefined) {
+  constructor(
+    maxBytes: number,
+    maxFields: number,
+    tooLarge: Rule,
+    startLine: StartLineReader | undefined,
+    nameKeeping: NameKeeping,
+  ) {
+    this.#nameKeeping = nameKeeping;
+    this.#names = namesToKeep(nameKeeping);
     this.#maxBytes = maxBytes;
     this.#maxFields = maxFields;
     this.#tooLarge = tooLarge;
@@ -97,6 +108,7 @@ export class FieldSection {
     this.#keptNumbers = 0;
     this.#tail = undefined;
     this.#tailLength = 0;
+    this.#names = namesToKeep(this.#nameKeeping);
   }
 
   /** Bytes of the section so far, the unfinished line included. */
@@ -121,10 +133,12 @@ export class FieldSection {
   /** The fields of the complete section. Call once. */
   take(): HeaderList {
     const store = this.#ownStore ?? sharedStore;
-    return new HeaderList(
+    const list = new HeaderList(
       store.toString("latin1", 0, this.#textLength),
       this.#fields === sharedFields ? sharedFields.slice(0, this.#keptNumbers) : this.#fields,
     );
+    list.names = this.#names;
+    return list;
   }
 
   /** The line that began in an earlier piece: read from the tail once its line feed is there. */
@@ -215,6 +229,7 @@ export class FieldSection {
     if (i >= end) return incomplete;
     if (bytes[i] !== COLON || write === nameStart)
       return this.#break(nameRule(bytes[i] as number, write === nameStart));
+    const nameEnd = i;
     store[write] = COLON;
     store[write + 1] = SP;
     write += 2;
@@ -233,6 +248,7 @@ export class FieldSection {
     while (write > valueStart && (store[write - 1] === SP || store[write - 1] === HTAB)) write -= 1;
     store[write] = CR;
     store[write + 1] = LF;
+    this.#names?.keep(bytes.toString("latin1", start, nameEnd));
     this.#keep(store, nameStart, valueStart, write);
     return this.violation === "" ? i + 2 : broken;
   }

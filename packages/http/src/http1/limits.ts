@@ -1,3 +1,5 @@
+import type { NameKeeping } from "../header-names.ts";
+
 export interface Http1Limits {
   /** Bytes of the start line and the header section, line ends included. Beyond: 431. */
   readonly maxHeadBytes: number;
@@ -11,6 +13,8 @@ export interface Http1Limits {
   readonly acceptHttp10: boolean;
   /** Envoy's enable_trailers: without it trailers are checked and dropped. */
   readonly enableTrailers: boolean;
+  /** Whether the names of fields are kept as they come, so that they can be written so (Envoy's preserve_case). */
+  readonly nameKeeping: NameKeeping;
 }
 
 /** Envoy's defaults, where it has them (60 KiB and 100 fields); what Node.js allows for chunk extensions (16 KiB). */
@@ -21,4 +25,5 @@ export const defaultHttp1Limits: Http1Limits = {
   maxTrailersBytes: 60 * 1024,
   acceptHttp10: false,
   enableTrailers: false,
+  nameKeeping: "none",
 };

@@ -70,8 +70,12 @@ export class Http1RequestDecoder {
     this.#limits = limits;
     this.#sink = sink;
     this.#body = new BodyReader(limits);
-    this.#section = new FieldSection(limits.maxHeadBytes, limits.maxHeaders, "headTooLarge", (bytes, start, end) =>
-      this.#readRequestLine(bytes, start, end),
+    this.#section = new FieldSection(
+      limits.maxHeadBytes,
+      limits.maxHeaders,
+      "headTooLarge",
+      (bytes, start, end) => this.#readRequestLine(bytes, start, end),
+      limits.nameKeeping,
     );
   }
 

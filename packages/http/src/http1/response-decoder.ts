@@ -59,8 +59,12 @@ export class Http1ResponseDecoder {
   constructor(limits: Http1Limits, sink: Http1ResponseSink) {
     this.#sink = sink;
     this.#body = new BodyReader(limits);
-    this.#section = new FieldSection(limits.maxHeadBytes, limits.maxHeaders, "headTooLarge", (bytes, start, end) =>
-      this.#readStatusLine(bytes, start, end),
+    this.#section = new FieldSection(
+      limits.maxHeadBytes,
+      limits.maxHeaders,
+      "headTooLarge",
+      (bytes, start, end) => this.#readStatusLine(bytes, start, end),
+      limits.nameKeeping,
     );
   }
 

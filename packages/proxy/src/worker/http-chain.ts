@@ -1,5 +1,13 @@
 import type { BoundFilterChain, BoundHttpConnectionManager, BoundListener, PeerMetadata } from "@heddle/engine";
-import { defaultHttp1Limits, defaultHttp2Limits, type Http1Limits, type Http2Limits } from "@heddle/http";
+import {
+  defaultHttp1Limits,
+  defaultHttp2Limits,
+  type HeaderNames,
+  type Http1Limits,
+  type Http2Limits,
+  properCaseWords,
+} from "@heddle/http";
+import { nameKeepingOf } from "@heddle/upstream";
 import { type StandardMetrics, unknownWorkload, type WorkloadLabels } from "@heddle/telemetry";
 import type { AccessLogs, BoundAccessLog } from "./access-logs.ts";
 import type { HttpStats, WorkerMetrics } from "./metrics.ts";
@@ -15,6 +23,8 @@ export class HttpChain {
   readonly bufferBytes: number;
   readonly limits: Http1Limits;
   readonly http2Limits: Http2Limits;
+  /** How names of responses are written that were not kept as they came. */
+  readonly names: HeaderNames | undefined;
   /**
    * From the first byte of a head to its last. A head that never ends must not be held for ever where no time was set for it: then it is a stream on which
    * nothing moves.
@@ -37,6 +47,7 @@ export class HttpChain {
     this.bufferBytes = listener.config.perConnectionBufferBytes;
     this.limits = limitsOf(hcm);
     this.http2Limits = http2LimitsOf(hcm);
+    this.names = hcm.config.http1.headerKeyFormat === "proper-words" ? properCaseWords : undefined;
     const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = hcm.config;
     this.headTimeLimitMs = requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : streamIdleTimeoutMs;
     this.stats = metrics.http(hcm.config.statPrefix);
@@ -93,6 +104,7 @@ function limitsOf(hcm: BoundHttpConnectionManager): Http1Limits {
     maxTrailersBytes: maxHeadBytes,
     acceptHttp10: http1.acceptHttp10,
     enableTrailers: http1.enableTrailers,
+    nameKeeping: nameKeepingOf(http1.headerKeyFormat),
   };
 }
 

@@ -215,7 +215,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
 
   sendInformational(status: number, headers: HeaderList): void {
     if (this.#isClosed) return;
-    if (encodeResponseHead(scratch, status, headers, { kind: "none" }, 1)) this.#writeScratch();
+    if (encodeResponseHead(scratch, status, headers, { kind: "none" }, 1, this.#chain.names)) this.#writeScratch();
   }
 
   sendHead(status: number, headers: HeaderList, framing: Framing): void {
@@ -232,7 +232,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     } else if (this.#isTunnelBegun(status)) headers.remove("content-length");
     else if (this.#isClosing) headers.set("connection", "close");
     else if (versionMinor === 0) headers.set("connection", "keep-alive");
-    if (encodeResponseHead(scratch, status, headers, sent, versionMinor)) {
+    if (encodeResponseHead(scratch, status, headers, sent, versionMinor, this.#chain.names)) {
       this.#writeScratch();
       return;
     }
@@ -276,7 +276,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   endResponse(): void {
     if (this.#isClosed) return;
     if (this.#isChunked) {
-      encodeLastChunk(scratch, this.#responseTrailers);
+      encodeLastChunk(scratch, this.#responseTrailers, this.#chain.names);
       this.#writeScratch();
     }
     this.#responseTrailers = undefined;

@@ -1,6 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
-import type { Framing, HeaderList, Http1Limits, Http1ResponseSink, Http1Violation, ResponseHead } from "@heddle/http";
+import type {
+  Framing,
+  HeaderList,
+  HeaderNames,
+  Http1Limits,
+  Http1ResponseSink,
+  Http1Violation,
+  ResponseHead,
+} from "@heddle/http";
 import {
   ByteWriter,
   encodeChunk,
@@ -8,6 +16,7 @@ import {
   encodeRequestHead,
   ensureWebSocketKey,
   Http1ResponseDecoder,
+  properCaseWords,
 } from "@heddle/http";
 import type { ClientTlsContext, FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
 import type { ExchangeConnection } from "../exchange.ts";
@@ -35,6 +44,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   readonly #socket: FastSocket;
   readonly #view: ExchangeConnection;
   readonly #decoder: Http1ResponseDecoder;
+  /** How names of requests are written that were not kept as they came. */
+  readonly #names: HeaderNames | undefined;
   readonly #madeAtMs: number;
   #state: "idle" | "busy" | "closed" = "idle";
   /** From the upstream's last `Keep-Alive: timeout=…`, less a margin for the way there. */
@@ -61,6 +72,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.tls = options.tls;
     this.#socket = options.socket;
     this.#view = describeConnection(options.socket);
+    const { headerKeyFormat } = options.cluster.config;
+    this.#names = headerKeyFormat === "proper-words" ? properCaseWords : undefined;
     this.#decoder = new Http1ResponseDecoder(limits, new ResponseEvents(this));
     this.#madeAtMs = options.timers.now();
     this.idleSinceMs = this.#madeAtMs;
@@ -110,7 +123,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.#framing = framing;
     if (framing.kind === "upgrade" && framing.protocol === "websocket")
       ensureWebSocketKey(headers, () => randomBytes(16));
-    if (!encodeRequestHead(writer, method, path, authority, headers, framing)) {
+    if (!encodeRequestHead(writer, method, path, authority, headers, framing, this.#names)) {
       writer.reset();
       // A name or value that would end its line: the request must not go out in another shape than it was judged in.
       this.#exchange?.breakOff(
@@ -141,7 +154,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   sendTrailers(trailers: HeaderList): void {
     if (this.#framing.kind !== "chunked") return;
     this.#hasTrailers = true;
-    encodeLastChunk(writer, this.cluster.config.enableTrailers ? trailers : undefined);
+    encodeLastChunk(writer, this.cluster.config.enableTrailers ? trailers : undefined, this.#names);
     this.#put();
   }
 

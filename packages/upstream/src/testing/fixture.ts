@@ -121,6 +121,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
       keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 0 },
     },
     carrierMinConcurrentRequests: 0,
+    headerKeyFormat: "lower",
     enableTrailers: true,
     provenance: undefined,
     ...changes,

@@ -47,6 +47,7 @@ export {
   RBACPerRouteSchema as HttpRbacPerRouteSchema,
 } from "../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts";
 export * from "../gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
+export * from "../gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts";
 export * from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts";
 export * from "../gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
 export * from "../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";

@@ -21,6 +21,7 @@ import { TlsInspectorSchema } from "../gen/envoy/extensions/filters/listener/tls
 import { HttpConnectionManagerSchema } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { RBACSchema as NetworkRbacSchema } from "../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts";
 import { TcpProxySchema } from "../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
+import { PreserveCaseFormatterConfigSchema } from "../gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts";
 import { LeastRequestSchema } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts";
 import { RandomSchema } from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts";
 import { RoundRobinSchema } from "../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
@@ -60,6 +61,7 @@ export const typeRegistry: Registry = createRegistry(
   NetworkRbacSchema,
   // HTTP filters and their per-route forms.
   RouterSchema,
+  PreserveCaseFormatterConfigSchema,
   HttpRbacSchema,
   HttpRbacPerRouteSchema,
   HTTPFaultSchema,

@@ -56,6 +56,7 @@ const expectation = through(
   managerLoads,
   "proxy/src/worker/request-path.test.ts › 100-continue is answered only when the request will be forwarded",
 );
+const headerNames = "proxy/src/worker/header-names.test.ts › names are written as each side's header_key_format says";
 const http10 =
   "proxy/src/worker/request-path.test.ts › HTTP/1.0 gets its answer without chunks and its connection closed";
 const trailers =
@@ -168,7 +169,19 @@ export const httpFields: AcceptedFields = {
     ...proven(http10, "accept_http_10"),
     ...proven(defaultHost, "default_host_for_http_10"),
     ...proven(trailers, "enable_trailers"),
+    ...proven(headerNames, "header_key_format"),
   },
+  "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat": proven(
+    headerNames,
+    "proper_case_words",
+    "stateful_formatter",
+  ),
+  "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords": {},
+  "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig": enumerated(
+    headerNames,
+    "formatter_type_on_envoy_headers",
+    "PROPER_CASE",
+  ),
   "envoy.extensions.filters.http.router.v3.Router": proven(suppressed, "suppress_envoy_headers"),
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": {},
   "heddle.v1.StandardMetrics": enumerated(standardMetrics, "reporter", "REPORTER_SOURCE", "REPORTER_DESTINATION"),
