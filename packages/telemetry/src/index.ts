@@ -3,6 +3,8 @@ export type { AccessLogFormat, AccessLogFormatConfig, CompiledFormat, JsonFormat
 export { emptyAccessLogRecord } from "./access-log/record.ts";
 export type { AccessLogRecord, HeaderLookup } from "./access-log/record.ts";
 export { grpcStatusOf } from "./grpc-status.ts";
+export { CarriedMetrics } from "./metrics/carried-series.ts";
+export type { CarriedSeries } from "./metrics/carried-series.ts";
 export { envoyStats, formatEnvoyStats, formatEnvoyStatsJson } from "./metrics/envoy-stats-text.ts";
 export type { EnvoyStat } from "./metrics/envoy-stats-text.ts";
 export { MetricReader } from "./metrics/metric-reader.ts";

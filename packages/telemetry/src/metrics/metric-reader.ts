@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { seriesKey } from "./metric-writer.ts";
 import type { Labels, MetricFamily, SeriesAnnouncement } from "./series.ts";
 import { cellsOf } from "./series.ts";
@@ -12,7 +13,7 @@ export interface SeriesValues {
 }
 
 interface Series {
-  readonly announcement: SeriesAnnouncement;
+  readonly series: Pick<SeriesAnnouncement, "family" | "labels" | "dotted">;
   readonly sources: { readonly cells: Float64Array; readonly offset: number }[];
 }
 
@@ -33,24 +34,47 @@ export class MetricReader {
     if (members === undefined) this.#families.set(family.name, (members = new Map()));
     const key = seriesKey(family.name, labels);
     const known = members.get(key);
-    if (known === undefined) members.set(key, { announcement, sources: [{ cells, offset }] });
+    // What this process counts wins over what came from one that counted in another form.
+    if (known === undefined || !hasSameForm(known.series.family, family))
+      members.set(key, { series: announcement, sources: [{ cells, offset }] });
     else known.sources.push({ cells, offset });
   }
 
-  /** All series, grouped by metric, metrics by name. A snapshot: the cells are copies. */
-  read(): SeriesValues[][] {
+  /**
+   * Adds values that somebody else keeps up to date, for example those of a process that came before.
+   *
+   * @returns false when the metric is known here in another form, as after an update of the program; then nothing is added
+   */
+  addSource(series: Pick<SeriesAnnouncement, "family" | "labels" | "dotted">, cells: Float64Array): boolean {
+    const { family, labels } = series;
+    let members = this.#families.get(family.name);
+    if (members === undefined) this.#families.set(family.name, (members = new Map()));
+    const key = seriesKey(family.name, labels);
+    const known = members.get(key);
+    if (known === undefined) members.set(key, { series, sources: [{ cells, offset: 0 }] });
+    else if (!hasSameForm(known.series.family, family)) return false;
+    else known.sources.push({ cells, offset: 0 });
+    return true;
+  }
+
+  /**
+   * All series, grouped by metric, metrics by name. A snapshot: the cells are copies.
+   *
+   * @param isCounted which sources are added up; default: all
+   */
+  read(isCounted: (cells: Float64Array) => boolean = () => true): SeriesValues[][] {
     const names = [...this.#families.keys()].sort();
-    return names.map((name) => [...this.#families.get(name)!.values()].map((series) => sum(series)));
+    return names.map((name) => [...this.#families.get(name)!.values()].map((series) => sum(series, isCounted)));
   }
 
   /** The sum over all series of a metric whose labels contain `wanted`; 0 when there is none. Histograms: the count. */
   total(name: string, wanted: Readonly<Record<string, string>> = {}): number {
     let total = 0;
     for (const series of this.#families.get(name)?.values() ?? []) {
-      const { labels, family } = series.announcement;
+      const { labels, family } = series.series;
       const own = new Map(labels);
       if (!Object.entries(wanted).every(([label, value]) => own.get(label) === value)) continue;
-      const { cells } = sum(series);
+      const { cells } = sum(series, () => true);
       const counted = family.kind === "histogram" ? cells.subarray(0, cells.length - 1) : cells;
       for (const cell of counted) total += cell;
     }
@@ -58,10 +82,15 @@ export class MetricReader {
   }
 }
 
-function sum(series: Series): SeriesValues {
-  const { family, labels, dotted } = series.announcement;
+function hasSameForm(one: MetricFamily, other: MetricFamily): boolean {
+  return one.kind === other.kind && isDeepStrictEqual(one.bounds, other.bounds);
+}
+
+function sum(series: Series, isCounted: (cells: Float64Array) => boolean): SeriesValues {
+  const { family, labels, dotted } = series.series;
   const cells = new Float64Array(cellsOf(family));
   for (const source of series.sources) {
+    if (!isCounted(source.cells)) continue;
     for (let index = 0; index < cells.length; index++) cells[index]! += source.cells[source.offset + index]!;
   }
   return { family, labels, dotted, cells };
