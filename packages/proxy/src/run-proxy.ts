@@ -1,26 +1,35 @@
-import { parseCommandLine, proxyUsage } from "./options/command-line.ts";
+import { parseCommandLine, parseRestart, proxyUsage } from "./options/command-line.ts";
 import { exitCodes } from "@heddle/core";
 
 /**
  * `heddle proxy`: reads the words after it and runs the proxy until it ends. Everything beyond the supervisor is loaded in
  * the child process that it starts.
  *
- * @returns the exit code: 0 ended as told; 1 could not start; 2 wrong usage; 3 the bootstrap is refused
+ * @returns the exit code: 0 ended, or restarted, as told; 1 could not start, or the old proxy goes on; 2 wrong usage; 3 the bootstrap is
+ *   refused; 4 there is no proxy to restart
  */
 export async function runProxy(argv: readonly string[]): Promise<number> {
   if (argv.includes("--help") || argv.includes("-h")) {
     process.stdout.write(`${proxyUsage}\n`);
     return exitCodes.fine;
   }
-  const { options, problem } = parseCommandLine(argv);
-  if (options === undefined) {
-    process.stderr.write(`heddle proxy: ${problem}\n\n${proxyUsage}\n`);
-    return exitCodes.usage;
+  if (argv.includes("--restart")) {
+    const parsed = parseRestart(argv);
+    if (parsed.stateDir === undefined) return refuse(parsed.problem);
+    const { restartProxy } = await import("./supervisor/restart.ts");
+    return restartProxy(parsed.stateDir);
   }
+  const { options, problem } = parseCommandLine(argv);
+  if (options === undefined) return refuse(problem);
   if (options.mode === "validate") {
     const { validateBootstrap } = await import("./bootstrap/validate.ts");
     return validateBootstrap(options);
   }
   const { runSupervisor } = await import("./supervisor/supervisor.ts");
   return runSupervisor(options);
+}
+
+function refuse(problem: string): number {
+  process.stderr.write(`heddle proxy: ${problem}\n\n${proxyUsage}\n`);
+  return exitCodes.usage;
 }

@@ -1,7 +1,6 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { StateIsNewer } from "@heddle/state";
-import { isSameProcess, startedAt } from "./process-identity.ts";
+import { isSameProcess, startedAt, StateIsNewer } from "@heddle/state";
 
 /** Who runs a folder: `<state dir>/runner.json`. */
 interface Owner {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isIP } from "node:net";
+import { isIP, Server as NetServer } from "node:net";
 import type { Closeable, Logger } from "@heddle/core";
 
 /** What an admin route answers. */
@@ -21,6 +21,8 @@ export interface AdminRoute {
 }
 
 const longestRequestMs = 10_000;
+/** What was asked of a generation that leaves its admin port to the next has this long. */
+const lastAnswersMs = 500;
 
 /**
  * The admin port. It runs on the main thread with the runtime's own HTTP server, since nothing about it is on the
@@ -59,6 +61,14 @@ export class AdminServer implements Closeable {
     });
   }
 
+  /** Accepts no more, and closes when what was asked has been answered. */
+  async finish(): Promise<void> {
+    const timer = setTimeout(() => this.#server.closeAllConnections(), lastAnswersMs);
+    // Not the HTTP server's own `close`, which would also end connections whose request is just on its way.
+    await new Promise<void>((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()));
+    clearTimeout(timer);
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
     request.on("error", () => response.destroy());
@@ -74,6 +84,8 @@ export class AdminServer implements Closeable {
       "content-type": reply.contentType ?? "text/plain; charset=UTF-8",
       "cache-control": "no-cache, max-age=0",
       "x-content-type-options": "nosniff",
+      // No connection is ever idle, so none is closed by a hand-over just when something is asked on it.
+      connection: "close",
       ...(reply.status === 405 ? { allow: "POST" } : {}),
     });
     response.end(request.method === "HEAD" ? undefined : reply.body);

@@ -2,7 +2,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import type { Clock, LogLevel } from "@heddle/core";
 import { formatAddress } from "@heddle/net";
 import { prepareStateDirectory } from "@heddle/state";
-import type { MetricReader } from "@heddle/telemetry";
+import { CarriedMetrics, type CarriedSeries, type MetricReader } from "@heddle/telemetry";
 import { CLUSTER_TYPE, LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
 import type { AdsClient, ReceivedResource } from "@heddle/xds/client";
 import { certificateViews } from "../admin/certificate-view.ts";
@@ -13,6 +13,7 @@ import type { BootstrapConfig } from "../bootstrap/bootstrap.ts";
 import type { RenewalResult } from "../identity/identity-manager.ts";
 import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
+import type { CountersMessage } from "../supervisor/messages.ts";
 import { version } from "../version.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import { adsDialer } from "./ads-connection.ts";
@@ -36,7 +37,12 @@ export interface GenerationParts {
   readonly broker: SocketBroker;
   readonly pool: WorkerPool;
   readonly logger: LineLogger;
+  /** Another generation serves until this one is ready. */
+  readonly hasPredecessor: boolean;
 }
+
+/** Counters of a generation that drains are told this often. */
+const countersMs = 1_000;
 
 /**
  * One generation of a proxy: the main thread's side. It holds configuration, certificate, admin port and metrics; all
@@ -53,11 +59,14 @@ export class Generation implements AdminSource {
   readonly #configuration: Configuration;
   readonly #pool: WorkerPool;
   readonly #announcement: Announcement;
+  readonly #carried: CarriedMetrics;
+  readonly #hasPredecessor: boolean;
   readonly #startedAtMs = Date.now();
   #identity: OwnIdentity | undefined;
   #ads: AdsClient | undefined;
   #isAdsStarted = false;
-  #admin: { readonly server: AdminServer; readonly socket: ListeningSocket } | undefined;
+  #admin: { readonly server: AdminServer; readonly socket: ListeningSocket; isOpen: boolean } | undefined;
+  #endBy: (deadlineMs: number) => void = () => {};
   #hasStarted = false;
   #wasLive = false;
   #isDraining = false;
@@ -75,6 +84,8 @@ export class Generation implements AdminSource {
     this.#configuration = new Configuration(this.#broker, this.#lastGood, this.#logger);
     this.#pool = pool;
     this.metrics = pool.metrics;
+    this.#carried = new CarriedMetrics(pool.metrics);
+    this.#hasPredecessor = parts.hasPredecessor;
     this.#announcement = new Announcement(options.stateDir, parts.logger);
     pool.serve(() => this.#configuration.everything());
   }
@@ -101,29 +112,74 @@ export class Generation implements AdminSource {
     this.#onQuit = listener;
   }
 
+  /** Adds what a generation before this one has counted. */
+  takeCounters(generation: number, series: readonly CarriedSeries[], isFinal: boolean): void {
+    this.#carried.take(generation, series, isFinal);
+  }
+
+  /** The generation before this one has closed its admin port. */
+  async takeOver(): Promise<void> {
+    const admin = this.#admin;
+    if (admin === undefined || admin.isOpen || this.#isDraining) return;
+    admin.isOpen = true;
+    await admin.server.listen(admin.socket.fd);
+  }
+
+  /** Nobody takes over: says not ready, gives up the listening sockets, finishes what is open, and ends when all is done or the time is over. */
+  async drain(deadlineMs: number): Promise<void> {
+    const drained = this.#beginToDrain(deadlineMs);
+    this.stopListening();
+    await drained;
+    await this.#admin?.server.close();
+    this.#logger.info("drained");
+  }
+
   /**
-   * Says not ready, finishes what is open, and ends when all is done or the time is over.
+   * Another generation has taken over: leaves the admin port to it and says what has been counted, now and as long as something is
+   * open; finishes that, and ends when all is done or the time is over.
    *
-   * @param isLast no other generation takes over, so that nobody listens any more
+   * @returns the last that there is to say
    */
-  async drain(deadlineMs: number, isLast: boolean): Promise<void> {
+  async retire(deadlineMs: number): Promise<CountersMessage> {
+    const drained = this.#beginToDrain(deadlineMs);
+    // First, so that nobody who has read a counter here reads a smaller one there.
+    await this.#admin?.server.finish();
+    this.#channel.send(this.#counters(false));
+    const timer = setInterval(() => this.#channel.send(this.#counters(false)), countersMs);
+    await drained;
+    clearInterval(timer);
+    this.#logger.info("drained");
+    return this.#counters(true);
+  }
+
+  /** The whole proxy ends: what drains already has no longer than this from now on, and nobody listens any more. */
+  endBy(deadlineMs: number): void {
+    this.stopListening();
+    this.#endBy(deadlineMs);
+  }
+
+  async #beginToDrain(deadlineMs: number): Promise<void> {
     this.#isDraining = true;
     this.#logger.info("draining", { deadlineMs });
     this.#identity?.stop();
     const stopped = this.#ads?.stop();
-    const drained = this.#pool.drain();
-    if (isLast) this.stopListening();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
+      this.#endBy = (ms) => {
+        clearTimeout(timer);
+        timer = setTimeout(resolve, ms);
+      };
+      this.#endBy(deadlineMs);
     });
-    await Promise.race([drained, deadline]);
+    await Promise.race([this.#pool.drain(), deadline]);
     clearTimeout(timer);
     await this.#pool.close();
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 100))]);
     await this.#lastGood?.flush();
-    await this.#admin?.server.close();
-    this.#logger.info("drained");
+  }
+
+  #counters(isFinal: boolean): CountersMessage {
+    return { type: "counters", series: this.#carried.changed(), isFinal, folded: this.#carried.folded };
   }
 
   // Start -----------------------------------------------------------------------------------------
@@ -134,8 +190,10 @@ export class Generation implements AdminSource {
     const bound = this.#broker.bind("admin", address.host, address.port);
     if (bound.socket === undefined) throw new StartFailure(`admin: ${bound.message}`);
     const server = new AdminServer(adminRoutes(this), this.#logger);
-    await server.listen(bound.socket.fd);
-    this.#admin = { server, socket: bound.socket };
+    // On a socket where another generation answers until this one is ready, nobody may be told that the proxy is not.
+    const isOpen = !this.#hasPredecessor || !bound.socket.isShared;
+    this.#admin = { server, socket: bound.socket, isOpen };
+    if (isOpen) await server.listen(bound.socket.fd);
   }
 
   async #applyStatic(): Promise<void> {
@@ -220,6 +278,8 @@ export class Generation implements AdminSource {
         listeners: this.#configuration.listeners().length,
         startMs: Math.round(performance.now()),
       });
+      // What no listener of this configuration wants is nobody's.
+      this.#broker.releaseUnclaimed();
       // Whoever waits for us to be ready may read the file at once.
       void this.#announce().then(() => this.#channel.send({ type: "ready" }));
     } else void this.#announce();

@@ -13,6 +13,8 @@ export interface ListeningSocket {
   /** As bound: with the port that the kernel chose where 0 was wanted. */
   readonly host: string;
   readonly port: number;
+  /** Another process had it before, and may still accept on it. */
+  readonly isShared: boolean;
   close(): void;
   /** As `close`, and one that was given for the life of the process goes, too: nobody will listen there again. */
   giveUp(): void;
@@ -62,14 +64,22 @@ export class SocketBroker {
         closeSync(inherited);
         this.#channel.send({ type: "release", key, host, port, boundPort: port });
       };
-      return { socket: { fd: inherited, wanted: { host, port }, host, port, close: () => {}, giveUp } };
+      return { socket: { fd: inherited, wanted: { host, port }, host, port, isShared: true, close: () => {}, giveUp } };
     }
     const index = this.#held.findIndex(
       (socket) => socket.host === host && socket.port === port && (port !== 0 || socket.key === key),
     );
     const [held] = index < 0 ? [] : this.#held.splice(index, 1);
-    if (held !== undefined) return { socket: this.#listening(held, held.fd, () => closeSync(held.fd)) };
+    if (held !== undefined) return { socket: this.#listening(held, held.fd, true, () => closeSync(held.fd)) };
     return this.#bindNew(key, host, port);
+  }
+
+  /** Gives up the sockets of the generation before that nobody has asked for: they are of listeners that are gone. */
+  releaseUnclaimed(): void {
+    for (const { fd, ...name } of this.#held.splice(0)) {
+      closeSync(fd);
+      this.#channel.send({ type: "release", ...name });
+    }
   }
 
   #bindNew(key: string, host: string, port: number): SocketResult {
@@ -83,19 +93,19 @@ export class SocketBroker {
     const name: SocketName = { key, host, port, boundPort };
     const own = duplicateDescriptor(bound.fd());
     // Without a duplicate the socket stays here, and is lost when this process dies.
-    if (own === undefined) return { socket: this.#listening(name, bound.fd(), () => bound.close()) };
+    if (own === undefined) return { socket: this.#listening(name, bound.fd(), false, () => bound.close()) };
     // The channel takes a BoundSocket, and with it the ownership; the types do not know it yet.
     this.#channel.send({ type: "hold", ...name }, bound as unknown as SendHandle);
-    return { socket: this.#listening(name, own, () => closeSync(own)) };
+    return { socket: this.#listening(name, own, false, () => closeSync(own)) };
   }
 
-  #listening(name: SocketName, fd: number, close: () => void): ListeningSocket {
+  #listening(name: SocketName, fd: number, isShared: boolean, close: () => void): ListeningSocket {
     const { host, port, boundPort } = name;
     const release = (): void => {
       close();
       this.#channel.send({ type: "release", ...name });
     };
-    return { fd, wanted: { host, port }, host, port: boundPort, close: release, giveUp: release };
+    return { fd, wanted: { host, port }, host, port: boundPort, isShared, close: release, giveUp: release };
   }
 }
 

@@ -98,6 +98,18 @@ export class WorkerHandle {
     });
   }
 
+  /** Has what is open ended; resolves when it is, as `drain` does, or after `graceMs`. */
+  async cut(graceMs: number): Promise<void> {
+    if (this.#isGone) return;
+    const drained = new Promise<void>((resolve) => {
+      this.#onDrained = resolve;
+    });
+    this.#send({ type: "cut" });
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([drained, new Promise((resolve) => (timer = setTimeout(resolve, graceMs)))]);
+    clearTimeout(timer);
+  }
+
   /** Ends the thread at once, whatever it is doing. Nothing is reported of it any more but that it is gone. */
   async end(reason: string): Promise<void> {
     this.#onExit(reason);

@@ -16,6 +16,9 @@ export interface WorkerPoolOptions {
 /** Everything that a worker needs which starts now. */
 export type Everything = () => { readonly change: ActiveChange; readonly sockets: readonly ListenerSocket[] };
 
+/** What is cut off at the end gets this long to read why. */
+const cutMs = 500;
+
 interface Slot {
   readonly index: number;
   readonly backOff: RestartBackOff;
@@ -83,8 +86,11 @@ export class WorkerPool {
     await Promise.all(this.#workers.map((worker) => worker.drain()));
   }
 
+  /** Ends what is still open, and the workers. */
   async close(): Promise<void> {
     this.#isStopping = true;
+    for (const slot of this.#slots) clearTimeout(slot.restartTimer);
+    await Promise.all(this.#workers.map((worker) => worker.cut(cutMs)));
     await Promise.all(this.#workers.map((worker) => worker.end("the proxy ends")));
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseCommandLine } from "./command-line.ts";
+import { parseCommandLine, parseRestart } from "./command-line.ts";
 
 const refused: [argv: string[], problem: RegExp][] = [
   [[], /no bootstrap/],
@@ -11,6 +11,8 @@ const refused: [argv: string[], problem: RegExp][] = [
   [["-c", "a", "--log-level", "loud"], /unknown level "loud"/],
   [["-c", "a", "--concurrency", "0"], /1 to 128/],
   [["-c", "a", "--drain-time-s", "1.5"], /whole number/],
+  [["-c", "a", "--parent-shutdown-time-s", "-1"], /argument|whole number/],
+  [["-c", "a", "--start-time-s", "0"], /at least 1/],
   [["-c", "a", "--ca-token-file", "t"], /--ca-token-file needs --ca-address/],
   [["-c", "a", "--ca-address", "nowhere", "--ca-trust-bundle", "b"], /host:port/],
   [["-c", "a", "--ca-address", "h:1"], /needs --ca-trust-bundle/],
@@ -23,7 +25,7 @@ for (const [argv, problem] of refused) {
 
 test("a command line with every flag is understood", () => {
   const parsed = parseCommandLine(
-    "-c e.yaml --state-dir s --ca-address 127.0.0.1:1 --ca-token-file t --ca-trust-bundle b --identity spiffe://x/ns/a/sa/b --concurrency 2 -l warning --drain-time-s 3 --service-node n --service-cluster c --mode validate".split(
+    "-c e.yaml --state-dir s --ca-address 127.0.0.1:1 --ca-token-file t --ca-trust-bundle b --identity spiffe://x/ns/a/sa/b --concurrency 2 -l warning --drain-time-s 3 --parent-shutdown-time-s 4 --start-time-s 5 --service-node n --service-cluster c --mode validate".split(
       " ",
     ),
   );
@@ -36,7 +38,20 @@ test("a command line with every flag is understood", () => {
     concurrency: 2,
     logLevel: "warn",
     drainTimeMs: 3000,
+    handOverTimeMs: 4000,
+    startTimeMs: 5000,
     serviceNode: "n",
     serviceCluster: "c",
   });
+});
+
+test("--restart takes the state directory and nothing else", () => {
+  assert.deepEqual(parseRestart(["--restart", "--state-dir", "d"]), { stateDir: "d" });
+  for (const [argv, problem] of [
+    [["--restart"], /needs --state-dir/],
+    [["--restart", "--state-dir", "d", "-c", "a"], /nothing else/],
+  ] as const) {
+    const parsed = parseRestart(argv);
+    assert.match(parsed.stateDir === undefined ? parsed.problem : "", problem);
+  }
 });

@@ -17,11 +17,17 @@ const flags = {
   concurrency: { type: "string" },
   "log-level": { type: "string", short: "l" },
   "drain-time-s": { type: "string" },
+  "parent-shutdown-time-s": { type: "string" },
+  "start-time-s": { type: "string" },
   "service-node": { type: "string" },
   "service-cluster": { type: "string" },
 } as const;
 
 export const proxyUsage = `Usage: heddle proxy -c <bootstrap> [flags]
+       heddle proxy --restart --state-dir <folder>
+
+  --restart hands the running proxy of that state directory over to a new one, which reads the bootstrap again
+  and listens on the same sockets; no request is lost. SIGHUP does the same.
 
   -c, --config-path <file>      Envoy bootstrap, YAML or JSON
       --config-yaml <text>      the bootstrap itself, instead of a file
@@ -34,6 +40,9 @@ export const proxyUsage = `Usage: heddle proxy -c <bootstrap> [flags]
       --concurrency <n>         traffic workers, default 1
   -l, --log-level <level>       trace, debug, info, warning, error, critical or off; default info
       --drain-time-s <seconds>  longest time that open requests get after SIGTERM, default 5
+      --parent-shutdown-time-s <seconds>
+                                longest time that what is open gets after a hot restart, default 60
+      --start-time-s <seconds>  longest time that a hot restart waits for the new proxy, default 60
       --service-node <id>       wins over node.id of the bootstrap
       --service-cluster <name>  wins over node.cluster of the bootstrap
 
@@ -73,6 +82,11 @@ export function parseCommandLine(argv: readonly string[]): ParsedCommandLine {
     return refuse("--concurrency is a number from 1 to 128");
   const drainTimeS = wholeNumber(values["drain-time-s"], defaultOptions.drainTimeMs / 1000);
   if (drainTimeS === undefined) return refuse("--drain-time-s is a whole number of seconds");
+  const handOverTimeS = wholeNumber(values["parent-shutdown-time-s"], defaultOptions.handOverTimeMs / 1000);
+  if (handOverTimeS === undefined) return refuse("--parent-shutdown-time-s is a whole number of seconds");
+  const startTimeS = wholeNumber(values["start-time-s"], defaultOptions.startTimeMs / 1000);
+  if (startTimeS === undefined || startTimeS === 0)
+    return refuse("--start-time-s is a whole number of seconds, at least 1");
   const ca = readCa(values);
   if (typeof ca === "string") return refuse(ca);
   return {
@@ -86,6 +100,8 @@ export function parseCommandLine(argv: readonly string[]): ParsedCommandLine {
       concurrency,
       logLevel,
       drainTimeMs: drainTimeS * 1000,
+      handOverTimeMs: handOverTimeS * 1000,
+      startTimeMs: startTimeS * 1000,
       serviceNode: values["service-node"],
       serviceCluster: values["service-cluster"],
     },
@@ -115,4 +131,23 @@ function wholeNumber(text: string | undefined, fallback: number): number | undef
 
 function refuse(problem: string): ParsedCommandLine {
   return { options: undefined, problem };
+}
+
+/** The words of `heddle proxy --restart`: where the state of the running proxy is, or what is wrong with them. */
+export function parseRestart(argv: readonly string[]): { stateDir: string } | { stateDir: undefined; problem: string } {
+  let values: { "state-dir"?: string };
+  try {
+    const flags = { restart: { type: "boolean" }, "state-dir": { type: "string" } } as const;
+    values = parseArgs({ args: [...argv], options: flags, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    const hint = "a running proxy keeps the flags that it was started with";
+    return {
+      stateDir: undefined,
+      problem: `--restart takes --state-dir and nothing else (${hint}): ${(error as Error).message}`,
+    };
+  }
+  const stateDir = values["state-dir"];
+  if (stateDir === undefined)
+    return { stateDir, problem: "--restart needs --state-dir, the one that the running proxy was started with" };
+  return { stateDir };
 }

@@ -12,7 +12,12 @@ export interface ProxyOptions {
   readonly mode: "serve" | "validate";
   readonly concurrency: number;
   readonly logLevel: LogLevel;
+  /** Longest time that open requests get when the proxy ends. */
   readonly drainTimeMs: number;
+  /** Longest time that open requests and byte streams get when a new generation has taken over. */
+  readonly handOverTimeMs: number;
+  /** Longest time that a new generation may take to be ready before the one that serves goes on without it. */
+  readonly startTimeMs: number;
   /** Wins over the bootstrap's `node.id` and `node.cluster`. */
   readonly serviceNode: string | undefined;
   readonly serviceCluster: string | undefined;
@@ -30,7 +35,10 @@ export interface CaOptions {
   readonly identity: string | undefined;
 }
 
-/** What a proxy does when its command line says nothing. Five seconds of draining are Istio's. */
+/**
+ * What a proxy does when its command line says nothing. Five seconds of draining are Istio's. After a hand-over nobody waits for
+ * the old generation, so that its streams get longer: a minute, where Envoy gives a quarter of an hour.
+ */
 export const defaultOptions: ProxyOptions = {
   configPath: undefined,
   configYaml: undefined,
@@ -40,6 +48,8 @@ export const defaultOptions: ProxyOptions = {
   concurrency: 1,
   logLevel: "info",
   drainTimeMs: 5_000,
+  handOverTimeMs: 60_000,
+  startTimeMs: 60_000,
   serviceNode: undefined,
   serviceCluster: undefined,
 };

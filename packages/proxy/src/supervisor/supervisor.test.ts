@@ -1,24 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { type AddressInfo, BoundSocket, createServer } from "node:net";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { connectRaw, isRunning, startEchoServer, startRawServer, untilRefused } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
-import { adminGet, childrenOf, listenerPort, ProxyProcess } from "../testing/proxy-process.ts";
-
-async function folder(t: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), "heddle-proxy-"));
-  t.after(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
+import { adminGet, childrenOf, listenerPort, ProxyProcess, temporaryFolder } from "../testing/proxy-process.ts";
 
 const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
 
 async function configFile(t: TestContext, content: object | string): Promise<string> {
-  const path = join(await folder(t), "envoy.yaml");
+  const path = join(await temporaryFolder(t), "envoy.yaml");
   await writeFile(path, typeof content === "string" ? content : JSON.stringify(content));
   return path;
 }

@@ -12,11 +12,17 @@ import {
 } from "@heddle/net";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
+import { CounterLedger } from "./counter-ledger.ts";
 import type { GenerationMessage, GenerationSetup, SocketName, SupervisorMessage } from "./messages.ts";
 import { type HeldSocket, SocketTable } from "./socket-table.ts";
+import { type HandOver, SupervisorFile } from "./supervisor-file.ts";
 
 /** Time that a generation gets after its own deadline before it is killed. */
 const killGraceMs = 2_000;
+/** A generation that is to retire says within this time what it has counted; else the next one serves without it. */
+const lastWordMs = 2_000;
+/** Generations that drain at once: each holds some 80 MB. The next hand-over waits until one of them is gone. */
+const maxRetiring = 3;
 
 /** Built files end in .js, sources in .ts: the generation's entry is the one of its kind. */
 const generationEntry = fileURLToPath(
@@ -28,8 +34,11 @@ const generationEntry = fileURLToPath(
  *
  * The supervisor owns the listening sockets and imports next to nothing, so that it has no reason to die. The proxy itself
  * is a child process, a generation; when one crashes the next inherits the sockets, and connections that came in
- * between wait in the kernel's queue. SIGHUP hands over to a new generation while the old one drains. SIGTERM and SIGINT
- * drain and end. When the channel to the parent closes, all ends at once.
+ * between wait in the kernel's queue. SIGTERM and SIGINT drain and end. When the channel to the parent closes, all ends at once.
+ *
+ * SIGHUP is a hot restart: a new generation starts on the same sockets. When it is ready the old one closes its admin port, says
+ * what it has counted, and drains; then the new one, which counts on from there, opens the admin port. One that is not ready in time, or
+ * ends before, changes nothing: the old one goes on.
  */
 export function runSupervisor(options: ProxyOptions): Promise<number> {
   return new Supervisor(options).run();
@@ -44,6 +53,12 @@ interface Generation {
   /** Set when it said that starting again would not help. */
   fatalExitCode: number | undefined;
   killTimer: NodeJS.Timeout | undefined;
+  /** Runs out when it is not ready in time, or when nobody has said in time what it takes over. */
+  waitTimer: NodeJS.Timeout | undefined;
+  /** Why it does not serve, in words for who asked for it. */
+  failure: string;
+  /** The one that took over from it has crashed, and with it what it had counted: adding to nothing would be wrong. */
+  isForgotten: boolean;
 }
 
 class Supervisor {
@@ -57,14 +72,22 @@ class Supervisor {
   #count = 0;
   #restartTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
-  /** SIGHUP came while a generation was starting, which may have read its configuration before. */
-  #isRenewalWanted = false;
+  readonly #counters = new CounterLedger();
+  readonly #file: SupervisorFile;
+  /** A generation whose counters are still to be told to the one that has just become ready. */
+  #waitingForWord: { readonly young: Generation; readonly old: Set<Generation> } | undefined;
+  /** Hot restarts asked for, begun and ended, and how the last one ended. SIGHUP may come while a generation starts, which may have read its configuration before. */
+  #requested = 0;
+  #begun = 0;
+  #answered = 0;
+  #last: HandOver | undefined;
   #wasEverReady = false;
   #finish: (exitCode: number) => void = () => {};
 
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#logger = new LineLogger("supervisor", options.logLevel);
+    this.#file = new SupervisorFile(options.stateDir, this.#logger);
   }
 
   async run(): Promise<number> {
@@ -76,8 +99,9 @@ class Supervisor {
       return exitCodes.usage;
     }
     this.#inherited = new Map(inherited);
+    this.#file.open();
     const stop = (): void => this.#stop();
-    const renew = (): void => this.#renew();
+    const renew = (): void => this.#onRestartAsked();
     const orphaned = (): void => this.#endAtOnce();
     process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", renew).on("disconnect", orphaned);
     try {
@@ -89,16 +113,19 @@ class Supervisor {
       process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGHUP", renew).off("disconnect", orphaned);
       clearTimeout(this.#restartTimer);
       this.#sockets.close();
+      await this.#file.flush();
     }
   }
 
   #start(): void {
-    this.#isRenewalWanted = false;
+    clearTimeout(this.#restartTimer);
+    this.#begun = this.#requested;
     // A descriptor's number in the child is its place in `stdio`.
     const inherited = new Map([...this.#inherited.keys()].map((address, index) => [address, firstPassed + index]));
     const held = this.#sockets.list();
     const setup: GenerationSetup<ProxyOptions> = {
       options: this.#options,
+      hasPredecessor: this.#serving !== undefined,
       sockets: held.map((socket, index) => ({ ...socket, fd: firstPassed + inherited.size + index })),
     };
     const child = spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(setup)], {
@@ -118,7 +145,15 @@ class Supervisor {
       isRetiring: false,
       fatalExitCode: undefined,
       killTimer: undefined,
+      waitTimer: undefined,
+      failure: "",
+      isForgotten: false,
     };
+    if (setup.hasPredecessor) {
+      const { startTimeMs } = this.#options;
+      const failure = `it was not ready after ${startTimeMs / 1000} s (--start-time-s)`;
+      generation.waitTimer = setTimeout(() => this.#giveUp(generation, failure), startTimeMs);
+    }
     this.#live.add(generation);
     child.on("message", (message: GenerationMessage, handle) =>
       this.#onMessage(generation, message, handle as unknown as HeldSocket | undefined),
@@ -142,17 +177,83 @@ class Supervisor {
         if (!generation.isRetiring || this.#isStopping) this.#release(message);
         return;
       case "ready":
-        generation.isReady = true;
-        this.#wasEverReady = true;
-        for (const other of this.#live) if (other.number < generation.number) this.#retire(other);
-        if (this.#isRenewalWanted) this.#renew();
-        return;
+        return this.#onReady(generation);
+      case "counters":
+        return this.#onCounters(generation, message);
       case "quit":
         return this.#stop();
       case "fatal":
         generation.fatalExitCode = message.exitCode;
+        generation.failure = message.reason;
         return;
     }
+  }
+
+  /** The generation that serves. */
+  get #serving(): Generation | undefined {
+    return [...this.#live].filter(({ isReady, isRetiring }) => isReady && !isRetiring).at(-1);
+  }
+
+  #onReady(generation: Generation): void {
+    clearTimeout(generation.waitTimer);
+    if (generation.isReady || this.#isStopping) return;
+    const old = new Set([...this.#live].filter(({ number, isRetiring }) => number < generation.number && !isRetiring));
+    generation.isReady = true;
+    this.#wasEverReady = true;
+    this.#waitingForWord = { young: generation, old };
+    for (const other of old) this.#retire(other);
+    if (old.size > 0) generation.waitTimer = setTimeout(() => this.#takeOver(generation), lastWordMs);
+    else this.#takeOver(generation);
+    this.#answer({ isReady: true, reason: "" });
+  }
+
+  /** What drains has been counted up to now; the admin port is the new generation's from here on. */
+  #takeOver(young: Generation): void {
+    clearTimeout(young.waitTimer);
+    if (this.#waitingForWord?.young === young) this.#waitingForWord = undefined;
+    for (const carried of this.#counters.everything()) this.#send(young, carried);
+    this.#send(young, { type: "take-over" });
+  }
+
+  #onCounters(generation: Generation, message: Extract<GenerationMessage, { type: "counters" }>): void {
+    if (generation.isForgotten) return;
+    const carried = this.#counters.take(generation.number, message);
+    const waiting = this.#waitingForWord;
+    if (waiting === undefined) {
+      const serving = this.#serving;
+      if (serving !== undefined) this.#send(serving, carried);
+    } else this.#heard(generation);
+  }
+
+  /** A generation that retires has said its word, or will say none. */
+  #heard(generation: Generation): void {
+    const waiting = this.#waitingForWord;
+    if (waiting === undefined || !waiting.old.delete(generation)) return;
+    if (waiting.old.size === 0) this.#takeOver(waiting.young);
+  }
+
+  #giveUp(generation: Generation, failure: string): void {
+    generation.failure = failure;
+    generation.process.kill("SIGKILL");
+  }
+
+  #onRestartAsked(): void {
+    this.#requested += 1;
+    this.#note(this.#answered);
+    this.#renew();
+  }
+
+  /** How the hand-over went that was begun last; those that were asked for meanwhile have one of their own. */
+  #answer(last: HandOver): void {
+    this.#last = last;
+    // The first start answers nobody.
+    if (this.#begun > this.#answered) this.#note(this.#begun);
+    if (this.#requested > this.#begun) this.#renew();
+  }
+
+  #note(answered: number): void {
+    this.#answered = answered;
+    this.#file.write({ requested: this.#requested, answered, last: this.#last });
   }
 
   #release(name: SocketName): void {
@@ -177,20 +278,32 @@ class Supervisor {
   #onExit(generation: Generation, how: string): void {
     if (!this.#live.delete(generation)) return;
     clearTimeout(generation.killTimer);
+    clearTimeout(generation.waitTimer);
+    const lastWord = this.#counters.end(generation.number);
+    if (lastWord !== undefined && this.#waitingForWord === undefined && this.#serving !== undefined)
+      this.#send(this.#serving, lastWord);
+    this.#heard(generation);
     if (this.#isStopping) {
       if (this.#live.size === 0) this.#finish(exitCodes.fine);
       return;
     }
-    if (generation.isRetiring) return;
+    if (generation.isRetiring) {
+      if (this.#requested > this.#begun) this.#renew();
+      return;
+    }
     if (generation.fatalExitCode !== undefined && !this.#wasEverReady) {
       this.#finish(generation.fatalExitCode);
       return;
     }
     // A hand-over that failed leaves the older generation in charge, unless that one is already on its way out.
     if ([...this.#live].some((other) => !other.isRetiring)) {
-      this.#logger.error("the new generation ended before it was ready; the old one goes on", { how });
+      const reason = generation.failure === "" ? `it ended before it was ready (${how})` : generation.failure;
+      this.#logger.error("the new generation does not serve; the old one goes on", { reason });
+      this.#answer({ isReady: false, reason });
       return;
     }
+    this.#counters.clear();
+    for (const other of this.#live) other.isForgotten = true;
     const delayMs = this.#backOff.nextDelayMs(performance.now() - generation.startedAt);
     this.#logger.error("the proxy ended unexpectedly and is started again", { how, delayMs });
     this.#restartTimer = setTimeout(() => this.#start(), delayMs);
@@ -199,8 +312,11 @@ class Supervisor {
   #renew(): void {
     // Between two lives a new generation is about to be started anyway.
     if (this.#isStopping || this.#live.size === 0) return;
-    if ([...this.#live].some((generation) => !generation.isReady)) {
-      this.#isRenewalWanted = true;
+    // Begun when that one is ready, or has failed.
+    if ([...this.#live].some((generation) => !generation.isReady)) return;
+    const retiring = [...this.#live].filter((generation) => generation.isRetiring).length;
+    if (retiring >= maxRetiring) {
+      this.#logger.info("the hand-over waits until an older generation has drained", { retiring });
       return;
     }
     this.#logger.info("handing over to a new generation");
@@ -210,9 +326,14 @@ class Supervisor {
   #retire(generation: Generation): void {
     if (generation.isRetiring) return;
     generation.isRetiring = true;
-    const { drainTimeMs } = this.#options;
-    this.#send(generation, { type: "drain", deadlineMs: drainTimeMs, isLast: this.#isStopping });
-    generation.killTimer = setTimeout(() => generation.process.kill("SIGKILL"), drainTimeMs + killGraceMs);
+    const { drainTimeMs, handOverTimeMs } = this.#options;
+    this.#drain(generation, this.#isStopping ? drainTimeMs : handOverTimeMs);
+  }
+
+  #drain(generation: Generation, deadlineMs: number): void {
+    clearTimeout(generation.killTimer);
+    this.#send(generation, { type: "drain", deadlineMs, isLast: this.#isStopping });
+    generation.killTimer = setTimeout(() => generation.process.kill("SIGKILL"), deadlineMs + killGraceMs);
   }
 
   #stop(): void {
@@ -223,7 +344,11 @@ class Supervisor {
     }
     this.#isStopping = true;
     clearTimeout(this.#restartTimer);
-    for (const generation of this.#live) this.#retire(generation);
+    for (const generation of this.#live) {
+      // One that retires already has no longer than the others from now on.
+      if (generation.isRetiring) this.#drain(generation, this.#options.drainTimeMs);
+      else this.#retire(generation);
+    }
     if (this.#live.size === 0) this.#finish(exitCodes.fine);
   }
 

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isRunning } from "@heddle/testkit";
 
@@ -99,4 +103,11 @@ export async function childrenOf(pid: number): Promise<number[]> {
     .filter((entry) => entry !== "")
     .map(Number)
     .filter((child) => isRunning(child));
+}
+
+/** A folder that is removed after the test. */
+export async function temporaryFolder(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "heddle-proxy-"));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
 }

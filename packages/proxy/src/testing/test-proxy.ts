@@ -45,6 +45,7 @@ export class TestProxy implements AsyncDisposable {
       broker: new SocketBroker(channel, new Map(), []),
       pool: this.pool,
       logger,
+      hasPredecessor: false,
     });
   }
 
@@ -115,7 +116,7 @@ export class TestProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.generation.drain(0, true);
+    await this.generation.drain(0);
     for (const socket of this.#held.values()) socket.close();
   }
 }

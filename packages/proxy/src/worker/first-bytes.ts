@@ -32,6 +32,10 @@ export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwne
     if (this.slot.chain === undefined) this.#parts.socket.destroy();
   }
 
+  cut(): void {
+    this.destroy();
+  }
+
   destroy(): void {
     this.#parts.socket.destroy();
   }

@@ -20,6 +20,7 @@ import {
   onDeadline,
   onDownstreamClosed,
   onDownstreamDrain,
+  onDrainDeadline,
   onRequestData,
   onRequestEnd,
   onRequestHead,
@@ -95,6 +96,12 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   drain(): void {
     this.#isDraining = true;
     if (this.slot.chain === undefined && !this.#exchange.isActive) this.#socket.destroy();
+  }
+
+  cut(): void {
+    this.#isDraining = true;
+    if (this.#exchange.isActive) onDrainDeadline(this.#exchange);
+    else if (!this.#isLingering) this.#socket.destroy();
   }
 
   /** Ends the connection now; a request in progress is lost to it. */

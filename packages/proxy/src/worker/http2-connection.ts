@@ -91,6 +91,13 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     this.flushLater();
   }
 
+  cut(): void {
+    for (const stream of this.#streams.values()) stream.cut();
+    this.codec.shutdown();
+    this.codec.finishShutdown();
+    this.#cutOff();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }

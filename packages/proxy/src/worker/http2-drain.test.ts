@@ -66,7 +66,7 @@ test("draining says GOAWAY, answers what is in progress, and closes then", async
   await arrived;
   const goAways: number[] = [];
   session.on("goaway", (_code: number, lastStreamId: number) => goAways.push(lastStreamId));
-  const drained = proxy.generation.drain(10_000, true);
+  const drained = proxy.generation.drain(10_000);
   while (goAways.length < 2) await once(session, "goaway");
   answer();
   await once(stream, "end");

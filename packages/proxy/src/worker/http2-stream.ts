@@ -15,6 +15,7 @@ import {
   onDeadline,
   onDownstreamClosed,
   onDownstreamDrain,
+  onDrainDeadline,
   onRequestData,
   onRequestEnd,
   onRequestHead,
@@ -105,6 +106,11 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
   /** The stream was reset, or its connection is gone. */
   onGone(): void {
     onDownstreamClosed(this.#exchange);
+  }
+
+  /** The time to drain is over. */
+  cut(): void {
+    onDrainDeadline(this.#exchange);
   }
 
   onWritable(): void {

@@ -39,7 +39,9 @@ export type WorkerCommand =
   | { readonly type: "describe"; readonly requestId: number }
   | { readonly type: "log-level"; readonly level: LogLevel }
   /** Accept nothing more; say `connection: close`; report `drained` when the last connection is gone. */
-  | { readonly type: "drain" };
+  | { readonly type: "drain" }
+  /** The time to drain is over: end what is open, in words where they can still be said. */
+  | { readonly type: "cut" };
 
 export type WorkerReport =
   | { readonly type: "configured"; readonly sequence: number; readonly problem: string | undefined }

@@ -187,7 +187,7 @@ export class WorkerMetrics {
   readonly #clusterHttp2 = new Map<string, Http2Stats>();
   readonly #tcp = new Map<string, TcpStats>();
   readonly #standard = new Map<string, StandardMetrics>();
-  readonly #liveGauges = new Map<string, readonly [name: LiveNumber, handle: GaugeHandle][]>();
+  readonly #live = new Map<string, readonly LiveSeries[]>();
 
   constructor(writer: MetricWriter) {
     this.writer = writer;
@@ -235,29 +235,46 @@ export class WorkerMetrics {
   publish(live: LiveState, clusters: Iterable<BoundCluster>): void {
     for (const cluster of clusters) {
       const state = live.cluster(cluster);
-      let gauges = this.#liveGauges.get(cluster.name);
-      if (gauges === undefined) {
-        const labels = [["envoy_cluster_name", cluster.name]] as const;
-        gauges = liveNumbers.map(([field, name, help]) => [
-          field,
-          this.writer.gauge(`envoy_cluster_${name}`, help, labels, `cluster.${cluster.name}.${name}`),
-        ]);
-        this.#liveGauges.set(cluster.name, gauges);
+      let series = this.#live.get(cluster.name);
+      if (series === undefined) this.#live.set(cluster.name, (series = liveSeries(this.writer, cluster.name)));
+      for (const one of series) {
+        const value = state[one.field];
+        // A cluster that was gone and is there again counts from zero.
+        if (one.isCounter) one.handle.add(value < one.published ? value : value - one.published);
+        else one.handle.add(value - one.published);
+        one.published = value;
       }
-      for (const [field, gauge] of gauges) gauge.set(state[field]);
     }
   }
 }
 
+/** One number of a cluster's live state, and how much of it its cell holds. */
+interface LiveSeries {
+  readonly field: LiveNumber;
+  readonly isCounter: boolean;
+  readonly handle: CounterHandle;
+  published: number;
+}
+
+function liveSeries(writer: MetricWriter, cluster: string): LiveSeries[] {
+  const labels = [["envoy_cluster_name", cluster]] as const;
+  return liveNumbers.map(([kind, field, name, help]) => ({
+    field,
+    isCounter: kind === "counter",
+    handle: writer[kind](`envoy_cluster_${name}`, help, labels, `cluster.${cluster}.${name}`),
+    published: 0,
+  }));
+}
+
 const liveNumbers = [
-  ["activeRequests", "upstream_rq_active", "Requests in progress."],
-  ["pendingRequests", "upstream_rq_pending_active", "Requests waiting for a connection."],
-  ["connections", "upstream_cx_active", "Connections open."],
-  ["requests", "upstream_rq_total", "Requests sent, retries included."],
-  ["retries", "upstream_rq_retry", "Retries sent."],
-  ["requestOverflows", "upstream_rq_overflow", "Requests turned away by the limit of requests."],
-  ["pendingOverflows", "upstream_rq_pending_overflow", "Requests turned away by the limit of waiting ones."],
-  ["retryOverflows", "upstream_rq_retry_overflow", "Retries turned away by the limit of retries."],
-  ["connectionOverflows", "upstream_cx_overflow", "Times that the limit of connections was met."],
+  ["gauge", "activeRequests", "upstream_rq_active", "Requests in progress."],
+  ["gauge", "pendingRequests", "upstream_rq_pending_active", "Requests waiting for a connection."],
+  ["gauge", "connections", "upstream_cx_active", "Connections open."],
+  ["counter", "requests", "upstream_rq_total", "Requests sent, retries included."],
+  ["counter", "retries", "upstream_rq_retry", "Retries sent."],
+  ["counter", "requestOverflows", "upstream_rq_overflow", "Requests turned away by the limit of requests."],
+  ["counter", "pendingOverflows", "upstream_rq_pending_overflow", "Requests turned away by the limit of waiting ones."],
+  ["counter", "retryOverflows", "upstream_rq_retry_overflow", "Retries turned away by the limit of retries."],
+  ["counter", "connectionOverflows", "upstream_cx_overflow", "Times that the limit of connections was met."],
 ] as const;
-type LiveNumber = (typeof liveNumbers)[number][0];
+type LiveNumber = (typeof liveNumbers)[number][1];

@@ -561,6 +561,14 @@ export function onDownstreamClosed(x: Exchange): void {
   finish(x, "downstream_closed");
 }
 
+/** The proxy ends and cannot wait any longer. */
+export function onDrainDeadline(x: Exchange): void {
+  if (!x.isActive) return;
+  noteUpstream(x);
+  x.downstream.closeAfterResponse();
+  refuse(x, "draining");
+}
+
 /** What cannot be read as a request, or came too slowly to be one, is counted and answered like one. */
 export function onUnreadableRequest(x: Exchange, code: ErrorCode, status: number, details: string): void {
   if (!x.isActive) {

@@ -17,7 +17,10 @@ export interface ChainSlot {
 export interface ServedConnection {
   readonly view: ConnectionView;
   readonly slot: ChainSlot;
+  /** It ends when nothing is in progress on it, and says so to its client. */
   drain(): void;
+  /** The time to drain is over: what is in progress is answered, if it still can be, and the connection ends. */
+  cut(): void;
   destroy(): void;
 }
 

@@ -1,3 +1,4 @@
+import { errorEntry } from "@heddle/core";
 import {
   type BoundCluster,
   type BoundEndpoint,
@@ -68,6 +69,15 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   /** A byte stream has no place at which it could be ended without loss: it ends with the worker. */
   drain(): void {
     if (this.slot.chain === undefined) this.destroy();
+  }
+
+  /** By a reset, so that nobody takes what came so far for the whole. */
+  cut(): void {
+    this.#account.details = errorEntry("draining").details;
+    this.#account.flag = errorEntry("draining").flag ?? "";
+    this.#client.reset();
+    this.#upstream?.socket?.reset();
+    this.#upstream?.destroy();
   }
 
   destroy(): void {

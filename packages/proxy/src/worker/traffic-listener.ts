@@ -124,11 +124,11 @@ export class TrafficListener implements ConnectionHost {
     for (const connection of this.#connections.keys()) connection.drain();
   }
 
-  /** Ends everything now. */
-  close(): void {
+  /** The time to drain is over: ends everything. */
+  cut(): void {
     this.drain();
     for (const pending of this.#pending) pending.destroy();
-    for (const connection of this.#connections.keys()) connection.destroy();
+    for (const connection of this.#connections.keys()) connection.cut();
   }
 
   /** @param chain what the connection chose when it was accepted, which may have been another version of the listener */

@@ -97,7 +97,7 @@ class TrafficWorker {
     });
     const heartbeat = new Int32Array(setup.heartbeat);
     setInterval(() => Atomics.add(heartbeat, 0, 1), heartbeatMs);
-    setInterval(() => metrics.publish(live, this.#context.snapshot.clusters.values()), publishMs);
+    setInterval(() => this.#publish(), publishMs);
     this.#tail = this.#selfTest();
     port.on("message", (command: WorkerCommand) => this.#onCommand(command));
   }
@@ -122,6 +122,8 @@ class TrafficWorker {
         return this.#logger.setLevel(command.level);
       case "drain":
         return this.#inTurn(async () => this.#drain());
+      case "cut":
+        return this.#cut();
     }
   }
 
@@ -193,6 +195,12 @@ class TrafficWorker {
     this.#reportIfDrained();
   }
 
+  #cut(): void {
+    this.#context.isDraining = true;
+    for (const listener of [...this.#listeners.values(), ...this.#retired]) listener.cut();
+    this.#reportIfDrained();
+  }
+
   #reportIfDrained(): void {
     for (const retired of this.#retired) if (retired.connectionCount === 0) this.#retired.delete(retired);
     if (!this.#context.isDraining) return;
@@ -201,7 +209,14 @@ class TrafficWorker {
       0,
     );
     if (open > 0) return;
+    // Whoever takes over counts on from what is published now.
+    this.#publish();
     void this.#accessLogs.flush().then(() => this.#report({ type: "drained" }));
+  }
+
+  #publish(): void {
+    const { metrics, live, snapshot } = this.#context;
+    metrics.publish(live, snapshot.clusters.values());
   }
 
   #announce(series: SeriesAnnouncement): void {
