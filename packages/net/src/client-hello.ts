@@ -2,13 +2,16 @@
 export type ClientHelloInspection =
   | { readonly kind: "incomplete" }
   | { readonly kind: "not-tls" }
+  /** It would be TLS, and has no end within the limit: nothing may take it for something else. */
+  | { readonly kind: "too-long" }
   | { readonly kind: "tls"; readonly sni: string; readonly alpn: readonly string[] };
 
 /** Envoy's tls_inspector reads no further than this either. */
-export const maxClientHelloBytes = 16_384;
+const maxClientHelloBytes = 16_384;
 
 const incomplete: ClientHelloInspection = { kind: "incomplete" };
 const notTls: ClientHelloInspection = { kind: "not-tls" };
+const tooLong: ClientHelloInspection = { kind: "too-long" };
 
 const handshakeRecord = 22;
 const clientHello = 1;
@@ -28,15 +31,11 @@ export function inspectClientHello(bytes: Buffer, start: number, end: number): C
   const message = joinRecords(bytes, start, end);
   if (message === "malformed") return notTls;
   if (message.length > 0 && message[0] !== clientHello) return notTls;
-  if (message.length < 4) return tooLong(length) ? notTls : incomplete;
+  if (message.length < 4) return length < maxClientHelloBytes ? incomplete : tooLong;
   const bodyLength = message.readUIntBE(1, 3);
-  if (bodyLength > maxClientHelloBytes) return notTls;
-  if (message.length < 4 + bodyLength) return tooLong(length) ? notTls : incomplete;
+  if (bodyLength > maxClientHelloBytes) return tooLong;
+  if (message.length < 4 + bodyLength) return length < maxClientHelloBytes ? incomplete : tooLong;
   return readHello(message.subarray(4, 4 + bodyLength));
-}
-
-function tooLong(length: number): boolean {
-  return length >= maxClientHelloBytes;
 }
 
 /** The handshake bytes of complete and partial records, without their headers. */

@@ -56,6 +56,10 @@ export class FastSocket implements OutputOwner {
   /** Canonical, kept after the connection is gone. `connect` fills `localAddress` when it is ready. */
   remoteAddress: SocketAddress;
   localAddress: SocketAddress;
+  /** The other end of the TCP connection itself, whatever a PROXY protocol header makes of `remoteAddress`. */
+  readonly directRemoteAddress: SocketAddress;
+  /** `localAddress` is not where it was accepted, but where it was meant to go. */
+  isDestinationRestored = false;
   /** Payload bytes delivered. */
   bytesRead = 0;
   readonly isOutbound: boolean;
@@ -86,6 +90,7 @@ export class FastSocket implements OutputOwner {
     this.#state = state;
     this.isOutbound = isOutbound;
     this.remoteAddress = remote;
+    this.directRemoteAddress = remote;
     this.localAddress = local;
     this.#output = new SocketOutput(this, socket);
     this.#adopt(socket);
@@ -213,13 +218,34 @@ export class FastSocket implements OutputOwner {
   restoreDestination(): boolean {
     if (!runtimeEdges.originalDestination) return false;
     const found = originalDestination(this.#descriptor(), this.localAddress.host);
-    if (found !== undefined) this.localAddress = found;
+    if (found === undefined) return true;
+    this.localAddress = found;
+    this.isDestinationRestored = true;
     return true;
   }
 
-  /** Puts bytes back in front of everything, and pauses: for an inspector that hands the connection on with `start` or `upgrade`. */
-  unread(bytes: Buffer): void {
+  /** Takes the addresses of a connection that another proxy passes on. As in Envoy, an address of ours that changes counts as restored. */
+  replaceAddresses({
+    source,
+    destination,
+  }: {
+    readonly source: SocketAddress;
+    readonly destination: SocketAddress;
+  }): void {
+    this.remoteAddress = source;
+    if (destination.host === this.localAddress.host && destination.port === this.localAddress.port) return;
+    this.localAddress = destination;
+    this.isDestinationRestored = true;
+  }
+
+  /**
+   * Puts bytes back in front of everything, and pauses: for an inspector that hands the connection on with `start` or `upgrade`.
+   *
+   * @param consumedBytes how many it keeps: they are no payload
+   */
+  unread(bytes: Buffer, consumedBytes = 0): void {
     if (this.#state !== "open") return;
+    this.bytesRead -= consumedBytes;
     if (bytes.length > 0) this.#held = this.#held === undefined ? bytes : Buffer.concat([bytes, this.#held]);
     this.#isEndDelivered = false;
     this.#isResumed = false;

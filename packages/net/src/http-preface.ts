@@ -5,7 +5,7 @@ export type HttpInspection = "incomplete" | "not-http" | "http/1.0" | "http/1.1"
 const http2Preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
 /** A request line that is longer than this is not looked at to its end; Envoy's http_inspector has the same bound. */
-const maxRequestLineBytes = 8_192;
+export const maxRequestLineBytes = 8_192;
 
 /** Methods are tokens (RFC 9110 §9.1); none in use is longer. */
 const maxMethodBytes = 32;

@@ -9,15 +9,17 @@ export type { BuiltContext, TlsContextOptions } from "./tls-context.ts";
 export { buildClientContext, buildServerContext } from "./tls-context.ts";
 export type { Certificate } from "./certificate.ts";
 export { certificatePem, derBlocks, parseCertificate, parseCertificatesPem } from "./certificate.ts";
-export type { ClientHelloInspection } from "./client-hello.ts";
-export { inspectClientHello, maxClientHelloBytes } from "./client-hello.ts";
-export type { ConnectionInspection, InspectionHandler, InspectionTimers, Inspector } from "./connection-inspector.ts";
+export type {
+  ConnectionInspection,
+  InspectionHandler,
+  InspectionStat,
+  Inspector,
+  ProtocolDecision,
+} from "./connection-inspector.ts";
 export { inspectConnection } from "./connection-inspector.ts";
 export { duplicateDescriptor } from "./descriptor.ts";
 export type { SocketHandler } from "./fast-socket.ts";
 export { FastSocket } from "./fast-socket.ts";
-export type { HttpInspection } from "./http-preface.ts";
-export { inspectHttp } from "./http-preface.ts";
 export type { InheritedDescriptors } from "./inherited-descriptors.ts";
 export {
   formatInheritedDescriptors,
@@ -37,6 +39,8 @@ export { verifyPeer } from "./peer-verification.ts";
 export type { RevocationList } from "./revocation-list.ts";
 export { parseRevocationListsPem } from "./revocation-list.ts";
 export type { RuntimeEdge } from "./runtime-edges.ts";
+export type { ProxiedAddresses, ProxyTlv } from "./proxy-protocol.ts";
+export { formatProxyHeader } from "./proxy-protocol.ts";
 export { exactDnsName, exactUri } from "./san-matcher.ts";
 export type { EdgeReport } from "./self-test.ts";
 export { selfTestRuntime } from "./self-test.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectRaw, enterNetworkNamespace, type RawServer, startRawServer } from "@heddle/testkit";
-import { bootstrap, cluster, tcpListener } from "./testing/bootstrap-json.ts";
+import { bootstrap, chainOf, cluster, fileLog, listenerFilter, tcpListener } from "./testing/bootstrap-json.ts";
 import { untilLogged } from "./testing/log-file.ts";
 import { TestProxy } from "./testing/test-proxy.ts";
 
@@ -14,10 +14,7 @@ type Json = Record<string, unknown>;
 
 const capturePort = 15_001;
 const redirected = ["10.96.0.0/16", "fd00:96::/32"] as const;
-const originalDst = {
-  name: "original_dst",
-  typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst" },
-};
+const originalDst = listenerFilter("original_dst.v3.OriginalDst");
 
 let proxy: TestProxy;
 let folder: string;
@@ -34,8 +31,7 @@ function virtual(name: string, host: string, port: number): Json {
 
 /** A chain that relays to the cluster of this name. */
 function chain(name: string, match: Json): Json {
-  const [only] = tcpListener(name, name)["filter_chains"] as [Json];
-  return { ...only, name, filter_chain_match: match };
+  return chainOf(tcpListener(name, name), name, match);
 }
 
 function route(command: string, args: string): void {
@@ -58,14 +54,6 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "heddle-redirection-"));
   const names = ["passthrough", "reviews", "reviews6", "any-9081", "chain-8080", "chain-range", "chain-other"];
   for (const name of names) servers.set(name, await startRawServer());
-  const log = {
-    name: "log",
-    typed_config: {
-      "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-      path: join(folder, "access.log"),
-      log_format: { text_format_source: { inline_string: "%DOWNSTREAM_LOCAL_ADDRESS%\n" } },
-    },
-  };
   const byChain = {
     ...addressed(tcpListener("by-chain", "chain-other"), "::", capturePort + 1),
     listener_filters: [originalDst],
@@ -80,7 +68,7 @@ before(async () => {
       [
         addressed(tcpListener("passthrough", "passthrough"), "::", capturePort, {
           use_original_dst: true,
-          access_log: [log],
+          ...fileLog(join(folder, "access.log"), "%DOWNSTREAM_LOCAL_ADDRESS%"),
         }),
         virtual("reviews", "10.96.0.1", 9080),
         virtual("reviews6", "fd00:96::1", 9080),

@@ -50,11 +50,13 @@ export function explainInbound(
     peer: mutualTls ? peerView(mesh, source) : undefined,
     localPrincipal: mutualTls ? identity : "",
     remoteAddress: { host: source.address, port: 0 },
+    directRemoteAddress: { host: source.address, port: 0 },
     localAddress: { host: instance.address, port: instance.inboundPort },
     isTls: mutualTls,
     sni: endpoint.tls?.sni ?? "",
     applicationProtocols: endpoint.tls?.common.alpn ?? [],
     transportProtocol: mutualTls ? "tls" : "raw_buffer",
+    proxyTlvs: [],
   };
   const chain = matchFilterChain(listener, connection, recorder);
   if (chain === undefined) return end(failure("no_filter_chain", originOfMode(mesh, listener.config)));

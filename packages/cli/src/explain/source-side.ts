@@ -87,11 +87,13 @@ function walk(mesh: MeshOnPaper, question: Question, weightedDraw: number | unde
     peer: undefined,
     localPrincipal: "",
     remoteAddress: { host: "127.0.0.1", port: 0 },
+    directRemoteAddress: { host: "127.0.0.1", port: 0 },
     localAddress: { host: "127.0.0.1", port: listenPort },
     isTls: false,
     sni: "",
     applicationProtocols: [],
     transportProtocol: "raw_buffer",
+    proxyTlvs: [],
   };
   const hcm = matchFilterChain(listener, connection, recorder)?.http;
   if (hcm === undefined) throw new Error(`the listener on port ${listenPort} of ${source.id} takes no HTTP`);

@@ -278,11 +278,13 @@ function connectionOf(seen: Partial<ConnectionView>, remote = "127.0.0.1"): Conn
     peer: undefined,
     localPrincipal: "",
     remoteAddress: { host: remote, port: 50_000 },
+    directRemoteAddress: { host: remote, port: 50_000 },
     localAddress: { host: "127.0.0.1", port: 30_000 },
     isTls: false,
     sni: "",
     applicationProtocols: [],
     transportProtocol: seen.isTls === true ? "tls" : "raw_buffer",
+    proxyTlvs: [],
     ...seen,
   };
 }

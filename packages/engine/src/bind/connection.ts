@@ -25,7 +25,10 @@ export interface ConnectionView {
   readonly peer: PeerView | undefined;
   /** First URI SAN of the certificate that this side presented, for XFCC's `By`; empty: none. */
   readonly localPrincipal: string;
+  /** Of whom a PROXY protocol header tells, where the listener reads one; else the peer. */
   readonly remoteAddress: SocketAddress;
+  /** The peer of the TCP connection itself. */
+  readonly directRemoteAddress: SocketAddress;
   /** The original destination where one was restored. */
   readonly localAddress: SocketAddress;
   readonly isTls: boolean;
@@ -35,4 +38,13 @@ export interface ConnectionView {
   readonly applicationProtocols: readonly string[];
   /** `tls` when the TLS inspector saw a ClientHello, else `raw_buffer`. */
   readonly transportProtocol: "tls" | "raw_buffer";
+  /** TLVs of a PROXY protocol header. */
+  readonly proxyTlvs: readonly ProxyTlv[];
+}
+
+/** A type-length-value of a PROXY protocol header of version 2. */
+export interface ProxyTlv {
+  /** 0–255. */
+  readonly type: number;
+  readonly value: Uint8Array;
 }

@@ -73,7 +73,7 @@ export class FilterChainIndex<T> {
     const direct = byProtocol(protocols, connection.applicationProtocols);
     if (direct === undefined) return undefined;
     const remote = parseIp(connection.remoteAddress.host);
-    const types = mostSpecific(direct, remote);
+    const types = mostSpecific(direct, parseIp(connection.directRemoteAddress.host));
     const sources = types === undefined ? undefined : bySourceType(types, connection, remote);
     const ports = sources === undefined ? undefined : mostSpecific(sources, remote);
     const chain = ports?.get(connection.remoteAddress.port) ?? ports?.get(0);

@@ -30,9 +30,9 @@ const simple: Readonly<Record<string, Piece>> = {
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (req) => req.remoteHost,
   DOWNSTREAM_REMOTE_PORT: (req) => String(req.remotePort),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (req) =>
-    formatHostPort(req.connection.remoteAddress.host, req.connection.remoteAddress.port),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (req) => req.connection.remoteAddress.host,
-  DOWNSTREAM_DIRECT_REMOTE_PORT: (req) => String(req.connection.remoteAddress.port),
+    formatHostPort(req.connection.directRemoteAddress.host, req.connection.directRemoteAddress.port),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (req) => req.connection.directRemoteAddress.host,
+  DOWNSTREAM_DIRECT_REMOTE_PORT: (req) => String(req.connection.directRemoteAddress.port),
   DOWNSTREAM_LOCAL_ADDRESS: (req) => formatHostPort(req.connection.localAddress.host, req.connection.localAddress.port),
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (req) => req.connection.localAddress.host,
   DOWNSTREAM_LOCAL_PORT: (req) => String(req.connection.localAddress.port),

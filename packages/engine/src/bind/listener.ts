@@ -3,6 +3,7 @@ import type { HttpConnectionManagerConfig } from "../config/http-connection-mana
 import { bindFault } from "./fault.ts";
 import { FilterChainIndex } from "./filter-chain-index.ts";
 import { BoundCidr } from "./ip-address.ts";
+import { bindListenerFilters } from "./listener-filters.ts";
 import { bindRbacFilter } from "./rbac.ts";
 import { bindRouteTable } from "./route-table.ts";
 import type { BoundFilterChain, BoundHttpConnectionManager, BoundHttpFilter, BoundListener } from "./types.ts";
@@ -12,6 +13,7 @@ export function bindListener(config: ListenerConfig): BoundListener {
   return {
     name: config.name,
     config,
+    filters: bindListenerFilters(config),
     chains,
     defaultChain: config.defaultFilterChain === undefined ? undefined : bindFilterChain(config.defaultFilterChain),
     index: new FilterChainIndex(chains.map((chain) => ({ match: chain.config.match, chain }))),

@@ -170,7 +170,7 @@ function bindPrincipal(config: PrincipalConfig): Condition {
         ? ({ connection }) => verdictOf(connection.peer !== undefined)
         : bindAuthenticated(config.match);
     case "direct-remote-ip":
-      return bindIp(config.range, (subject) => subject.connection.remoteAddress.host);
+      return bindIp(config.range, (subject) => subject.connection.directRemoteAddress.host);
     case "remote-ip":
       return bindIp(config.range, (subject) => subject.remoteHost);
     case "header":

@@ -19,12 +19,21 @@ import type { FilterChainIndex } from "./filter-chain-index.ts";
 import type { BoundFault } from "./fault.ts";
 import type { BoundHeaderMutation } from "./header-mutation.ts";
 import type { BoundCidr } from "./ip-address.ts";
+import type { BoundListenerFilter } from "./listener-filters.ts";
 import type { BoundRbacFilter, BoundRbacPolicy, ShadowDecision } from "./rbac.ts";
 import type { BoundRetryPolicy } from "./retry-policy.ts";
 import type { RouteMatcher } from "./route-match.ts";
 import type { VirtualHostIndex } from "./virtual-host-index.ts";
 
-export type { BoundFault, BoundHeaderMutation, BoundRbacFilter, BoundRbacPolicy, BoundRetryPolicy, ShadowDecision };
+export type {
+  BoundFault,
+  BoundHeaderMutation,
+  BoundListenerFilter,
+  BoundRbacFilter,
+  BoundRbacPolicy,
+  BoundRetryPolicy,
+  ShadowDecision,
+};
 
 /** Where `istio.workload` metadata names the workload behind an endpoint; empty strings where it does not. */
 export interface WorkloadIdentity {
@@ -180,6 +189,7 @@ export interface BoundFilterChain {
 export interface BoundListener {
   readonly name: string;
   readonly config: ListenerConfig;
+  readonly filters: readonly BoundListenerFilter[];
   readonly chains: readonly BoundFilterChain[];
   readonly defaultChain: BoundFilterChain | undefined;
   readonly index: FilterChainIndex<BoundFilterChain>;

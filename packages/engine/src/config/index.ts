@@ -6,6 +6,7 @@ export type * from "./fault.ts";
 export type * from "./header-mutation.ts";
 export type * from "./http-connection-manager.ts";
 export type * from "./listener.ts";
+export type * from "./listener-filter.ts";
 export type * from "./rbac.ts";
 export type * from "./route.ts";
 export type { SecretConfig, TransferredSecret } from "./secret.ts";

@@ -1,6 +1,7 @@
 import type { AccessLogConfig } from "./access-log.ts";
 import type { CidrRange, Provenance, SocketAddress } from "./address.ts";
 import type { HttpConnectionManagerConfig } from "./http-connection-manager.ts";
+import type { ListenerFilterConfig } from "./listener-filter.ts";
 import type { RbacFilterConfig } from "./rbac.ts";
 import type { DownstreamTlsConfig } from "./tls.ts";
 
@@ -45,8 +46,6 @@ export interface FilterChainConfig {
   readonly provenance: Provenance | undefined;
 }
 
-export type ListenerFilterKind = "tls_inspector" | "http_inspector" | "original_dst";
-
 /** `envoy.config.listener.v3.Listener`. */
 export interface ListenerConfig {
   readonly name: string;
@@ -57,7 +56,7 @@ export interface ListenerConfig {
   /** undefined: the runtime's own. */
   readonly tcpBacklog: number | undefined;
   readonly perConnectionBufferBytes: number;
-  readonly listenerFilters: readonly ListenerFilterKind[];
+  readonly listenerFilters: readonly ListenerFilterConfig[];
   /** `use_original_dst`: connections whose destination was restored go to the listener of that address, if there is one. */
   readonly handsOffByDestination: boolean;
   /** 0: wait for ever; Envoy's default of 15 s is filled in. */

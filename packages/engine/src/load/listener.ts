@@ -5,7 +5,6 @@ import {
   FilterChainMatch_ConnectionSourceType,
   type HttpConnectionManager,
   type Listener,
-  type ListenerFilter,
   ListenerSchema,
   type NetworkRbac,
   type TcpProxy,
@@ -13,18 +12,13 @@ import {
 } from "@heddle/xds/api";
 import { FilterChainIndex } from "../bind/filter-chain-index.ts";
 import type { SocketAddress } from "../config/address.ts";
-import type {
-  FilterChainConfig,
-  FilterChainMatchConfig,
-  ListenerConfig,
-  ListenerFilterKind,
-  TcpProxyConfig,
-} from "../config/listener.ts";
+import type { FilterChainConfig, FilterChainMatchConfig, ListenerConfig, TcpProxyConfig } from "../config/listener.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadAccessLogs } from "./access-log.ts";
 import { loadAddress, loadProvenance } from "./core-types.ts";
 import { unsupportedFields } from "./field-walker.ts";
 import { loadHttpConnectionManager } from "./http-connection-manager.ts";
+import { loadListenerFilters } from "./listener-filters.ts";
 import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
 import { loadNetworkRbac } from "./rbac.ts";
 import { loadDownstreamTls } from "./tls.ts";
@@ -84,29 +78,6 @@ function loadAddresses(message: Listener, at: Path, loading: Loading): SocketAdd
       loadAddress(address, more.index(index).field("address"), loading, "ip-only"),
     ),
   ];
-}
-
-const listenerFilters: Readonly<Record<string, ListenerFilterKind>> = {
-  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": "tls_inspector",
-  "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": "http_inspector",
-  "envoy.extensions.filters.listener.original_dst.v3.OriginalDst": "original_dst",
-};
-
-/** As in Envoy, `use_original_dst` brings its filter along and puts it last. */
-function loadListenerFilters(message: Listener, at: Path, loading: Loading): ListenerFilterKind[] {
-  const kinds: ListenerFilterKind[] = [];
-  message.listenerFilters.forEach((filter: ListenerFilter, index) => {
-    const where = at.index(index).field("typed_config");
-    const config = loading.unpack(
-      filter.configType.case === "typedConfig" ? filter.configType.value : undefined,
-      where,
-    );
-    const kind = config === undefined ? undefined : listenerFilters[config.$typeName];
-    if (kind !== undefined) kinds.push(kind);
-    else if (config !== undefined) loading.misplaced(config, where, "a listener filter");
-  });
-  if (message.useOriginalDst === true && !kinds.includes("original_dst")) kinds.push("original_dst");
-  return kinds;
 }
 
 function checkChains(chains: readonly FilterChainConfig[], at: Path, loading: Loading): void {

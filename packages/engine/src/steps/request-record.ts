@@ -20,11 +20,13 @@ const noConnection: ConnectionView = Object.freeze({
   peer: undefined,
   localPrincipal: "",
   remoteAddress: { host: "", port: 0 },
+  directRemoteAddress: { host: "", port: 0 },
   localAddress: { host: "", port: 0 },
   isTls: false,
   sni: "",
   applicationProtocols: [],
   transportProtocol: "raw_buffer",
+  proxyTlvs: [],
 });
 
 /**

@@ -103,15 +103,18 @@ export function peerView(principal: string, parts: Partial<PeerView> = {}): Peer
 }
 
 export function connectionView(parts: Partial<ConnectionView> = {}): ConnectionView {
+  const remoteAddress = parts.remoteAddress ?? { host: "10.0.0.1", port: 50000 };
   return {
     peer: undefined,
     localPrincipal: "",
-    remoteAddress: { host: "10.0.0.1", port: 50000 },
+    remoteAddress,
+    directRemoteAddress: remoteAddress,
     localAddress: { host: "10.0.0.2", port: 8080 },
     isTls: false,
     sni: "",
     applicationProtocols: [],
     transportProtocol: "raw_buffer",
+    proxyTlvs: [],
     ...parts,
   };
 }

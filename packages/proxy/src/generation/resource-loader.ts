@@ -146,7 +146,7 @@ function removeOne(name: string): { set: never[]; remove: string[] } {
 
 /** What the engine's loader knows and this host may lack. */
 function listenerFilterProblems({ listenerFilters }: ListenerConfig): LoadProblem[] {
-  const index = listenerFilters.indexOf("original_dst");
+  const index = listenerFilters.findIndex(({ kind }) => kind === "original_dst");
   const message = index < 0 ? undefined : originalDestinationProblem();
   if (message === undefined) return [];
   const hint = "Connections cannot be redirected to this proxy: give each destination a listener of its own.";

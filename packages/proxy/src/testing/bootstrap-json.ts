@@ -69,6 +69,40 @@ export function tcpListener(name: string, clusterName: string, filters: readonly
   };
 }
 
+/** A listener filter. `type`: below `envoy.extensions.filters.listener`. */
+export function listenerFilter(type: string, config: Json = {}, more: Json = {}): Json {
+  return { name: type, typed_config: { "@type": `${filterPackage}.listener.${type}`, ...config }, ...more };
+}
+
+export const tlsInspector = "tls_inspector.v3.TlsInspector";
+export const httpInspector = "http_inspector.v3.HttpInspector";
+export const proxyProtocol = "proxy_protocol.v3.ProxyProtocol";
+
+/** A network RBAC filter. */
+export function networkRbac(action: "ALLOW" | "DENY", permission: Json, principal: Json = { any: true }): Json {
+  return {
+    name: "rbac",
+    typed_config: {
+      "@type": `${filterPackage}.network.rbac.v3.RBAC`,
+      stat_prefix: "rbac",
+      rules: { action, policies: { only: { permissions: [permission], principals: [principal] } } },
+    },
+  };
+}
+
+/** The one filter chain of a listener, with another match. */
+export function chainOf(listener: Json, name: string, match: Json): Json {
+  const [chain] = listener["filter_chains"] as [Json];
+  return { ...chain, name, filter_chain_match: match };
+}
+
+/** An access log in a file. */
+export function fileLog(path: string, format: string): Json {
+  const type = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+  const logFormat = { text_format_source: { inline_string: `${format}\n` } };
+  return { access_log: [{ name: "log", typed_config: { "@type": type, path, log_format: logFormat } }] };
+}
+
 /** A static cluster on these ports of 127.0.0.1. */
 export function cluster(name: string, ports: readonly number[], more: Json = {}): Json {
   return {

@@ -95,6 +95,30 @@ export class TestProxy implements AsyncDisposable {
     return response.text();
   }
 
+  /** Resolves when a counter or gauge, by its dotted name, has this value: a worker's first word of a series takes a moment. */
+  async untilStat(name: string, expected: number): Promise<void> {
+    const giveUpAt = performance.now() + 10_000;
+    for (;;) {
+      const series = this.generation.metrics.read().flat();
+      const found = series.find(({ dotted }) => dotted === name)?.cells[0];
+      if (found === expected) return;
+      assert.ok(performance.now() < giveUpAt, `${name} is ${found}, not ${expected}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Resolves when so many connections of a listener were judged in this way. */
+  async untilDecided(listener: string, decision: string, expected: number): Promise<void> {
+    const giveUpAt = performance.now() + 10_000;
+    const wanted = { envoy_listener_address: listener, decision };
+    for (;;) {
+      const found = this.generation.metrics.total("heddle_listener_protocol_decisions_total", wanted);
+      if (found === expected) return;
+      assert.ok(performance.now() < giveUpAt, `${found} of ${listener} are ${decision}, not ${expected}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   /** Requests begun and ended, by outcome. */
   ledger(): { started: number; ended: number } {
     const { metrics } = this.generation;

@@ -28,7 +28,7 @@ export class ConnectionAccount {
 
   write(logs: readonly BoundAccessLog[]): void {
     if (logs.length === 0) return;
-    const { remoteAddress, localAddress, bytesRead, bytesWritten, tls } = this.#socket;
+    const { remoteAddress, directRemoteAddress: direct, localAddress, bytesRead, bytesWritten, tls } = this.#socket;
     record.startTimeMs = this.#startedAtWallMs;
     record.durationMs = Math.round(performance.now() - this.#startedAtMs);
     record.connectionTerminationDetails = this.details;
@@ -40,7 +40,7 @@ export class ConnectionAccount {
     record.upstreamCluster = this.upstreamCluster;
     record.downstreamLocalAddress = formatAddress(localAddress.host, localAddress.port);
     record.downstreamRemoteAddress = formatAddress(remoteAddress.host, remoteAddress.port);
-    record.downstreamDirectRemoteAddress = record.downstreamRemoteAddress;
+    record.downstreamDirectRemoteAddress = formatAddress(direct.host, direct.port);
     record.requestedServerName = this.view?.sni ?? "";
     record.downstreamPeerUriSan = tls?.peer?.principal ?? "";
     record.downstreamPeerSubject = tls?.peer?.subject ?? "";

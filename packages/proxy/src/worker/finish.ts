@@ -65,7 +65,7 @@ function writeAccessLog(x: Exchange, durationMs: number, grpcStatus: number, fla
   record.upstreamRequestAttemptCount = req.attempt;
   record.downstreamLocalAddress = formatAddress(view.localAddress.host, view.localAddress.port);
   record.downstreamRemoteAddress = req.remoteHost === "" ? "" : formatAddress(req.remoteHost, req.remotePort);
-  record.downstreamDirectRemoteAddress = formatAddress(view.remoteAddress.host, view.remoteAddress.port);
+  record.downstreamDirectRemoteAddress = formatAddress(view.directRemoteAddress.host, view.directRemoteAddress.port);
   record.requestedServerName = view.sni;
   record.routeName = req.route?.name ?? "";
   record.downstreamPeerUriSan = view.peer?.principal ?? "";

@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connectRaw, type RawServer, startRawServer, ThrowawayCa } from "@heddle/testkit";
-import { bootstrap, cluster, httpListener, route, serverTls, tcpListener } from "../testing/bootstrap-json.ts";
+import {
+  bootstrap,
+  cluster,
+  httpListener,
+  listenerFilter,
+  route,
+  serverTls,
+  tcpListener,
+  tlsInspector,
+} from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 type Json = Record<string, unknown>;
 
 const anyPort = { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } };
-const tlsInspector = {
-  name: "tls_inspector",
-  typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" },
-};
-
 async function withProxy(
   listeners: readonly Json[],
   run: (proxy: TestProxy, upstream: RawServer) => Promise<void>,
@@ -50,7 +54,7 @@ test("a listener serves on its additional addresses too, and one that does not b
   ));
 
 test("a client that says nothing to be inspected is given up after listener_filters_timeout, or served where the listener goes on", () => {
-  const inspected = { listener_filters: [tlsInspector], listener_filters_timeout: "0.05s" };
+  const inspected = { listener_filters: [listenerFilter(tlsInspector)], listener_filters_timeout: "0.05s" };
   return withProxy(
     [
       { ...tcpListener("gives-up", "up"), ...inspected },

@@ -1,4 +1,5 @@
 import type { BoundCluster, LiveState } from "@heddle/engine";
+import type { InspectionStat } from "@heddle/net";
 import {
   type CounterHandle,
   type GaugeHandle,
@@ -185,6 +186,7 @@ export class WorkerMetrics {
   /** Of clients' connections. */
   readonly http2: Http2Stats;
   readonly #clusterHttp2 = new Map<string, Http2Stats>();
+  readonly #inspections = new Map<string, CounterHandle>();
   readonly #tcp = new Map<string, TcpStats>();
   readonly #standard = new Map<string, StandardMetrics>();
   readonly #live = new Map<string, readonly LiveSeries[]>();
@@ -223,6 +225,23 @@ export class WorkerMetrics {
     let stats = this.#tcp.get(prefix);
     if (stats === undefined) this.#tcp.set(prefix, (stats = new TcpStats(this.writer, prefix)));
     return stats;
+  }
+
+  /**
+   * What the listener filters found, by Envoy's names.
+   *
+   * @param prefix the filter's `stat_prefix`; empty: none
+   */
+  inspection(stat: InspectionStat, prefix: string): CounterHandle {
+    const name = prefix === "" ? stat : stat.replace(".", `.${prefix}.`);
+    let counter = this.#inspections.get(name);
+    if (counter === undefined) {
+      const labels = prefix === "" ? [] : ([["envoy_proxy_proto_prefix", prefix]] as const);
+      const metric = `envoy_${stat.replaceAll(".", "_")}`;
+      counter = this.writer.counter(metric, "What the first bytes of connections were found to be.", labels, name);
+      this.#inspections.set(name, counter);
+    }
+    return counter;
   }
 
   standard(reporter: "source" | "destination"): StandardMetrics {

@@ -1,4 +1,4 @@
-import { errorEntry, type TimerHandle, type TimerWheel } from "@heddle/core";
+import { errorEntry, type TimerHandle } from "@heddle/core";
 import {
   authorizeConnection,
   type BoundFilterChain,
@@ -10,6 +10,8 @@ import {
   type ConnectionInspection,
   type FastSocket,
   inspectConnection,
+  type InspectionHandler,
+  type InspectionStat,
   type Inspector,
   type SocketAddress,
   type SocketFailure,
@@ -28,6 +30,10 @@ import { TcpRelay } from "./tcp-relay.ts";
 
 /** A handshake that takes longer holds memory for nobody (Envoy has no limit unless `transport_socket_connect_timeout` sets one). */
 const defaultHandshakeMs = 15_000;
+
+/** Timers of an idle worker are half a second late: who waits for less than this would notice. */
+const preciseBelowMs = 2_000;
+
 /** What a listener needs of its worker. */
 export interface ListenerServices {
   readonly worker: WorkerContext;
@@ -54,11 +60,13 @@ export interface ConnectionHost extends ConnectionObserver {
 }
 
 /** A connection between accept and its terminal filter. */
-export class PendingConnection implements SocketHandler {
+export class PendingConnection implements SocketHandler, InspectionHandler {
   readonly #listener: ConnectionHost;
   readonly #socket: FastSocket;
   readonly account: ConnectionAccount;
   isInFilters = true;
+  /** Timers are on time for its sake. */
+  #isHurried = false;
   #chain: BoundFilterChain | undefined;
   #inspection: ConnectionInspection = notInspected;
   readonly #mayBeHandedOff: boolean;
@@ -73,39 +81,67 @@ export class PendingConnection implements SocketHandler {
 
   begin(): void {
     const { bound, services } = this.#listener;
-    if (bound.config.listenerFilters.includes("original_dst") && !this.#socket.restoreDestination()) {
-      // What it was meant for decides which policy holds: unknown, none can be chosen.
-      services.worker.logger.error("the original destination of a connection cannot be read", { listener: bound.name });
-      this.#take();
-      return this.#socket.destroy();
-    }
-    const inspectors = inspectorsOf(bound);
-    if (inspectors.length === 0) return this.#settle();
-    const timers = services.worker.timers as unknown as TimerWheel;
-    inspectConnection(this.#socket, inspectors, bound.config.listenerFiltersTimeoutMs, timers, {
-      onInspected: (_socket, inspection) => {
-        this.#inspection = inspection;
-        if (inspection.hasTimedOut && !bound.config.continueOnListenerFiltersTimeout) this.#socket.destroy();
-        else this.#settle();
-      },
-      onInspectionClosed: () => this.onClose(undefined),
-    });
+    const { listenerFiltersTimeoutMs } = bound.config;
+    this.#take();
+    inspectConnection(this.#socket, bound.filters, listenerFiltersTimeoutMs, services.worker.timers, this);
+    if (!this.isInFilters || listenerFiltersTimeoutMs <= 0 || listenerFiltersTimeoutMs > preciseBelowMs) return;
+    this.#isHurried = true;
+    services.worker.timers.enter();
   }
 
   destroy(): void {
     this.#socket.destroy();
   }
 
+  onInspected(inspection: ConnectionInspection): void {
+    const { bound, stats } = this.#listener;
+    this.#leaveFilters();
+    this.#inspection = inspection;
+    if (inspection.decision === "timeout") stats.filtersTimedOut.add(1);
+    this.#take();
+    if (inspection.decision === "timeout" && !bound.config.continueOnListenerFiltersTimeout) this.#socket.destroy();
+    else this.#settle();
+  }
+
+  onInspectionFailed(reason: string): void {
+    const { bound, stats, services } = this.#listener;
+    this.#leaveFilters();
+    stats.filtersFailed.add(1);
+    this.account.details = "listener_filter_failed";
+    const from = this.#socket.directRemoteAddress.host;
+    services.worker.logger.info("a connection was not accepted", { listener: bound.name, from, reason });
+    this.#take();
+    this.#socket.destroy();
+  }
+
+  onInspectionClosed(failure: SocketFailure | undefined): void {
+    this.#listener.stats.closedInFilters.add(1);
+    this.onClose(failure);
+  }
+
+  onInspectionStat(stat: InspectionStat, inspector: Inspector): void {
+    this.#listener.services.worker.metrics
+      .inspection(stat, "statPrefix" in inspector ? String(inspector.statPrefix) : "")
+      .add(1);
+  }
+
+  #leaveFilters(): void {
+    if (this.#isHurried) this.#listener.services.worker.timers.leave();
+    this.#isHurried = false;
+  }
+
   /** As in Envoy, all filters of the listener that accepted come first, and the one that takes over begins with its own. */
   #settle(): void {
     const { bound, services } = this.#listener;
-    const isRestored = this.#mayBeHandedOff && bound.config.handsOffByDestination;
-    const other = isRestored ? services.listenerAt(this.#socket.localAddress) : undefined;
+    const { isDestinationRestored, localAddress } = this.#socket;
+    const isForOther = this.#mayBeHandedOff && bound.config.handsOffByDestination && isDestinationRestored;
+    const other = isForOther ? services.listenerAt(localAddress) : undefined;
     if (other === undefined || other === this.#listener) {
       this.isInFilters = false;
-      this.#listener.stats.countConnection();
+      this.#listener.stats.countConnection(this.#inspection.decision ?? "declared");
       return this.#choose();
     }
+    this.isInFilters = false;
     // The other counts it before this one forgets it: a worker that drains must not take it for gone in between.
     other.takeOver(this.#socket);
     this.#listener.onHandedOff(this);
@@ -126,7 +162,6 @@ export class PendingConnection implements SocketHandler {
         sni: view.sni,
         transport: view.transportProtocol,
       });
-      this.#take();
       return this.#socket.destroy();
     }
     this.#chain = chain;
@@ -135,7 +170,6 @@ export class PendingConnection implements SocketHandler {
     if (!built.ok) {
       stats.sslErrors.add(1);
       services.worker.logger.error("a connection cannot be secured", { listener: bound.name, reason: built.reason });
-      this.#take();
       return this.#socket.destroy();
     }
     const timeoutMs = chain.config.tlsHandshakeTimeoutMs > 0 ? chain.config.tlsHandshakeTimeoutMs : defaultHandshakeMs;
@@ -162,7 +196,6 @@ export class PendingConnection implements SocketHandler {
         from: view.peer?.principal ?? view.remoteAddress.host,
         details: decision.details,
       });
-      this.#take();
       return this.#socket.destroy();
     }
     const slot = this.#listener.slotOf(chain);
@@ -185,16 +218,18 @@ export class PendingConnection implements SocketHandler {
 
   /** What is known of the connection; `chain` when its TLS is established. */
   #view(chain: BoundFilterChain | undefined): ConnectionView {
-    const { remoteAddress, localAddress, tls } = this.#socket;
+    const { remoteAddress, directRemoteAddress, localAddress, tls } = this.#socket;
     return {
       peer: tls?.peer,
       localPrincipal: tls?.localPrincipal ?? "",
       remoteAddress,
+      directRemoteAddress,
       localAddress,
       isTls: chain !== undefined,
       sni: tls?.sni ?? this.#inspection.sni,
       applicationProtocols: tls === undefined || tls.alpn === "" ? this.#inspection.applicationProtocols : [tls.alpn],
       transportProtocol: chain === undefined ? this.#inspection.transportProtocol : "tls",
+      proxyTlvs: this.#inspection.proxyTlvs,
     };
   }
 
@@ -217,6 +252,7 @@ export class PendingConnection implements SocketHandler {
   onDrain(): void {}
 
   onClose(failure: SocketFailure | undefined): void {
+    this.#leaveFilters();
     this.#cancelTimer();
     if (failure !== undefined && this.#chain !== undefined) {
       this.account.details = failure.text;
@@ -244,22 +280,6 @@ const notInspected: ConnectionInspection = {
   transportProtocol: "raw_buffer",
   sni: "",
   applicationProtocols: [],
-  hasTimedOut: false,
+  decision: undefined,
+  proxyTlvs: [],
 };
-const bothInspectors: readonly Inspector[] = ["tls_inspector", "http_inspector"];
-const tlsInspector: readonly Inspector[] = ["tls_inspector"];
-const httpInspector: readonly Inspector[] = ["http_inspector"];
-const noInspector: readonly Inspector[] = [];
-
-/** The configured inspectors; the TLS inspector also where a chain could not be chosen without it, as Envoy injects it. */
-function inspectorsOf({ config }: BoundListener): readonly Inspector[] {
-  const usesHttp = config.listenerFilters.includes("http_inspector");
-  const usesTls =
-    config.listenerFilters.includes("tls_inspector") ||
-    config.filterChains.some(
-      ({ match }) =>
-        match.serverNames.length > 0 || match.transportProtocol !== "" || match.applicationProtocols.length > 0,
-    );
-  if (usesTls) return usesHttp ? bothInspectors : tlsInspector;
-  return usesHttp ? httpInspector : noInspector;
-}

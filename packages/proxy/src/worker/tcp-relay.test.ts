@@ -5,32 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectRaw, type RawServer, startRawServer } from "@heddle/testkit";
 import { untilLogged } from "../testing/log-file.ts";
-import { bootstrap, cluster, tcpListener } from "../testing/bootstrap-json.ts";
+import { bootstrap, cluster, fileLog, networkRbac, tcpListener } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 let proxy: TestProxy;
 let upstream: RawServer;
 let folder: string;
 
-function fileLog(file: string, format: string): Record<string, unknown> {
-  const type = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
-  const logFormat = { text_format_source: { inline_string: `${format}\n` } };
-  return {
-    access_log: [{ name: file, typed_config: { "@type": type, path: join(folder, file), log_format: logFormat } }],
-  };
-}
-
 before(async () => {
   upstream = await startRawServer();
   folder = await mkdtemp(join(tmpdir(), "heddle-relay-"));
-  const deny = {
-    name: "rbac",
-    typed_config: {
-      "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
-      stat_prefix: "deny",
-      rules: { action: "DENY", policies: { all: { permissions: [{ any: true }], principals: [{ any: true }] } } },
-    },
-  };
+  const deny = networkRbac("DENY", { any: true });
   proxy = await TestProxy.start(
     bootstrap(
       [
@@ -40,9 +25,12 @@ before(async () => {
             "logged",
             "up",
             [],
-            fileLog("relay.log", "%BYTES_RECEIVED% %BYTES_SENT% %UPSTREAM_CLUSTER% %UPSTREAM_HOST% %RESPONSE_FLAGS%"),
+            fileLog(
+              join(folder, "relay.log"),
+              "%BYTES_RECEIVED% %BYTES_SENT% %UPSTREAM_CLUSTER% %UPSTREAM_HOST% %RESPONSE_FLAGS%",
+            ),
           ),
-          ...fileLog("listener.log", "%BYTES_RECEIVED% %BYTES_SENT% %CONNECTION_TERMINATION_DETAILS%"),
+          ...fileLog(join(folder, "listener.log"), "%BYTES_RECEIVED% %BYTES_SENT% %CONNECTION_TERMINATION_DETAILS%"),
         },
         tcpListener("denied", "up", [deny]),
         tcpListener("dead", "dead"),

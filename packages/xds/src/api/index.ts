@@ -50,6 +50,7 @@ export * from "../gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
 export * from "../gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts";
 export * from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts";
 export * from "../gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
+export * from "../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts";
 export * from "../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
 export * from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 export {
@@ -64,6 +65,7 @@ export * from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_
 export * from "../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
 export * from "../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts";
 export * from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
+export * from "../gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts";
 export * from "../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts";
 export * from "../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";
 export * from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";

@@ -17,6 +17,7 @@ import {
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import { HttpInspectorSchema } from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts";
 import { OriginalDstSchema } from "../gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
+import { ProxyProtocolSchema } from "../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts";
 import { TlsInspectorSchema } from "../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
 import { HttpConnectionManagerSchema } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { RBACSchema as NetworkRbacSchema } from "../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts";
@@ -28,6 +29,7 @@ import { RoundRobinSchema } from "../gen/envoy/extensions/load_balancing_policie
 import { CaresDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts";
 import { GetAddrInfoDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.ts";
 import { PreviousHostsPredicateSchema } from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
+import { ProxyProtocolUpstreamTransportSchema } from "../gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts";
 import { RawBufferSchema } from "../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts";
 import { SecretSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import {
@@ -56,6 +58,7 @@ export const typeRegistry: Registry = createRegistry(
   TlsInspectorSchema,
   HttpInspectorSchema,
   OriginalDstSchema,
+  ProxyProtocolSchema,
   HttpConnectionManagerSchema,
   TcpProxySchema,
   NetworkRbacSchema,
@@ -73,6 +76,7 @@ export const typeRegistry: Registry = createRegistry(
   UpstreamTlsContextSchema,
   SPIFFECertValidatorConfigSchema,
   RawBufferSchema,
+  ProxyProtocolUpstreamTransportSchema,
   HttpProtocolOptionsSchema,
   // Name resolution.
   CaresDnsResolverConfigSchema,

@@ -30,7 +30,14 @@ const addresses =
   "proxy/src/worker/listener-settings.test.ts › a listener serves on its additional addresses too, and one that does not bind is on none";
 const inspection =
   "proxy/src/worker/listener-settings.test.ts › a client that says nothing to be inspected is given up after listener_filters_timeout, or served where the listener goes on";
-const redirection = "proxy/src/redirection.system.test.ts › a redirected connection to ${what} goes to ${expected}";
+const handedOff =
+  "proxy/src/worker/proxy-protocol.test.ts › where destinations have listeners of their own, the one that the header names serves";
+const proxyLenient =
+  "proxy/src/worker/proxy-protocol.test.ts › a listener that allows it takes connections without header, and waits no longer than it needs to see that";
+const proxyErrors =
+  "proxy/src/worker/proxy-protocol.test.ts › a connection that begins ${JSON.stringify(text.slice(0, 24))} is closed, and counted as ${stat}";
+const disabledFilters =
+  "proxy/src/worker/protocol-detection.test.ts › a filter that is disabled for a port leaves its connections undecided";
 const handshakeTimeout =
   "proxy/src/worker/listener-settings.test.ts › a handshake that does not end within transport_socket_connect_timeout ends its connection";
 const relayTimes =
@@ -56,7 +63,7 @@ export const listenerFields: AcceptedFields = {
     ...proven(through(listenerLoads, statistics), "stat_prefix"),
     ...proven(slowReader, "per_connection_buffer_limit_bytes"),
     ...proven(inspection, "listener_filters_timeout", "continue_on_listener_filters_timeout"),
-    ...proven(redirection, "use_original_dst"),
+    ...proven(handedOff, "use_original_dst"),
     ...proven(unprocessed, "traffic_direction"),
     ...proven(backlog, "tcp_backlog_size"),
     ...proven(chainChoice, "default_filter_chain"),
@@ -75,10 +82,24 @@ export const listenerFields: AcceptedFields = {
   "envoy.config.listener.v3.ListenerFilter": {
     ...proven(withoutEffect(nameForPeople, inspection), "name"),
     ...proven(inspection, "typed_config"),
+    ...proven(disabledFilters, "filter_disabled"),
   },
   "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {},
   "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": {},
   "envoy.extensions.filters.listener.original_dst.v3.OriginalDst": {},
+  "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol": {
+    ...proven(proxyLenient, "allow_requests_without_proxy_protocol"),
+    ...proven(proxyErrors, "disallowed_versions", "stat_prefix"),
+  },
+  "envoy.config.listener.v3.ListenerFilterChainMatchPredicate": proven(
+    disabledFilters,
+    "or_match",
+    "and_match",
+    "not_match",
+    "any_match",
+    "destination_port_range",
+  ),
+  "envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet": proven(disabledFilters, "rules"),
   "envoy.config.listener.v3.FilterChain": {
     ...proven(served, "filters"),
     ...proven(through(chainLoads, served), "name"),
