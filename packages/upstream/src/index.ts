@@ -7,6 +7,9 @@ export type {
 } from "./exchange.ts";
 export { Dial } from "./dial.ts";
 export type { DialOptions, DialOwner } from "./dial.ts";
+export { HealthChecks } from "./health/health-checks.ts";
+export type { HealthChecksOptions } from "./health/health-checks.ts";
+export type { CheckCount } from "./health/endpoint-check.ts";
 export { nameKeepingOf, PooledTransport } from "./transport.ts";
 export type { PooledTransportOptions } from "./transport.ts";
 export type { UpstreamTimers } from "./timers.ts";

@@ -91,6 +91,7 @@ test("endpoints that did not change stay the same objects, also across new assig
     weight,
     additionalAddresses: [],
     identity: "",
+    healthCheck: { port: 0, hostname: "", isDisabled: false },
     health: "healthy" as const,
     metadata: { istio: { workload: "a;b;c;d;e" } },
   });

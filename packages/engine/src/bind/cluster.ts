@@ -4,7 +4,12 @@ import type { UpstreamTlsConfig } from "../config/tls.ts";
 import { addressOrder } from "./address-order.ts";
 import { formatHostPort } from "./ip-address.ts";
 import { priorityLevels } from "./priority-level.ts";
-import type { BoundCluster, BoundEndpoint, WorkloadIdentity } from "./types.ts";
+import type { ActiveHealth, BoundCluster, BoundEndpoint, WorkloadIdentity } from "./types.ts";
+
+/** What active checks have found, by endpoint key. */
+export type CheckedHealth = ReadonlyMap<string, "healthy" | "degraded" | "failed">;
+
+const noneChecked: CheckedHealth = new Map();
 
 /**
  * Binds a cluster with the endpoints it has now (undefined: none were given yet). Endpoints that `previous` had in the
@@ -14,6 +19,7 @@ export function bindCluster(
   config: ClusterConfig,
   assigned: EndpointsConfig | undefined,
   previous: BoundCluster | undefined,
+  checked: CheckedHealth = noneChecked,
 ): BoundCluster {
   const source = config.type === "static" ? config.inlineEndpoints : assigned;
   const known = new Map<string, BoundEndpoint>();
@@ -28,9 +34,13 @@ export function bindCluster(
       if (seen.has(key)) continue;
       seen.add(key);
       const before = known.get(key);
-      const next = bindEndpoint(config, key, member, priority, locality);
+      const next = bindEndpoint(config, key, member, priority, locality, checked);
       endpoints.push(before !== undefined && isSameEndpoint(before, next) ? before : next);
     }
+  }
+  for (const endpoint of known.values()) {
+    if (seen.has(endpoint.key) || !staysWhileHealthy(config, endpoint, checked)) continue;
+    endpoints.push(endpoint.isRemoved ? endpoint : { ...endpoint, isRemoved: true });
   }
   return {
     name: config.name,
@@ -42,13 +52,43 @@ export function bindCluster(
   };
 }
 
+/**
+ * Discovery is believed only so far: an endpoint that it forgets while its health check succeeds goes on serving until the check fails
+ * (Envoy, "Service discovery", "on eventually consistent service discovery").
+ */
+function staysWhileHealthy(config: ClusterConfig, endpoint: BoundEndpoint, checked: CheckedHealth): boolean {
+  if (config.healthCheck === undefined || config.ignoreHealthOnHostRemoval) return false;
+  if (config.type !== "eds" && config.type !== "strict_dns") return false;
+  const health = checked.get(endpoint.key);
+  return health === "healthy" || health === "degraded";
+}
+
+function activeHealthOf(
+  cluster: ClusterConfig,
+  key: string,
+  config: EndpointConfig,
+  checked: CheckedHealth,
+): ActiveHealth {
+  if (cluster.healthCheck === undefined || config.healthCheck.isDisabled) return "unchecked";
+  return checked.get(key) ?? "pending";
+}
+
+/** An endpoint serves when neither discovery nor its check objects; before its first check it does not, as in Envoy. */
+function healthOf(discovered: EndpointConfig["health"], active: ActiveHealth): EndpointConfig["health"] {
+  if (discovered === "unhealthy" || discovered === "draining") return discovered;
+  if (active === "failed" || active === "pending") return "unhealthy";
+  return active === "degraded" ? "degraded" : discovered;
+}
+
 function bindEndpoint(
   cluster: ClusterConfig,
   key: string,
   config: EndpointConfig,
   priority: number,
   locality: BoundEndpoint["locality"],
+  checked: CheckedHealth,
 ): BoundEndpoint {
+  const activeHealth = activeHealthOf(cluster, key, config, checked);
   const addresses = addressOrder(config, cluster.happyEyeballs);
   const [first = config.address] = addresses;
   return {
@@ -60,7 +100,11 @@ function bindEndpoint(
     addresses,
     hostname: config.hostname,
     weight: config.weight,
-    health: config.health,
+    health: healthOf(config.health, activeHealth),
+    discoveredHealth: config.health,
+    activeHealth,
+    healthCheck: config.healthCheck,
+    isRemoved: false,
     priority,
     locality,
     metadata: config.metadata,
@@ -94,8 +138,12 @@ function isSameEndpoint(a: BoundEndpoint, b: BoundEndpoint): boolean {
     a.hostname === b.hostname &&
     a.weight === b.weight &&
     a.health === b.health &&
+    a.discoveredHealth === b.discoveredHealth &&
+    a.activeHealth === b.activeHealth &&
+    a.isRemoved === b.isRemoved &&
     a.priority === b.priority &&
     a.tls === b.tls &&
-    JSON.stringify([a.addresses, a.locality, a.metadata]) === JSON.stringify([b.addresses, b.locality, b.metadata])
+    JSON.stringify([a.addresses, a.locality, a.metadata, a.healthCheck]) ===
+      JSON.stringify([b.addresses, b.locality, b.metadata, b.healthCheck])
   );
 }

@@ -31,6 +31,7 @@ function endpoints(name: string, ...hosts: string[]): EndpointsConfig {
     weight: 1,
     additionalAddresses: [],
     identity: "",
+    healthCheck: { port: 0, hostname: "", isDisabled: false },
     health: "healthy" as const,
     metadata: {},
   }));

@@ -2,7 +2,7 @@ import type { ClusterConfig } from "../config/cluster.ts";
 import type { EndpointsConfig } from "../config/endpoints.ts";
 import type { ListenerConfig } from "../config/listener.ts";
 import type { RouteTableConfig } from "../config/route.ts";
-import { bindCluster } from "./cluster.ts";
+import { bindCluster, type CheckedHealth } from "./cluster.ts";
 import { bindListener } from "./listener.ts";
 import { bindRouteTable } from "./route-table.ts";
 import type { BoundCluster, BoundListener, BoundRouteTable } from "./types.ts";
@@ -22,6 +22,8 @@ export interface ConfigDelta {
   readonly clusters?: ResourceDelta<ClusterConfig>;
   readonly routeTables?: ResourceDelta<RouteTableConfig>;
   readonly endpoints?: ResourceDelta<EndpointsConfig>;
+  /** What active checks have found, by cluster: everything that is known of each cluster named here. */
+  readonly health?: ReadonlyMap<string, CheckedHealth>;
 }
 
 /** Everything that a worker knows, immutable. A request keeps the snapshot it began with. */
@@ -31,6 +33,7 @@ export interface Snapshot {
   readonly clusters: ReadonlyMap<string, BoundCluster>;
   readonly routeTables: ReadonlyMap<string, BoundRouteTable>;
   readonly endpoints: ReadonlyMap<string, EndpointsConfig>;
+  readonly health: ReadonlyMap<string, CheckedHealth>;
 }
 
 /** The snapshot without any resource. */
@@ -40,6 +43,7 @@ export const emptySnapshot: Snapshot = {
   clusters: new Map(),
   routeTables: new Map(),
   endpoints: new Map(),
+  health: new Map(),
 };
 
 /**
@@ -53,6 +57,7 @@ export class SnapshotBinder {
   readonly #clusters: Map<string, BoundCluster>;
   readonly #routeTables: Map<string, BoundRouteTable>;
   readonly #endpoints: Map<string, EndpointsConfig>;
+  readonly #health: Map<string, CheckedHealth>;
   readonly #work: (() => void)[];
 
   constructor(previous: Snapshot, delta: ConfigDelta) {
@@ -61,12 +66,16 @@ export class SnapshotBinder {
     this.#clusters = new Map(previous.clusters);
     this.#routeTables = new Map(previous.routeTables);
     this.#endpoints = new Map(previous.endpoints);
+    this.#health = new Map([...previous.health, ...(delta.health ?? [])]);
     this.#work = [];
     const touched = this.#takeEndpoints(delta.endpoints);
     const clusters = new Map<string, ClusterConfig>();
-    for (const name of delta.clusters?.remove ?? []) this.#clusters.delete(name);
+    for (const name of delta.clusters?.remove ?? []) {
+      this.#clusters.delete(name);
+      this.#health.delete(name);
+    }
     for (const { name, config } of this.#clusters.values())
-      if (touched.has(config.edsServiceName)) clusters.set(name, config);
+      if (touched.has(config.edsServiceName) || delta.health?.has(name) === true) clusters.set(name, config);
     for (const config of delta.clusters?.set ?? []) clusters.set(config.name, config);
     for (const config of clusters.values()) this.#work.push(() => this.#bindCluster(config));
     for (const name of delta.routeTables?.remove ?? []) this.#routeTables.delete(name);
@@ -95,7 +104,9 @@ export class SnapshotBinder {
 
   #bindCluster(config: ClusterConfig): void {
     const assigned = this.#endpoints.get(config.edsServiceName);
-    this.#clusters.set(config.name, bindCluster(config, assigned, this.#previous.clusters.get(config.name)));
+    const { name } = config;
+    const previous = this.#previous.clusters.get(name);
+    this.#clusters.set(name, bindCluster(config, assigned, previous, this.#health.get(name)));
   }
 
   /** Binds one resource; false when nothing is left. */
@@ -113,6 +124,7 @@ export class SnapshotBinder {
       clusters: this.#clusters,
       routeTables: this.#routeTables,
       endpoints: this.#endpoints,
+      health: this.#health,
     };
   }
 }

@@ -4,6 +4,7 @@ import type { ErrorCode } from "@heddle/core";
 import type { Locality, Provenance, SocketAddress, StringMetadata } from "../config/address.ts";
 import type { ClusterConfig } from "../config/cluster.ts";
 import type { EndpointConfig } from "../config/endpoints.ts";
+import type { EndpointHealthCheck } from "../config/health-check.ts";
 import type { HttpConnectionManagerConfig } from "../config/http-connection-manager.ts";
 import type { FilterChainConfig, ListenerConfig, TcpProxyConfig } from "../config/listener.ts";
 import type {
@@ -44,6 +45,9 @@ export interface WorkloadIdentity {
   readonly cluster: string;
 }
 
+/** What active checks say of an endpoint; `unchecked`: there are none; `pending`: none has ended. */
+export type ActiveHealth = "unchecked" | "pending" | "healthy" | "degraded" | "failed";
+
 /** One endpoint of one cluster. Untouched by a delta, it stays the same object. */
 export interface BoundEndpoint {
   /** Stable identity inside its cluster: `host:port`, IPv6 in brackets; of a LOGICAL_DNS endpoint its name instead of the host. */
@@ -58,7 +62,14 @@ export interface BoundEndpoint {
   readonly addresses: readonly SocketAddress[];
   readonly hostname: string;
   readonly weight: number;
+  /** By discovery and active health check together. */
   readonly health: EndpointConfig["health"];
+  /** What discovery says. */
+  readonly discoveredHealth: EndpointConfig["health"];
+  readonly activeHealth: ActiveHealth;
+  readonly healthCheck: EndpointHealthCheck;
+  /** Discovery no longer names it; it stays for as long as its health check finds it healthy. */
+  readonly isRemoved: boolean;
   readonly priority: number;
   readonly locality: Locality;
   readonly metadata: StringMetadata;

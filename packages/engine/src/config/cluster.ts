@@ -1,5 +1,6 @@
 import type { Provenance, SocketAddress } from "./address.ts";
 import type { EndpointsConfig } from "./endpoints.ts";
+import type { HealthCheckConfig } from "./health-check.ts";
 import type { UpstreamTlsConfig } from "./tls.ts";
 
 /** Circuit-breaker limits of the DEFAULT priority; Envoy's defaults (1024, 1024, 1024, 3) are filled in. */
@@ -115,6 +116,10 @@ export interface ClusterConfig {
     readonly family: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
     readonly resolver: DnsResolverConfig;
   };
+  /** undefined: none; endpoints are what discovery says of them. */
+  readonly healthCheck: HealthCheckConfig | undefined;
+  /** An endpoint that discovery no longer names goes at once, also while its health check finds it healthy. */
+  readonly ignoreHealthOnHostRemoval: boolean;
   readonly services: readonly ServiceReference[];
   /** What requests are sent by; `auto`: what TLS agrees on (ALPN), else HTTP/1.1. */
   readonly protocol: "http1" | "http2" | "auto";

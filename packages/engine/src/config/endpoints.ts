@@ -1,3 +1,4 @@
+import type { EndpointHealthCheck } from "./health-check.ts";
 import type { Locality, SocketAddress, StringMetadata } from "./address.ts";
 
 export interface EndpointConfig {
@@ -11,6 +12,8 @@ export interface EndpointConfig {
   readonly weight: number;
   /** Envoy's UNKNOWN and HEALTHY are `healthy`; DRAINING and TIMEOUT, UNHEALTHY take no new traffic; DEGRADED only when none is healthy. */
   readonly health: "healthy" | "degraded" | "unhealthy" | "draining";
+  /** `health_check_config`. */
+  readonly healthCheck: EndpointHealthCheck;
   /** E.g. `istio.workload` = `name;ns;canonical service;revision;cluster`, `envoy.transport_socket_match.tlsMode` = `istio`. */
   readonly metadata: StringMetadata;
 }

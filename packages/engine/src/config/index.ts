@@ -4,6 +4,7 @@ export type * from "./cluster.ts";
 export type * from "./endpoints.ts";
 export type * from "./fault.ts";
 export type * from "./header-mutation.ts";
+export type * from "./health-check.ts";
 export type * from "./http-connection-manager.ts";
 export type * from "./listener.ts";
 export type * from "./listener-filter.ts";

@@ -45,6 +45,8 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
       family: "auto",
       resolver: { kind: "default" },
     },
+    healthCheck: undefined,
+    ignoreHealthOnHostRemoval: false,
     services: [],
     protocol: "http1",
     carrierMinConcurrentRequests: 0,
@@ -65,6 +67,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
   });
   const full = load({
     connect_timeout: "1s",
+    ignore_health_on_host_removal: true,
     per_connection_buffer_limit_bytes: 4096,
     common_lb_config: { healthy_panic_threshold: { value: 20 } },
     circuit_breakers: {
@@ -84,6 +87,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     [full.connectTimeoutMs, full.perConnectionBufferBytes, full.healthyPanicThreshold, full.limits],
     [1000, 4096, 20, { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 }],
   );
+  assert.equal(full.ignoreHealthOnHostRemoval, true);
   assert.deepEqual(full.tcpKeepalive, { probes: 3, timeSeconds: 60, intervalSeconds: 5 });
   assert.deepEqual(
     [full.idleTimeoutMs, full.maxConnectionDurationMs, full.maxRequestsPerConnection, full.enableTrailers],

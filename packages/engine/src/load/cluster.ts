@@ -26,6 +26,7 @@ import { loadDns } from "./dns.ts";
 import { loadAssignment } from "./endpoints.ts";
 import { unsupportedFields } from "./field-walker.ts";
 import { loadHeaderKeyFormat } from "./header-key-format.ts";
+import { loadHealthChecks } from "./health-check.ts";
 import { loadHttp2Options } from "./http2-options.ts";
 import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
 import { loadUpstreamTls, requireAllTime } from "./tls.ts";
@@ -69,6 +70,8 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
       ),
     },
     dns: loadDns(message, at, loading),
+    healthCheck: loadHealthChecks(message.healthChecks, at.field("health_checks"), loading),
+    ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
     services: loadServices(message.metadata?.filterMetadata["istio"]),
     provenance: loadProvenance(message.metadata),
   });

@@ -20,7 +20,12 @@ test("an assignment's localities and endpoints arrive", () => {
           load_balancing_weight: 9,
           lb_endpoints: [
             {
-              endpoint: { address, hostname: "h", additional_addresses: [{ address: other }] },
+              endpoint: {
+                address,
+                hostname: "h",
+                additional_addresses: [{ address: other }],
+                health_check_config: { port_value: 81, hostname: "hc", disable_active_health_check: true },
+              },
               health_status: "DRAINING",
               load_balancing_weight: 7,
               metadata: { filter_metadata: { istio: { workload: "w" } } },
@@ -44,6 +49,7 @@ test("an assignment's localities and endpoints arrive", () => {
             address: { host: "10.0.0.1", port: 80 },
             additionalAddresses: [{ host: "::1", port: 81 }],
             identity: "",
+            healthCheck: { port: 81, hostname: "hc", isDisabled: true },
             hostname: "h",
             weight: 7,
             health: "draining",
@@ -55,6 +61,7 @@ test("an assignment's localities and endpoints arrive", () => {
             weight: 1,
             additionalAddresses: [],
             identity: "",
+            healthCheck: { port: 0, hostname: "", isDisabled: false },
             health: "healthy",
             metadata: {},
           },

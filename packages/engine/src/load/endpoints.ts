@@ -68,6 +68,8 @@ function loadEndpoint(endpoint: LbEndpoint, at: Path, loading: Loading, names: "
   const identifier = endpoint.hostIdentifier;
   const inner = identifier.case === "endpoint" ? identifier.value : undefined;
   const where = at.field("endpoint");
+  const check = inner?.healthCheckConfig;
+  const checkAt = where.field("health_check_config");
   const additional = where.field("additional_addresses");
   return {
     address: loadAddress(inner?.address, where.field("address"), loading, names),
@@ -79,6 +81,11 @@ function loadEndpoint(endpoint: LbEndpoint, at: Path, loading: Loading, names: "
     hostname: inner?.hostname ?? "",
     weight: loading.range(endpoint.loadBalancingWeight ?? 1, at.field("load_balancing_weight"), 1, 2 ** 32 - 1),
     health: health[endpoint.healthStatus] ?? "healthy",
+    healthCheck: {
+      port: loading.range(check?.portValue ?? 0, checkAt.field("port_value"), 0, 65_535),
+      hostname: check?.hostname ?? "",
+      isDisabled: check?.disableActiveHealthCheck ?? false,
+    },
     metadata: loadMetadata(endpoint.metadata),
   };
 }

@@ -20,11 +20,13 @@ export function loadHeaderMutation(
   loading: Loading,
 ): HeaderMutationConfig {
   return {
-    remove: remove.map((name, index) =>
-      loadModifiableName(name, at.field(`${fields}_to_remove`).index(index), loading),
-    ),
+    remove: loadHeaderRemovals(remove, at.field(`${fields}_to_remove`), loading),
     set: add.map((option, index) => loadHeaderSet(option, at.field(`${fields}_to_add`).index(index), loading)),
   };
+}
+
+export function loadHeaderRemovals(names: readonly string[], at: Path, loading: Loading): string[] {
+  return names.map((name, index) => loadModifiableName(name, at.index(index), loading));
 }
 
 /** Pseudo-headers and host are changed by rewrites, not by header mutations (Envoy refuses them, too). */
@@ -36,7 +38,8 @@ function loadModifiableName(name: string, at: Path, loading: Loading): string {
   return lower;
 }
 
-function loadHeaderSet(option: HeaderValueOption, at: Path, loading: Loading): HeaderSetConfig {
+/** @param at of the `HeaderValueOption` */
+export function loadHeaderSet(option: HeaderValueOption, at: Path, loading: Loading): HeaderSetConfig {
   const header = at.field("header");
   const value = loadHeaderValue(option.header?.value ?? "", header.field("value"), loading);
   loading.checked(

@@ -158,6 +158,7 @@ test("an EDS cluster has no endpoints until they are given", () => {
     weight: 1,
     additionalAddresses: [],
     identity: "",
+    healthCheck: { port: 0, hostname: "", isDisabled: false },
     health: "healthy" as const,
     metadata: {},
   };

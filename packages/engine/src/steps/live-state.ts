@@ -38,6 +38,8 @@ export class ClusterState {
   pendingRequests: number;
   activeRetries: number;
   connections: number;
+  /** Since this state exists, open or not. */
+  connectionsMade: number;
   requests: number;
   retries: number;
   retryLimitExceeded: number;
@@ -54,6 +56,7 @@ export class ClusterState {
     this.pendingRequests = 0;
     this.activeRetries = 0;
     this.connections = 0;
+    this.connectionsMade = 0;
     this.requests = 0;
     this.retries = 0;
     this.retryLimitExceeded = 0;
@@ -165,14 +168,15 @@ export class LiveState {
       state.connectionOverflows++;
       return false;
     }
-    state.connections++;
-    this.endpoint(endpoint).connections++;
+    this.acquireFirstConnection(cluster, endpoint);
     return true;
   }
 
   /** As `tryAcquireConnection`, but beyond the limit: Envoy lets an endpoint without any connection have one, so that none starves. */
   acquireFirstConnection(cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    this.cluster(cluster).connections++;
+    const state = this.cluster(cluster);
+    state.connections++;
+    state.connectionsMade++;
     this.endpoint(endpoint).connections++;
   }
 

@@ -134,13 +134,19 @@ function clusterStatus(view: ClusterView): object {
     host_statuses: view.endpoints.map((endpoint) => ({
       address: { socket_address: splitAddress(endpoint.address) },
       stats: Object.entries(endpoint.stats).map(([name, value]) => ({ name, value: String(value) })),
-      health_status: { eds_health_status: endpoint.health.toUpperCase() },
+      health_status: healthStatus(endpoint),
       weight: endpoint.weight,
       hostname: endpoint.hostname,
       priority: endpoint.priority,
       locality: { region: endpoint.region, zone: endpoint.zone, sub_zone: endpoint.subZone },
     })),
   };
+}
+
+/** `envoy.admin.v3.HostHealthStatus`, whose flags are fields that are left out when false. */
+function healthStatus({ health, healthFlags }: ClusterView["endpoints"][number]): object {
+  const shown = healthFlags.filter((flag) => !flag.includes("eds_"));
+  return { eds_health_status: health.toUpperCase(), ...Object.fromEntries(shown.map((flag) => [flag, true])) };
 }
 
 /** Envoy's text form: `cluster::address::key::value`, a line each. */
@@ -152,7 +158,7 @@ function clusterText(view: ClusterView): string {
     for (const [key, value] of Object.entries(endpoint.stats)) lines.push(`${prefix}::${key}::${value}`);
     lines.push(
       `${prefix}::hostname::${endpoint.hostname}`,
-      `${prefix}::health_flags::${endpoint.health === "healthy" ? "healthy" : `/failed_eds_health (${endpoint.health})`}`,
+      `${prefix}::health_flags::${endpoint.healthFlags.map((flag) => `/${flag}`).join("") || "healthy"}`,
       `${prefix}::weight::${endpoint.weight}`,
       `${prefix}::region::${endpoint.region}`,
       `${prefix}::zone::${endpoint.zone}`,

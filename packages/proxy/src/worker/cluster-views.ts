@@ -5,7 +5,10 @@ export interface EndpointView {
   readonly hostname: string;
   readonly weight: number;
   readonly priority: number;
+  /** What discovery says. */
   readonly health: string;
+  /** Envoy's names of what speaks against the endpoint; empty: nothing. */
+  readonly healthFlags: readonly string[];
   readonly region: string;
   readonly zone: string;
   readonly subZone: string;
@@ -47,7 +50,8 @@ function describeEndpoint(endpoint: BoundEndpoint, live: LiveState): EndpointVie
     hostname: endpoint.hostname,
     weight: endpoint.weight,
     priority: endpoint.priority,
-    health: endpoint.health,
+    health: endpoint.discoveredHealth,
+    healthFlags: healthFlagsOf(endpoint),
     region: endpoint.locality.region,
     zone: endpoint.locality.zone,
     subZone: endpoint.locality.subZone,
@@ -61,4 +65,16 @@ function describeEndpoint(endpoint: BoundEndpoint, live: LiveState): EndpointVie
       rq_total: state.requests,
     },
   };
+}
+
+function healthFlagsOf({ activeHealth, discoveredHealth, isRemoved }: BoundEndpoint): readonly string[] {
+  const flags: string[] = [];
+  if (activeHealth === "failed" || activeHealth === "pending") flags.push("failed_active_hc");
+  if (discoveredHealth === "unhealthy") flags.push("failed_eds_health");
+  if (activeHealth === "degraded") flags.push("degraded_active_hc");
+  if (discoveredHealth === "degraded") flags.push("degraded_eds_health");
+  if (isRemoved) flags.push("pending_dynamic_removal");
+  if (activeHealth === "pending") flags.push("pending_active_hc");
+  if (discoveredHealth === "draining") flags.push("eds_status_draining");
+  return flags;
 }

@@ -7,7 +7,7 @@ import {
   type MetricWriter,
   StandardMetrics,
 } from "@heddle/telemetry";
-import type { LookupOutcome } from "@heddle/upstream";
+import type { CheckCount, LookupOutcome } from "@heddle/upstream";
 import { Http2Stats } from "./http2-stats.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "./ledger-names.ts";
 
@@ -116,6 +116,8 @@ export class ClusterStats {
   readonly perTryTimeouts: CounterHandle;
   readonly #byClass: readonly CounterHandle[];
   readonly #counter: (name: string, help: string) => CounterHandle;
+  readonly #checkCounter: (what: CheckCount) => CounterHandle;
+  readonly #checks = new Map<CheckCount, CounterHandle>();
   readonly #updates = new Map<LookupOutcome | "attempt", CounterHandle>();
 
   constructor(writer: MetricWriter, cluster: string) {
@@ -123,6 +125,13 @@ export class ClusterStats {
     const counter = (name: string, help: string): CounterHandle =>
       writer.counter(`envoy_cluster_${name}`, help, labels, `cluster.${cluster}.${name}`);
     this.#counter = counter;
+    this.#checkCounter = (what) =>
+      writer.counter(
+        `envoy_cluster_health_check_${what}`,
+        "Active health checks, by how they went.",
+        labels,
+        `cluster.${cluster}.health_check.${what}`,
+      );
     this.timeouts = counter("upstream_rq_timeout", "Requests that got no response in the route's time.");
     this.perTryTimeouts = counter("upstream_rq_per_try_timeout", "Attempts that got no response in their time.");
     this.#byClass = classes.map((digit) =>
@@ -145,6 +154,16 @@ export class ClusterStats {
     // That there is no address was learnt without failure.
     if (outcome === "empty") this.#update("success").add(1);
     this.#update(outcome).add(1);
+  }
+
+  /** `health_check.*`. */
+  countCheck(what: CheckCount): void {
+    let counter = this.#checks.get(what);
+    if (counter === undefined) {
+      counter = this.#checkCounter(what);
+      this.#checks.set(what, counter);
+    }
+    counter.add(1);
   }
 
   #update(name: LookupOutcome | "attempt"): CounterHandle {
@@ -190,6 +209,8 @@ export class WorkerMetrics {
   readonly #tcp = new Map<string, TcpStats>();
   readonly #standard = new Map<string, StandardMetrics>();
   readonly #live = new Map<string, readonly LiveSeries[]>();
+  readonly #membership = new Map<string, readonly MembershipSeries[]>();
+  readonly #counted = new WeakSet<BoundCluster>();
 
   constructor(writer: MetricWriter) {
     this.writer = writer;
@@ -250,8 +271,12 @@ export class WorkerMetrics {
     return metrics;
   }
 
-  /** Copies what balancing and pools count into the shared cells; called once a second, not on the request path. */
-  publish(live: LiveState, clusters: Iterable<BoundCluster>): void {
+  /**
+   * Copies what balancing and pools count into the shared cells; called once a second, not on the request path.
+   *
+   * @param countsMembers of one worker alone: what all of them know would be summed
+   */
+  publish(live: LiveState, clusters: Iterable<BoundCluster>, countsMembers: boolean): void {
     for (const cluster of clusters) {
       const state = live.cluster(cluster);
       let series = this.#live.get(cluster.name);
@@ -263,9 +288,51 @@ export class WorkerMetrics {
         else one.handle.add(value - one.published);
         one.published = value;
       }
+      if (countsMembers) this.#publishMembership(cluster);
+    }
+  }
+
+  /** A bound cluster never changes: each is counted once. */
+  #publishMembership(cluster: BoundCluster): void {
+    if (this.#counted.has(cluster)) return;
+    this.#counted.add(cluster);
+    let series = this.#membership.get(cluster.name);
+    if (series === undefined) {
+      const labels = [["envoy_cluster_name", cluster.name]] as const;
+      series = memberships.map(([field, name, help]) => ({
+        field,
+        handle: this.writer.gauge(`envoy_cluster_${name}`, help, labels, `cluster.${cluster.name}.${name}`),
+        published: 0,
+      }));
+      this.#membership.set(cluster.name, series);
+    }
+    const { endpoints } = cluster;
+    const counts: Readonly<Record<Membership, number>> = {
+      total: endpoints.length,
+      healthy: endpoints.filter(({ health }) => health === "healthy").length,
+      degraded: endpoints.filter(({ health }) => health === "degraded").length,
+      excluded: endpoints.filter(({ health, activeHealth }) => health === "draining" || activeHealth === "pending")
+        .length,
+    };
+    for (const one of series) {
+      one.handle.add(counts[one.field] - one.published);
+      one.published = counts[one.field];
     }
   }
 }
+
+const memberships = [
+  ["total", "membership_total", "Endpoints."],
+  ["healthy", "membership_healthy", "Endpoints that discovery and health checks call healthy."],
+  ["degraded", "membership_degraded", "Endpoints that are used when too few are healthy."],
+  ["excluded", "membership_excluded", "Endpoints that take part in nothing: they drain, or have not been checked."],
+] as const;
+interface MembershipSeries {
+  readonly field: Membership;
+  readonly handle: GaugeHandle;
+  published: number;
+}
+type Membership = (typeof memberships)[number][0];
 
 /** One number of a cluster's live state, and how much of it its cell holds. */
 interface LiveSeries {
@@ -289,6 +356,7 @@ const liveNumbers = [
   ["gauge", "activeRequests", "upstream_rq_active", "Requests in progress."],
   ["gauge", "pendingRequests", "upstream_rq_pending_active", "Requests waiting for a connection."],
   ["gauge", "connections", "upstream_cx_active", "Connections open."],
+  ["counter", "connectionsMade", "upstream_cx_total", "Connections begun."],
   ["counter", "requests", "upstream_rq_total", "Requests sent, retries included."],
   ["counter", "retries", "upstream_rq_retry", "Retries sent."],
   ["counter", "requestOverflows", "upstream_rq_overflow", "Requests turned away by the limit of requests."],

@@ -3,7 +3,7 @@ import { Action, type ConfigDelta, emptySnapshot, LiveState, type Snapshot, Snap
 import { defaultHttp1Limits } from "@heddle/http";
 import { selfTestRuntime } from "@heddle/net";
 import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
-import { ClientTlsContexts, DnsClusters, PooledTransport, systemResolver } from "@heddle/upstream";
+import { ClientTlsContexts, DnsClusters, HealthChecks, PooledTransport, systemResolver } from "@heddle/upstream";
 import { LineLogger } from "../line-logger.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { describeClusters } from "./cluster-views.ts";
@@ -41,6 +41,8 @@ class TrafficWorker {
   readonly #secrets = new SecretStore();
   readonly #accessLogs: AccessLogs;
   readonly #dns: DnsClusters;
+  readonly #health: HealthChecks;
+  readonly #countsMembers: boolean;
   readonly #listeners = new Map<string, TrafficListener>();
   readonly #destinations = new DestinationIndex<TrafficListener>();
   /** Removed listeners whose connections are not all gone. */
@@ -94,6 +96,17 @@ class TrafficWorker {
       logger: this.#logger,
       onLookup: (cluster, outcome) => metrics.cluster(cluster).countLookup(outcome),
       onEndpoints: (endpoints) => this.#inTurn(() => this.#swap({ endpoints: { set: [endpoints], remove: [] } })),
+    });
+    this.#countsMembers = setup.index === 0;
+    this.#health = new HealthChecks({
+      live,
+      timers,
+      tls: upstreamTls,
+      random: Math.random,
+      wallMs: Date.now,
+      logger: this.#logger,
+      onCount: (cluster, what) => metrics.cluster(cluster).countCheck(what),
+      onHealth: (health) => this.#inTurn(() => this.#swap({ health })),
     });
     const heartbeat = new Int32Array(setup.heartbeat);
     setInterval(() => Atomics.add(heartbeat, 0, 1), heartbeatMs);
@@ -163,10 +176,11 @@ class TrafficWorker {
     const snapshot: Snapshot = binder.snapshot;
     const { live, transport } = this.#context;
     this.#context.snapshot = snapshot;
-    if (delta.clusters === undefined && delta.endpoints === undefined) return;
+    if (delta.clusters === undefined && delta.endpoints === undefined && delta.health === undefined) return;
     live.prune(snapshot);
     transport.retain(snapshot.clusters);
     this.#dns.update(snapshot.clusters);
+    this.#health.update(snapshot.clusters);
   }
 
   async #applyListeners({ delta, sockets }: Configure): Promise<void> {
@@ -216,7 +230,7 @@ class TrafficWorker {
 
   #publish(): void {
     const { metrics, live, snapshot } = this.#context;
-    metrics.publish(live, snapshot.clusters.values());
+    metrics.publish(live, snapshot.clusters.values(), this.#countsMembers);
   }
 
   #announce(series: SeriesAnnouncement): void {

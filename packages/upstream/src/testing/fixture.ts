@@ -89,6 +89,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
             address: { host: "127.0.0.1", port },
             additionalAddresses: [],
             identity: "",
+            healthCheck: { port: 0, hostname: "", isDisabled: false },
             hostname: "",
             weight: 1,
             health: "healthy",
@@ -105,6 +106,8 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
       family: "auto",
       resolver: { kind: "default" },
     },
+    healthCheck: undefined,
+    ignoreHealthOnHostRemoval: false,
     services: [],
     protocol: "http1",
     http2: {

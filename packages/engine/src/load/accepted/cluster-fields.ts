@@ -1,4 +1,5 @@
 import type { AcceptedFields } from "../field-walker.ts";
+import { healthCheckFields } from "./health-check-fields.ts";
 import {
   retryLimits,
   served,
@@ -87,8 +88,23 @@ const health =
 const carriers =
   "proxy/src/worker/carriers.test.ts › few requests at once have connections of their own, many share a carrier";
 
+const checks = "upstream/src/health/health-checks.test.ts ›";
+const firstCheck = through(
+  "engine/src/load/health-check.test.ts › a health check's times and thresholds arrive, and Envoy's defaults with them",
+  `${checks} an endpoint serves when its first check has ended well, and not before`,
+);
+const checkedHosts = through(
+  endpointsLoad,
+  `${checks} an endpoint is checked at its own check port, else at alt_port, with its own host name`,
+);
+const removedHosts = through(
+  clusterLoads,
+  "upstream/src/health/health-checks.test.ts › an endpoint that discovery forgets while its check succeeds ${what}",
+);
+
 /** Clusters and endpoints. */
 export const clusterFields: AcceptedFields = {
+  ...healthCheckFields,
   "envoy.config.cluster.v3.Cluster": {
     ...proven(served, "name", "load_assignment"),
     ...proven(edsEndpoints, "eds_cluster_config"),
@@ -99,6 +115,8 @@ export const clusterFields: AcceptedFields = {
     ...proven(refresh, "dns_refresh_rate", "respect_dns_ttl"),
     ...proven(failedLookup, "dns_failure_refresh_rate"),
     ...proven(lookupFamily, "dns_lookup_family"),
+    ...proven(firstCheck, "health_checks"),
+    ...proven(removedHosts, "ignore_health_on_host_removal"),
     ...proven(namedServers, "typed_dns_resolver_config"),
     ...proven(keepalive, "upstream_connection_options"),
     ...enumerated(names, "type", "STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"),
@@ -198,6 +216,13 @@ export const clusterFields: AcceptedFields = {
     ...proven(served, "address"),
     ...proven(through(endpointsLoad, shown), "hostname"),
     ...proven(addressTurns, "additional_addresses"),
+    ...proven(checkedHosts, "health_check_config"),
   },
+  "envoy.config.endpoint.v3.Endpoint.HealthCheckConfig": proven(
+    checkedHosts,
+    "port_value",
+    "hostname",
+    "disable_active_health_check",
+  ),
   "envoy.config.endpoint.v3.Endpoint.AdditionalAddress": proven(addressTurns, "address"),
 };
