@@ -29,7 +29,10 @@ function once(session: Buffer | undefined): Promise<Buffer | undefined> {
     socket.on("session", (ticket) => {
       if (isResuming) next = ticket;
     });
-    socket.on("secureConnect", () => socket.write(request));
+    socket.on("secureConnect", () => {
+      if (socket.isSessionReused()) resumed++;
+      socket.write(request);
+    });
     socket.on("data", (chunk: Buffer) => {
       isAnswered ||= chunk.includes("200 OK");
     });
@@ -37,7 +40,6 @@ function once(session: Buffer | undefined): Promise<Buffer | undefined> {
     socket.on("close", () => {
       if (isAnswered) count++;
       else errors++;
-      if (socket.isSessionReused()) resumed++;
       resolve(next);
     });
   });
