@@ -250,9 +250,11 @@ for (const [mode, edges] of modes) {
         t.after(() => server[Symbol.asyncDispose]());
         const [socket, handler] = connectTo(server.port);
         const chunk = Buffer.alloc(60_000);
-        socket.write(chunk, 0, chunk.length);
         const peer = await server.next();
         peer.socket.pause();
+        await handler.seen("ready");
+        socket.write(chunk, 0, chunk.length);
+        socket.flush();
         await peer.send("too large");
         // Closing with bytes unread makes the kernel answer with a reset.
         peer.socket.destroy();
@@ -428,6 +430,22 @@ for (const [mode, edges] of modes) {
         await Promise.all([pair.serverHandler.seen("end"), pair.clientHandler.seen("end")]);
         assert.equal(pair.serverHandler.received, block.toString("latin1"));
         assert.equal(pair.clientHandler.received, block.toString("latin1"));
+      });
+
+      test("what full records bring in one turn of the loop leaves as one", async () => {
+        const pair = await handshake();
+        await Promise.all([pair.serverHandler.seen("ready"), pair.clientHandler.seen("ready")]);
+        const [socket, , client] = await serve();
+        const sentBefore: number[] = [];
+        pair.serverHandler.consume = (offered) => {
+          sentBefore.push(socket.bytesWritten);
+          socket.write(Buffer.alloc(offered), 0, offered);
+          return offered;
+        };
+        const block = Buffer.alloc(3 * 16_384);
+        pair.client.write(block, 0, block.length);
+        await client.bytes(block.length);
+        assert.deepEqual(sentBefore, [0, 0, 0]);
       });
 
       test("bytes read before the upgrade belong to the handshake", async () => {

@@ -19,7 +19,10 @@ import type { ClientTlsContext, ServerTlsContext } from "./tls-context.ts";
 import { isTlsCause, tlsFailure } from "./tls-failure.ts";
 import type { TlsSession } from "./tls-session.ts";
 import { establishSession, wrapClient, wrapServer } from "./tls-session.ts";
-import { enterTurn, leaveTurn } from "./turn.ts";
+import { enterTurn, leaveTurn, leaveTurnExpectingMore } from "./turn.ts";
+
+/** Plaintext of the largest TLS record (RFC 8446 §5.1). Whoever fills one has usually more to say. */
+const fullRecordBytes = 16_384;
 
 /** Who owns a connection. `onClose` comes exactly once and last. */
 export interface SocketHandler {
@@ -323,7 +326,8 @@ export class FastSocket implements OutputOwner {
     try {
       this.#offer(bytes, start, end);
     } finally {
-      leaveTurn();
+      if (end - start === fullRecordBytes && this.tls !== undefined) leaveTurnExpectingMore();
+      else leaveTurn();
     }
   }
 
@@ -536,7 +540,9 @@ export class FastSocket implements OutputOwner {
   }
 
   #hold(bytes: Buffer, start: number, end: number): void {
-    const rest = Buffer.from(bytes.subarray(start, end));
+    const unread = bytes.subarray(start, end);
+    // What was kept before is ours, and needs no other copy.
+    const rest = bytes.buffer === sharedReadBuffer.buffer ? Buffer.from(unread) : unread;
     this.#held = this.#held === undefined ? rest : Buffer.concat([this.#held, rest]);
   }
 

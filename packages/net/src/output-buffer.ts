@@ -1,11 +1,11 @@
-/** Room for heads and small bodies; what a slow reader of small answers keeps occupied. */
-const smallBytes = 16_384;
+/**
+ * Capacities: heads and small bodies, which is what a slow reader of small answers keeps occupied; what is gathered of many writes; a whole read of bulk
+ * data with chunk framing or a head before it, so that one read becomes one write.
+ */
+const capacities = [16_384, 65_536 + 4_096, 262_144 + 4_096] as const;
 
-/** A whole 64 KiB read with chunk framing or a head before it, so that one read becomes one write. */
-const largeBytes = 65_536 + 4_096;
-
-/** Buffers kept for reuse per size. In steady state a thread needs one or two: most writes end before the next begins. */
-const maxPooled = 64;
+/** Buffers kept for reuse per capacity. In steady state a thread needs one or two: most writes end before the next begins. */
+const maxPooled = [64, 64, 32] as const;
 
 /** Bytes on their way out, gathered from any number of writes. */
 export interface OutputBuffer {
@@ -13,28 +13,35 @@ export interface OutputBuffer {
   used: number;
 }
 
-const small: OutputBuffer[] = [];
-const large: OutputBuffer[] = [];
+const pools: readonly OutputBuffer[][] = capacities.map(() => []);
+
+/** The smallest capacity that holds so many bytes, or the largest. */
+function classOf(bytes: number): 0 | 1 | 2 {
+  if (bytes <= capacities[0]) return 0;
+  return bytes <= capacities[1] ? 1 : 2;
+}
 
 /** An empty buffer that holds at least `wanted` bytes, or as many as one can hold. */
 export function takeOutputBuffer(wanted: number): OutputBuffer {
-  const isSmall = wanted <= smallBytes;
-  const pooled = (isSmall ? small : large).pop();
-  if (pooled !== undefined) return pooled;
-  return { bytes: Buffer.allocUnsafeSlow(isSmall ? smallBytes : largeBytes), used: 0 };
+  const size = classOf(wanted);
+  return pools[size]?.pop() ?? { bytes: Buffer.allocUnsafeSlow(capacities[size]), used: 0 };
 }
 
 /** Gives back a buffer that nobody reads any more. */
 export function releaseOutputBuffer(buffer: OutputBuffer): void {
   buffer.used = 0;
-  const pool = buffer.bytes.length === smallBytes ? small : large;
-  if (pool.length < maxPooled) pool.push(buffer);
+  const size = classOf(buffer.bytes.length);
+  const pool = pools[size];
+  if (pool !== undefined && pool.length < maxPooled[size]) pool.push(buffer);
 }
 
-/** The same content with more room: the larger size, or the buffer itself when it is of that size already. */
-export function growOutputBuffer(buffer: OutputBuffer): OutputBuffer {
-  if (buffer.bytes.length !== smallBytes) return buffer;
-  const larger = takeOutputBuffer(largeBytes);
+/** The same content with room for `more` bytes behind it, or with as much as one can hold; the buffer itself when no larger one helps. */
+export function growOutputBuffer(buffer: OutputBuffer, more: number): OutputBuffer {
+  const larger = takeOutputBuffer(buffer.used + more);
+  if (larger.bytes.length <= buffer.bytes.length) {
+    releaseOutputBuffer(larger);
+    return buffer;
+  }
   buffer.bytes.copy(larger.bytes, 0, 0, buffer.used);
   larger.used = buffer.used;
   releaseOutputBuffer(buffer);

@@ -55,11 +55,12 @@ export const runtimeEdges: Record<RuntimeEdge, boolean> = {
 };
 
 /**
- * One read buffer for every socket of the thread: a read is handled before the next one happens. 64 KiB is what libuv asks for by itself.
+ * One read buffer for every socket of the thread: a read is handled before the next one happens. Four times what libuv asks for by itself: a bulk
+ * transfer then takes a quarter of the calls (measured, CPU per MiB relayed beside Envoy's: 1.33 with 64 KiB, 1.37 with 128, 1.03 with 256).
  * Measured (node 26, wrk, 64 connections, echo): `data` events 7.4 µs, shared buffer 6.7 µs, with direct writes 6.4 µs of CPU per request;
  * over TLS 9.7, 9.3 and 9.1 µs. About 5.3 µs of it is the kernel's.
  */
-export const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(65_536);
+export const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(262_144);
 
 const socketSymbols = findSocketSymbols();
 const streamWrap = findStreamWrap();

@@ -74,6 +74,9 @@ export class SocketOutput implements Flushable {
       this.#flushLater();
     }
     if (this.queuedBytes <= this.highWaterBytes) return true;
+    // The kernel may well take all of it: only what it leaves is a reason to stop.
+    if (!this.#isWriting) this.flush();
+    if (this.#isDead || this.queuedBytes <= this.highWaterBytes) return true;
     this.#needsDrain = true;
     return false;
   }
@@ -145,7 +148,8 @@ export class SocketOutput implements Flushable {
     let from = start;
     while (from < end) {
       let buffer = (this.#gathering ??= takeOutputBuffer(end - from));
-      if (buffer.bytes.length - buffer.used < end - from) buffer = this.#gathering = growOutputBuffer(buffer);
+      if (buffer.bytes.length - buffer.used < end - from)
+        buffer = this.#gathering = growOutputBuffer(buffer, end - from);
       const length = Math.min(buffer.bytes.length - buffer.used, end - from);
       buffer.bytes.set(bytes.subarray(from, from + length), buffer.used);
       buffer.used += length;

@@ -9,6 +9,7 @@ export interface Flushable {
 const dirty: Flushable[] = [];
 let depth = 0;
 let isScheduled = false;
+let isAwaitingMore = false;
 
 /** Begins a callback. Every call is paired with {@link leaveTurn}, in a `finally`. */
 export function enterTurn(): void {
@@ -18,6 +19,17 @@ export function enterTurn(): void {
 export function leaveTurn(): void {
   depth -= 1;
   if (depth === 0 && dirty.length > 0) flushDirty();
+}
+
+/**
+ * Ends a callback that others of the same kind will follow at once: TLS hands over the records of one read one by one. What was written leaves with the
+ * last of them, or at the end of the loop's turn.
+ */
+export function leaveTurnExpectingMore(): void {
+  depth -= 1;
+  if (depth > 0 || dirty.length === 0 || isAwaitingMore) return;
+  isAwaitingMore = true;
+  setImmediate(flushAwaited);
 }
 
 /** Has `target` flushed at the end of this callback, or on the next tick outside of one. The caller sees to it that it is listed once. */
@@ -30,6 +42,11 @@ export function flushLater(target: Flushable): void {
 
 function flushScheduled(): void {
   isScheduled = false;
+  flushDirty();
+}
+
+function flushAwaited(): void {
+  isAwaitingMore = false;
   flushDirty();
 }
 

@@ -2,6 +2,7 @@ import type { ByteWriter } from "../byte-writer.ts";
 import type { FloodGuard } from "./flood-guard.ts";
 import { defaultMaxFrameBytes, defaultWindow, FrameFlag, maxWindow } from "./frame.ts";
 import { encodeData } from "./frame-encoder.ts";
+import { releaseQueueBuffer, takeQueueBuffer } from "./queue-buffer.ts";
 import type { Http2Stream } from "./stream.ts";
 
 export interface DataSenderEvents {
@@ -105,6 +106,7 @@ export class DataSender {
   /** Drops what waits. */
   forget(stream: Http2Stream): void {
     this.#ready.delete(stream);
+    for (const buffer of stream.queue) releaseQueueBuffer(buffer);
     stream.queue.length = 0;
     stream.queuedBytes = 0;
     stream.awaitsRoom = false;
@@ -129,6 +131,7 @@ export class DataSender {
     if (stream.queueStart < bufferEnd) return;
     stream.queue.shift();
     stream.queueStart = 0;
+    releaseQueueBuffer(bytes);
     if (stream.queuedBytes === 0) stream.waitingSinceMs = -1;
   }
 
@@ -169,22 +172,19 @@ const empty = Buffer.alloc(0);
 /** Of the flags within a frame header (RFC 9113 §4.1). */
 const flagsOffset = 4;
 
-/** Small messages share a buffer: one of its own for each byte would cost a hundred times what the queue's limit says. */
-const smallestBuffer = 4096;
-
 function enqueue(stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
   const { queue } = stream;
-  const last = queue.at(-1);
-  const fits = last === undefined ? 0 : Math.min(end - start, last.length - stream.queueEnd);
-  if (last !== undefined && fits > 0) {
-    bytes.copy(last, stream.queueEnd, start, start + fits);
-    stream.queueEnd += fits;
-  }
   stream.queuedBytes += end - start;
-  const rest = end - start - fits;
-  if (rest === 0) return;
-  const buffer = Buffer.allocUnsafeSlow(Math.max(rest, smallestBuffer));
-  bytes.copy(buffer, 0, start + fits, end);
-  queue.push(buffer);
-  stream.queueEnd = rest;
+  let last = queue.at(-1);
+  for (let from = start; from < end; ) {
+    if (last === undefined || last.length === stream.queueEnd) {
+      last = takeQueueBuffer(end - from);
+      queue.push(last);
+      stream.queueEnd = 0;
+    }
+    const length = Math.min(end - from, last.length - stream.queueEnd);
+    bytes.copy(last, stream.queueEnd, from, from + length);
+    stream.queueEnd += length;
+    from += length;
+  }
 }
