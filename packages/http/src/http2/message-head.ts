@@ -43,7 +43,8 @@ const none: readonly string[] = [];
 export function isLowerCaseName(name: string): boolean {
   for (let i = 0; i < name.length; i += 1) {
     const character = name.charCodeAt(i);
-    if (tokenLower[character] !== character) return false;
+    // The table has 0 for what is no token character, which NUL would be equal to.
+    if (character === 0 || tokenLower[character] !== character) return false;
   }
   return name !== "";
 }

@@ -156,6 +156,7 @@ const malformedRequests: [what: string, fields: Fields | Buffer[], code?: number
   ["an empty field name", withField("", "1")],
   ["a space in a field name", withField("a b", "1")],
   ["a colon in a field name", withField("a:b", "1")],
+  ["NUL in a field name", withField("a\0b", "1")],
   ["NUL in a field value", withField("a", "b\0c")],
   ["CR in a field value", withField("a", "b\rc")],
   ["LF in a field value", withField("a", "b\nc")],
