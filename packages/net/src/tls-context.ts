@@ -63,8 +63,10 @@ export type BuiltContext<T> =
   | { readonly ok: true; readonly context: T }
   | { readonly ok: false; readonly reason: string };
 
-// SSL_OP_NO_TICKET of OpenSSL's ssl.h; node:constants has the same number, as an untyped export.
+// SSL_OP_NO_TICKET and SSL_OP_NO_RENEGOTIATION of OpenSSL's ssl.h; node:constants has the same numbers, as untyped exports.
 const noTickets = 0x4000;
+/** A peer of TLS 1.2 could have the costly half of a handshake done again at will; TLS 1.3 has none. */
+const noRenegotiation = 0x40000000;
 
 /** One context per certificate epoch: a new one has new ticket keys, so that sessions never outlive the trust they were made under. */
 export function buildServerContext(options: ServerTlsOptions): BuiltContext<ServerTlsContext> {
@@ -101,7 +103,7 @@ function buildContext(
       ca: [],
       minVersion: `TLSv${options.minVersion}` satisfies SecureVersion,
       maxVersion: `TLSv${options.maxVersion}` satisfies SecureVersion,
-      secureOptions,
+      secureOptions: secureOptions | noRenegotiation,
       // Resumption with client certificates needs a context name; a session of one epoch means nothing to the next.
       sessionIdContext: `heddle-${options.epoch}`.slice(0, 32),
       ...(ticketKeys === undefined ? {} : { ticketKeys }),

@@ -29,6 +29,8 @@ export interface ArenaOptions {
   /** Fields of the listener. */
   readonly listener?: Json;
   readonly transportSocket?: Json;
+  /** Fields of its filter chain. */
+  readonly chain?: Json;
   /** Routes before `/app`, and their clusters. */
   readonly routes?: readonly Json[];
   readonly clusters?: readonly Json[];

@@ -21,6 +21,8 @@ export interface HttpListener {
   readonly direction?: "INBOUND" | "OUTBOUND";
   /** `transport_socket` of its one filter chain. */
   readonly transportSocket?: Json;
+  /** Fields of its one filter chain beside these. */
+  readonly chain?: Json;
   /** Fields of the listener beside these. */
   readonly listener?: Json;
   readonly port?: number;
@@ -36,6 +38,7 @@ export function httpListener(options: HttpListener): Json {
     filter_chains: [
       {
         ...(transportSocket === undefined ? {} : { transport_socket: transportSocket }),
+        ...options.chain,
         filters: [
           {
             name: "http",
