@@ -30,6 +30,14 @@ export interface TcpProxyConfig {
   readonly accessLogs: readonly AccessLogConfig[];
 }
 
+/** `envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit`. */
+export interface ConnectionLimitConfig {
+  readonly statPrefix: string;
+  readonly maxConnections: number;
+  /** How long a connection above the limit is kept before it is closed. */
+  readonly delayMs: number;
+}
+
 export interface FilterChainConfig {
   /** Unique in its listener; the loader names unnamed chains `<listener>#<index>`. */
   readonly name: string;
@@ -38,6 +46,8 @@ export interface FilterChainConfig {
   readonly tls: DownstreamTlsConfig | undefined;
   /** `transport_socket_connect_timeout`; 0: Envoy's default, none. */
   readonly tlsHandshakeTimeoutMs: number;
+  /** Judged as soon as the chain is chosen, before anything is read. */
+  readonly connectionLimit: ConnectionLimitConfig | undefined;
   /** Evaluated in order before the terminal filter sees a byte. */
   readonly networkRbac: readonly RbacFilterConfig[];
   readonly terminal:
@@ -56,6 +66,8 @@ export interface ListenerConfig {
   /** undefined: the runtime's own. */
   readonly tcpBacklog: number | undefined;
   readonly perConnectionBufferBytes: number;
+  /** Its connections are taken also when all listeners together have as many as they may (`ignore_global_conn_limit`). */
+  readonly ignoresGlobalLimit: boolean;
   readonly listenerFilters: readonly ListenerFilterConfig[];
   /** `use_original_dst`: connections whose destination was restored go to the listener of that address, if there is one. */
   readonly handsOffByDestination: boolean;

@@ -58,6 +58,7 @@ test("a listener's names, addresses, direction and limits arrive", () => {
       statPrefix: "",
       bindToPort: true,
       tcpBacklog: undefined,
+      ignoresGlobalLimit: false,
       perConnectionBufferBytes: 1_048_576,
       listenerFilters: [],
       handsOffByDestination: false,
@@ -347,4 +348,23 @@ test("an extension of an unknown type is refused by its path", () => {
     problemsOf(loadListener(garbled))[0] ?? "",
     /^filter_chains\[0\]\.filters\[0\]\.typed_config: the bytes are not a message of type/,
   );
+});
+
+const connectionLimit = {
+  name: "limit",
+  typed_config: {
+    "@type": "type.googleapis.com/envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+    stat_prefix: "c",
+    max_connections: 5,
+    delay: "1s",
+  },
+};
+
+test("a connection limit stands first in its chain, and arrives", () => {
+  const { filterChains } = load({ filter_chains: [{ filters: [connectionLimit, rbac, tcp] }] });
+  assert.deepEqual(filterChains[0]?.connectionLimit, { statPrefix: "c", maxConnections: 5, delayMs: 1000 });
+  assert.match(refused({ filter_chains: [{ filters: [rbac, connectionLimit, tcp] }] }).join(), /behind another filter/);
+  assert.match(refused({ filter_chains: [{ filters: [connectionLimit] }] }).join(), /not a terminal one/);
+  const none = { ...connectionLimit, typed_config: { ...connectionLimit.typed_config, max_connections: 0 } };
+  assert.match(refused({ filter_chains: [{ filters: [none, tcp] }] }).join(), /max_connections: must be at least 1/);
 });

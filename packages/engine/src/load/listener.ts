@@ -1,4 +1,5 @@
 import {
+  type ConnectionLimit,
   type Filter,
   type FilterChain,
   type FilterChainMatch,
@@ -12,7 +13,13 @@ import {
 } from "@heddle/xds/api";
 import { FilterChainIndex } from "../bind/filter-chain-index.ts";
 import type { SocketAddress } from "../config/address.ts";
-import type { FilterChainConfig, FilterChainMatchConfig, ListenerConfig, TcpProxyConfig } from "../config/listener.ts";
+import type {
+  ConnectionLimitConfig,
+  FilterChainConfig,
+  FilterChainMatchConfig,
+  ListenerConfig,
+  TcpProxyConfig,
+} from "../config/listener.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadAccessLogs } from "./access-log.ts";
 import { loadAddress, loadProvenance } from "./core-types.ts";
@@ -52,6 +59,7 @@ export function loadListener(message: Listener, options: LoadOptions = {}): Load
     bindToPort: message.bindToPort ?? true,
     tcpBacklog: message.tcpBacklogSize,
     perConnectionBufferBytes: message.perConnectionBufferLimitBytes ?? defaultBufferBytes,
+    ignoresGlobalLimit: message.ignoreGlobalConnLimit,
     listenerFilters: loadListenerFilters(message, at.field("listener_filters"), loading),
     handsOffByDestination: message.useOriginalDst ?? false,
     listenerFiltersTimeoutMs: loading.duration(
@@ -153,12 +161,13 @@ function loadServerName(name: string, at: Path, loading: Loading): string {
   return name.toLowerCase();
 }
 
-/** Network RBAC filters, then exactly one terminal filter. */
+/** A connection limit, network RBAC filters, then exactly one terminal filter. */
 function loadFilters(
   filters: readonly Filter[],
   at: Path,
   loading: Loading,
-): Pick<FilterChainConfig, "networkRbac" | "terminal"> {
+): Pick<FilterChainConfig, "connectionLimit" | "networkRbac" | "terminal"> {
+  let connectionLimit: FilterChainConfig["connectionLimit"];
   const networkRbac: FilterChainConfig["networkRbac"][number][] = [];
   let terminal: FilterChainConfig["terminal"] | undefined;
   filters.forEach((filter, index) => {
@@ -171,13 +180,14 @@ function loadFilters(
     switch (message?.$typeName) {
       case undefined:
         return;
+      case "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit":
+        if (index > 0)
+          loading.problem(at.index(index), "a connection limit stands behind another filter", "put it first");
+        if (isLast) loading.problem(at.index(index), notTerminal, endWithTerminal);
+        connectionLimit = loadConnectionLimit(message as ConnectionLimit, where, loading);
+        return;
       case "envoy.extensions.filters.network.rbac.v3.RBAC":
-        if (isLast)
-          loading.problem(
-            at.index(index),
-            "the last filter is not a terminal one",
-            "end with a connection manager or TCP proxy",
-          );
+        if (isLast) loading.problem(at.index(index), notTerminal, endWithTerminal);
         networkRbac.push(loadNetworkRbac(message as NetworkRbac, filter.name, where, loading));
         return;
       case "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
@@ -193,7 +203,21 @@ function loadFilters(
     if (!isLast) loading.problem(at.index(index), "a terminal filter is followed by others", "put it last");
   });
   if (filters.length === 0) loading.problem(at, "the list is empty", "give an HTTP connection manager or a TCP proxy");
-  return { networkRbac, terminal: terminal ?? { kind: "tcp", tcp: noTcpProxy } };
+  return { connectionLimit, networkRbac, terminal: terminal ?? { kind: "tcp", tcp: noTcpProxy } };
+}
+
+const notTerminal = "the last filter is not a terminal one";
+const endWithTerminal = "end with a connection manager or TCP proxy";
+
+function loadConnectionLimit(limit: ConnectionLimit, at: Path, loading: Loading): ConnectionLimitConfig {
+  const max = limit.maxConnections;
+  if (max === undefined || max < 1n)
+    loading.problem(at.field("max_connections"), "must be at least 1", "say how many connections are let in");
+  return {
+    statPrefix: loading.required(limit.statPrefix, at.field("stat_prefix")),
+    maxConnections: Number(max ?? 0n),
+    delayMs: loading.duration(limit.delay, at.field("delay"), 0),
+  };
 }
 
 const hour = 3_600_000;

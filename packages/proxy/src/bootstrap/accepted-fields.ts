@@ -3,13 +3,33 @@ import type { AcceptedField, AcceptedFields } from "@heddle/engine/load";
 const parsing = "proxy/src/bootstrap/parse.test.ts › every accepted field of a bootstrap has its effect";
 const reconnecting = "proxy/src/bootstrap/backoff.test.ts › both intervals hold as they are written";
 
+const overload = "proxy/src/bootstrap/overload.test.ts › an overload manager's monitors, actions and triggers are read";
+const runtime = "proxy/src/bootstrap/runtime.test.ts › a later layer of the runtime wins, and its keys become limits";
+
 /**
  * The fields of a bootstrap that are honoured, by message, each with the test that proves it. The resources in it have a
  * table of their own in the engine's loader. What is set and stands in neither is refused: a setting without effect is
  * worse than none.
  */
 export const acceptedBootstrapFields: AcceptedFields = {
-  "envoy.config.bootstrap.v3.Bootstrap": accepted("node", "static_resources", "dynamic_resources", "admin"),
+  "envoy.config.bootstrap.v3.Bootstrap": {
+    ...accepted("node", "static_resources", "dynamic_resources", "admin"),
+    overload_manager: { proof: overload },
+    layered_runtime: { proof: runtime },
+  },
+  "envoy.config.bootstrap.v3.LayeredRuntime": { layers: { proof: runtime } },
+  "envoy.config.bootstrap.v3.RuntimeLayer": { name: { proof: runtime }, static_layer: { proof: runtime } },
+  "envoy.config.overload.v3.OverloadManager": by(overload, "refresh_interval", "resource_monitors", "actions"),
+  "envoy.config.overload.v3.ResourceMonitor": by(overload, "name", "typed_config"),
+  "envoy.config.overload.v3.OverloadAction": by(overload, "name", "triggers"),
+  "envoy.config.overload.v3.Trigger": by(overload, "name", "threshold", "scaled"),
+  "envoy.config.overload.v3.ThresholdTrigger": by(overload, "value"),
+  "envoy.config.overload.v3.ScaledTrigger": by(overload, "scaling_threshold", "saturation_threshold"),
+  "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig": by(overload, "max_heap_size_bytes"),
+  "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig": by(
+    overload,
+    "max_active_downstream_connections",
+  ),
   "envoy.config.bootstrap.v3.Bootstrap.StaticResources": {
     ...accepted("clusters", "secrets"),
     listeners: { proof: "proxy/src/bootstrap/parse.test.ts › the example has a listener and a cluster" },
@@ -46,6 +66,10 @@ export const acceptedBootstrapFields: AcceptedFields = {
     max_interval: { proof: reconnecting },
   },
 };
+
+function by(proof: string, ...fields: readonly string[]): Record<string, AcceptedField> {
+  return Object.fromEntries(fields.map((field) => [field, { proof }]));
+}
 
 function accepted(...fields: readonly string[]): Record<string, { readonly proof: string }> {
   return Object.fromEntries(fields.map((field) => [field, { proof: parsing }]));

@@ -1,6 +1,8 @@
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { ClusterConfig, SocketAddress } from "@heddle/engine";
 import type { Node, ResourceType } from "@heddle/xds/api";
+import type { OverloadConfig } from "../overload/config.ts";
+import type { RuntimeConfig } from "./runtime.ts";
 
 /** A bootstrap that this proxy can serve: checked whole, its resources still messages. */
 export interface BootstrapConfig {
@@ -11,6 +13,8 @@ export interface BootstrapConfig {
   /** In the order in which they refer to each other: secrets, clusters, listeners. */
   readonly resources: readonly { readonly type: ResourceType; readonly name: string; readonly message: Message }[];
   readonly ads: AdsConfig | undefined;
+  readonly overload: OverloadConfig;
+  readonly runtime: RuntimeConfig;
 }
 
 export interface AdsConfig {

@@ -20,10 +20,11 @@ import { loadResource } from "../generation/resource-loader.ts";
 import { acceptedBootstrapFields } from "./accepted-fields.ts";
 import type { AdsConfig, BootstrapConfig, BootstrapProblem, ParsedBootstrap } from "./bootstrap.ts";
 import { findJsonProblems } from "./json-problems.ts";
-import { type BootstrapSource, type DocumentPath, formatPath, parsePath, readSource } from "./source.ts";
+import { readOverload } from "./overload.ts";
+import { readRuntime } from "./runtime.ts";
+import { type BootstrapSource, type DocumentPath, formatPath, parsePath, readSource, type Report } from "./source.ts";
 
 type Resources = BootstrapConfig["resources"][number][];
-type Report = (path: DocumentPath, message: string, hint: string) => void;
 
 /**
  * Reads an Envoy bootstrap, YAML or JSON, and everything in it. Either all of it can be served, or every reason why not is
@@ -78,6 +79,8 @@ function readBootstrap(message: Bootstrap, report: Report): BootstrapConfig | un
     admin: readAddress(message.admin?.address, ["admin", "address"], report),
     resources,
     ads,
+    overload: readOverload(message.overloadManager, ["overload_manager"], report),
+    runtime: readRuntime(message.layeredRuntime, ["layered_runtime"], report),
   };
 
   function read(field: string, type: ResourceType, messages: readonly (Message & { name: string })[]): void {

@@ -2,6 +2,8 @@ import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Node }
 
 /** A path into a document: field names and list indexes. */
 export type DocumentPath = readonly (string | number)[];
+/** Tells what cannot be served, and what to do about it. */
+export type Report = (path: DocumentPath, message: string, hint: string) => void;
 
 /** A bootstrap file as read: its value and where in the file each part stands. */
 export interface BootstrapSource {

@@ -2,7 +2,13 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import type { Clock, LogLevel } from "@heddle/core";
 import { formatAddress } from "@heddle/net";
 import { prepareStateDirectory } from "@heddle/state";
-import { CarriedMetrics, type CarriedSeries, type MetricReader } from "@heddle/telemetry";
+import {
+  CarriedMetrics,
+  type CarriedSeries,
+  type MetricFamily,
+  type MetricReader,
+  MetricWriter,
+} from "@heddle/telemetry";
 import { CLUSTER_TYPE, LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
 import type { AdsClient, ReceivedResource } from "@heddle/xds/client";
 import { certificateViews } from "../admin/certificate-view.ts";
@@ -13,6 +19,7 @@ import type { BootstrapConfig } from "../bootstrap/bootstrap.ts";
 import type { RenewalResult } from "../identity/identity-manager.ts";
 import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
+import { OverloadMonitor } from "../overload/monitor.ts";
 import type { CountersMessage } from "../supervisor/messages.ts";
 import { version } from "../version.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
@@ -44,6 +51,11 @@ export interface GenerationParts {
 /** Counters of a generation that drains are told this often. */
 const countersMs = 1_000;
 
+/** Of a process as a whole; the sum of two processes would say nothing. */
+function isCarried({ kind, name }: MetricFamily): boolean {
+  return kind !== "gauge" || !/^envoy_(overload|server)_/.test(name);
+}
+
 /**
  * One generation of a proxy: the main thread's side. It holds configuration, certificate, admin port and metrics; all
  * traffic is the workers'. Its parts are started in the order in which they need each other and stopped in reverse.
@@ -60,6 +72,9 @@ export class Generation implements AdminSource {
   readonly #pool: WorkerPool;
   readonly #announcement: Announcement;
   readonly #carried: CarriedMetrics;
+  /** What the main thread itself counts. */
+  readonly #writer: MetricWriter;
+  readonly #overload: OverloadMonitor;
   readonly #hasPredecessor: boolean;
   readonly #startedAtMs = Date.now();
   #identity: OwnIdentity | undefined;
@@ -84,10 +99,14 @@ export class Generation implements AdminSource {
     this.#configuration = new Configuration(this.#broker, this.#lastGood, this.#logger);
     this.#pool = pool;
     this.metrics = pool.metrics;
-    this.#carried = new CarriedMetrics(pool.metrics);
+    this.#carried = new CarriedMetrics(pool.metrics, isCarried);
     this.#hasPredecessor = parts.hasPredecessor;
     this.#announcement = new Announcement(options.stateDir, parts.logger);
     pool.serve(() => this.#configuration.everything());
+    const { overload, runtime } = parts.bootstrap;
+    pool.limitListeners(runtime.listenerConnectionLimits);
+    this.#writer = new MetricWriter({ announce: (series) => pool.metrics.add(series) });
+    this.#overload = new OverloadMonitor(overload, pool.load, this.#writer, runtime.maxConnections);
   }
 
   /** @throws StartFailure, StateIsNewer */
@@ -174,6 +193,7 @@ export class Generation implements AdminSource {
     await Promise.race([this.#pool.drain(), deadline]);
     clearTimeout(timer);
     await this.#pool.close();
+    this.#overload.stop();
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 100))]);
     await this.#lastGood?.flush();
   }

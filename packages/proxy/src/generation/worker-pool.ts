@@ -4,7 +4,9 @@ import { MetricReader, type SeriesAnnouncement } from "@heddle/telemetry";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "../worker/ledger-names.ts";
+import { SharedLoad } from "../overload/shared-load.ts";
 import type { ActiveChange } from "./active-configuration.ts";
+import { ConnectionLimits } from "./connection-limits.ts";
 import { WorkerHandle } from "./worker-handle.ts";
 
 export interface WorkerPoolOptions {
@@ -35,6 +37,9 @@ export class WorkerPool {
   readonly metrics = new MetricReader();
   /** Resolves when every worker has been up once, or has failed to come up. */
   readonly started: Promise<unknown>;
+  /** What the workers and the overload manager tell each other. */
+  readonly load: SharedLoad;
+  readonly #limits: ConnectionLimits;
   readonly #options: WorkerPoolOptions;
   readonly #slots: Slot[];
   #everything: Everything = () => ({ change: nothing, sockets: [] });
@@ -43,6 +48,8 @@ export class WorkerPool {
   /** Starts the threads: they load their code while this one reads configuration. */
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+    this.load = SharedLoad.create(options.count);
+    this.#limits = new ConnectionLimits(options.count);
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       index,
       backOff: new RestartBackOff(options.random),
@@ -59,9 +66,14 @@ export class WorkerPool {
     this.#everything = everything;
   }
 
+  /** Limits of connections that are not the default, by listener. */
+  limitListeners(limits: ReadonlyMap<string, number>): void {
+    this.#limits.limitListeners(limits);
+  }
+
   /** Resolves when every worker serves the change. */
   async configure(change: ActiveChange, sockets: readonly ListenerSocket[]): Promise<string | undefined> {
-    const configuration = toTransfer(change, sockets);
+    const configuration = this.#toTransfer(change, sockets);
     return firstProblem(await Promise.all(this.#workers.map((worker) => worker.configure(configuration))));
   }
 
@@ -102,22 +114,42 @@ export class WorkerPool {
     const { logger } = this.#options;
     slot.startedAt = performance.now();
     slot.series = [];
-    const worker = new WorkerHandle(slot.index, logger, logger.level, {
-      onSeries: (announcements) => {
-        slot.series.push(...announcements);
-        for (const announcement of announcements) this.metrics.add(announcement);
+    const worker = new WorkerHandle(
+      slot.index,
+      logger,
+      logger.level,
+      {
+        onSeries: (announcements) => {
+          slot.series.push(...announcements);
+          for (const announcement of announcements) this.metrics.add(announcement);
+        },
+        onGone: (reason) => this.#onGone(slot, reason),
       },
-      onGone: (reason) => this.#onGone(slot, reason),
-    });
+      this.load.buffer,
+    );
     slot.worker = worker;
     const { change, sockets } = this.#everything();
-    const problem = await worker.configure(toTransfer(change, sockets));
+    const problem = await worker.configure(this.#toTransfer(change, sockets));
     if (problem !== undefined)
       logger.error("a worker could not take its configuration", { worker: slot.index, problem });
   }
 
+  #toTransfer(change: ActiveChange, sockets: readonly ListenerSocket[]): Parameters<WorkerHandle["configure"]>[0] {
+    return {
+      delta: change.delta,
+      secrets: {
+        set: change.secrets.set.map(({ source, secret }) => ({ source, secret: secretToTransfer(secret) })),
+        remove: change.secrets.remove,
+      },
+      sockets,
+      limits: this.#limits.of(change.delta.listeners),
+    };
+  }
+
   #onGone(slot: Slot, reason: string): void {
     slot.worker = undefined;
+    this.load.clear(slot.index);
+    this.#limits.clear(slot.index);
     settleAccounts(slot.series);
     if (this.#isStopping) return;
     const delayMs = slot.backOff.nextDelayMs(performance.now() - slot.startedAt);
@@ -148,20 +180,6 @@ function settleAccounts(series: readonly SeriesAnnouncement[]): void {
     if (labels.some(([, value]) => value === lostOutcome)) lost = cell;
   }
   if (lost !== undefined) lost[0] = (lost[0] ?? 0) + Math.max(0, unaccounted);
-}
-
-function toTransfer(
-  change: ActiveChange,
-  sockets: readonly ListenerSocket[],
-): Parameters<WorkerHandle["configure"]>[0] {
-  return {
-    delta: change.delta,
-    secrets: {
-      set: change.secrets.set.map(({ source, secret }) => ({ source, secret: secretToTransfer(secret) })),
-      remove: change.secrets.remove,
-    },
-    sockets,
-  };
 }
 
 function firstProblem(problems: readonly (string | undefined)[]): string | undefined {

@@ -18,7 +18,7 @@ const envoyDefaultFormat =
 const flushBytes = 65_536;
 const flushMs = 100;
 /** Lines that a slow disk or pipe may leave waiting; past it they are dropped and counted. */
-const maxWaitingBytes = 4 * 1024 * 1024;
+export const maxWaitingBytes = 4 * 1024 * 1024;
 
 /** Compiles the format of a log; the problems are for whoever wrote it. */
 export function compileFormat(config: AccessLogConfig): CompiledFormat {

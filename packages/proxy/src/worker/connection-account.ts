@@ -3,6 +3,7 @@ import type { ConnectionView } from "@heddle/engine";
 import { type FastSocket, formatAddress } from "@heddle/net";
 import { emptyAccessLogRecord } from "@heddle/telemetry";
 import type { BoundAccessLog } from "./access-logs.ts";
+import type { WorkerLimit } from "./worker-load.ts";
 
 /** One record for all connections of the worker: a format reads it at once and keeps nothing. */
 const record = emptyAccessLogRecord();
@@ -21,6 +22,8 @@ export class ConnectionAccount {
   upstreamHost = "";
   upstreamCluster = "";
   transportFailure = "";
+  /** The limit of its filter chain that it counts for. */
+  limit: WorkerLimit | undefined;
 
   constructor(socket: FastSocket) {
     this.#socket = socket;

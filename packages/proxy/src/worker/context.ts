@@ -8,6 +8,7 @@ import type { WorkerMetrics } from "./metrics.ts";
 import type { PeerMetadataCodec } from "./peer-metadata.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { Timers } from "./timers.ts";
+import type { WorkerLoad } from "./worker-load.ts";
 
 /** What is copied to mirrors: a request that has arrived whole. */
 export interface MirrorSource {
@@ -35,6 +36,7 @@ export interface WorkerContext {
   readonly mirrors: RequestMirror;
   readonly peerMetadata: PeerMetadataCodec;
   readonly metrics: WorkerMetrics;
+  readonly load: WorkerLoad;
   readonly accessLogs: AccessLogs;
   readonly date: HttpDate;
   readonly logger: Logger;

@@ -10,7 +10,7 @@ import type { HttpChain } from "./http-chain.ts";
 import { RequestBody } from "./request-body.ts";
 
 /** Longest body that is kept so that it can be sent again (design, issue 1). */
-const maxReplayBytes = 65_536;
+export const maxReplayBytes = 65_536;
 
 /** The client's side of one request: what the request path needs of a downstream connection, whatever it speaks. */
 export interface Downstream {

@@ -316,6 +316,11 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
 
   #isLastResponse(): boolean {
     const { maxRequestsPerConnection } = this.#chain.hcm.config;
+    const ended = this.#worker.load.endsKeepAlive;
+    if (ended > 0 && this.#worker.random() < ended) {
+      this.#chain.stats.keepAlivesEnded.add(1);
+      return true;
+    }
     return (
       this.#head?.keepAlive !== true ||
       this.#isDraining ||

@@ -11,6 +11,8 @@ export class ListenerStats {
   readonly filtersFailed: CounterHandle;
   readonly closedInFilters: CounterHandle;
   readonly overflow: CounterHandle;
+  readonly globalOverflow: CounterHandle;
+  readonly overloadRejects: CounterHandle;
   readonly noFilterChain: CounterHandle;
   readonly sslErrors: CounterHandle;
   readonly denied: CounterHandle;
@@ -37,6 +39,11 @@ export class ListenerStats {
       "Connections that ended in the listener filters.",
     );
     this.overflow = counter("downstream_cx_overflow", "Connections refused because too many were open.");
+    this.globalOverflow = counter(
+      "downstream_global_cx_overflow",
+      "Connections refused because too many were open on all listeners.",
+    );
+    this.overloadRejects = counter("downstream_cx_overload_reject", "Connections refused by the overload manager.");
     this.noFilterChain = counter("no_filter_chain_match", "Connections that no filter chain wanted.");
     this.sslErrors = counter("ssl_connection_error", "TLS handshakes that failed.");
     this.denied = counter("rbac_denied", "Connections that policy denied.");

@@ -9,6 +9,15 @@ export interface WorkerSetup {
   readonly logLevel: LogLevel;
   /** One Int32 that the worker counts up while it is alive. */
   readonly heartbeat: SharedArrayBuffer;
+  /** See `SharedLoad`. */
+  readonly load: SharedArrayBuffer;
+}
+
+/** A limit that holds for all workers together; the buffer has a number for each. */
+export interface CountedLimit {
+  readonly key: string;
+  readonly buffer: SharedArrayBuffer;
+  readonly max: number;
 }
 
 /** A listening descriptor for one address of a listener. The worker duplicates it and never closes the original. */
@@ -33,8 +42,9 @@ export type WorkerCommand =
         readonly set: readonly TransferredSourcedSecret[];
         readonly remove: readonly { readonly source: SecretRef["source"]; readonly name: string }[];
       };
-      /** Sockets of the listeners in `delta`. */
+      /** Sockets of the listeners in `delta`, and limits of their connections. */
       readonly sockets: readonly ListenerSocket[];
+      readonly limits: readonly CountedLimit[];
     }
   | { readonly type: "describe"; readonly requestId: number }
   | { readonly type: "log-level"; readonly level: LogLevel }

@@ -61,6 +61,8 @@ export class HttpStats {
   readonly upgradesTotal: CounterHandle;
   readonly upgradesActive: GaugeHandle;
   readonly requestsActive: GaugeHandle;
+  readonly requestsShed: CounterHandle;
+  readonly keepAlivesEnded: CounterHandle;
   readonly requestTimeMs: HistogramHandle;
   readonly requestTimeouts: CounterHandle;
   readonly protocolErrors: CounterHandle;
@@ -93,6 +95,11 @@ export class HttpStats {
     this.retriesAbandoned = counter(
       "heddle_body_not_replayable",
       "Retries given up because the body was too long to keep.",
+    );
+    this.requestsShed = counter("downstream_rq_overload_close", "Requests refused by the overload manager.");
+    this.keepAlivesEnded = counter(
+      "downstream_cx_overload_disable_keepalive",
+      "Connections ended after a response by the overload manager.",
     );
     this.requestTimeMs = writer.histogram("envoy_http_downstream_rq_time", "Time of requests in milliseconds.", labels);
     this.#byClass = classes.map((digit) =>
@@ -263,6 +270,18 @@ export class WorkerMetrics {
       this.#inspections.set(name, counter);
     }
     return counter;
+  }
+
+  /** A connection was closed by the filter `connection_limit`. */
+  connectionsLimited(prefix: string): void {
+    this.writer
+      .counter(
+        "envoy_connection_limit_limited_connections",
+        "Connections above the limit of their filter chain.",
+        [["envoy_connection_limit_prefix", prefix]],
+        `connection_limit.${prefix}.limited_connections`,
+      )
+      .add(1);
   }
 
   standard(reporter: "source" | "destination"): StandardMetrics {

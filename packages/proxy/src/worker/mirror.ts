@@ -5,7 +5,7 @@ import type { ExchangeSink, UpstreamExchange } from "@heddle/upstream";
 import type { MirrorSource, RequestMirror, WorkerContext } from "./context.ts";
 
 /** Copies in progress at once on one worker: a slow mirror must not cost the service what it mirrors. */
-const maxActive = 1_000;
+export const maxActive = 1_000;
 /** For routes without a timeout: a mirror that never answers would hold its place for ever. */
 const longestMs = 60_000;
 

@@ -27,9 +27,10 @@ import type { ListenerStats } from "./listener-stats.ts";
 import type { ServerTlsContexts } from "./secret-store.ts";
 import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
 import { TcpRelay } from "./tcp-relay.ts";
+import { chainLimitKey } from "./worker-load.ts";
 
 /** A handshake that takes longer holds memory for nobody (Envoy has no limit unless `transport_socket_connect_timeout` sets one). */
-const defaultHandshakeMs = 15_000;
+export const defaultHandshakeMs = 15_000;
 
 /** Timers of an idle worker are half a second late: who waits for less than this would notice. */
 const preciseBelowMs = 2_000;
@@ -165,6 +166,7 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
       return this.#socket.destroy();
     }
     this.#chain = chain;
+    if (!this.#admit(chain)) return;
     if (chain.config.tls === undefined) return this.#enter(chain, view);
     const built = services.tls.get(chain.config.tls);
     if (!built.ok) {
@@ -175,6 +177,26 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
     const timeoutMs = chain.config.tlsHandshakeTimeoutMs > 0 ? chain.config.tlsHandshakeTimeoutMs : defaultHandshakeMs;
     this.#timer = services.worker.timers.schedule(timeoutMs, { onTimer: () => this.#socket.destroy() });
     this.#socket.upgrade(built.context, Date.now, this);
+  }
+
+  /** The filter `connection_limit`: a connection above the limit of its chain is closed, after a while if that is wanted. */
+  #admit({ name, config }: BoundFilterChain): boolean {
+    const { connectionLimit } = config;
+    if (connectionLimit === undefined) return true;
+    const { bound, services } = this.#listener;
+    const { load, metrics, timers } = services.worker;
+    const limit = load.limit(chainLimitKey(bound.name, name));
+    if (limit === undefined || !limit.isReached) {
+      limit?.add(1);
+      this.account.limit = limit;
+      return true;
+    }
+    metrics.connectionsLimited(connectionLimit.statPrefix);
+    this.account.details = "connection_limit";
+    this.#take();
+    if (connectionLimit.delayMs === 0) this.#socket.destroy();
+    else this.#timer = timers.schedule(connectionLimit.delayMs, { onTimer: () => this.#socket.destroy() });
+    return false;
   }
 
   /** The handshake is done and the peer is who it says. */

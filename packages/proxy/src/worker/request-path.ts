@@ -38,6 +38,8 @@ const requestStages: readonly Stage[] = [
   readUpgrade,
   // Path and edge headers: policy, routes, logs and the upstream must all see the same request.
   prepare,
+  // As early as it is known how the caller wants to be answered: what is shed must cost next to nothing.
+  shed,
   // The peer's labels are read before policy, since denials are counted with them, and never reach the application.
   readPeerMetadata,
   // Authorization, then faults, then the route, in the order of the configured filters; header mutations come last.
@@ -88,6 +90,13 @@ function count(x: Exchange): Step {
   downstream.deadlines.set(deadline.wholeRequest, x.startedAtMs, requestTimeoutMs);
   downstream.deadlines.set(deadline.streamIdle, x.startedAtMs, streamIdleTimeoutMs);
   return "on";
+}
+
+/** Envoy's action `stop_accepting_requests`. */
+function shed(x: Exchange): Step {
+  if (!x.worker.load.stopsRequests) return "on";
+  x.chain.stats.requestsShed.add(1);
+  return refuse(x, "overloaded");
 }
 
 function dropHopByHopHeaders(x: Exchange): Step {

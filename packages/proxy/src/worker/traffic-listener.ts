@@ -1,15 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { authorizeConnection, type BoundFilterChain, type BoundListener } from "@heddle/engine";
 import { derBlocks, type FastSocket, type Listener, openListener, type SocketAddress, verifyPeer } from "@heddle/net";
+import type { CounterHandle } from "@heddle/telemetry";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
 import { ListenerStats } from "./listener-stats.ts";
 import type { ListenerSocket } from "./messages.ts";
 import { type ConnectionHost, type ListenerServices, PendingConnection } from "./pending-connection.ts";
 import type { ChainSlot, ServedConnection } from "./served-connection.ts";
-
-/** Connections of one listener on one worker; hardening's 10,000. */
-const maxConnections = 10_000;
+import { listenerLimitKey, type WorkerLimit } from "./worker-load.ts";
 
 /** One listener of one worker: it accepts, and knows every connection that came in by it. */
 export class TrafficListener implements ConnectionHost {
@@ -23,6 +22,11 @@ export class TrafficListener implements ConnectionHost {
   /** What connections of each chain serve from: the current version of the chain of that name. */
   readonly #slots = new Map<string, ChainSlot>();
   #accessLogs: readonly BoundAccessLog[];
+  /** Connections of all workers; kept by this object, so that a listener that comes back under its name counts anew. */
+  readonly #limit: WorkerLimit | undefined;
+  /** What it is to listen on, also while it does not accept. */
+  #sockets: readonly ListenerSocket[] = [];
+  #isAccepting = true;
   #isClosed = false;
 
   constructor(bound: BoundListener, services: ListenerServices) {
@@ -32,6 +36,7 @@ export class TrafficListener implements ConnectionHost {
     const { statPrefix, accessLogs } = bound.config;
     this.stats = new ListenerStats(services.worker.metrics, statPrefix === "" ? bound.name : statPrefix);
     this.#accessLogs = services.worker.accessLogs.bind(accessLogs);
+    this.#limit = services.worker.load.limit(listenerLimitKey(bound.name));
   }
 
   get connectionCount(): number {
@@ -46,6 +51,18 @@ export class TrafficListener implements ConnectionHost {
 
   /** Listens on exactly these sockets; what is listened on already stays untouched. */
   async listen(sockets: readonly ListenerSocket[]): Promise<void> {
+    this.#sockets = sockets;
+    await this.#listenOn(this.#isAccepting ? sockets : []);
+  }
+
+  /** While it does not accept, connections wait in the kernel's queue, and are refused when that is full. */
+  async setAccepting(accepts: boolean): Promise<void> {
+    if (this.#isClosed || this.#isAccepting === accepts) return;
+    this.#isAccepting = accepts;
+    await this.#listenOn(accepts ? this.#sockets : []);
+  }
+
+  async #listenOn(sockets: readonly ListenerSocket[]): Promise<void> {
     const kept = this.#listeners.filter((open) => sockets.some((socket) => isSame(socket, open.socket)));
     const fresh = sockets.filter((socket) => !this.#listeners.some((open) => isSame(socket, open.socket)));
     for (const open of this.#listeners) if (!kept.includes(open)) open.listener.close();
@@ -144,15 +161,31 @@ export class TrafficListener implements ConnectionHost {
   }
 
   #accept(socket: FastSocket, mayBeHandedOff: boolean): void {
-    if (this.connectionCount >= maxConnections) {
-      this.stats.overflow.add(1);
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      refusal.add(1);
       socket.destroy();
       return;
     }
+    this.#count(1);
     this.stats.inFilters.add(1);
     const pending = new PendingConnection(this, socket, mayBeHandedOff);
     this.#pending.add(pending);
     pending.begin();
+  }
+
+  /** Why a connection is not taken, as the statistic that counts it. */
+  #refusal(): CounterHandle | undefined {
+    const { load, random } = this.services.worker;
+    const rejected = load.rejects;
+    if (rejected > 0 && random() < rejected) return this.stats.overloadRejects;
+    if (this.#limit?.isReached === true) return this.stats.overflow;
+    return load.hasAllConnections && !this.bound.config.ignoresGlobalLimit ? this.stats.globalOverflow : undefined;
+  }
+
+  #count(count: number): void {
+    this.#limit?.add(count);
+    this.services.worker.load.addConnections(count);
   }
 
   takeOver(socket: FastSocket): void {
@@ -161,6 +194,7 @@ export class TrafficListener implements ConnectionHost {
 
   onHandedOff(pending: PendingConnection): void {
     this.#pending.delete(pending);
+    this.#count(-1);
     this.stats.inFilters.add(-1);
     this.services.onIdle();
   }
@@ -173,6 +207,8 @@ export class TrafficListener implements ConnectionHost {
 
   onPendingClosed(pending: PendingConnection): void {
     if (!this.#pending.delete(pending)) return;
+    this.#count(-1);
+    pending.account.limit?.add(-1);
     pending.account.write(this.#accessLogs);
     (pending.isInFilters ? this.stats.inFilters : this.stats.active).add(-1);
     this.services.onIdle();
@@ -190,6 +226,8 @@ export class TrafficListener implements ConnectionHost {
     const account = this.#connections.get(connection);
     if (account === undefined) return;
     this.#connections.delete(connection);
+    this.#count(-1);
+    account.limit?.add(-1);
     account.write(this.#accessLogs);
     this.stats.active.add(-1);
     this.services.onIdle();

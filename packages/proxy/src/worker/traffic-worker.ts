@@ -5,6 +5,7 @@ import { selfTestRuntime } from "@heddle/net";
 import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
 import { ClientTlsContexts, DnsClusters, HealthChecks, PooledTransport, systemResolver } from "@heddle/upstream";
 import { LineLogger } from "../line-logger.ts";
+import { HeapShrinker } from "../overload/heap-shrinker.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { describeClusters } from "./cluster-views.ts";
 import type { WorkerContext } from "./context.ts";
@@ -19,6 +20,7 @@ import type { ListenerServices } from "./pending-connection.ts";
 import { SecretStore, ServerTlsContexts } from "./secret-store.ts";
 import { Timers } from "./timers.ts";
 import { TrafficListener } from "./traffic-listener.ts";
+import { WorkerLoad } from "./worker-load.ts";
 
 /** Longest time that binding configuration may keep requests waiting. */
 const sliceMs = 2;
@@ -47,6 +49,8 @@ class TrafficWorker {
   readonly #destinations = new DestinationIndex<TrafficListener>();
   /** Removed listeners whose connections are not all gone. */
   readonly #retired = new Set<TrafficListener>();
+  readonly #shrinker = new HeapShrinker();
+  #isAccepting = true;
   #tail: Promise<void>;
   #announcements: SeriesAnnouncement[] = [];
 
@@ -77,6 +81,7 @@ class TrafficWorker {
       mirrors: new Mirrors(),
       peerMetadata: new PeerMetadataCodec(),
       metrics,
+      load: new WorkerLoad(setup.load, setup.index),
       accessLogs: this.#accessLogs,
       date: new HttpDate(),
       logger: this.#logger,
@@ -109,7 +114,10 @@ class TrafficWorker {
       onHealth: (health) => this.#inTurn(() => this.#swap({ health })),
     });
     const heartbeat = new Int32Array(setup.heartbeat);
-    setInterval(() => Atomics.add(heartbeat, 0, 1), heartbeatMs);
+    setInterval(() => {
+      Atomics.add(heartbeat, 0, 1);
+      this.#lookAtLoad();
+    }, heartbeatMs);
     setInterval(() => this.#publish(), publishMs);
     this.#tail = this.#selfTest();
     port.on("message", (command: WorkerCommand) => this.#onCommand(command));
@@ -152,6 +160,7 @@ class TrafficWorker {
   async #configure(command: Configure): Promise<void> {
     let problem: string | undefined;
     try {
+      this.#context.load.apply(command.limits);
       this.#secrets.apply(command.secrets);
       await this.#swap(command.delta);
       await this.#applyListeners(command);
@@ -188,6 +197,7 @@ class TrafficWorker {
       const listener = this.#listeners.get(name);
       if (listener === undefined) continue;
       this.#listeners.delete(name);
+      this.#context.load.forget(name);
       this.#retired.add(listener);
       listener.drain();
     }
@@ -195,12 +205,27 @@ class TrafficWorker {
       const bound = this.#context.snapshot.listeners.get(name);
       if (bound === undefined) continue;
       let listener = this.#listeners.get(name);
-      if (listener === undefined) this.#listeners.set(name, (listener = new TrafficListener(bound, this.#services)));
-      else listener.update(bound);
+      if (listener === undefined) {
+        this.#listeners.set(name, (listener = new TrafficListener(bound, this.#services)));
+        await listener.setAccepting(this.#isAccepting);
+      } else listener.update(bound);
       await listener.listen(sockets.filter((socket) => socket.listener === name));
       if (this.#context.isDraining) listener.drain();
     }
     this.#destinations.rebuild(this.#listeners.values());
+  }
+
+  /** What an overload demands of the thread as a whole; what it demands of requests and connections is seen there. */
+  #lookAtLoad(): void {
+    const { load } = this.#context;
+    load.sampleHeap();
+    this.#shrinker.run(load.shared);
+    const accepts = !load.stopsConnections;
+    if (accepts === this.#isAccepting) return;
+    this.#isAccepting = accepts;
+    this.#inTurn(async () => {
+      for (const listener of this.#listeners.values()) await listener.setAccepting(accepts);
+    });
   }
 
   #drain(): void {

@@ -23,11 +23,14 @@ interface Origin {
  */
 export class CarriedMetrics {
   readonly #reader: MetricReader;
+  readonly #isCarried: (family: MetricFamily) => boolean;
   readonly #origins = new Map<number, Origin>();
   #sent = new Map<string, readonly number[]>();
 
-  constructor(reader: MetricReader) {
+  /** @param isCarried which metrics go on in the next process; default: all */
+  constructor(reader: MetricReader, isCarried: (family: MetricFamily) => boolean = () => true) {
     this.#reader = reader;
+    this.#isCarried = isCarried;
   }
 
   /** Processes that have said their last word: what this one says of itself includes them. */
@@ -62,6 +65,7 @@ export class CarriedMetrics {
     }
     const changed: CarriedSeries[] = [];
     for (const { family, labels, dotted, cells } of this.#reader.read((source) => !speaking.has(source)).flat()) {
+      if (!this.#isCarried(family)) continue;
       const key = seriesKey(family.name, labels);
       const before = this.#sent.get(key);
       const isSame =

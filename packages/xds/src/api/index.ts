@@ -52,6 +52,7 @@ export * from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_i
 export * from "../gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
 export * from "../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts";
 export * from "../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
+export * from "../gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts";
 export * from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 export {
   type RBAC as NetworkRbac,

@@ -55,6 +55,14 @@ const relayAttempts =
   "proxy/src/worker/before-connected.test.ts › a half of a byte stream that ends before its endpoint is there ends at the endpoint that serves it";
 const relayed = "proxy/src/worker/tcp-relay.test.ts › bytes go both ways, and each side's end by itself";
 
+const globalLimit = through(
+  listenerLoads,
+  "proxy/src/worker/overload.test.ts › all listeners share one limit of connections, but for one that ignores it",
+);
+const limitLoads = "engine/src/load/listener.test.ts › a connection limit stands first in its chain, and arrives";
+const connectionLimit =
+  "proxy/src/worker/overload.test.ts › connections of a filter chain above its limit are closed, after the delay that it names";
+
 /** Listeners, their chains and what stands in these beside HTTP. */
 export const listenerFields: AcceptedFields = {
   "envoy.config.listener.v3.Listener": {
@@ -70,7 +78,14 @@ export const listenerFields: AcceptedFields = {
     ...proven(provenance, "metadata"),
     ...proven(inspection, "listener_filters"),
     ...proven(relayLogs, "access_log"),
+    ...proven(globalLimit, "ignore_global_conn_limit"),
   },
+  "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit": proven(
+    through(limitLoads, connectionLimit),
+    "stat_prefix",
+    "max_connections",
+    "delay",
+  ),
   "envoy.config.listener.v3.AdditionalAddress": proven(addresses, "address"),
   "envoy.config.core.v3.Address": proven(served, "socket_address"),
   "envoy.config.core.v3.SocketAddress": {

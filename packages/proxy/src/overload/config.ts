@@ -1,0 +1,63 @@
+/** Actions of Envoy's overload manager that are carried out here, in the order of their cells in shared memory. */
+export const overloadActions = [
+  "envoy.overload_actions.stop_accepting_requests",
+  "envoy.overload_actions.disable_http_keepalive",
+  "envoy.overload_actions.stop_accepting_connections",
+  "envoy.overload_actions.reject_incoming_connections",
+  "envoy.overload_actions.shrink_heap",
+] as const;
+export type OverloadAction = (typeof overloadActions)[number];
+
+/** What is watched; its pressure is a share, 1 when it is used up. */
+export type ResourceMonitor =
+  /** Bytes of all heaps and beside them, as a share of `maxBytes`. */
+  | { readonly kind: "fixed-heap"; readonly name: string; readonly maxBytes: number }
+  /** The fullest of the heaps, each beside its own limit, and of the process' memory beside what it may have. */
+  | { readonly kind: "memory"; readonly name: string }
+  /** Client connections of all listeners, which are also never more than that. */
+  | { readonly kind: "connections"; readonly name: string; readonly max: number };
+
+export type Trigger =
+  /** Fully active from here on. */
+  | { readonly monitor: string; readonly kind: "threshold"; readonly value: number }
+  /** Begins at the first and is fully active at the second. */
+  | { readonly monitor: string; readonly kind: "scaled"; readonly scaling: number; readonly saturation: number };
+
+export interface OverloadConfig {
+  readonly refreshMs: number;
+  readonly monitors: readonly ResourceMonitor[];
+  /** An action is as active as its most active trigger. */
+  readonly actions: readonly { readonly action: OverloadAction; readonly triggers: readonly Trigger[] }[];
+}
+
+/** Client connections of all listeners when nobody says otherwise (Envoy, "Configuring Envoy as an edge proxy"). */
+export const defaultMaxConnections = 50_000;
+/** Client connections of one listener (same place). */
+export const defaultMaxListenerConnections = 10_000;
+
+const memory = "memory";
+
+/**
+ * Without an `overload_manager`. The steps are those that Envoy advises for an edge, which by default has none: so a proxy that nobody
+ * configured sheds load before its memory is full.
+ */
+export const defaultOverload: OverloadConfig = {
+  refreshMs: 250,
+  monitors: [
+    { kind: "memory", name: memory },
+    {
+      kind: "connections",
+      name: "envoy.resource_monitors.global_downstream_max_connections",
+      max: defaultMaxConnections,
+    },
+  ],
+  actions: [
+    action("envoy.overload_actions.shrink_heap", 0.95),
+    action("envoy.overload_actions.disable_http_keepalive", 0.95),
+    action("envoy.overload_actions.stop_accepting_requests", 0.98),
+  ],
+};
+
+function action(name: OverloadAction, value: number): OverloadConfig["actions"][number] {
+  return { action: name, triggers: [{ monitor: memory, kind: "threshold", value }] };
+}

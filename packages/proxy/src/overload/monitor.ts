@@ -1,0 +1,97 @@
+import { totalmem } from "node:os";
+import { getHeapStatistics } from "node:v8";
+import type { CounterHandle, GaugeHandle, MetricWriter } from "@heddle/telemetry";
+import { defaultMaxConnections, overloadActions, type OverloadAction, type OverloadConfig } from "./config.ts";
+import { HeapShrinker } from "./heap-shrinker.ts";
+import { activityOf, type MemorySample, pressureOf } from "./pressure.ts";
+import type { SharedLoad } from "./shared-load.ts";
+
+/** Envoy's statistics `overload.<name>.*`. */
+interface ActionStats {
+  readonly active: GaugeHandle;
+  readonly percent: GaugeHandle;
+}
+
+/**
+ * The overload manager: looks at the resources again and again, and tells the workers how active each action is. It runs on the main
+ * thread, as Envoy's does.
+ */
+export class OverloadMonitor {
+  readonly #config: OverloadConfig;
+  readonly #load: SharedLoad;
+  readonly #pressures = new Map<string, number>();
+  readonly #monitorStats: ReadonlyMap<string, GaugeHandle>;
+  readonly #actionStats: ReadonlyMap<OverloadAction, ActionStats>;
+  readonly #refreshes: CounterHandle;
+  readonly #shrinker = new HeapShrinker();
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param maxConnections of the runtime, which wins over what a monitor says */
+  constructor(config: OverloadConfig, load: SharedLoad, writer: MetricWriter, maxConnections: number | undefined) {
+    this.#config = config;
+    this.#load = load;
+    const gauge = (name: string, kind: "monitor" | "action", stat: string, help: string): GaugeHandle =>
+      writer.gauge(`envoy_overload_${kind}_${stat}`, help, [["name", name]], `overload.${name}.${stat}`);
+    this.#monitorStats = new Map(
+      config.monitors.map(({ name }) => [
+        name,
+        gauge(name, "monitor", "pressure", "How much of it is used, in percent."),
+      ]),
+    );
+    this.#actionStats = new Map(
+      config.actions.map(({ action }) => [
+        action,
+        {
+          active: gauge(action, "action", "active", "1 while it is fully active."),
+          percent: gauge(action, "action", "scale_percent", "How active it is, in percent."),
+        },
+      ]),
+    );
+    this.#refreshes = writer.counter("heddle_overload_refreshes_total", "Times that the resources were looked at.");
+    load.setMaxConnections(maxConnections ?? connectionLimit(config));
+    this.refresh();
+    this.#timer = setInterval(() => this.refresh(), config.refreshMs);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Looks at all resources now. */
+  refresh(): void {
+    const memory = sampleMemory(this.#load);
+    for (const monitor of this.#config.monitors) {
+      const pressure = pressureOf(monitor, memory, this.#load.connections);
+      this.#pressures.set(monitor.name, pressure);
+      this.#monitorStats.get(monitor.name)?.set(Math.round(pressure * 100));
+    }
+    for (const action of overloadActions) {
+      const activity = activityOf(action, this.#config, this.#pressures);
+      this.#load.setActivity(action, activity);
+      const stats = this.#actionStats.get(action);
+      stats?.active.set(activity >= 1 ? 1 : 0);
+      stats?.percent.set(Math.round(activity * 100));
+    }
+    this.#shrinker.run(this.#load);
+    this.#refreshes.add(1);
+  }
+}
+
+/** The smallest that a monitor names; the default where none does. */
+function connectionLimit({ monitors }: OverloadConfig): number {
+  const limits = monitors.flatMap((monitor) => (monitor.kind === "connections" ? [monitor.max] : []));
+  return limits.length === 0 ? defaultMaxConnections : Math.min(...limits);
+}
+
+function sampleMemory(load: SharedLoad): MemorySample {
+  const { used_heap_size, heap_size_limit, malloced_memory, external_memory } = getHeapStatistics();
+  const constrained = process.constrainedMemory();
+  return {
+    heaps: [...load.heaps(), { usedBytes: used_heap_size, limitBytes: heap_size_limit }],
+    externalBytes: load.externalBytes() + external_memory + malloced_memory,
+    residentBytes: process.memoryUsage.rss(),
+    // 0 or more than there is: no limit.
+    availableBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem(),
+  };
+}
