@@ -2,7 +2,7 @@ import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secr
 import { audienceOf } from "./audience.ts";
 import type { CompiledResource, MeshInputs, ProxyNode } from "./inputs.ts";
 import { hostOfServiceKey, MeshModel } from "./model/mesh-model.ts";
-import { firstPort } from "./model/services.ts";
+import { firstPort, isHttp } from "./model/services.ts";
 import { type Query, QueryGraph } from "./query-graph.ts";
 import { ResourceQueries } from "./resource-queries.ts";
 import { isDeepEqual } from "./structural-equality.ts";
@@ -97,9 +97,7 @@ export class Compiler {
     const { kind, edgePort, edgeService } = this.#model.profile(id);
     const calls = Object.entries(this.#model.instance(id)?.outboundPorts ?? {}).flatMap(([key, port]) => {
       const service = this.#model.service(hostOfServiceKey(key));
-      return service === undefined
-        ? []
-        : [{ host: service.host, port, isHttp: firstPort(service).protocol === "http" }];
+      return service === undefined ? [] : [{ host: service.host, port, isHttp: isHttp(firstPort(service).protocol) }];
     });
     const behind = kind === "edge" ? this.#model.service(hostOfServiceKey(edgeService ?? "")) : undefined;
     const edge = behind === undefined || edgePort === undefined ? undefined : { host: behind.host, port: edgePort };
@@ -138,6 +136,9 @@ export class Compiler {
       ...this.#destinations(id).map(({ group, host, port, subset }) =>
         this.#resources.outboundCluster.get(audience, group, host, port, subset),
       ),
+      ...this.#undeclared(id).map(({ group, host, port }) =>
+        this.#resources.opaqueCluster.get(audience, group, host, port),
+      ),
       ...(isSidecar ? [this.#resources.inboundCluster.get(id)] : []),
     ]);
   }
@@ -158,6 +159,18 @@ export class Compiler {
       const subsets = ["", ...(this.#model.mergedRule(group)?.subsets ?? []).map(({ subset }) => subset.name)];
       const ports = this.#model.service(host)?.ports ?? [];
       return ports.flatMap(({ port }) => subsets.map((subset) => ({ group, host, port: String(port), subset })));
+    });
+  }
+
+  /** Ports within reach that carry what their first bytes say, and so need a cluster for what is not HTTP. */
+  #undeclared(id: string) {
+    const { namespace } = this.#model.profile(id);
+    return this.#reach.get(id).hosts.flatMap((host) => {
+      const group = this.#model.ruleGroup(namespace, host);
+      const ports = this.#model.service(host)?.ports ?? [];
+      return ports
+        .filter(({ protocol }) => protocol === "auto")
+        .map(({ port }) => ({ group, host, port: String(port) }));
     });
   }
 }

@@ -12,7 +12,7 @@ export interface WorkloadInstance {
   readonly labels: Readonly<Record<string, string>>;
   /** Empty when the workload names none. */
   readonly version: string;
-  /** `http`, or anything else for opaque TCP. */
+  /** `http`, `auto` where the first bytes of a connection decide, or anything else for opaque TCP. */
   readonly protocol: string;
   /** The port that users and resources know. */
   readonly servicePort: number;

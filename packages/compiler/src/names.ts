@@ -5,6 +5,11 @@ export function outboundClusterName(host: string, port: number, subset: string):
   return `outbound|${port}|${subset}|${host}`;
 }
 
+/** `outbound-tcp|9080||reviews.default.svc.cluster.local`: what is not HTTP on a port that does not say what it carries. */
+export function opaqueClusterName(host: string, port: number): string {
+  return `outbound-tcp|${port}||${host}`;
+}
+
 /** `inbound|9080||`. */
 export function inboundClusterName(port: number): string {
   return `inbound|${port}||`;

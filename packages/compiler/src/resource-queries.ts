@@ -1,7 +1,7 @@
 import { resolveHost, serviceHost } from "@heddle/api";
 import type { Cluster, ClusterLoadAssignment, Listener, Message, RouteConfiguration } from "@heddle/xds/api";
 import { audienceFromKey } from "./audience.ts";
-import { compileInboundCluster, compileOutboundCluster } from "./destination/compile.ts";
+import { compileInboundCluster, compileOpaqueCluster, compileOutboundCluster } from "./destination/compile.ts";
 import { effectivePolicy } from "./destination/traffic-policy.ts";
 import { compileEndpoints } from "./endpoints/compile.ts";
 import type { CompiledResource } from "./inputs.ts";
@@ -33,6 +33,7 @@ export class ResourceQueries {
     [audience: string, group: string, host: string, port: string, subset: string],
     Cluster
   >;
+  readonly opaqueCluster: ResourceQuery<[audience: string, group: string, host: string, port: string], Cluster>;
   readonly inboundCluster: ResourceQuery<[id: string], Cluster>;
   readonly endpoints: ResourceQuery<[group: string, host: string, port: string, subset: string], ClusterLoadAssignment>;
   readonly #model: MeshModel;
@@ -58,6 +59,9 @@ export class ResourceQueries {
     );
     this.outboundCluster = query("cluster", (audience, group, host, port, subset) =>
       this.#compileOutboundCluster(audience, group, host, port, subset),
+    );
+    this.opaqueCluster = query("opaque cluster", (audience, group, host, port) =>
+      this.#compileOpaqueCluster(audience, group, host, port),
     );
     this.inboundCluster = query("inbound cluster", (id) => this.#compileInboundCluster(id));
     this.endpoints = query("endpoints", (group, host, port, subset) =>
@@ -106,6 +110,13 @@ export class ResourceQueries {
     const destination = { host, name, namespace, port: Number(port), protocol, identities };
     const policy = effectivePolicy(this.#model.mergedRule(group), Number(port), subset);
     return compileOutboundCluster(destination, subset, policy, audienceFromKey(audience));
+  }
+
+  #compileOpaqueCluster(audience: string, group: string, host: string, port: string): Cluster {
+    const { name, namespace, identities } = this.#service(host);
+    const destination = { host, name, namespace, port: Number(port), protocol: "tcp", identities };
+    const policy = effectivePolicy(this.#model.mergedRule(group), Number(port), "");
+    return compileOpaqueCluster(destination, policy, audienceFromKey(audience));
   }
 
   #compileInboundCluster(id: string): Cluster {

@@ -54,7 +54,8 @@ export function explainInbound(
     localAddress: { host: instance.address, port: instance.inboundPort },
     isTls: mutualTls,
     sni: endpoint.tls?.sni ?? "",
-    applicationProtocols: endpoint.tls?.common.alpn ?? [],
+    // Without TLS it is the HTTP inspector that says so, where one looks.
+    applicationProtocols: endpoint.tls?.common.alpn ?? ["http/1.1"],
     transportProtocol: mutualTls ? "tls" : "raw_buffer",
     proxyTlvs: [],
   };

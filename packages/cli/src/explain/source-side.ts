@@ -91,7 +91,7 @@ function walk(mesh: MeshOnPaper, question: Question, weightedDraw: number | unde
     localAddress: { host: "127.0.0.1", port: listenPort },
     isTls: false,
     sni: "",
-    applicationProtocols: [],
+    applicationProtocols: ["http/1.1"],
     transportProtocol: "raw_buffer",
     proxyTlvs: [],
   };

@@ -54,7 +54,7 @@ async function start(context: TestContext, script: string, planned: Partial<Plan
       command: [process.execPath, "app.cjs"],
       workingDir: undefined,
       env: { GREETING: "hello" },
-      calls: [{ name: "store", namespace: "data" }],
+      calls: [{ name: "store", namespace: "data", scheme: "http" }],
       readiness: { path: "/healthz", timeout: "30s" },
       place: "mesh.yaml:7",
       ...planned,

@@ -122,7 +122,7 @@ export class Application {
     const { instance, address, port, outboundPorts } = this.#options;
     const urls = instance.calls.map((service) => [
       urlVariable(service, instance.namespace),
-      `http://${address}:${outboundPorts[serviceKey(service)]}`,
+      `${service.scheme}://${address}:${outboundPorts[serviceKey(service)]}`,
     ]);
     return {
       ...applicationVariables(process.env),

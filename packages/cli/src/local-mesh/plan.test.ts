@@ -52,6 +52,22 @@ test("a workload may call every other service, or those that it names", () => {
   ]);
 });
 
+test("a service of bytes has a URL that says so", () => {
+  const { instances } = plan(`  workloads:
+    - { name: web, service: web, command: [a], port: 80 }
+    - { name: db, service: db, command: [a], port: 5432, protocol: tcp }
+    - { name: any, service: any, command: [a], port: 81, protocol: auto }
+`);
+  assert.deepEqual(
+    instances[0]?.calls.map(({ name, scheme }) => `${scheme}://${name}`),
+    ["tcp://db", "http://any"],
+  );
+  assert.deepEqual(
+    instances.map(({ protocol }) => protocol),
+    ["http", "tcp", "auto"],
+  );
+});
+
 test("the edge has an identity of its own in the root namespace", () => {
   const { edge, edgePlace } = plan(`  rootNamespace: root
   edge: { service: web, port: 0 }

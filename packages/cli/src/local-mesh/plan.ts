@@ -1,4 +1,4 @@
-import type { LocalMeshResource, LocalWorkload } from "@heddle/api";
+import type { LocalMeshResource, LocalWorkload, WorkloadProtocol } from "@heddle/api";
 import { edgeServiceAccount, localMeshDefaults, servicesOf, workloadLabels } from "@heddle/api";
 
 /** One replica that shall run: everything that `LocalMesh` says of it, defaults filled in. */
@@ -11,13 +11,13 @@ export interface PlannedInstance {
   readonly serviceAccount: string;
   readonly version: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly protocol: "http";
+  readonly protocol: WorkloadProtocol;
   readonly servicePort: number;
   readonly command: readonly string[];
   readonly workingDir: string | undefined;
   readonly env: Readonly<Record<string, string>>;
   /** Services that it may call, as `<service>.<namespace>`. */
-  readonly calls: readonly ServiceRef[];
+  readonly calls: readonly CalledService[];
   readonly readiness: { readonly path: string; readonly timeout: string } | undefined;
   /** Where the workload stands, for messages: `mesh.yaml:12`. */
   readonly place: string;
@@ -26,6 +26,11 @@ export interface PlannedInstance {
 export interface ServiceRef {
   readonly name: string;
   readonly namespace: string;
+}
+
+export interface CalledService extends ServiceRef {
+  /** Of its URL: a service that speaks anything but HTTP has one of bytes. */
+  readonly scheme: "http" | "tcp";
 }
 
 /** The edge, when there is one. */
@@ -123,7 +128,7 @@ function planWorkload(
     command: workload.command,
     workingDir: workload.workingDir,
     env: workload.env ?? {},
-    calls: callsOf(workload, namespace, services),
+    calls: callsOf(workload, namespace, services).map((service) => ({ ...service, scheme: schemeOf(mesh, service) })),
     readiness:
       workload.readiness === undefined
         ? undefined
@@ -133,6 +138,13 @@ function planWorkload(
           },
     place: `${file}:${line}`,
   }));
+}
+
+function schemeOf({ spec }: LocalMeshResource, { name, namespace }: ServiceRef): CalledService["scheme"] {
+  const provider = spec.workloads.find(
+    (workload) => workload.service === name && (workload.namespace ?? localMeshDefaults.namespace) === namespace,
+  );
+  return provider?.protocol === "tcp" ? "tcp" : "http";
 }
 
 function callsOf(workload: LocalWorkload, namespace: string, services: readonly ServiceRef[]): ServiceRef[] {

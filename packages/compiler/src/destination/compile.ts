@@ -14,9 +14,10 @@ import {
 import type { Audience } from "../audience.ts";
 import { adsSource } from "../config-source.ts";
 import { compileClientTransport } from "../mtls/client.ts";
-import { inboundClusterName, outboundClusterName } from "../names.ts";
+import { inboundClusterName, opaqueClusterName, outboundClusterName } from "../names.ts";
 import { metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { duration, tcpAddress } from "../wire.ts";
+import { isHttp } from "../model/services.ts";
 import type { EffectivePolicy } from "./traffic-policy.ts";
 
 type ClusterInit = Omit<MessageInitShape<typeof ClusterSchema>, "$typeName">;
@@ -27,7 +28,7 @@ export interface DestinationPort {
   readonly name: string;
   readonly namespace: string;
   readonly port: number;
-  /** `http`, else opaque TCP. */
+  /** `http`, `auto` for what was found to be HTTP, else opaque TCP. */
   readonly protocol: string;
   /** SPIFFE identities that may answer for the service. */
   readonly identities: readonly string[];
@@ -62,7 +63,8 @@ export function compileOutboundCluster(
   });
   return create(ClusterSchema, {
     ...poolFields(blocks.connectionPool),
-    ...(protocol === "http" ? httpFields(blocks.connectionPool?.http, audience) : {}),
+    // What nobody declared is asked for by HTTP/1.1 alone: carriers are for ports that say what they are.
+    ...(isHttp(protocol) ? httpFields(blocks.connectionPool?.http, protocol === "http" ? audience : undefined) : {}),
     ...balancerFields(blocks.loadBalancer),
     name: outboundClusterName(host, port, subset),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
@@ -70,6 +72,19 @@ export function compileOutboundCluster(
     ...compileClientTransport(destination, subset, blocks.tls, audience),
     ...(metadata === undefined ? {} : { metadata }),
   });
+}
+
+/**
+ * The cluster of what is not HTTP on a port of which nobody said what it carries: the same endpoints, and a handshake that tells the server's proxy that it
+ * gets opaque bytes.
+ */
+export function compileOpaqueCluster(
+  destination: DestinationPort,
+  policy: EffectivePolicy,
+  audience: Audience,
+): Cluster {
+  const cluster = compileOutboundCluster({ ...destination, protocol: "tcp" }, "", policy, audience);
+  return { ...cluster, name: opaqueClusterName(destination.host, destination.port) };
 }
 
 /** The application beside the proxy. */
@@ -83,7 +98,7 @@ export function compileInboundCluster(
   const metadata = metadataOf({ istio: { services: [{ host, name: serviceName, namespace }] } });
   return create(ClusterSchema, {
     ...poolFields(undefined),
-    ...(protocol === "http" ? httpFields(undefined, undefined) : {}),
+    ...(isHttp(protocol) ? httpFields(undefined, undefined) : {}),
     // There is one endpoint: nothing to compare.
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     name,

@@ -5,11 +5,8 @@ import {
   type Listener,
   ListenerSchema,
   type MessageInitShape,
-  TcpProxySchema,
-  TlsInspectorSchema,
   TrafficDirection,
 } from "@heddle/xds/api";
-import { compileAccessLog } from "../access-log/compile.ts";
 import type { Audience } from "../audience.ts";
 import {
   compileHttpAuthorization,
@@ -23,8 +20,10 @@ import { meshProtocols, serverTransportSocket } from "../mtls/tls-context.ts";
 import { defaultRouteName, inboundClusterName, inboundListenerName } from "../names.ts";
 import { type MetadataInit, metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { compileInboundRetryPolicy } from "../retries/compile.ts";
-import { duration, extension, tcpAddress } from "../wire.ts";
+import { duration, tcpAddress } from "../wire.ts";
 import { httpTerminal } from "./http-connection-manager.ts";
+import { detection, httpInspector, plaintextHttp, tlsInspector } from "./protocol-detection.ts";
+import { tcpTerminal } from "./tcp-proxy.ts";
 
 type FilterChainInit = Omit<MessageInitShape<typeof FilterChainSchema>, "$typeName">;
 type Filters = NonNullable<FilterChainInit["filters"]>;
@@ -46,20 +45,32 @@ export function compileInboundListener(
   const context = { instance, policies, trustDomain, audience, mode };
   const isHttp = instance.protocol === "http";
   const detectsTls = mode.mode !== "DISABLE";
+  if (instance.protocol === "auto" && mode.mode !== "STRICT") {
+    return create(ListenerSchema, {
+      name: inboundListenerName,
+      address: tcpAddress(instance.address, instance.inboundPort),
+      trafficDirection: TrafficDirection.INBOUND,
+      ...detection(detectsTls ? [tlsInspector, httpInspector] : [httpInspector]),
+      filterChains: [
+        ...(detectsTls ? [...undeclaredTlsChains(context), foreignTlsChain(context)] : []),
+        ...undeclaredPlaintextChains(context),
+      ],
+    });
+  }
   return create(ListenerSchema, {
     name: inboundListenerName,
     address: tcpAddress(instance.address, instance.inboundPort),
     trafficDirection: TrafficDirection.INBOUND,
     ...(detectsTls
       ? {
-          listenerFilters: [extension("envoy.filters.listener.tls_inspector", TlsInspectorSchema, {})],
+          listenerFilters: [tlsInspector],
           listenerFiltersTimeout: duration(detectionTimeoutMs),
           // Only where the server may have to speak first is silence taken for plaintext; there, TCP policy holds.
           continueOnListenerFiltersTimeout: mode.mode === "PERMISSIVE" && !isHttp,
         }
       : {}),
     filterChains: [
-      ...(detectsTls ? [mutualTlsChain(context)] : []),
+      ...(instance.protocol === "auto" ? undeclaredTlsChains(context) : detectsTls ? [mutualTlsChain(context)] : []),
       ...(mode.mode === "PERMISSIVE" && !isHttp ? [foreignTlsChain(context)] : []),
       ...(mode.mode === "STRICT" ? [] : [plaintextChain(context)]),
     ],
@@ -91,6 +102,51 @@ function mutualTlsChain(context: ChainContext): FilterChainInit {
       ? httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD)
       : tcpFilters(context),
   };
+}
+
+/**
+ * Mutual TLS on a port of which nobody said what it carries: the client's proxy has looked, and its protocols say what it found. Whoever says nothing, or says
+ * opaque and sends HTTP, meets the policy for TCP.
+ */
+function undeclaredTlsChains(context: ChainContext): FilterChainInit[] {
+  const { trustDomain, audience, mode } = context;
+  const common = { transportSocketConnectTimeout: duration(detectionTimeoutMs), ...chainMetadata(context) };
+  return [
+    {
+      name: "mutual-tls-http",
+      filterChainMatch: { transportProtocol: "tls", applicationProtocols: meshProtocols("auto") },
+      transportSocket: serverTransportSocket(trustDomain, "auto", audience),
+      ...common,
+      filters: httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD),
+    },
+    {
+      name: "mutual-tls",
+      filterChainMatch: {
+        transportProtocol: "tls",
+        applicationProtocols: mode.mode === "PERMISSIVE" ? meshProtocols("tcp") : [],
+      },
+      transportSocket: serverTransportSocket(trustDomain, "tcp", audience),
+      ...common,
+      filters: tcpFilters(context),
+    },
+  ];
+}
+
+function undeclaredPlaintextChains(context: ChainContext): FilterChainInit[] {
+  return [
+    {
+      name: "plaintext-http",
+      filterChainMatch: plaintextHttp,
+      ...chainMetadata(context),
+      filters: httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.SANITIZE),
+    },
+    {
+      name: "plaintext",
+      filterChainMatch: { transportProtocol: plaintextHttp.transportProtocol },
+      ...chainMetadata(context),
+      filters: tcpFilters(context),
+    },
+  ];
 }
 
 /** The application's own TLS on an opaque port: passed through as it is. */
@@ -171,13 +227,8 @@ function httpFilters(
 }
 
 function tcpFilters({ instance, policies }: ChainContext): Filters {
-  const cluster = inboundClusterName(instance.servicePort);
   return [
     ...compileNetworkAuthorization(policies, instance.servicePort),
-    extension("envoy.filters.network.tcp_proxy", TcpProxySchema, {
-      statPrefix: cluster,
-      clusterSpecifier: { case: "cluster", value: cluster },
-      accessLog: compileAccessLog(),
-    }),
+    tcpTerminal(inboundClusterName(instance.servicePort)),
   ];
 }

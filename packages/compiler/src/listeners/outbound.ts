@@ -1,12 +1,13 @@
-import { create, type Listener, ListenerSchema, TcpProxySchema, TrafficDirection } from "@heddle/xds/api";
-import { compileAccessLog } from "../access-log/compile.ts";
+import { create, type Listener, ListenerSchema, TrafficDirection } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
-import { listenerName, outboundClusterName, outboundRouteTableName } from "../names.ts";
-import { extension, tcpAddress } from "../wire.ts";
+import { listenerName, opaqueClusterName, outboundClusterName, outboundRouteTableName } from "../names.ts";
+import { tcpAddress } from "../wire.ts";
 import { compileFaultFilter } from "../routing/fault.ts";
 import { httpTerminal, routesByName } from "./http-connection-manager.ts";
+import { detection, httpInspector, plaintextHttp } from "./protocol-detection.ts";
+import { tcpTerminal } from "./tcp-proxy.ts";
 
 /** In ports mode a service is called on a port of the caller's own proxy, which only the caller's machine can reach. */
 const loopback = "127.0.0.1";
@@ -27,20 +28,23 @@ export function compileOutboundListener(
     compileFaultFilter(),
     ...compileStandardMetrics(audience, "source"),
   ];
-  const terminal =
-    protocol === "http"
-      ? httpTerminal(`outbound_${name}`, filters, {
-          routeSpecifier: routesByName(outboundRouteTableName(host, port)),
-        })
-      : extension("envoy.filters.network.tcp_proxy", TcpProxySchema, {
-          statPrefix: cluster,
-          clusterSpecifier: { case: "cluster", value: cluster },
-          accessLog: compileAccessLog(),
-        });
-  return create(ListenerSchema, {
+  const http = () =>
+    httpTerminal(`outbound_${name}`, filters, { routeSpecifier: routesByName(outboundRouteTableName(host, port)) });
+  const base = {
     name,
     address: tcpAddress(loopback, localPort),
     trafficDirection: TrafficDirection.OUTBOUND,
-    filterChains: [{ name, filters: [terminal] }],
+  };
+  if (protocol === "auto") {
+    return create(ListenerSchema, {
+      ...base,
+      ...detection([httpInspector]),
+      filterChains: [{ name: `${name}_http`, filterChainMatch: plaintextHttp, filters: [http()] }],
+      defaultFilterChain: { name, filters: [tcpTerminal(opaqueClusterName(host, port))] },
+    });
+  }
+  return create(ListenerSchema, {
+    ...base,
+    filterChains: [{ name, filters: [protocol === "http" ? http() : tcpTerminal(cluster)] }],
   });
 }

@@ -19,6 +19,11 @@ export interface ServicePort {
   readonly protocol: string;
 }
 
+/** Whether HTTP may come on a port: declared, or found out for each connection. */
+export function isHttp(protocol: string): boolean {
+  return protocol === "http" || protocol === "auto";
+}
+
 /** What of an instance makes its service: neither where it runs nor whether it is ready. */
 export type Membership = Pick<
   WorkloadProfile,

@@ -15,8 +15,12 @@ type SanPattern = { case: "exact" | "prefix"; value: string };
 
 const socketName = "envoy.transport_sockets.tls";
 
-/** What a client of the mesh offers; the first names the HTTP version, the others say that this is the mesh (istio.md 4.3). */
+/**
+ * What a client of the mesh offers; the first names the HTTP version, the others say that this is the mesh (istio.md 4.3). Where the client found out
+ * what a connection carries, this is how it tells the server: `auto` stands for what it found to be HTTP, `tcp` for everything else.
+ */
 export function meshProtocols(protocol: string): string[] {
+  if (protocol === "auto") return ["istio-http/1.1"];
   return protocol === "http" ? ["istio-http/1.1", "istio-peer-exchange", "istio"] : ["istio-peer-exchange", "istio"];
 }
 

@@ -273,7 +273,7 @@ export function peerOf(
   };
 }
 
-function connectionOf(seen: Partial<ConnectionView>, remote = "127.0.0.1"): ConnectionView {
+export function connectionOf(seen: Partial<ConnectionView>, remote = "127.0.0.1"): ConnectionView {
   return {
     peer: undefined,
     localPrincipal: "",

@@ -65,9 +65,11 @@ const workload = object<spec.LocalWorkload>({
       "Port of the service. The process itself listens on the port in its environment variable PORT.",
       { required: true },
     ),
-    protocol: field(oneOf(["http"], ["http2", "grpc", "https", "tls", "tcp"]), "What the service speaks.", {
-      default: localMeshDefaults.protocol,
-    }),
+    protocol: field(
+      oneOf(["http", "tcp", "auto"], ["http2", "grpc", "https", "tls"]),
+      "What the service speaks; auto: the first bytes of each connection tell HTTP/1 from anything else, which is relayed as tcp.",
+      { default: localMeshDefaults.protocol },
+    ),
     env: field(map(environmentName, text({ minLength: 0 })), "Environment variables of the process."),
     calls: field(
       list(formatted(serviceReference)),

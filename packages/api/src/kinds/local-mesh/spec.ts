@@ -33,12 +33,15 @@ export interface LocalWorkload {
   readonly workingDir?: string;
   /** The service's port. */
   readonly port: number;
-  readonly protocol?: "http";
+  readonly protocol?: WorkloadProtocol;
   readonly env?: Readonly<Record<string, string>>;
   /** Services it may call: `<service>` in its own namespace or `<service>.<namespace>`. Absent: all. */
   readonly calls?: readonly string[];
   readonly readiness?: LocalReadiness;
 }
+
+/** What a service speaks. `auto`: nobody says, and each connection's first bytes decide. */
+export type WorkloadProtocol = "http" | "tcp" | "auto";
 
 export interface LocalReadiness {
   readonly httpGet: HttpProbe;

@@ -1,0 +1,126 @@
+// Ports of which nobody says what they carry: which chain takes a connection, and what holds there.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { authorizeConnection, type BoundFilterChain, type ConnectionView, matchFilterChain } from "@heddle/engine";
+import { clientTlsOf, reviewsHost, TestMesh } from "../testing/test-mesh.ts";
+import { connectionOf, peerOf, Traffic } from "../testing/traffic.ts";
+
+const undeclared = {
+  change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol: "auto" }),
+};
+const mode = (name: string): string => `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: ${name} } }
+---
+`;
+const policy = (action: string, operation: string): string => `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: p, namespace: default }
+spec: { action: ${action}, rules: [{ to: [{ operation: ${operation} }] }] }
+---
+`;
+
+const http: Partial<ConnectionView> = { applicationProtocols: ["http/1.1"] };
+const silent: Partial<ConnectionView> = {};
+const tls = (...applicationProtocols: string[]): Partial<ConnectionView> => ({
+  isTls: true,
+  peer: peerOf({ namespace: "default", serviceAccount: "web" }),
+  applicationProtocols,
+});
+
+function chainFor(resources: string, seen: Partial<ConnectionView>): BoundFilterChain | undefined {
+  const listener = new Traffic(new TestMesh(resources, undeclared))
+    .snapshot("reviews-v1-0")
+    .listeners.get("virtualInbound");
+  assert.ok(listener);
+  return matchFilterChain(listener, connectionOf(seen));
+}
+
+for (const [name, what, seen, expected, terminal] of [
+  ["PERMISSIVE", "plaintext HTTP", http, "plaintext-http", "http"],
+  ["PERMISSIVE", "HTTP/2 in plaintext", { applicationProtocols: ["h2c"] }, "plaintext", "tcp"],
+  ["PERMISSIVE", "silence", silent, "plaintext", "tcp"],
+  ["PERMISSIVE", "what a proxy of the mesh found to be HTTP", tls("istio-http/1.1"), "mutual-tls-http", "http"],
+  [
+    "PERMISSIVE",
+    "what a proxy of the mesh found to be opaque",
+    tls("istio-peer-exchange", "istio"),
+    "mutual-tls",
+    "tcp",
+  ],
+  ["PERMISSIVE", "the application's own TLS", tls("h2", "http/1.1"), "opaque-tls", "tcp"],
+  ["STRICT", "what a proxy of the mesh found to be HTTP", tls("istio-http/1.1"), "mutual-tls-http", "http"],
+  ["STRICT", "mutual TLS that says nothing of what it carries", tls(), "mutual-tls", "tcp"],
+  ["STRICT", "plaintext HTTP", http, undefined, undefined],
+  ["DISABLE", "plaintext HTTP", http, "plaintext-http", "http"],
+  ["DISABLE", "silence", silent, "plaintext", "tcp"],
+] as const) {
+  test(`under ${name} ${what} on an undeclared port ${expected === undefined ? "is closed" : `is served by ${expected}`}`, () => {
+    const chain = chainFor(mode(name), seen);
+    assert.equal(chain?.name, expected);
+    assert.equal(chain?.config.terminal.kind, terminal);
+  });
+}
+
+for (const [action, operation] of [
+  ["DENY", "{ paths: [/admin] }"],
+  ["ALLOW", "{ methods: [GET] }"],
+] as const) {
+  test(`who waits until it is taken for opaque does not get by a rule that will ${action} HTTP`, () => {
+    for (const [name, seen] of [
+      ["PERMISSIVE", silent],
+      ["DISABLE", silent],
+      ["STRICT", tls("istio")],
+      ["STRICT", tls()],
+      ["PERMISSIVE", tls("h2")],
+    ] as const) {
+      const chain = chainFor(mode(name) + policy(action, operation), seen);
+      assert.ok(chain);
+      assert.equal(authorizeConnection(chain, connectionOf(seen)).allowed, false, name);
+    }
+  });
+}
+
+test("an undeclared port waits a tenth of a second for the first bytes, a declared one does not look", () => {
+  for (const name of ["PERMISSIVE", "DISABLE"]) {
+    const { listenerFilters, listenerFiltersTimeout, continueOnListenerFiltersTimeout } = new TestMesh(
+      mode(name),
+      undeclared,
+    ).inbound("reviews-v1-0");
+    assert.equal(listenerFilters.at(-1)?.name, "envoy.filters.listener.http_inspector");
+    assert.deepEqual([listenerFiltersTimeout?.seconds, listenerFiltersTimeout?.nanos], [0n, 100_000_000]);
+    assert.equal(continueOnListenerFiltersTimeout, true);
+  }
+  for (const protocol of ["http", "tcp"]) {
+    const declared = { change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol }) };
+    const { listenerFilters } = new TestMesh(mode("PERMISSIVE"), declared).inbound("reviews-v1-0");
+    // TLS inspection always runs under PERMISSIVE (design §5).
+    assert.deepEqual(
+      listenerFilters.map(({ name }) => name),
+      ["envoy.filters.listener.tls_inspector"],
+    );
+  }
+});
+
+test("a caller's proxy looks, too, and its handshake says what it found", () => {
+  const mesh = new TestMesh("", undeclared);
+  const port = mesh.instance("web-0").outboundPorts["reviews.default"];
+  const [listener] = new Traffic(mesh)
+    .snapshot("web-0")
+    .listeners.values()
+    .filter(({ config }) => config.addresses[0]?.port === port);
+  assert.ok(listener);
+  const chosen = (seen: Partial<ConnectionView>) => matchFilterChain(listener, connectionOf(seen))?.config.terminal;
+  assert.equal(chosen(http)?.kind, "http");
+  const opaque = chosen(silent);
+  assert.ok(opaque?.kind === "tcp");
+  assert.deepEqual(opaque.tcp.clusters, [{ name: `outbound-tcp|9080||${reviewsHost}`, weight: 1 }]);
+  const offered = (cluster: string) =>
+    clientTlsOf(mesh.cluster("web-0", cluster).transportSocketMatches[0]?.transportSocket)?.commonTlsContext
+      ?.alpnProtocols;
+  assert.deepEqual(offered(`outbound|9080||${reviewsHost}`), ["istio-http/1.1"]);
+  assert.deepEqual(offered(`outbound-tcp|9080||${reviewsHost}`), ["istio-peer-exchange", "istio"]);
+});
