@@ -5,7 +5,8 @@ import type { RawPeer } from "@heddle/testkit";
 import { connectRaw } from "@heddle/testkit";
 import type { ConnectionInspection, InspectionStat, Inspector } from "./connection-inspector.ts";
 import { inspectConnection } from "./connection-inspector.ts";
-import type { FastSocket, SocketHandler } from "./fast-socket.ts";
+import type { SocketHandler } from "./fast-socket.ts";
+import type { StreamSocket } from "./stream-socket.ts";
 import { inspectHttp } from "./http-preface.ts";
 import type { Listener } from "./listener.ts";
 import { openListener } from "./listener.ts";
@@ -14,7 +15,7 @@ let listener: Listener;
 let wheel: TimerWheel;
 let clients: RawPeer[];
 let stats: InspectionStat[];
-let onAccepted: (socket: FastSocket) => void;
+let onAccepted: (socket: StreamSocket) => void;
 
 beforeEach(async () => {
   wheel = new TimerWheel(10, 0);
@@ -35,7 +36,7 @@ interface Outcome {
   inspection?: ConnectionInspection;
   reason?: string;
   isClosed?: boolean;
-  socket?: FastSocket;
+  socket?: StreamSocket;
 }
 
 /** A connection under inspection: the client's end, and what the inspection comes to. */
@@ -66,7 +67,7 @@ async function inspected(inspectors: Inspector[], timeoutMs = 1000): Promise<[Ra
 }
 
 /** Everything that a handler gets of a socket until its peer has finished. */
-function readAll(socket: FastSocket): Promise<string> {
+function readAll(socket: StreamSocket): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
     const handler: SocketHandler = {

@@ -1,7 +1,8 @@
 import type { TimerHandle, TimerTarget, TimerWheel } from "@heddle/core";
 import { inspectClientHello } from "./client-hello.ts";
-import type { FastSocket, SocketHandler } from "./fast-socket.ts";
+import type { SocketHandler } from "./fast-socket.ts";
 import { inspectHttp, maxRequestLineBytes } from "./http-preface.ts";
+import type { StreamSocket } from "./stream-socket.ts";
 import { parseProxyHeader, type ProxyTlv } from "./proxy-protocol.ts";
 import type { SocketFailure } from "./socket-failure.ts";
 
@@ -65,7 +66,7 @@ export interface InspectionHandler {
  * client is given up after `timeoutMs`; with 0 it is waited for as long as it likes. Where no inspector needs a byte, the answer comes within this call.
  */
 export function inspectConnection(
-  socket: FastSocket,
+  socket: StreamSocket,
   inspectors: readonly Inspector[],
   timeoutMs: number,
   timers: InspectionTimers,
@@ -80,7 +81,7 @@ const firstBufferBytes = 1_024;
 
 class PendingInspection implements SocketHandler, TimerTarget {
   timer: TimerHandle | undefined;
-  readonly #socket: FastSocket;
+  readonly #socket: StreamSocket;
   readonly #inspectors: readonly Inspector[];
   readonly #timers: InspectionTimers;
   readonly #handler: InspectionHandler;
@@ -99,7 +100,7 @@ class PendingInspection implements SocketHandler, TimerTarget {
   #proxyTlvs: readonly ProxyTlv[] = [];
 
   constructor(
-    socket: FastSocket,
+    socket: StreamSocket,
     inspectors: readonly Inspector[],
     timers: InspectionTimers,
     handler: InspectionHandler,

@@ -9,6 +9,7 @@ import { handleOf, readIntoSharedBuffer, runtimeEdges, sharedReadBuffer } from "
 import type { SocketFailure } from "./socket-failure.ts";
 import { causeOf, connectFailure, establishedFailure } from "./socket-failure.ts";
 import type { OutputOwner } from "./socket-output.ts";
+import type { StreamSocket } from "./stream-socket.ts";
 import { SocketOutput } from "./socket-output.ts";
 import type { TcpKeepalive } from "./tcp-keepalive.ts";
 import { setTcpKeepalive } from "./tcp-keepalive.ts";
@@ -52,7 +53,7 @@ interface OwnedSocket extends Socket {
  * A TCP connection, from accept or connect to close, that can be upgraded to TLS on the way. Reads go through one buffer shared by all sockets of
  * the thread, writes are gathered and leave once per callback; where the runtime's private edges are missing, the public API does both.
  */
-export class FastSocket implements OutputOwner {
+export class FastSocket implements OutputOwner, StreamSocket {
   handler: SocketHandler = idleHandler;
   /** The established TLS session; undefined on plaintext. */
   tls: TlsSession | undefined;
@@ -277,6 +278,14 @@ export class FastSocket implements OutputOwner {
 
   get isOpen(): boolean {
     return this.#state === "open";
+  }
+
+  /** A connection is served without a word. */
+  accept(): void {}
+
+  /** Whoever made the connection sees it close. */
+  refuse(): void {
+    this.destroy();
   }
 
   /** Drops the connection and what is queued. @param failure told to `onClose` */

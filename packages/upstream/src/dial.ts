@@ -1,14 +1,24 @@
 import type { TimerHandle, TimerTarget } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
-import type { ClientTlsContext, SocketAddress, SocketFailure, SocketHandler } from "@heddle/net";
+import type { HeaderList } from "@heddle/http";
+import type { ClientTlsContext, SocketAddress, SocketFailure, SocketHandler, StreamSocket } from "@heddle/net";
 import { FastSocket, formatAddress } from "@heddle/net";
 import type { UpstreamTimers } from "./timers.ts";
 
-/** What becomes of an attempt to connect; exactly one of the two is called. */
+/** An attempt to connect to an endpoint. */
+export interface Dialing {
+  readonly cluster: BoundCluster;
+  readonly endpoint: BoundEndpoint;
+  readonly tls: ClientTlsContext | undefined;
+  /** The owner hears of it as of a failure, unless the connection had been made. */
+  close(): void;
+}
+
+/** What becomes of an attempt to connect; exactly one of the two is called, and never while it is begun. */
 export interface DialOwner {
   /** The socket is connected, and secured where it was to be; it waits for `start`. */
-  onDialed(dial: Dial, socket: FastSocket): void;
-  onDialFailed(dial: Dial, failure: SocketFailure): void;
+  onDialed(dial: Dialing, socket: StreamSocket): void;
+  onDialFailed(dial: Dialing, failure: SocketFailure): void;
 }
 
 export interface DialOptions {
@@ -18,6 +28,8 @@ export interface DialOptions {
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
   readonly owner: DialOwner;
+  /** What a CONNECT says besides, where the endpoint is reached through a tunnel. */
+  readonly tunnelHeaders?: HeaderList | undefined;
 }
 
 /** How long an address is alone before the next one is tried beside it: Envoy's, within what RFC 8305 §5 recommends. */
@@ -28,7 +40,7 @@ const nextAddressMs = 300;
  * is asked at the first one; whenever one fails, or has not answered for a while, the next is tried beside it, and the first that is
  * ready wins (RFC 8305).
  */
-export class Dial implements TimerTarget {
+export class Dial implements Dialing, TimerTarget {
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;

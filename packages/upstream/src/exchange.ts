@@ -1,7 +1,7 @@
 import type { ErrorCode } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint, PeerView } from "@heddle/engine";
 import type { Framing, HeaderList } from "@heddle/http";
-import type { SocketAddress } from "@heddle/net";
+import type { SocketAddress, TlsSession } from "@heddle/net";
 
 /** Why an exchange ended without a whole response. */
 export interface ExchangeFailure {
@@ -45,6 +45,7 @@ export interface ExchangeConnection {
   readonly peer: PeerView | undefined;
   /** `TLSv1.3`; empty on plaintext. */
   readonly tlsVersion: string;
+  readonly session: TlsSession | undefined;
 }
 
 /** One request to one endpoint, and its response. */

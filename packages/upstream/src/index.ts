@@ -5,13 +5,13 @@ export type {
   UpstreamExchange,
   UpstreamTransport,
 } from "./exchange.ts";
-export { Dial } from "./dial.ts";
-export type { DialOptions, DialOwner } from "./dial.ts";
+export type { Dialing, DialOptions, DialOwner } from "./dial.ts";
 export { HealthChecks } from "./health/health-checks.ts";
 export type { HealthChecksOptions } from "./health/health-checks.ts";
 export type { CheckCount } from "./health/endpoint-check.ts";
 export { nameKeepingOf, PooledTransport } from "./transport.ts";
 export type { PooledTransportOptions } from "./transport.ts";
+export { Tunnels } from "./tunnels.ts";
 export type { UpstreamTimers } from "./timers.ts";
 export { ClientTlsContexts } from "./tls/client-contexts.ts";
 export { peerPolicyOf } from "./tls/peer-policy.ts";

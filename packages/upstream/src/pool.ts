@@ -1,7 +1,7 @@
 import type { TimerHandle, TimerTarget } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint, LiveState } from "@heddle/engine";
-import type { ClientTlsContext, FastSocket, SocketFailure } from "@heddle/net";
-import { Dial, type DialOwner } from "./dial.ts";
+import type { ClientTlsContext, StreamSocket, SocketFailure } from "@heddle/net";
+import type { Dialing, DialOptions, DialOwner } from "./dial.ts";
 import type { ConnectionOptions, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { PooledExchange } from "./pooled-exchange.ts";
 import type { UpstreamTimers } from "./timers.ts";
@@ -10,6 +10,7 @@ export interface PoolOptions {
   readonly live: LiveState;
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
+  readonly dial: (options: DialOptions) => Dialing;
   /** Makes a connection of a socket that is ready, by what was agreed on it. */
   readonly connect: (options: ConnectionOptions) => PooledConnection;
   /** The pool has no connection and no waiting exchange any more. */
@@ -31,7 +32,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   /** With capacity. The last one is used next. */
   readonly #ready: PooledConnection[] = [];
   readonly #waiting: Waiting[] = [];
-  readonly #dials = new Set<Dial>();
+  readonly #dials = new Set<Dialing>();
   readonly #connections = new Set<PooledConnection>();
   readonly #waitingBy = new Tally();
   readonly #dialingBy = new Tally();
@@ -109,7 +110,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
 
   // DialOwner -------------------------------------------------------------------------------------
 
-  onDialed(dial: Dial, socket: FastSocket): void {
+  onDialed(dial: Dialing, socket: StreamSocket): void {
     const { tls, cluster, endpoint } = dial;
     this.#dials.delete(dial);
     this.#dialingBy.add(tls, -1);
@@ -122,7 +123,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     if (connection.activeStreams > 0) this.#connectFor(tls, cluster, endpoint);
   }
 
-  onDialFailed(dial: Dial, failure: SocketFailure): void {
+  onDialFailed(dial: Dialing, failure: SocketFailure): void {
     const { tls, cluster, endpoint } = dial;
     this.#dials.delete(dial);
     this.#dialingBy.add(tls, -1);
@@ -226,7 +227,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
 
   /** Dials until each exchange that waits for this kind has a place on its way, as far as the limit allows. */
   #connectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    const { live, timers, wallMs } = this.#options;
+    const { live, timers, wallMs, dial } = this.#options;
     while (this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls) < this.#waitingBy.of(tls)) {
       if (!live.tryAcquireConnection(cluster, endpoint)) {
         if (this.#connections.size > 0 || this.#dials.size > 0) return;
@@ -234,7 +235,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
         live.acquireFirstConnection(cluster, endpoint);
       }
       this.#dialingBy.add(tls, 1);
-      this.#dials.add(new Dial({ cluster, endpoint, tls, timers, wallMs, owner: this }));
+      this.#dials.add(dial({ cluster, endpoint, tls, timers, wallMs, owner: this }));
     }
   }
 

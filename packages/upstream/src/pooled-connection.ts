@@ -1,5 +1,5 @@
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
-import type { ClientTlsContext, FastSocket, SocketFailure } from "@heddle/net";
+import type { ClientTlsContext, StreamSocket, SocketFailure } from "@heddle/net";
 import type { ExchangeConnection } from "./exchange.ts";
 import type { PooledExchange } from "./pooled-exchange.ts";
 import type { UpstreamTimers } from "./timers.ts";
@@ -13,7 +13,7 @@ export interface ConnectionOwner {
 }
 
 export interface ConnectionOptions {
-  readonly socket: FastSocket;
+  readonly socket: StreamSocket;
   readonly endpoint: BoundEndpoint;
   readonly cluster: BoundCluster;
   readonly tls: ClientTlsContext | undefined;
@@ -48,12 +48,13 @@ export function isWornOut({ config }: BoundCluster, requests: number, ageMs: num
   return maxConnectionDurationMs > 0 && ageMs >= maxConnectionDurationMs;
 }
 
-export function describeConnection(socket: FastSocket): ExchangeConnection {
+export function describeConnection(socket: StreamSocket): ExchangeConnection {
   return {
     localAddress: socket.localAddress,
     remoteAddress: socket.remoteAddress,
     peer: socket.tls?.peer,
     tlsVersion: socket.tls?.version ?? "",
+    session: socket.tls,
   };
 }
 

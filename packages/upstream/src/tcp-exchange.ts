@@ -1,8 +1,8 @@
 import type { BoundCluster, BoundEndpoint, LiveState } from "@heddle/engine";
 import { type Framing, HeaderList } from "@heddle/http";
-import type { ClientTlsContext, FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
+import type { ClientTlsContext, StreamSocket, SocketFailure, SocketHandler } from "@heddle/net";
 import type { ErrorCode } from "@heddle/core";
-import { Dial, type DialOwner } from "./dial.ts";
+import type { Dialing, DialOptions, DialOwner } from "./dial.ts";
 import type { ExchangeConnection, ExchangeSink, UpstreamExchange } from "./exchange.ts";
 import { describeConnection } from "./pooled-connection.ts";
 import type { UpstreamTimers } from "./timers.ts";
@@ -14,6 +14,7 @@ export interface TcpExchangeOptions {
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
   readonly live: LiveState;
+  readonly dial: (options: DialOptions) => Dialing;
   readonly sink: ExchangeSink;
   /** It holds no connection any more. */
   readonly onClosed: (exchange: TcpExchange) => void;
@@ -27,8 +28,8 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
   readonly isReusedConnection = false;
   connection: ExchangeConnection | undefined;
   readonly #options: TcpExchangeOptions;
-  #dial: Dial | undefined;
-  #socket: FastSocket | undefined;
+  #dial: Dialing | undefined;
+  #socket: StreamSocket | undefined;
   #isSent = false;
   #hasUpstreamEnded = false;
   #isOver = false;
@@ -39,8 +40,8 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
 
   /** Begins to connect. Only with a place for the connection, which is given back. */
   dial(): void {
-    const { cluster, endpoint, tls, timers, wallMs } = this.#options;
-    this.#dial = new Dial({ cluster, endpoint, tls, timers, wallMs, owner: this });
+    const { cluster, endpoint, tls, timers, wallMs, dial } = this.#options;
+    this.#dial = dial({ cluster, endpoint, tls, timers, wallMs, owner: this });
   }
 
   /** Ends before it begins. */
@@ -88,7 +89,7 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
 
   // DialOwner -------------------------------------------------------------------------------------
 
-  onDialed(_dial: Dial, socket: FastSocket): void {
+  onDialed(_dial: Dialing, socket: StreamSocket): void {
     this.#dial = undefined;
     this.#socket = socket;
     this.connection = describeConnection(socket);
@@ -103,7 +104,7 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
     socket.start(this);
   }
 
-  onDialFailed(_dial: Dial, failure: SocketFailure): void {
+  onDialFailed(_dial: Dialing, failure: SocketFailure): void {
     this.#dial = undefined;
     this.#leave();
     this.#fail(failure.code, failure.text);

@@ -1,6 +1,7 @@
 import type { BoundCluster, BoundEndpoint, HeaderKeyFormat, LiveState } from "@heddle/engine";
 import type { Http1Limits, Http2Limits, Http2Rule, NameKeeping } from "@heddle/http";
 import { defaultHttp1Limits, defaultHttp2Limits } from "@heddle/http";
+import { Dial, type Dialing, type DialOptions } from "./dial.ts";
 import type { ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
 import { Http1Connection } from "./http1/connection.ts";
 import { Http2ClientConnection } from "./http2/connection.ts";
@@ -18,6 +19,8 @@ export interface PooledTransportOptions {
   /** Epoch milliseconds: certificates are judged by wall-clock time. */
   readonly wallMs: () => number;
   readonly http1Limits?: Http1Limits;
+  /** Begins to connect to an endpoint; by itself unless said otherwise. */
+  readonly dial?: (options: DialOptions) => Dialing;
   /** Told of HTTP/2 connections and streams that ended by an upstream's fault, by its cluster. */
   readonly onHttp2Fault?: (cluster: string, fault: Http2Rule | "keepAliveTimeout") => void;
 }
@@ -26,6 +29,7 @@ export interface PooledTransportOptions {
 export class PooledTransport implements UpstreamTransport {
   readonly #options: PooledTransportOptions;
   readonly #http1Limits: Http1Limits;
+  readonly #dial: (options: DialOptions) => Dialing;
   readonly #pools = new Map<string, Pool>();
   /** Spares the request path a key: an endpoint stays the same object until it changes. */
   #byEndpoint = new WeakMap<BoundEndpoint, Pool>();
@@ -35,6 +39,7 @@ export class PooledTransport implements UpstreamTransport {
   constructor(options: PooledTransportOptions) {
     this.#options = options;
     this.#http1Limits = options.http1Limits ?? defaultHttp1Limits;
+    this.#dial = options.dial ?? ((dial) => new Dial(dial));
   }
 
   open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
@@ -61,6 +66,7 @@ export class PooledTransport implements UpstreamTransport {
       timers,
       wallMs,
       live,
+      dial: this.#dial,
       sink,
       onClosed: (closed) => this.#tcp.delete(closed),
     });
@@ -78,8 +84,10 @@ export class PooledTransport implements UpstreamTransport {
    * speak no HTTP/2 is not asked again while there are connections to it.
    */
   #sharesCarriers(endpoint: BoundEndpoint, carrierMinConcurrentRequests: number): boolean {
+    // What is in a carrier already gains nothing by another one.
     if (
       endpoint.tls === undefined ||
+      endpoint.tunnel !== undefined ||
       this.#options.live.endpoint(endpoint).activeRequests < carrierMinConcurrentRequests
     )
       return false;
@@ -128,6 +136,7 @@ export class PooledTransport implements UpstreamTransport {
         live,
         timers,
         wallMs,
+        dial: this.#dial,
         connect: (options) => this.#connect(options),
         onEmpty: (empty) => this.#forget(empty),
       });

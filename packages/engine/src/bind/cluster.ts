@@ -1,6 +1,5 @@
 import type { ClusterConfig, TransportMatchConfig } from "../config/cluster.ts";
 import type { EndpointConfig, EndpointsConfig } from "../config/endpoints.ts";
-import type { UpstreamTlsConfig } from "../config/tls.ts";
 import { addressOrder } from "./address-order.ts";
 import { formatHostPort } from "./ip-address.ts";
 import { priorityLevels } from "./priority-level.ts";
@@ -91,7 +90,8 @@ function bindEndpoint(
   const activeHealth = activeHealthOf(cluster, key, config, checked);
   const addresses = addressOrder(config, cluster.happyEyeballs);
   const [first = config.address] = addresses;
-  return {
+  const match = matchOf(cluster, config);
+  const endpoint: BoundEndpoint = {
     key,
     clusterName: cluster.name,
     host: first.host,
@@ -109,8 +109,29 @@ function bindEndpoint(
     locality,
     metadata: config.metadata,
     workload: workloadOf(config),
-    tls: tlsOf(cluster, config),
+    tls: match === undefined ? cluster.transport.default : match.tls,
+    tunnel: undefined,
   };
+  return match === undefined || match.name !== cluster.tunnel?.match
+    ? endpoint
+    : { ...endpoint, tunnel: bindTunnel(endpoint) };
+}
+
+/** `heddle.tunnel` of the metadata; undefined where it does not say all that is needed. */
+function tunnelMetadata(config: Pick<EndpointConfig, "metadata">): { port: number; authority: string } | undefined {
+  const { port = "", authority = "" } = config.metadata["heddle.tunnel"] ?? {};
+  return /^[1-9][0-9]{0,4}$/.test(port) && Number(port) <= 65_535 && authority !== ""
+    ? { port: Number(port), authority }
+    : undefined;
+}
+
+function bindTunnel(endpoint: BoundEndpoint): BoundEndpoint["tunnel"] {
+  const found = tunnelMetadata(endpoint);
+  if (found === undefined) return undefined;
+  const { port, authority } = found;
+  const address = formatHostPort(endpoint.host, port);
+  const addresses = endpoint.addresses.map(({ host }) => ({ host, port }));
+  return { authority, carrier: { ...endpoint, key: address, port, address, addresses } };
 }
 
 /** Istio's endpoint metadata: `name;namespace;canonical service;canonical revision;cluster`. */
@@ -121,11 +142,16 @@ function workloadOf(config: EndpointConfig): WorkloadIdentity | undefined {
   return { workload, namespace, canonicalService, canonicalRevision, cluster };
 }
 
-/** The first match whose metadata is a subset of the endpoint's `envoy.transport_socket_match`, else the default. */
-function tlsOf(cluster: ClusterConfig, config: EndpointConfig): UpstreamTlsConfig | undefined {
+/**
+ * The first match whose metadata is a subset of the endpoint's `envoy.transport_socket_match`; undefined: the default holds. That of tunnels is none
+ * for an endpoint that does not say where its proxy is.
+ */
+function matchOf(cluster: ClusterConfig, config: EndpointConfig): TransportMatchConfig | undefined {
   const own = config.metadata["envoy.transport_socket_match"] ?? {};
-  const match = cluster.transport.matches.find((candidate) => isSubset(candidate, own));
-  return match === undefined ? cluster.transport.default : match.tls;
+  return cluster.transport.matches.find(
+    (candidate) =>
+      isSubset(candidate, own) && (candidate.name !== cluster.tunnel?.match || tunnelMetadata(config) !== undefined),
+  );
 }
 
 function isSubset(match: TransportMatchConfig, own: Readonly<Record<string, string>>): boolean {
@@ -143,6 +169,7 @@ function isSameEndpoint(a: BoundEndpoint, b: BoundEndpoint): boolean {
     a.isRemoved === b.isRemoved &&
     a.priority === b.priority &&
     a.tls === b.tls &&
+    (a.tunnel === undefined) === (b.tunnel === undefined) &&
     JSON.stringify([a.addresses, a.locality, a.metadata, a.healthCheck]) ===
       JSON.stringify([b.addresses, b.locality, b.metadata, b.healthCheck])
   );

@@ -40,6 +40,8 @@ function bindHttpConnectionManager(config: HttpConnectionManagerConfig): BoundHt
     if (filter.kind === "rbac") filters.push({ kind: "rbac", name, disabled, rbac: bindRbacFilter(filter.rbac) });
     else if (filter.kind === "fault") filters.push({ kind: "fault", name, disabled, fault: bindFault(filter.fault) });
     else if (filter.kind === "grpc-web") filters.push({ kind: "grpc-web", name, disabled });
+    else if (filter.kind === "tunnel-server")
+      filters.push({ kind: "tunnel-server", name, disabled, listener: filter.listener });
     else if (filter.kind === "router") suppressEnvoyHeaders = filter.suppressEnvoyHeaders;
   }
   return {

@@ -74,8 +74,17 @@ export interface BoundEndpoint {
   readonly locality: Locality;
   readonly metadata: StringMetadata;
   readonly workload: WorkloadIdentity | undefined;
-  /** From the cluster's `transport_socket_matches`; undefined: plaintext. */
+  /** From the cluster's `transport_socket_matches`; undefined: plaintext. Of a tunnelled endpoint: the carrier's. */
   readonly tls: UpstreamTlsConfig | undefined;
+  /** It is reached through carriers, as a CONNECT stream; undefined: by connections of its own. */
+  readonly tunnel: BoundTunnel | undefined;
+}
+
+export interface BoundTunnel {
+  /** What CONNECT asks for. */
+  readonly authority: string;
+  /** The proxy that carriers lead to. */
+  readonly carrier: BoundEndpoint;
 }
 
 /** Endpoints that balance among themselves. */
@@ -174,6 +183,7 @@ export interface BoundRouteTable {
 /** A filter of the request path that the engine runs. */
 export type BoundHttpFilter =
   | { readonly kind: "grpc-web"; readonly name: string; readonly disabled: boolean }
+  | { readonly kind: "tunnel-server"; readonly name: string; readonly disabled: boolean; readonly listener: string }
   | { readonly kind: "rbac"; readonly name: string; readonly disabled: boolean; readonly rbac: BoundRbacFilter }
   | { readonly kind: "fault"; readonly name: string; readonly disabled: boolean; readonly fault: BoundFault };
 

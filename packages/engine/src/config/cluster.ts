@@ -79,6 +79,14 @@ export interface Http2Config {
   readonly keepAlive: { readonly intervalMs: number; readonly timeoutMs: number; readonly jitterPercent: number };
 }
 
+export interface TunnelConfig {
+  /** Name of the entry of `transport_socket_matches`. */
+  readonly match: string;
+  readonly http2: Http2Config;
+  /** 0: none. */
+  readonly maxConnectionDurationMs: number;
+}
+
 /** `envoy.config.cluster.v3.Cluster`. */
 export interface ClusterConfig {
   readonly name: string;
@@ -128,6 +136,8 @@ export interface ClusterConfig {
    * in Envoy.
    */
   readonly carrierMinConcurrentRequests: number;
+  /** `heddle.v1.TunnelOptions`: endpoints of this entry of `transport.matches` are reached through carriers; undefined: none. */
+  readonly tunnel: TunnelConfig | undefined;
   /** `http2_protocol_options`, defaults filled in. */
   readonly http2: Http2Config;
   /** HTTP/1.1 upstream: request trailers may be sent. */

@@ -23,6 +23,8 @@ export type HttpFilterConfig =
   | { readonly kind: "fault"; readonly name: string; readonly disabled: boolean; readonly fault: FaultConfig }
   /** `envoy.extensions.filters.http.grpc_web.v3.GrpcWeb`, which has no settings. */
   | { readonly kind: "grpc-web"; readonly name: string; readonly disabled: boolean }
+  /** `heddle.v1.TunnelServer`: CONNECT becomes a connection of this listener. */
+  | { readonly kind: "tunnel-server"; readonly name: string; readonly disabled: boolean; readonly listener: string }
   | {
       readonly kind: "standard-metrics";
       readonly name: string;

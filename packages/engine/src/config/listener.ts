@@ -1,6 +1,6 @@
 import type { AccessLogConfig } from "./access-log.ts";
 import type { CidrRange, Provenance, SocketAddress } from "./address.ts";
-import type { HttpConnectionManagerConfig } from "./http-connection-manager.ts";
+import type { HttpConnectionManagerConfig, PeerMetadata } from "./http-connection-manager.ts";
 import type { ListenerFilterConfig } from "./listener-filter.ts";
 import type { RbacFilterConfig } from "./rbac.ts";
 import type { DownstreamTlsConfig } from "./tls.ts";
@@ -48,6 +48,8 @@ export interface FilterChainConfig {
   readonly tlsHandshakeTimeoutMs: number;
   /** Judged as soon as the chain is chosen, before anything is read. */
   readonly connectionLimit: ConnectionLimitConfig | undefined;
+  /** `heddle.v1.PeerMetadata` before a TCP proxy: what tunnels to its endpoints say of this workload. */
+  readonly peerMetadata: PeerMetadata | undefined;
   /** Evaluated in order before the terminal filter sees a byte. */
   readonly networkRbac: readonly RbacFilterConfig[];
   readonly terminal:

@@ -34,6 +34,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     maxConnectionDurationMs: 0,
     enableTrailers: false,
     headerKeyFormat: "lower",
+    tunnel: undefined,
     tcpKeepalive: undefined,
     happyEyeballs: { firstFamily: "listed", firstFamilyCount: 1 },
     transport: { default: undefined, matches: [] },

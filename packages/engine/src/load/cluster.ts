@@ -11,6 +11,7 @@ import {
   type LeastRequest,
   RoutingPriority,
   UpstreamConnectionOptions_FirstAddressFamilyVersion,
+  type TunnelOptions,
   type UpstreamHttpProtocolOptions,
 } from "@heddle/xds/api";
 import type {
@@ -19,6 +20,7 @@ import type {
   HappyEyeballs,
   ServiceReference,
   TransportMatchConfig,
+  TunnelConfig,
 } from "../config/cluster.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadProvenance } from "./core-types.ts";
@@ -211,21 +213,26 @@ type HttpOptions = Pick<
   | "headerKeyFormat"
   | "protocol"
   | "carrierMinConcurrentRequests"
+  | "tunnel"
   | "http2"
 >;
 
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const carrierOptionsName = "heddle.v1.CarrierOptions";
+const tunnelOptionsName = "heddle.v1.TunnelOptions";
 
 function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOptions {
   let options: UpstreamHttpProtocolOptions | undefined;
   let carrierMinConcurrentRequests = 0;
+  let tunnel: TunnelConfig | undefined;
   for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
     const unpacked = loading.unpack(any, at.key(name));
     if (unpacked?.$typeName === httpOptionsName && name === httpOptionsName)
       options = unpacked as UpstreamHttpProtocolOptions;
     else if (unpacked?.$typeName === carrierOptionsName && name === carrierOptionsName)
       carrierMinConcurrentRequests = loadMinConcurrentRequests(unpacked as CarrierOptions, at.key(name), loading);
+    else if (unpacked?.$typeName === tunnelOptionsName && name === tunnelOptionsName)
+      tunnel = loadTunnelOptions(unpacked as TunnelOptions, message, at.key(name), loading);
     else if (unpacked !== undefined) loading.misplaced(unpacked, at.key(name), `${httpOptionsName} under its own name`);
   }
   const where = at.key(httpOptionsName);
@@ -248,12 +255,25 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
     headerKeyFormat: loadHeaderKeyFormat(chosen.http1, chosen.http1At, loading),
     protocol: chosen.protocol,
     carrierMinConcurrentRequests,
+    tunnel,
     http2: loadHttp2Options(chosen.http2, chosen.http2At, loading),
   };
 }
 
 function loadMinConcurrentRequests({ minConcurrentRequests }: CarrierOptions, at: Path, loading: Loading): number {
   return loading.range(minConcurrentRequests, at.field("min_concurrent_requests"), 1, 2 ** 31 - 1);
+}
+
+function loadTunnelOptions(options: TunnelOptions, cluster: Cluster, at: Path, loading: Loading): TunnelConfig {
+  const where = at.field("transport_socket_match");
+  const match = loading.required(options.transportSocketMatch, where);
+  if (match !== "" && !cluster.transportSocketMatches.some(({ name }) => name === match))
+    loading.problem(where, `"${match}" is no entry of transport_socket_matches`, "name the one with the carrier's TLS");
+  return {
+    match,
+    http2: loadHttp2Options(options.http2ProtocolOptions, at.field("http2_protocol_options"), loading),
+    maxConnectionDurationMs: loading.duration(options.maxConnectionDuration, at.field("max_connection_duration"), 0),
+  };
 }
 
 interface ChosenProtocol {

@@ -7,6 +7,7 @@ import {
   type Router,
   type StandardMetrics,
   StandardMetrics_Reporter,
+  type TunnelServer,
 } from "@heddle/xds/api";
 import type { HttpFilterConfig } from "../config/http-connection-manager.ts";
 import { loadFault } from "./fault.ts";
@@ -72,6 +73,10 @@ function loadHttpFilter(filter: HttpFilter, at: Path, loading: Loading): HttpFil
         );
       return { kind: "standard-metrics", name, disabled, reporter: reporter ?? "source" };
     }
+    case "heddle.v1.TunnelServer": {
+      const listener = loading.required((message as TunnelServer).listener, where.field("listener"));
+      return { kind: "tunnel-server", name, disabled, listener };
+    }
     case "heddle.v1.PeerMetadata":
       return loadPeerMetadata(message as PeerMetadataMessage, name, disabled, where, loading);
     default:
@@ -80,13 +85,13 @@ function loadHttpFilter(filter: HttpFilter, at: Path, loading: Loading): HttpFil
   }
 }
 
-function loadPeerMetadata(
+export function loadPeerMetadata(
   message: PeerMetadataMessage,
   name: string,
   disabled: boolean,
   at: Path,
   loading: Loading,
-): HttpFilterConfig {
+): Extract<HttpFilterConfig, { kind: "peer-metadata" }> {
   const direction = directions[message.direction];
   if (direction === undefined)
     loading.problem(at.field("direction"), "the direction is missing", "use DIRECTION_INBOUND or DIRECTION_OUTBOUND");

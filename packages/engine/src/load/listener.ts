@@ -8,11 +8,13 @@ import {
   type Listener,
   ListenerSchema,
   type NetworkRbac,
+  type PeerMetadata as PeerMetadataMessage,
   type TcpProxy,
   TrafficDirection,
 } from "@heddle/xds/api";
 import { FilterChainIndex } from "../bind/filter-chain-index.ts";
 import type { SocketAddress } from "../config/address.ts";
+import type { PeerMetadata } from "../config/http-connection-manager.ts";
 import type {
   ConnectionLimitConfig,
   FilterChainConfig,
@@ -25,10 +27,27 @@ import { loadAccessLogs } from "./access-log.ts";
 import { loadAddress, loadProvenance } from "./core-types.ts";
 import { unsupportedFields } from "./field-walker.ts";
 import { loadHttpConnectionManager } from "./http-connection-manager.ts";
+import { loadPeerMetadata } from "./http-filters.ts";
 import { loadListenerFilters } from "./listener-filters.ts";
 import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
 import { loadNetworkRbac } from "./rbac.ts";
 import { loadDownstreamTls } from "./tls.ts";
+
+/** It has no address, and what it takes is inside a connection that is secured already. */
+function checkInternal(message: Listener, chains: readonly FilterChainConfig[], at: Path, loading: Loading): void {
+  if (message.address !== undefined || message.additionalAddresses.length > 0)
+    loading.problem(at.field("address"), "an internal listener has no address", "remove it");
+  if (message.bindToPort === true)
+    loading.problem(at.field("bind_to_port"), "an internal listener is bound to no port", "remove it");
+  chains.forEach(({ tls }, index) => {
+    if (tls !== undefined)
+      loading.problem(
+        at.field("filter_chains").index(index).field("transport_socket"),
+        "TLS inside a tunnel is not supported",
+        "remove it: the carrier has TLS",
+      );
+  });
+}
 
 const directions: Readonly<Record<TrafficDirection, ListenerConfig["direction"]>> = {
   [TrafficDirection.UNSPECIFIED]: "unspecified",
@@ -51,12 +70,14 @@ export function loadListener(message: Listener, options: LoadOptions = {}): Load
   if (chains.length === 0 && fallback === undefined)
     loading.problem(at.field("filter_chains"), "the list is empty", "give a filter chain");
   checkChains(chains, at.field("filter_chains"), loading);
+  const isInternal = message.listenerSpecifier.case === "internalListener";
+  if (isInternal) checkInternal(message, chains, at, loading);
   return loading.finish({
     name,
-    addresses: loadAddresses(message, at, loading),
+    addresses: isInternal ? [] : loadAddresses(message, at, loading),
     direction: directions[message.trafficDirection] ?? "unspecified",
     statPrefix: message.statPrefix,
-    bindToPort: message.bindToPort ?? true,
+    bindToPort: !isInternal && (message.bindToPort ?? true),
     tcpBacklog: message.tcpBacklogSize,
     perConnectionBufferBytes: message.perConnectionBufferLimitBytes ?? defaultBufferBytes,
     ignoresGlobalLimit: message.ignoreGlobalConnLimit,
@@ -166,10 +187,11 @@ function loadFilters(
   filters: readonly Filter[],
   at: Path,
   loading: Loading,
-): Pick<FilterChainConfig, "connectionLimit" | "networkRbac" | "terminal"> {
+): Pick<FilterChainConfig, "connectionLimit" | "networkRbac" | "peerMetadata" | "terminal"> {
   let connectionLimit: FilterChainConfig["connectionLimit"];
   const networkRbac: FilterChainConfig["networkRbac"][number][] = [];
   let terminal: FilterChainConfig["terminal"] | undefined;
+  let peerMetadata: PeerMetadata | undefined;
   filters.forEach((filter, index) => {
     const where = at.index(index).field("typed_config");
     const message = loading.unpack(
@@ -190,6 +212,13 @@ function loadFilters(
         if (isLast) loading.problem(at.index(index), notTerminal, endWithTerminal);
         networkRbac.push(loadNetworkRbac(message as NetworkRbac, filter.name, where, loading));
         return;
+      case "heddle.v1.PeerMetadata": {
+        const config = loadPeerMetadata(message as PeerMetadataMessage, filter.name, false, where, loading);
+        if (config.direction !== "outbound" || isLast)
+          loading.problem(where, "it stands before a TCP proxy, outbound", "use DIRECTION_OUTBOUND, and put it first");
+        peerMetadata = config.local;
+        return;
+      }
       case "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
         terminal = { kind: "http", http: loadHttpConnectionManager(message as HttpConnectionManager, where, loading) };
         break;
@@ -203,7 +232,9 @@ function loadFilters(
     if (!isLast) loading.problem(at.index(index), "a terminal filter is followed by others", "put it last");
   });
   if (filters.length === 0) loading.problem(at, "the list is empty", "give an HTTP connection manager or a TCP proxy");
-  return { connectionLimit, networkRbac, terminal: terminal ?? { kind: "tcp", tcp: noTcpProxy } };
+  if (peerMetadata !== undefined && terminal?.kind === "http")
+    loading.problem(at, "heddle.v1.PeerMetadata stands before an HTTP connection manager", "make it an HTTP filter");
+  return { connectionLimit, networkRbac, peerMetadata, terminal: terminal ?? { kind: "tcp", tcp: noTcpProxy } };
 }
 
 const notTerminal = "the last filter is not a terminal one";

@@ -8,11 +8,12 @@ import type { RequestRecord } from "./request-record.ts";
  * - `respond`: answer with `status` and `body`; `writeLocalResponse` writes the headers.
  * - `delay`: wait `delayMs`, then `afterDelay`.
  * - `forward`: call `chooseEndpoint`; `mirrors` are to be sent besides.
+ * - `tunnel`: what follows is a connection of the listener `req.tunnelListener`.
  * - `connect`: open an exchange with `endpoint` of `req.cluster`.
  * - `retry`: wait `delayMs`, then `chooseEndpoint` again.
  * - `reset`: the response has begun and cannot be finished: reset the downstream stream.
  */
-export type ActionKind = "proceed" | "respond" | "delay" | "forward" | "connect" | "retry" | "reset";
+export type ActionKind = "proceed" | "respond" | "delay" | "forward" | "tunnel" | "connect" | "retry" | "reset";
 
 /** The result of a step; one object per worker, overwritten by every step. */
 export class Action {

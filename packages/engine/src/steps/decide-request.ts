@@ -173,6 +173,12 @@ function runFilters(
     if (filter.kind === "rbac") {
       const rbac = effectiveRbac(filter, req);
       if (rbac !== undefined && !authorizeRequest(rbac, req, out, trace)) return;
+    } else if (filter.kind === "tunnel-server") {
+      if (!filter.disabled && req.upgrade === "connect") {
+        out.reset("tunnel");
+        req.tunnelListener = filter.listener;
+        return;
+      }
     } else if (filter.kind === "grpc-web") {
       if (!filter.disabled) beginGrpcWeb(req);
     } else {

@@ -191,7 +191,7 @@ export class LiveState {
   }
 
   /** Forgets clusters and endpoints that the snapshot no longer has and that nothing uses any more. */
-  prune(snapshot: Snapshot): void {
+  prune(snapshot: Pick<Snapshot, "clusters">): void {
     for (const [name, state] of this.clusters) {
       const cluster = snapshot.clusters.get(name);
       if (cluster === undefined) {

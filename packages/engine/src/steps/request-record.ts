@@ -92,6 +92,9 @@ export class RequestRecord {
   /** The caller's own deadline leaves no time at all. */
   isOutOfTime: boolean;
 
+  /** The listener that CONNECT leads to; empty: an endpoint. */
+  tunnelListener: string;
+
   // Written by chooseEndpoint and the steps after it.
   /** 0 before the first attempt, then 1, 2, … */
   attempt: number;
@@ -172,6 +175,7 @@ export class RequestRecord {
     this.idleTimeoutMs = 0;
     this.maxStreamDurationMs = 0;
     this.isOutOfTime = false;
+    this.tunnelListener = "";
     this.grpcWebRequest = "";
     this.grpcWebResponse = "";
     this.attempt = 0;
@@ -247,6 +251,7 @@ export class RequestRecord {
     this.idleTimeoutMs = 0;
     this.maxStreamDurationMs = 0;
     this.isOutOfTime = false;
+    this.tunnelListener = "";
     this.grpcWebRequest = "";
     this.grpcWebResponse = "";
     this.attempt = 0;

@@ -1,6 +1,6 @@
 import type { ResponseFlag } from "@heddle/core";
 import type { ConnectionView } from "@heddle/engine";
-import { type FastSocket, formatAddress } from "@heddle/net";
+import { type StreamSocket, formatAddress } from "@heddle/net";
 import { emptyAccessLogRecord } from "@heddle/telemetry";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { WorkerLimit } from "./worker-load.ts";
@@ -12,7 +12,7 @@ let connectionCount = 0;
 /** What the log says of one connection, from accept to close. */
 export class ConnectionAccount {
   readonly id = ++connectionCount;
-  readonly #socket: FastSocket;
+  readonly #socket: StreamSocket;
   readonly #startedAtMs = performance.now();
   readonly #startedAtWallMs = Date.now();
   view: ConnectionView | undefined;
@@ -25,7 +25,7 @@ export class ConnectionAccount {
   /** The limit of its filter chain that it counts for. */
   limit: WorkerLimit | undefined;
 
-  constructor(socket: FastSocket) {
+  constructor(socket: StreamSocket) {
     this.#socket = socket;
   }
 

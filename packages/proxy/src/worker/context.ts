@@ -1,11 +1,12 @@
 import type { Logger, RandomSource } from "@heddle/core";
 import type { Action, BoundMirror, LiveState, RequestRecord, Snapshot } from "@heddle/engine";
 import type { HeaderList, RequestHead } from "@heddle/http";
-import type { ClientTlsContexts, PooledTransport } from "@heddle/upstream";
+import type { ClientTlsContexts, PooledTransport, Tunnels } from "@heddle/upstream";
 import type { AccessLogs } from "./access-logs.ts";
 import type { HttpDate } from "./http-date.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 import type { PeerMetadataCodec } from "./peer-metadata.ts";
+import type { ConnectionHost } from "./pending-connection.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { Timers } from "./timers.ts";
 import type { WorkerLoad } from "./worker-load.ts";
@@ -32,6 +33,9 @@ export interface WorkerContext {
   readonly random: RandomSource;
   readonly timers: Timers;
   readonly transport: PooledTransport;
+  readonly tunnels: Tunnels;
+  /** A listener of this worker, by name. */
+  readonly listenerNamed: (name: string) => ConnectionHost | undefined;
   readonly upstreamTls: ClientTlsContexts;
   readonly mirrors: RequestMirror;
   readonly peerMetadata: PeerMetadataCodec;

@@ -2,6 +2,7 @@ import type { ErrorCode } from "@heddle/core";
 import { type BoundMirror, type ConnectionView, RequestRecord } from "@heddle/engine";
 import { type Framing, HeaderList, type RequestHead } from "@heddle/http";
 import type { ExchangeConnection, ExchangeFailure, ExchangeSink, UpstreamExchange } from "@heddle/upstream";
+import type { TlsSession } from "@heddle/net";
 import type { WorkloadLabels } from "@heddle/telemetry";
 import type { WorkerContext } from "./context.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -22,6 +23,7 @@ export interface Downstream {
   /** `TLSv1.3`, `TLS_AES_128_GCM_SHA256`; empty without TLS. */
   readonly tlsVersion: string;
   readonly tlsCipher: string;
+  readonly tlsSession: TlsSession | undefined;
   sendInformational(status: number, headers: HeaderList): void;
   sendHead(status: number, headers: HeaderList, framing: Framing): void;
   /** False: wait for `onDownstreamDrain`. */

@@ -10,7 +10,7 @@ import {
   type Http1Violation,
   type RequestHead,
 } from "@heddle/http";
-import type { FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
+import type { SocketFailure, SocketHandler, StreamSocket, TlsSession } from "@heddle/net";
 import { nextConnectionId } from "./connection-id.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
@@ -45,7 +45,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   readonly httpVersion = 1;
   readonly connectionId = nextConnectionId();
   readonly #worker: WorkerContext;
-  readonly #socket: FastSocket;
+  readonly #socket: StreamSocket;
   /** The version of the filter chain that the current request is served by. */
   #chain: HttpChain;
   readonly #observer: ConnectionObserver;
@@ -79,6 +79,10 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     const now = worker.timers.now();
     this.deadlines.set(deadline.idle, now, chain.hcm.config.idleTimeoutMs);
     this.deadlines.set(deadline.connectionDuration, now, chain.hcm.config.maxConnectionDurationMs);
+  }
+
+  get tlsSession(): TlsSession | undefined {
+    return this.#socket.tls;
   }
 
   get tlsVersion(): string {

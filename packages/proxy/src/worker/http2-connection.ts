@@ -8,7 +8,7 @@ import {
   type Http2Sink,
   type Http2Violation,
 } from "@heddle/http";
-import { flushGathered, type FastSocket, type SocketFailure, type SocketHandler } from "@heddle/net";
+import { flushGathered, type StreamSocket, type SocketFailure, type SocketHandler, type TlsSession } from "@heddle/net";
 import { nextConnectionId } from "./connection-id.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
@@ -35,7 +35,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   readonly worker: WorkerContext;
   readonly codec: Http2Connection;
   readonly connectionId = nextConnectionId();
-  readonly #socket: FastSocket;
+  readonly #socket: StreamSocket;
   /** The version of the filter chain that the last request was served by. */
   #chain: HttpChain;
   readonly #observer: ConnectionObserver;
@@ -71,6 +71,10 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     if (keepAlive.intervalMs > 0)
       this.#keepAlive = new Http2KeepAlive(this.codec, keepAlive, worker.timers, worker.random, this);
     this.flushLater();
+  }
+
+  get tlsSession(): TlsSession | undefined {
+    return this.#socket.tls;
   }
 
   get tlsVersion(): string {

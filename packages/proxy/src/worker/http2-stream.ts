@@ -7,6 +7,7 @@ import {
   type Http2RequestHead,
   type RequestHead,
 } from "@heddle/http";
+import type { TlsSession } from "@heddle/net";
 import { type Deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import { type Downstream, Exchange } from "./exchange.ts";
 import type { HttpChain } from "./http-chain.ts";
@@ -50,6 +51,10 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
 
   get connectionId(): number {
     return this.#connection.connectionId;
+  }
+
+  get tlsSession(): TlsSession | undefined {
+    return this.#connection.tlsSession;
   }
 
   get tlsVersion(): string {

@@ -8,7 +8,7 @@ import {
 } from "@heddle/engine";
 import {
   type ConnectionInspection,
-  type FastSocket,
+  type StreamSocket,
   inspectConnection,
   type InspectionHandler,
   type InspectionStat,
@@ -52,7 +52,7 @@ export interface ConnectionHost extends ConnectionObserver {
   readonly stats: ListenerStats;
   slotOf(chain: BoundFilterChain): ChainSlot;
   /** Serves a connection that another listener accepted and that was meant for the address of this one. */
-  takeOver(socket: FastSocket): void;
+  takeOver(socket: StreamSocket): void;
   /** Another listener has taken the connection over. */
   onHandedOff(pending: PendingConnection): void;
   /** The connection has passed everything before its terminal filter. */
@@ -63,7 +63,7 @@ export interface ConnectionHost extends ConnectionObserver {
 /** A connection between accept and its terminal filter. */
 export class PendingConnection implements SocketHandler, InspectionHandler {
   readonly #listener: ConnectionHost;
-  readonly #socket: FastSocket;
+  readonly #socket: StreamSocket;
   readonly account: ConnectionAccount;
   isInFilters = true;
   /** Timers are on time for its sake. */
@@ -73,7 +73,7 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
   readonly #mayBeHandedOff: boolean;
   #timer: TimerHandle | undefined;
 
-  constructor(listener: ConnectionHost, socket: FastSocket, mayBeHandedOff: boolean) {
+  constructor(listener: ConnectionHost, socket: StreamSocket, mayBeHandedOff: boolean) {
     this.#listener = listener;
     this.#mayBeHandedOff = mayBeHandedOff;
     this.#socket = socket;
@@ -163,7 +163,7 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
         sni: view.sni,
         transport: view.transportProtocol,
       });
-      return this.#socket.destroy();
+      return this.#socket.refuse("no_route");
     }
     this.#chain = chain;
     if (!this.#admit(chain)) return;
@@ -218,7 +218,7 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
         from: view.peer?.principal ?? view.remoteAddress.host,
         details: decision.details,
       });
-      return this.#socket.destroy();
+      return this.#socket.refuse("rbac_denied");
     }
     const slot = this.#listener.slotOf(chain);
     const http = services.chains.of(bound, chain);
@@ -231,6 +231,7 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
   }
 
   #serveHttp(slot: ChainSlot, http: HttpChain, view: ConnectionView): ServedConnection & SocketHandler {
+    this.#socket.accept();
     http.stats.connectionsTotal.add(1);
     http.stats.connectionsActive.add(1);
     const Connection = connectionOf(http.hcm.config.codec, this.#socket.tls?.alpn ?? "");
@@ -247,7 +248,8 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
       remoteAddress,
       directRemoteAddress,
       localAddress,
-      isTls: chain !== undefined,
+      // What a tunnel carries is as safe as the tunnel.
+      isTls: tls !== undefined,
       sni: tls?.sni ?? this.#inspection.sni,
       applicationProtocols: tls === undefined || tls.alpn === "" ? this.#inspection.applicationProtocols : [tls.alpn],
       transportProtocol: chain === undefined ? this.#inspection.transportProtocol : "tls",

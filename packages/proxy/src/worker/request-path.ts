@@ -17,6 +17,7 @@ import type { Exchange, UpstreamEvents } from "./exchange.ts";
 import { finish } from "./finish.ts";
 import { GrpcWebCall } from "./grpc-web.ts";
 import { respond } from "./local-reply.ts";
+import { destinationOf, ServedTunnel } from "./tunnel-server.ts";
 
 /** What a stage says of the way: it goes on at once; it waits for a timer, the peer or the upstream; it has ended. */
 type Step = "on" | "wait" | "over";
@@ -229,6 +230,7 @@ function attempt(x: Exchange): Step {
   const { worker, req, body } = x;
   const { action } = worker;
   const now = worker.timers.now();
+  if (req.tunnelListener !== "") return serveTunnel(x, now);
   chooseEndpoint(worker.live, req, now, worker.random, action);
   if (action.kind !== "connect") {
     respond(x);
@@ -252,6 +254,21 @@ function attempt(x: Exchange): Step {
   if (hasEnd(x)) startAttemptTimeouts(x, now);
   // Where a connection is still being made the body waits here, not there: until then the attempt can be made elsewhere.
   if (upstream.connection !== undefined && req.upgrade === "") sendBody(x, upstream);
+  return "wait";
+}
+
+/** CONNECT becomes a connection of a listener; what that does not stand for is not found, and nothing is relayed. */
+function serveTunnel(x: Exchange, now: number): Step {
+  const { worker, req, downstream } = x;
+  const listener = worker.listenerNamed(req.tunnelListener);
+  const destination = destinationOf(req.authority);
+  if (listener === undefined || destination === undefined) return refuse(x, "no_route");
+  x.attemptAtMs = now;
+  x.hasAttemptFailed = false;
+  x.attempts += 1;
+  const tunnel = new ServedTunnel(downstream, destination, x);
+  x.upstream = tunnel;
+  tunnel.begin(listener);
   return "wait";
 }
 

@@ -1,5 +1,5 @@
 import type { BoundFilterChain, ConnectionView } from "@heddle/engine";
-import type { FastSocket } from "@heddle/net";
+import type { StreamSocket } from "@heddle/net";
 import type { WorkerContext } from "./context.ts";
 import type { HttpChain } from "./http-chain.ts";
 
@@ -34,7 +34,7 @@ export interface ConnectionObserver {
 /** What a connection that ends in HTTP is made of, whatever it speaks. */
 export interface HttpConnectionParts {
   readonly worker: WorkerContext;
-  readonly socket: FastSocket;
+  readonly socket: StreamSocket;
   readonly slot: ChainSlot;
   /** The version of the filter chain that was chosen. */
   readonly chain: HttpChain;

@@ -1,4 +1,4 @@
-import { errorEntry } from "@heddle/core";
+import { type ErrorCode, errorEntry } from "@heddle/core";
 import {
   type BoundCluster,
   type BoundEndpoint,
@@ -6,13 +6,15 @@ import {
   type ConnectionView,
   pickEndpoint,
 } from "@heddle/engine";
-import type { ClientTlsContext, FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
-import { Dial, type DialOwner } from "@heddle/upstream";
+import { HeaderList } from "@heddle/http";
+import type { ClientTlsContext, SocketFailure, SocketHandler, StreamSocket } from "@heddle/net";
+import type { Dialing, DialOwner } from "@heddle/upstream";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import type { TcpStats } from "./metrics.ts";
+import { encodePeerMetadata } from "./peer-metadata.ts";
 import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
 
 /** Envoy's default `delayed_close_timeout`. */
@@ -26,7 +28,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   readonly view: ConnectionView;
   readonly slot: ChainSlot;
   readonly #worker: WorkerContext;
-  readonly #client: FastSocket;
+  readonly #client: StreamSocket;
   readonly #account: ConnectionAccount;
   readonly #observer: ConnectionObserver;
   /** As configured when the connection came: a chain that is gone must not take its log with it. */
@@ -38,10 +40,12 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   #upstream: UpstreamLeg | undefined;
   #hasClientEnded = false;
   #isClosed = false;
+  /** Why there is no endpoint. */
+  #failureCode: ErrorCode = "no_healthy_upstream";
 
   constructor(
     worker: WorkerContext,
-    client: FastSocket,
+    client: StreamSocket,
     slot: ChainSlot,
     account: ConnectionAccount,
     view: ConnectionView,
@@ -96,7 +100,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
       });
       this.#account.flag = cluster === undefined ? "NC" : this.#account.transportFailure === "" ? "UH" : "UF";
       this.#stats.noEndpoint.add(1);
-      return this.#client.destroy();
+      return this.#client.refuse(cluster === undefined ? "no_cluster" : this.#failureCode);
     }
     this.#attemptsLeft -= 1;
     this.#account.upstreamCluster = cluster.name;
@@ -109,11 +113,20 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     }
     if (!worker.live.tryAcquireConnection(cluster, endpoint)) {
       this.#account.flag = "UO";
-      return this.#client.destroy();
+      return this.#client.refuse("overflow");
     }
     const leg = new UpstreamLeg(this, worker, cluster, endpoint);
     this.#upstream = leg;
     leg.connect(tls?.context);
+  }
+
+  /** @internal what a tunnel to the endpoint says of who it is for (`baggage`) */
+  tunnelHeaders(): HeaderList | undefined {
+    const local = this.slot.chain?.config.peerMetadata;
+    if (local === undefined) return undefined;
+    const headers = new HeaderList();
+    this.#worker.peerMetadata.announce(headers, encodePeerMetadata(local));
+    return headers;
   }
 
   // The client's side ---------------------------------------------------------------------------
@@ -160,6 +173,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   /** @internal */
   upstreamReady(): void {
     this.#touch();
+    this.#client.accept();
     this.#client.resume();
     if (this.#hasClientEnded) this.#upstream?.socket?.end();
   }
@@ -185,6 +199,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     this.#upstream = undefined;
     if (this.#isClosed) return;
     this.#account.transportFailure = failure?.text ?? "";
+    this.#failureCode = failure?.code ?? "upstream_connect_failed";
     if (!wasReady) return this.#connect();
     if (failure !== undefined) return this.#client.reset();
     // Nothing that the client still sends can be delivered; it gets a moment to read what it was sent.
@@ -203,8 +218,8 @@ class UpstreamLeg implements SocketHandler, DialOwner {
   readonly #worker: WorkerContext;
   readonly #cluster: BoundCluster;
   readonly #endpoint: BoundEndpoint;
-  #dial: Dial | undefined;
-  #socket: FastSocket | undefined;
+  #dial: Dialing | undefined;
+  #socket: StreamSocket | undefined;
 
   constructor(relay: TcpRelay, worker: WorkerContext, cluster: BoundCluster, endpoint: BoundEndpoint) {
     this.#relay = relay;
@@ -217,11 +232,20 @@ class UpstreamLeg implements SocketHandler, DialOwner {
   connect(tls: ClientTlsContext | undefined): void {
     const { timers } = this.#worker;
     const [cluster, endpoint] = [this.#cluster, this.#endpoint];
-    this.#dial = new Dial({ cluster, endpoint, tls, timers, wallMs: Date.now, owner: this });
+    const tunnelHeaders = this.#relay.tunnelHeaders();
+    this.#dial = this.#worker.tunnels.dial({
+      cluster,
+      endpoint,
+      tls,
+      timers,
+      wallMs: Date.now,
+      owner: this,
+      tunnelHeaders,
+    });
   }
 
   /** undefined until the endpoint is there. */
-  get socket(): FastSocket | undefined {
+  get socket(): StreamSocket | undefined {
     return this.#socket;
   }
 
@@ -234,13 +258,13 @@ class UpstreamLeg implements SocketHandler, DialOwner {
     else this.#socket.destroy();
   }
 
-  onDialed(_dial: Dial, socket: FastSocket): void {
+  onDialed(_dial: Dialing, socket: StreamSocket): void {
     this.#socket = socket;
     socket.start(this);
     this.#relay.upstreamReady();
   }
 
-  onDialFailed(_dial: Dial, failure: SocketFailure): void {
+  onDialFailed(_dial: Dialing, failure: SocketFailure): void {
     this.#over(failure);
   }
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { authorizeConnection, type BoundFilterChain, type BoundListener } from "@heddle/engine";
-import { derBlocks, type FastSocket, type Listener, openListener, type SocketAddress, verifyPeer } from "@heddle/net";
+import { derBlocks, type Listener, openListener, type SocketAddress, type StreamSocket, verifyPeer } from "@heddle/net";
 import type { CounterHandle } from "@heddle/telemetry";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
@@ -160,11 +160,11 @@ export class TrafficListener implements ConnectionHost {
     return slot;
   }
 
-  #accept(socket: FastSocket, mayBeHandedOff: boolean): void {
+  #accept(socket: StreamSocket, mayBeHandedOff: boolean): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) {
       refusal.add(1);
-      socket.destroy();
+      socket.refuse("overflow");
       return;
     }
     this.#count(1);
@@ -188,7 +188,7 @@ export class TrafficListener implements ConnectionHost {
     this.services.worker.load.addConnections(count);
   }
 
-  takeOver(socket: FastSocket): void {
+  takeOver(socket: StreamSocket): void {
     this.#accept(socket, false);
   }
 

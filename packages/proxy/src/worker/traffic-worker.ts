@@ -1,9 +1,16 @@
 import type { MessagePort } from "node:worker_threads";
 import { Action, type ConfigDelta, emptySnapshot, LiveState, type Snapshot, SnapshotBinder } from "@heddle/engine";
-import { defaultHttp1Limits } from "@heddle/http";
+import { defaultHttp1Limits, type Http2Rule } from "@heddle/http";
 import { selfTestRuntime } from "@heddle/net";
 import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
-import { ClientTlsContexts, DnsClusters, HealthChecks, PooledTransport, systemResolver } from "@heddle/upstream";
+import {
+  ClientTlsContexts,
+  DnsClusters,
+  HealthChecks,
+  PooledTransport,
+  systemResolver,
+  Tunnels,
+} from "@heddle/upstream";
 import { LineLogger } from "../line-logger.ts";
 import { HeapShrinker } from "../overload/heap-shrinker.ts";
 import { AccessLogs } from "./access-logs.ts";
@@ -62,6 +69,13 @@ class TrafficWorker {
     const timers = new Timers();
     const upstreamTls = new ClientTlsContexts(this.#secrets);
     const metrics = new WorkerMetrics(new MetricWriter({ announce: (series) => this.#announce(series) }));
+    const connecting = {
+      timers,
+      tls: upstreamTls,
+      wallMs: Date.now,
+      onHttp2Fault: (name: string, fault: Http2Rule | "keepAliveTimeout") => metrics.clusterHttp2(name).count(fault),
+    };
+    const tunnels = new Tunnels(connecting);
     this.#context = {
       snapshot: emptySnapshot,
       live,
@@ -70,13 +84,13 @@ class TrafficWorker {
       timers,
       // Whether trailers go on is for the client's side to decide (`enable_trailers`).
       transport: new PooledTransport({
+        ...connecting,
         live,
-        timers,
-        tls: upstreamTls,
-        wallMs: Date.now,
         http1Limits: { ...defaultHttp1Limits, enableTrailers: true },
-        onHttp2Fault: (name, fault) => metrics.clusterHttp2(name).count(fault),
+        dial: (options) => tunnels.dial(options),
       }),
+      tunnels,
+      listenerNamed: (name) => this.#listeners.get(name),
       upstreamTls,
       mirrors: new Mirrors(),
       peerMetadata: new PeerMetadataCodec(),
@@ -109,6 +123,7 @@ class TrafficWorker {
       tls: upstreamTls,
       random: Math.random,
       wallMs: Date.now,
+      dial: (options) => tunnels.dial(options),
       logger: this.#logger,
       onCount: (cluster, what) => metrics.cluster(cluster).countCheck(what),
       onHealth: (health) => this.#inTurn(() => this.#swap({ health })),
@@ -183,11 +198,12 @@ class TrafficWorker {
       sliceEnd = performance.now() + sliceMs;
     }
     const snapshot: Snapshot = binder.snapshot;
-    const { live, transport } = this.#context;
+    const { live, transport, tunnels } = this.#context;
     this.#context.snapshot = snapshot;
     if (delta.clusters === undefined && delta.endpoints === undefined && delta.health === undefined) return;
     live.prune(snapshot);
     transport.retain(snapshot.clusters);
+    tunnels.retain(snapshot.clusters);
     this.#dns.update(snapshot.clusters);
     this.#health.update(snapshot.clusters);
   }

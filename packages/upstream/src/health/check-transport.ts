@@ -1,5 +1,6 @@
 import { type BoundCluster, type BoundEndpoint, LiveState } from "@heddle/engine";
 import type { ClientTlsContext } from "@heddle/net";
+import type { Dialing, DialOptions } from "../dial.ts";
 import type { ExchangeSink, UpstreamExchange } from "../exchange.ts";
 import type { UpstreamTimers } from "../timers.ts";
 import type { ClientTlsContexts } from "../tls/client-contexts.ts";
@@ -10,9 +11,18 @@ export class CheckTransport {
   readonly #tls: ClientTlsContexts;
   readonly #pooled: PooledTransport;
 
-  constructor(timers: UpstreamTimers, tls: ClientTlsContexts, wallMs: () => number) {
+  /** Begins to connect to an endpoint. */
+  readonly dial: (options: DialOptions) => Dialing;
+
+  constructor(
+    timers: UpstreamTimers,
+    tls: ClientTlsContexts,
+    wallMs: () => number,
+    dial: (options: DialOptions) => Dialing,
+  ) {
     this.#tls = tls;
-    this.#pooled = new PooledTransport({ live: new LiveState(), timers, tls, wallMs });
+    this.dial = dial;
+    this.#pooled = new PooledTransport({ live: new LiveState(), timers, tls, wallMs, dial });
   }
 
   open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {

@@ -119,7 +119,8 @@ export class ClusterCheck {
         const { timers, wallMs } = this.#options;
         const tls = () => this.#transport.tlsOf(endpoint);
         const { reuseConnection } = config;
-        return new TcpProber({ config: checker, cluster, endpoint, tls, reuseConnection, timers, wallMs });
+        const { dial } = this.#transport;
+        return new TcpProber({ config: checker, cluster, endpoint, tls, reuseConnection, timers, wallMs, dial });
       }
     }
   }

@@ -5,6 +5,7 @@ import type { ClientTlsContexts } from "../tls/client-contexts.ts";
 import { CheckTransport } from "./check-transport.ts";
 import { ClusterCheck } from "./cluster-check.ts";
 import type { CheckCount } from "./endpoint-check.ts";
+import { Dial, type Dialing, type DialOptions } from "../dial.ts";
 
 export interface HealthChecksOptions {
   /** Of the traffic: whether a cluster has any. */
@@ -13,6 +14,8 @@ export interface HealthChecksOptions {
   readonly tls: ClientTlsContexts;
   readonly random: RandomSource;
   readonly wallMs: () => number;
+  /** Begins to connect to an endpoint; by itself unless said otherwise. */
+  readonly dial?: (options: DialOptions) => Dialing;
   readonly logger: Logger;
   /** Everything that is known of the clusters of which something has changed; of one turn of the event loop together. */
   readonly onHealth: (health: ReadonlyMap<string, CheckedHealth>) => void;
@@ -28,7 +31,12 @@ export class HealthChecks {
 
   constructor(options: HealthChecksOptions) {
     this.#options = options;
-    this.#transport = new CheckTransport(options.timers, options.tls, options.wallMs);
+    this.#transport = new CheckTransport(
+      options.timers,
+      options.tls,
+      options.wallMs,
+      options.dial ?? ((dial) => new Dial(dial)),
+    );
   }
 
   /** Called after each swap of the configuration. A cluster whose check stays as it is keeps what it has found. */

@@ -1,6 +1,6 @@
 import type { BoundCluster, BoundEndpoint, TcpCheckConfig } from "@heddle/engine";
-import type { ClientTlsContext, FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
-import { Dial, type DialOwner } from "../dial.ts";
+import type { ClientTlsContext, StreamSocket, SocketFailure, SocketHandler } from "@heddle/net";
+import type { Dialing, DialOptions, DialOwner } from "../dial.ts";
 import type { UpstreamTimers } from "../timers.ts";
 import { PayloadMatcher } from "./payload-matcher.ts";
 import type { Prober, ProbeOutcome } from "./prober.ts";
@@ -14,14 +14,15 @@ export interface TcpProberOptions {
   readonly reuseConnection: boolean;
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
+  readonly dial: (options: DialOptions) => Dialing;
 }
 
 /** `tcp_health_check`: the endpoint takes a connection and, where that is configured, says what is expected. */
 export class TcpProber implements Prober, DialOwner, SocketHandler {
   readonly #options: TcpProberOptions;
   #done: ((outcome: ProbeOutcome) => void) | undefined;
-  #dial: Dial | undefined;
-  #socket: FastSocket | undefined;
+  #dial: Dialing | undefined;
+  #socket: StreamSocket | undefined;
   #matcher = new PayloadMatcher([]);
 
   constructor(options: TcpProberOptions) {
@@ -31,10 +32,10 @@ export class TcpProber implements Prober, DialOwner, SocketHandler {
   probe(done: (outcome: ProbeOutcome) => void): void {
     this.#done = done;
     if (this.#socket !== undefined) return this.#ask(this.#socket);
-    const { cluster, endpoint, timers, wallMs } = this.#options;
+    const { cluster, endpoint, timers, wallMs, dial } = this.#options;
     const tls = this.#options.tls();
     if ("reason" in tls) return this.#tell({ kind: "network", reason: `TLS error: ${tls.reason}` });
-    this.#dial = new Dial({ cluster, endpoint, tls: tls.context, timers, wallMs, owner: this });
+    this.#dial = dial({ cluster, endpoint, tls: tls.context, timers, wallMs, owner: this });
   }
 
   cancel(): void {
@@ -50,7 +51,7 @@ export class TcpProber implements Prober, DialOwner, SocketHandler {
     this.#socket = undefined;
   }
 
-  onDialed(dial: Dial, socket: FastSocket): void {
+  onDialed(dial: Dialing, socket: StreamSocket): void {
     if (dial !== this.#dial) return socket.destroy();
     this.#dial = undefined;
     this.#socket = socket;
@@ -58,7 +59,7 @@ export class TcpProber implements Prober, DialOwner, SocketHandler {
     this.#ask(socket);
   }
 
-  onDialFailed(dial: Dial, failure: SocketFailure): void {
+  onDialFailed(dial: Dialing, failure: SocketFailure): void {
     if (dial !== this.#dial) return;
     this.#dial = undefined;
     this.#tell({ kind: "network", reason: failure.text });
@@ -83,7 +84,7 @@ export class TcpProber implements Prober, DialOwner, SocketHandler {
     this.#tell({ kind: "network", reason: failure?.text ?? "the endpoint closed the connection" });
   }
 
-  #ask(socket: FastSocket): void {
+  #ask(socket: StreamSocket): void {
     const { send, receive } = this.#options.config;
     this.#matcher = new PayloadMatcher(receive);
     if (send !== undefined) {

@@ -18,7 +18,7 @@ import {
   Http1ResponseDecoder,
   properCaseWords,
 } from "@heddle/http";
-import type { ClientTlsContext, FastSocket, SocketFailure, SocketHandler } from "@heddle/net";
+import type { ClientTlsContext, StreamSocket, SocketFailure, SocketHandler } from "@heddle/net";
 import type { ExchangeConnection } from "../exchange.ts";
 import {
   type ConnectionOptions,
@@ -41,7 +41,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   isListed = false;
   #requests = 0;
   readonly #options: ConnectionOptions;
-  readonly #socket: FastSocket;
+  readonly #socket: StreamSocket;
   readonly #view: ExchangeConnection;
   readonly #decoder: Http1ResponseDecoder;
   /** How names of requests are written that were not kept as they came. */

@@ -14,7 +14,7 @@ import {
 import {
   flushGathered,
   type ClientTlsContext,
-  type FastSocket,
+  type StreamSocket,
   type SocketFailure,
   type SocketHandler,
 } from "@heddle/net";
@@ -41,7 +41,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   flushes = 0;
   readonly #options: ConnectionOptions;
   readonly #onFault: FaultCounter;
-  readonly #socket: FastSocket;
+  readonly #socket: StreamSocket;
   readonly #view: ExchangeConnection;
   readonly #madeAtMs: number;
   readonly #maxStreams: number;

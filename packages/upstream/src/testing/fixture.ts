@@ -125,6 +125,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
     },
     carrierMinConcurrentRequests: 0,
     headerKeyFormat: "lower",
+    tunnel: undefined,
     enableTrailers: true,
     provenance: undefined,
     ...changes,

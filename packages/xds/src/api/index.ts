@@ -92,6 +92,8 @@ export * from "../gen/heddle/v1/carrier_options_pb.ts";
 export * from "../gen/heddle/v1/idempotent_request_pb.ts";
 export * from "../gen/heddle/v1/peer_metadata_pb.ts";
 export * from "../gen/heddle/v1/standard_metrics_pb.ts";
+export * from "../gen/heddle/v1/tunnel_options_pb.ts";
+export * from "../gen/heddle/v1/tunnel_server_pb.ts";
 export * from "./any.ts";
 export * from "./protobuf.ts";
 export * from "./resource-types.ts";

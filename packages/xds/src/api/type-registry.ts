@@ -45,6 +45,8 @@ import { CarrierOptionsSchema } from "../gen/heddle/v1/carrier_options_pb.ts";
 import { IdempotentRequestSchema } from "../gen/heddle/v1/idempotent_request_pb.ts";
 import { PeerMetadataSchema } from "../gen/heddle/v1/peer_metadata_pb.ts";
 import { StandardMetricsSchema } from "../gen/heddle/v1/standard_metrics_pb.ts";
+import { TunnelOptionsSchema } from "../gen/heddle/v1/tunnel_options_pb.ts";
+import { TunnelServerSchema } from "../gen/heddle/v1/tunnel_server_pb.ts";
 
 /**
  * Every message that may sit in a `google.protobuf.Any`. Give it to protobuf-es' `toJson` and
@@ -91,6 +93,8 @@ export const typeRegistry: Registry = createRegistry(
   RandomSchema,
   PreviousHostsPredicateSchema,
   CarrierOptionsSchema,
+  TunnelOptionsSchema,
+  TunnelServerSchema,
   IdempotentRequestSchema,
   // Access logs.
   FileAccessLogSchema,

@@ -11,6 +11,11 @@ import {
   withoutEffect,
 } from "./proofs.ts";
 
+const tunnels =
+  "proxy/src/worker/hbone.test.ts › a TCP connection between two proxies is a CONNECT stream of a carrier";
+const carrierLimits =
+  "proxy/src/worker/hbone.test.ts › a carrier takes as many streams as it may, and then there is another";
+const carrierAge = "proxy/src/worker/hbone.test.ts › a carrier that is old takes no new stream, and its streams go on";
 const balancing =
   "engine/src/load/cluster.test.ts › the load balancer comes from lb_policy or from load_balancing_policy";
 const endpointsLoad = "engine/src/load/endpoints.test.ts › an assignment's localities and endpoints arrive";
@@ -140,6 +145,11 @@ export const clusterFields: AcceptedFields = {
   "envoy.config.cluster.v3.Cluster.RefreshRate": proven(failedLookup, "base_interval", "max_interval"),
   "envoy.config.cluster.v3.Cluster.TransportSocketMatch": proven(transport, "name", "match", "transport_socket"),
   "heddle.v1.CarrierOptions": proven(carriers, "min_concurrent_requests"),
+  "heddle.v1.TunnelOptions": {
+    ...proven(tunnels, "transport_socket_match"),
+    ...proven(carrierLimits, "http2_protocol_options"),
+    ...proven(carrierAge, "max_connection_duration"),
+  },
   "envoy.config.cluster.v3.CircuitBreakers": proven(limits, "thresholds"),
   "envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
     ...enumerated(withoutEffect(onlyDefault, limits), "priority", "DEFAULT"),

@@ -56,6 +56,8 @@ const expectation = through(
   managerLoads,
   "proxy/src/worker/request-path.test.ts › 100-continue is answered only when the request will be forwarded",
 );
+const tunnelServer =
+  "proxy/src/worker/hbone.test.ts › a TCP connection between two proxies is a CONNECT stream of a carrier";
 const headerNames = "proxy/src/worker/header-names.test.ts › names are written as each side's header_key_format says";
 const http10 =
   "proxy/src/worker/request-path.test.ts › HTTP/1.0 gets its answer without chunks and its connection closed";
@@ -185,6 +187,7 @@ export const httpFields: AcceptedFields = {
   "envoy.extensions.filters.http.router.v3.Router": proven(suppressed, "suppress_envoy_headers"),
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": {},
   "heddle.v1.StandardMetrics": enumerated(standardMetrics, "reporter", "REPORTER_SOURCE", "REPORTER_DESTINATION"),
+  "heddle.v1.TunnelServer": proven(tunnelServer, "listener"),
   "heddle.v1.PeerMetadata": {
     ...enumerated(peerMetadata, "direction", "DIRECTION_INBOUND", "DIRECTION_OUTBOUND"),
     ...proven(peerMetadata, "local"),

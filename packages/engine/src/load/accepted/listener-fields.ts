@@ -12,6 +12,8 @@ import {
   enumerated,
 } from "./proofs.ts";
 
+const internal =
+  "proxy/src/worker/hbone.test.ts › a TCP connection between two proxies is a CONNECT stream of a carrier";
 const unprocessed =
   "proxy/src/worker/mesh.test.ts › a POST that one inbound proxy could not give to its application goes to another endpoint";
 const listenerLoads = "engine/src/load/listener.test.ts › a listener's names, addresses, direction and limits arrive";
@@ -79,7 +81,9 @@ export const listenerFields: AcceptedFields = {
     ...proven(inspection, "listener_filters"),
     ...proven(relayLogs, "access_log"),
     ...proven(globalLimit, "ignore_global_conn_limit"),
+    ...proven(internal, "internal_listener"),
   },
+  "envoy.config.listener.v3.Listener.InternalListenerConfig": {},
   "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit": proven(
     through(limitLoads, connectionLimit),
     "stat_prefix",

@@ -1,0 +1,44 @@
+import type { ErrorCode } from "@heddle/core";
+import type { SocketHandler } from "./fast-socket.ts";
+import type { SocketAddress } from "./ip-address.ts";
+import type { SocketFailure } from "./socket-failure.ts";
+import type { ClientTlsContext, ServerTlsContext } from "./tls-context.ts";
+import type { TlsSession } from "./tls-session.ts";
+
+/** A byte stream with two halves, be it a TCP connection (`FastSocket`) or one inside another connection (`VirtualSocket`). */
+export interface StreamSocket {
+  handler: SocketHandler;
+  /** Of a stream inside another connection: the session of that one. */
+  readonly tls: TlsSession | undefined;
+  readonly remoteAddress: SocketAddress;
+  readonly localAddress: SocketAddress;
+  /** The other end itself, whatever a PROXY protocol header makes of `remoteAddress`. */
+  readonly directRemoteAddress: SocketAddress;
+  /** `localAddress` is not where it was accepted, but where it was meant to go. */
+  readonly isDestinationRestored: boolean;
+  /** Payload bytes delivered, and taken. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Output kept before `write` answers false. */
+  highWaterBytes: number;
+  readonly isOpen: boolean;
+  /** Begins to read. */
+  start(handler: SocketHandler): void;
+  /** Only before anything was read; see `FastSocket.upgrade`. */
+  upgrade(context: ServerTlsContext | ClientTlsContext, wallMs: () => number, handler: SocketHandler): void;
+  restoreDestination(): boolean;
+  replaceAddresses(ends: { readonly source: SocketAddress; readonly destination: SocketAddress }): void;
+  /** @returns false: taken, but wait for `onDrain` */
+  write(bytes: Uint8Array, start: number, end: number): boolean;
+  flush(): void;
+  end(): void;
+  pause(): void;
+  resume(): void;
+  unread(bytes: Buffer, consumedBytes?: number): void;
+  /** It is served: who asked for a stream inside a connection is told. Harmless when repeated. */
+  accept(): void;
+  /** Closes it because it is not served; who asked for a stream inside a connection is told why. */
+  refuse(code: ErrorCode): void;
+  destroy(failure?: SocketFailure): void;
+  reset(failure?: SocketFailure): void;
+}

@@ -1,0 +1,254 @@
+import type { ErrorCode } from "@heddle/core";
+import type { SocketHandler } from "./fast-socket.ts";
+import type { SocketAddress } from "./ip-address.ts";
+import type { SocketFailure } from "./socket-failure.ts";
+import type { StreamSocket } from "./stream-socket.ts";
+import type { TlsSession } from "./tls-session.ts";
+
+/** What carries a virtual socket's bytes. It calls `receive`, `receiveEnd`, `drained` and `lost`. */
+export interface VirtualCarrier {
+  /** @returns false: taken, but `drained` comes before more is wanted */
+  write(bytes: Uint8Array, start: number, end: number): boolean;
+  end(): void;
+  /** Nothing more is to be delivered until `resume`; what is delivered nevertheless is kept. */
+  pause(): void;
+  resume(): void;
+  accept(): void;
+  refuse(code: ErrorCode): void;
+  /** Both halves end now; the socket hears nothing more. */
+  cancel(): void;
+}
+
+export interface VirtualEnds {
+  readonly remoteAddress: SocketAddress;
+  readonly localAddress: SocketAddress;
+  readonly tls: TlsSession | undefined;
+}
+
+/** A byte stream inside another connection: a CONNECT stream of HTTP/2. What it does is what `FastSocket` does; only TLS it cannot begin. */
+export class VirtualSocket implements StreamSocket {
+  handler: SocketHandler = idle;
+  remoteAddress: SocketAddress;
+  localAddress: SocketAddress;
+  readonly directRemoteAddress: SocketAddress;
+  /** What was asked for is where it was meant to go. */
+  isDestinationRestored = true;
+  readonly tls: TlsSession | undefined;
+  bytesRead = 0;
+  bytesWritten = 0;
+  /** The carrier's windows and queues limit what is kept. */
+  highWaterBytes = 0;
+  readonly #carrier: VirtualCarrier;
+  #isPaused = true;
+  #isResumed = false;
+  #isOffering = false;
+  #held: Buffer | undefined;
+  #hasPeerEnded = false;
+  #isEndDelivered = false;
+  #hasEnded = false;
+  #isClosed = false;
+  #failure: SocketFailure | undefined;
+
+  constructor(carrier: VirtualCarrier, { remoteAddress, localAddress, tls }: VirtualEnds) {
+    this.#carrier = carrier;
+    this.remoteAddress = remoteAddress;
+    this.directRemoteAddress = remoteAddress;
+    this.localAddress = localAddress;
+    this.tls = tls;
+  }
+
+  get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
+  // What the carrier tells ------------------------------------------------------------------------
+
+  receive(bytes: Buffer, start: number, end: number): void {
+    if (this.#isClosed) return;
+    this.bytesRead += end - start;
+    if (this.#isPaused || this.#isOffering) this.#hold(bytes, start, end);
+    else this.#offer(bytes, start, end);
+  }
+
+  receiveEnd(): void {
+    this.#hasPeerEnded = true;
+    if (!this.#isPaused && !this.#isOffering) this.#deliverEnd();
+  }
+
+  drained(): void {
+    if (!this.#isClosed) this.handler.onDrain();
+  }
+
+  /** The carrier is gone, or this stream of it. */
+  lost(failure: SocketFailure): void {
+    this.#close(failure);
+  }
+
+  // StreamSocket ----------------------------------------------------------------------------------
+
+  start(handler: SocketHandler): void {
+    this.handler = handler;
+    this.resume();
+  }
+
+  upgrade(): void {
+    this.destroy({ kind: "local", code: "internal_error", text: "TLS cannot begin inside a tunnel", cause: "" });
+  }
+
+  restoreDestination(): boolean {
+    return true;
+  }
+
+  replaceAddresses({
+    source,
+    destination,
+  }: {
+    readonly source: SocketAddress;
+    readonly destination: SocketAddress;
+  }): void {
+    this.remoteAddress = source;
+    this.localAddress = destination;
+  }
+
+  write(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#isClosed || this.#hasEnded) return true;
+    this.bytesWritten += end - start;
+    return this.#carrier.write(bytes, start, end);
+  }
+
+  flush(): void {}
+
+  end(): void {
+    if (this.#isClosed || this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#carrier.end();
+    this.#closeIfEnded();
+  }
+
+  pause(): void {
+    this.#isResumed = false;
+    if (this.#isPaused || this.#isClosed) return;
+    this.#isPaused = true;
+    this.#carrier.pause();
+  }
+
+  resume(): void {
+    this.#isResumed = true;
+    if (this.#isOffering || !this.#isPaused || this.#isClosed) return;
+    this.#isPaused = false;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#offer(held, 0, held.length);
+    if (this.#isPaused || this.#isClosed) return;
+    if (this.#hasPeerEnded) this.#deliverEnd();
+    else this.#carrier.resume();
+  }
+
+  unread(bytes: Buffer, consumedBytes = 0): void {
+    if (this.#isClosed) return;
+    this.bytesRead -= consumedBytes;
+    if (bytes.length > 0) this.#held = this.#held === undefined ? bytes : Buffer.concat([bytes, this.#held]);
+    this.#isEndDelivered = false;
+    this.pause();
+  }
+
+  accept(): void {
+    if (!this.#isClosed) this.#carrier.accept();
+  }
+
+  refuse(code: ErrorCode): void {
+    if (this.#isClosed) return;
+    this.#carrier.refuse(code);
+    this.#close(undefined);
+  }
+
+  destroy(failure?: SocketFailure): void {
+    if (this.#isClosed) return;
+    this.#carrier.cancel();
+    this.#close(failure);
+  }
+
+  /** A stream is always broken off so that nobody takes what came for complete. */
+  reset(failure?: SocketFailure): void {
+    this.destroy(failure);
+  }
+
+  #offer(bytes: Buffer, start: number, end: number): void {
+    let source = bytes;
+    let from = start;
+    let to = end;
+    this.#isOffering = true;
+    try {
+      for (;;) {
+        this.#isResumed = false;
+        const used = this.handler.onBytes(source, from, to);
+        from += used;
+        if (this.#isClosed) return;
+        // More was wanted within the call: the next message, or what an inspector put back for whom it started.
+        if (from < to) {
+          if (this.#isResumed && used > 0) continue;
+          break;
+        }
+        const more = this.#isResumed || !this.#isPaused ? this.#held : undefined;
+        if (more === undefined) break;
+        this.#held = undefined;
+        this.#isPaused = false;
+        source = more;
+        from = 0;
+        to = more.length;
+      }
+    } finally {
+      this.#isOffering = false;
+    }
+    if (from < to) {
+      const rest = Buffer.from(source.subarray(from, to));
+      this.#held = this.#held === undefined ? rest : Buffer.concat([rest, this.#held]);
+      if (!this.#isPaused) {
+        this.#isPaused = true;
+        this.#carrier.pause();
+      }
+    } else if (this.#hasPeerEnded && !this.#isPaused) this.#deliverEnd();
+  }
+
+  #hold(bytes: Buffer, start: number, end: number): void {
+    const rest = Buffer.from(bytes.subarray(start, end));
+    this.#held = this.#held === undefined ? rest : Buffer.concat([this.#held, rest]);
+  }
+
+  #deliverEnd(): void {
+    if (this.#isEndDelivered || this.#isClosed) return;
+    this.#isEndDelivered = true;
+    this.handler.onEnd();
+    this.#closeIfEnded();
+  }
+
+  #closeIfEnded(): void {
+    if (this.#hasEnded && this.#isEndDelivered) this.#close(undefined);
+  }
+
+  /** The handler hears of it later, as with a socket of the runtime. */
+  #close(failure: SocketFailure | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#held = undefined;
+    this.#failure = failure;
+    process.nextTick(tellClosed, this);
+  }
+
+  /** @internal */
+  tellClosed(): void {
+    this.handler.onClose(this.#failure);
+  }
+}
+
+function tellClosed(socket: VirtualSocket): void {
+  socket.tellClosed();
+}
+
+const idle: SocketHandler = {
+  onReady() {},
+  onBytes: () => 0,
+  onEnd() {},
+  onDrain() {},
+  onClose() {},
+};

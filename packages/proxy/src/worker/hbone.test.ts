@@ -1,0 +1,463 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  createSecureServer,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import {
+  connectRaw,
+  type IssuedIdentity,
+  type RawPeer,
+  type RawServer,
+  startRawServer,
+  ThrowawayCa,
+} from "@heddle/testkit";
+import { CLUSTER_TYPE, LISTENER_TYPE, SECRET_TYPE } from "@heddle/xds/api";
+import { adsBootstrap, AdsControlPlane, type JsonResources } from "../testing/ads-control-plane.ts";
+import { bootstrap, clientTls, cluster, httpListener, serverTls, tcpListener } from "../testing/bootstrap-json.ts";
+import { untilLogged } from "../testing/log-file.ts";
+import { accessLog, peerMetadata } from "../testing/mesh-json.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+
+// HBONE: TCP connections between two proxies as CONNECT streams of mutual TLS connections with HTTP/2.
+
+type Json = Record<string, unknown>;
+
+const web = "spiffe://cluster.local/ns/shop/sa/web";
+const db = "spiffe://cluster.local/ns/shop/sa/db";
+const stranger = "spiffe://cluster.local/ns/shop/sa/stranger";
+const served = "127.0.0.1:5432";
+const heddle = "type.googleapis.com/heddle.v1";
+
+let folder: string;
+let ca: ThrowawayCa;
+let raw: RawServer;
+let inbound: TestProxy;
+let outbound: TestProxy;
+const identities = new Map<string, IssuedIdentity>();
+const sessions: ClientHttp2Session[] = [];
+
+function material(uri: string): IssuedIdentity & { readonly anchorsPem: string } {
+  const identity = identities.get(uri);
+  assert.ok(identity);
+  return { ...identity, anchorsPem: ca.certificatePem };
+}
+
+/** The proxy beside the workload: its HBONE port, and what it serves. */
+function inboundBootstrap(port: number): Json {
+  const relay = (stat_prefix: string, clusterName: string): Json => ({
+    name: "tcp",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+      stat_prefix,
+      cluster: clusterName,
+      ...accessLog(
+        join(folder, "inbound.log"),
+        "%DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_ADDRESS% %BYTES_RECEIVED% %BYTES_SENT%",
+      ),
+    },
+  });
+  const onlyWeb = {
+    name: "rbac",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+      stat_prefix: "rbac",
+      rules: {
+        action: "ALLOW",
+        policies: {
+          web: {
+            permissions: [{ destination_port: 5432 }],
+            principals: [
+              {
+                and_ids: {
+                  ids: [
+                    { authenticated: { principal_name: { exact: web } } },
+                    { direct_remote_ip: { address_prefix: "127.0.0.1", prefix_len: 32 } },
+                  ],
+                },
+              },
+            ],
+          },
+        },
+      },
+    },
+  };
+  const own = { prefix_ranges: [{ address_prefix: "127.0.0.1", prefix_len: 32 }] };
+  return bootstrap(
+    [
+      httpListener({
+        name: "tunnel",
+        direction: "INBOUND",
+        routes: [],
+        port,
+        filters: [
+          peerMetadata("db", "INBOUND", db),
+          { name: "tunnel", typed_config: { "@type": `${heddle}.TunnelServer`, listener: "served" } },
+        ],
+        transportSocket: serverTls(material(db), {}, ["h2"]),
+        manager: {
+          codec_type: "HTTP2",
+          upgrade_configs: [{ upgrade_type: "CONNECT" }],
+          stream_idle_timeout: "0s",
+          ...accessLog(join(folder, "tunnel.log"), "%REQ(:AUTHORITY)% %RESPONSE_CODE% %REQ(TRACEPARENT)%"),
+        },
+      }),
+      {
+        name: "served",
+        internal_listener: {},
+        filter_chains: [
+          { filter_chain_match: { destination_port: 5432, ...own }, filters: [onlyWeb, relay("db", "app")] },
+          { filter_chain_match: { destination_port: 5433, ...own }, filters: [relay("gone", "gone")] },
+        ],
+      },
+    ],
+    [cluster("app", [raw.port]), cluster("gone", [1])],
+  );
+}
+
+/** An endpoint whose proxy takes HBONE at `port`. */
+function tunnelled(name: string, port: number, options: Json = {}, more: Json = {}): Json {
+  const [host, target] = served.split(":");
+  return cluster(name, [], {
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
+        {
+          lb_endpoints: [
+            {
+              endpoint: { address: { socket_address: { address: host, port_value: Number(target) } } },
+              metadata: {
+                filter_metadata: {
+                  "envoy.transport_socket_match": { tunnel: "h2" },
+                  "heddle.tunnel": { port: String(port), authority: served },
+                },
+              },
+            },
+          ],
+        },
+      ],
+    },
+    transport_socket_matches: [
+      { name: "tunnel", match: { tunnel: "h2" }, transport_socket: clientTls(material(web), db, ["h2"]) },
+    ],
+    typed_extension_protocol_options: {
+      "heddle.v1.TunnelOptions": { "@type": `${heddle}.TunnelOptions`, transport_socket_match: "tunnel", ...options },
+    },
+    ...more,
+  });
+}
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "heddle-hbone-"));
+  ca = await ThrowawayCa.create();
+  for (const uri of [web, db, stranger]) identities.set(uri, await ca.issue(uri));
+  raw = await startRawServer();
+  inbound = await TestProxy.start(inboundBootstrap(0));
+  const port = inbound.port("tunnel");
+  const says = peerMetadata("web", "OUTBOUND", web);
+  outbound = await TestProxy.start(
+    bootstrap(
+      [
+        tcpListener("db", "db", [says]),
+        tcpListener("few", "few"),
+        tcpListener("old", "old"),
+        tcpListener("limited", "limited"),
+      ],
+      [
+        tunnelled("db", port),
+        tunnelled("few", port, { http2_protocol_options: { max_concurrent_streams: 2 } }),
+        tunnelled("old", port, { max_connection_duration: "0.001s" }),
+        tunnelled("limited", port, {}, { circuit_breakers: { thresholds: [{ max_connections: 1 }] } }),
+      ],
+    ),
+  );
+});
+
+after(async () => {
+  for (const session of sessions) session.destroy();
+  await outbound?.[Symbol.asyncDispose]();
+  await inbound?.[Symbol.asyncDispose]();
+  await raw?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** What the HBONE port answers to a CONNECT of this identity; the stream is given up then. */
+async function asked(authority: string, uri: string, headers: Record<string, string> = {}): Promise<number> {
+  const { chainPem, privateKeyPem } = material(uri);
+  const session = connectHttp2(`https://127.0.0.1:${inbound.port("tunnel")}`, {
+    ca: ca.certificatePem,
+    cert: chainPem,
+    key: privateKeyPem,
+    checkServerIdentity: () => undefined,
+  });
+  session.on("error", () => session.destroy());
+  sessions.push(session);
+  const stream = session.request({ ":method": "CONNECT", ":authority": authority, ...headers });
+  stream.on("error", () => stream.destroy());
+  const [response] = (await once(stream, "response")) as [{ ":status": number }];
+  stream.destroy();
+  session.destroy();
+  return response[":status"];
+}
+
+/** Carriers that the HBONE port has taken so far. */
+function carriers(): number {
+  return inbound.generation.metrics.total("envoy_http_downstream_cx_http2_total");
+}
+
+test("a TCP connection between two proxies is a CONNECT stream of a carrier", async () => {
+  const client = await connectRaw(outbound.port("db"));
+  const peer = await raw.next();
+  await client.send("hello");
+  assert.equal(await peer.bytes(5), "hello");
+  await peer.send("x".repeat(500_000));
+  assert.equal((await client.bytes(500_000)).length, 500_000);
+  const before = carriers();
+  assert.equal(before, 1);
+  const other = await connectRaw(outbound.port("db"));
+  const second = await raw.next();
+  await second.send("server speaks first");
+  await other.until("first");
+  assert.equal(carriers(), before, "the second stream is on the same carrier");
+  client.end();
+  assert.equal(await peer.untilEnd(), "");
+  await peer.send("rest");
+  peer.end();
+  assert.equal(await client.untilEnd(), "rest");
+  second.end();
+  await other.untilEnd();
+  await other.send("late");
+  other.end();
+  assert.equal(await second.untilEnd(), "late");
+  await untilLogged(join(folder, "inbound.log"), `${web} 127.0.0.1 ${served} 5 500004`);
+  await inbound.whenBalanced();
+});
+
+test("CONNECT carries the target, a trace and what the workload says of itself, and any server of HTTP/2 may take it", async () => {
+  const { chainPem, privateKeyPem } = material(db);
+  const foreign = createSecureServer({ cert: chainPem, key: privateKeyPem, ca: ca.certificatePem, requestCert: true });
+  const asking = once(foreign, "stream") as Promise<[ServerHttp2Stream, Record<string, string>]>;
+  foreign.listen(0, "127.0.0.1");
+  await once(foreign, "listening");
+  const probe = await TestProxy.start(
+    bootstrap(
+      [tcpListener("db", "db", [peerMetadata("web", "OUTBOUND", web)])],
+      [tunnelled("db", (foreign.address() as AddressInfo).port)],
+    ),
+  );
+  const client = await connectRaw(probe.port("db"));
+  const [stream, headers] = await asking;
+  stream.on("error", () => stream.destroy());
+  stream.respond({ ":status": 200 });
+  stream.pipe(stream);
+  await client.send("echo");
+  assert.equal(await client.bytes(4), "echo");
+  assert.equal(headers[":method"], "CONNECT");
+  assert.equal(headers[":authority"], served);
+  assert.match(headers["traceparent"] ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+  assert.match(headers["baggage"] ?? "", /web-v1/);
+  client.end();
+  assert.equal(await client.untilEnd(), "");
+  await probe[Symbol.asyncDispose]();
+  foreign.close();
+});
+
+test("CONNECT is accepted for this workload's own address and served ports, and for nothing else", async () => {
+  assert.equal(await asked(served, web), 200);
+  (await raw.next()).socket.destroy();
+  assert.equal(await asked("[::ffff:127.0.0.1]:5432", web), 200, "the same address written otherwise");
+  (await raw.next()).socket.destroy();
+  const accepted = raw.connectionsAccepted;
+  const others = [
+    "127.0.0.1:5434",
+    `127.0.0.1:${raw.port}`,
+    `127.0.0.1:${inbound.adminPort}`,
+    `127.0.0.1:${inbound.port("tunnel")}`,
+    "127.0.0.2:5432",
+    "10.0.0.1:5432",
+    "[::1]:5432",
+    "db.example:5432",
+    "127.1:5432",
+    "0x7f000001:5432",
+  ];
+  for (const authority of others) assert.equal(await asked(authority, web), 404, authority);
+  assert.equal(raw.connectionsAccepted, accepted);
+});
+
+test("policy judges by the target's port and the carrier's peer, whatever else is claimed", async () => {
+  assert.equal(await asked(served, web, { "x-forwarded-for": "10.1.2.3" }), 200);
+  (await raw.next()).socket.destroy();
+  const claims = { "x-forwarded-client-cert": `URI=${web}`, baggage: "workload=web", "x-forwarded-for": "127.0.0.1" };
+  assert.equal(await asked(served, stranger, claims), 403);
+});
+
+test("an application that cannot be reached refuses the CONNECT before its 200", async () => {
+  assert.equal(await asked("127.0.0.1:5433", web), 503);
+  await inbound.whenBalanced();
+});
+
+test("a carrier takes as many streams as it may, and then there is another", async () => {
+  const before = carriers();
+  const clients: RawPeer[] = [];
+  const peers: RawPeer[] = [];
+  for (let i = 0; i < 5; i += 1) {
+    clients.push(await connectRaw(outbound.port("few")));
+    peers.push(await raw.next());
+  }
+  assert.equal(carriers() - before, 3);
+  for (const client of clients) client.end();
+  for (const peer of peers) {
+    await peer.untilEnd();
+    peer.end();
+  }
+  for (const client of clients) await client.untilEnd();
+  await inbound.whenBalanced();
+});
+
+test("connections that are made at once wait for one carrier", async () => {
+  const fresh = await TestProxy.start(bootstrap([tcpListener("db", "db")], [tunnelled("db", inbound.port("tunnel"))]));
+  const before = carriers();
+  const clients = await Promise.all(Array.from({ length: 50 }, () => connectRaw(fresh.port("db"))));
+  const peers = await Promise.all(clients.map(() => raw.next()));
+  assert.equal(carriers() - before, 1);
+  for (const client of clients) client.socket.destroy();
+  for (const peer of peers) await peer.untilEnd();
+  await fresh[Symbol.asyncDispose]();
+});
+
+test("a carrier that is old takes no new stream, and its streams go on", async () => {
+  const before = carriers();
+  const first = await connectRaw(outbound.port("old"));
+  const peer = await raw.next();
+  await first.send("a");
+  await peer.bytes(1);
+  const second = await connectRaw(outbound.port("old"));
+  const other = await raw.next();
+  assert.equal(carriers() - before, 2);
+  await first.send("still here");
+  assert.equal(await peer.bytes(10), "still here");
+  for (const socket of [first, second]) socket.end();
+  for (const each of [peer, other]) {
+    await each.untilEnd();
+    each.end();
+  }
+  await first.untilEnd();
+  await second.untilEnd();
+});
+
+test("the cluster's limit of connections counts streams, not carriers", async () => {
+  const first = await connectRaw(outbound.port("limited"));
+  const peer = await raw.next();
+  const second = await connectRaw(outbound.port("limited"));
+  assert.equal(await second.untilEnd(), "");
+  await first.send("mine");
+  assert.equal(await peer.bytes(4), "mine");
+  first.reset();
+  await peer.untilEnd();
+});
+
+test("a reset of one stream is its own alone", async () => {
+  const [doomed, kept] = [await connectRaw(outbound.port("db")), await connectRaw(outbound.port("db"))];
+  const [first, second] = [await raw.next(), await raw.next()];
+  first.reset();
+  await doomed.untilEnd();
+  await kept.send("fine");
+  assert.equal(await second.bytes(4), "fine");
+  kept.reset();
+  await second.untilEnd();
+  await inbound.whenBalanced();
+});
+
+test("bulk that nobody reads stops none of the other streams, and what is held of it is bounded", async () => {
+  const bulk = await connectRaw(outbound.port("db"));
+  const slow = await raw.next();
+  slow.socket.pause();
+  const chunk = Buffer.alloc(1_000_000);
+  let taken = 0;
+  while (bulk.socket.write(chunk, () => (taken += chunk.length)) || bulk.socket.writableLength < 50_000_000);
+  const other = await connectRaw(outbound.port("db"));
+  const peer = await raw.next();
+  for (let i = 0; i < 50; i += 1) {
+    await other.send("ping");
+    assert.equal(await peer.bytes(4), "ping");
+    await peer.send("pong");
+    assert.equal(await other.bytes(4), "pong");
+  }
+  // Kernels' buffers, windows and queues on the way; far below what was written.
+  assert.ok(taken < 40_000_000, `${taken} bytes left`);
+  bulk.socket.destroy();
+  slow.socket.destroy();
+  other.reset();
+  await peer.untilEnd();
+});
+
+test("open streams are closed when policy denies them, and when their peer's anchor is withdrawn", async (t) => {
+  const disposables = new AsyncDisposableStack();
+  t.after(() => disposables.disposeAsync());
+  const newCa = await ThrowawayCa.create();
+  const controlPlane = disposables.use(new AdsControlPlane());
+  await controlPlane.start();
+  controlPlane.set(pushed(web, ca.certificatePem));
+  const proxy = disposables.use(await TestProxy.start(adsBootstrap(controlPlane.port)));
+  const client = disposables.use(
+    await TestProxy.start(bootstrap([tcpListener("db", "db")], [tunnelled("db", proxy.port("tunnel"))])),
+  );
+  const open = async (): Promise<[RawPeer, RawPeer]> => [await connectRaw(client.port("db")), await raw.next()];
+  const [denied, application] = await open();
+  await denied.send("so far");
+  assert.equal(await application.bytes(6), "so far");
+  await controlPlane.synced(controlPlane.set(pushed(stranger, ca.certificatePem)));
+  await denied.untilEnd();
+  await application.untilEnd();
+  await controlPlane.synced(controlPlane.set(pushed(web, ca.certificatePem)));
+  const [revoked, again] = await open();
+  await revoked.send("so far");
+  assert.equal(await again.bytes(6), "so far");
+  await controlPlane.synced(controlPlane.set(pushed(web, newCa.certificatePem)));
+  await revoked.untilEnd();
+  await again.untilEnd();
+});
+
+/** The inbound proxy's configuration over ADS, where `principal` may connect. */
+function pushed(principal: string, anchorsPem: string): JsonResources {
+  const { listeners, clusters } = inboundBootstrap(0)["static_resources"] as Record<"listeners" | "clusters", Json[]>;
+  const text = JSON.stringify(listeners).replaceAll(JSON.stringify(web), JSON.stringify(principal));
+  const [tunnel, internal] = JSON.parse(text) as [Json & { filter_chains: Json[] }, Json];
+  const ads = { ads: {}, resource_api_version: "V3" };
+  const [chain] = tunnel.filter_chains;
+  assert.ok(chain);
+  chain["transport_socket"] = {
+    name: "tls",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+      require_client_certificate: true,
+      common_tls_context: {
+        alpn_protocols: ["h2"],
+        tls_certificate_sds_secret_configs: [{ name: "server", sds_config: ads }],
+        validation_context_sds_secret_config: { name: "ROOTCA", sds_config: ads },
+      },
+    },
+  };
+  const { chainPem, privateKeyPem } = material(db);
+  return {
+    [LISTENER_TYPE]: [tunnel, internal],
+    [CLUSTER_TYPE]: clusters,
+    [SECRET_TYPE]: [
+      {
+        name: "server",
+        tls_certificate: {
+          certificate_chain: { inline_string: chainPem },
+          private_key: { inline_string: privateKeyPem },
+        },
+      },
+      { name: "ROOTCA", validation_context: { trusted_ca: { inline_string: anchorsPem } } },
+    ],
+  };
+}

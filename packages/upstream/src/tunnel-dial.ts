@@ -1,0 +1,206 @@
+import { randomBytes } from "node:crypto";
+import type { ErrorCode, TimerHandle, TimerTarget } from "@heddle/core";
+import type { BoundCluster, BoundEndpoint, BoundTunnel } from "@heddle/engine";
+import { type Framing, HeaderList } from "@heddle/http";
+import type { ClientTlsContext, SocketFailure, VirtualCarrier } from "@heddle/net";
+import { VirtualSocket } from "@heddle/net";
+import type { Dialing, DialOptions } from "./dial.ts";
+import type { ExchangeFailure, ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
+
+/** Times that a stream is asked for anew because its carrier went away before it had seen the request. */
+const maxReopenings = 3;
+const connectFraming: Framing = { kind: "connect" };
+
+export interface TunnelOptions {
+  readonly tunnel: BoundTunnel;
+  /** The cluster as its carriers see it. */
+  readonly carrierCluster: BoundCluster;
+  readonly carriers: UpstreamTransport;
+}
+
+/**
+ * A connection to an endpoint that is a CONNECT stream of a carrier (HBONE): the carrier is lent by the pool of carriers, and the 200 is the
+ * connection. Until then nothing was carried, so whatever fails is a connection that was not made.
+ */
+export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerTarget {
+  readonly cluster: BoundCluster;
+  readonly endpoint: BoundEndpoint;
+  readonly tls: ClientTlsContext | undefined;
+  readonly #options: DialOptions;
+  readonly #tunnel: TunnelOptions;
+  #exchange: UpstreamExchange | undefined;
+  #socket: VirtualSocket | undefined;
+  #timer: TimerHandle | undefined;
+  #reopenings = 0;
+  #isOver = false;
+  #hasPeerEnded = false;
+
+  constructor(options: DialOptions, tunnel: TunnelOptions) {
+    const { cluster, endpoint, timers } = options;
+    this.cluster = cluster;
+    this.endpoint = endpoint;
+    this.tls = options.tls;
+    this.#options = options;
+    this.#tunnel = tunnel;
+    const { connectTimeoutMs } = cluster.config;
+    if (connectTimeoutMs > 0) this.#timer = timers.schedule(connectTimeoutMs, this);
+    // Its owner must know of it before it can fail.
+    process.nextTick(open, this);
+  }
+
+  /** @internal */
+  open(): void {
+    if (this.#isOver) return;
+    const { carriers, carrierCluster, tunnel } = this.#tunnel;
+    const reopenings = this.#reopenings;
+    const exchange = carriers.open(tunnel.carrier, carrierCluster, this);
+    // It may have failed inside `open`, and another one taken its place.
+    if (this.#isOver || reopenings !== this.#reopenings) return;
+    this.#exchange = exchange;
+    exchange.sendHead("CONNECT", "", tunnel.authority, this.#headers(), connectFraming);
+  }
+
+  /** The owner hears of it as of a failure. */
+  close(): void {
+    const exchange = this.#exchange;
+    this.#fail({ kind: "local", code: "upstream_connect_failed", text: "given up", cause: "" });
+    exchange?.cancel();
+  }
+
+  /** There was no answer in time. */
+  onTimer(): void {
+    this.#timer = undefined;
+    const exchange = this.#exchange;
+    const { address } = this.#tunnel.tunnel.carrier;
+    const text = `no tunnel through ${address} within ${this.cluster.config.connectTimeoutMs} ms`;
+    this.#fail({ kind: "timeout", code: "upstream_connect_timeout", text, cause: "" });
+    exchange?.cancel();
+  }
+
+  /** W3C trace context, a new trace as nobody has begun one, and what the workload says of itself (`baggage`). */
+  #headers(): HeaderList {
+    const headers = this.#options.tunnelHeaders?.clone() ?? new HeaderList();
+    if (!headers.has("traceparent"))
+      headers.set("traceparent", `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-00`);
+    return headers;
+  }
+
+  #fail(failure: SocketFailure): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#exchange = undefined;
+    this.#cancelTimer();
+    this.#options.owner.onDialFailed(this, failure);
+  }
+
+  #cancelTimer(): void {
+    if (this.#timer !== undefined) this.#options.timers.cancel(this.#timer);
+    this.#timer = undefined;
+  }
+
+  // ExchangeSink ----------------------------------------------------------------------------------
+
+  onConnected(): void {}
+  onInformational(): void {}
+  onTrailers(): void {}
+
+  onHead(status: number): void {
+    const { connection } = this.#exchange ?? {};
+    if (this.#isOver || connection === undefined) return;
+    if (status < 200 || status >= 300) {
+      const exchange = this.#exchange;
+      const text = `the proxy at ${this.#tunnel.tunnel.carrier.address} answered CONNECT with ${status}`;
+      this.#fail({ kind: "refused", code: "upstream_connect_failed", text, cause: "" });
+      exchange?.cancel();
+      return;
+    }
+    this.#isOver = true;
+    this.#cancelTimer();
+    const { host, port } = this.endpoint;
+    this.#socket = new VirtualSocket(this, {
+      remoteAddress: { host, port },
+      localAddress: connection.localAddress,
+      // What was agreed on for the carrier says nothing of what it carries.
+      tls: connection.session === undefined ? undefined : { ...connection.session, alpn: "" },
+    });
+    this.#options.owner.onDialed(this, this.#socket);
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    this.#socket?.receive(bytes, start, end);
+  }
+
+  onHalfEnd(): void {
+    if (this.#hasPeerEnded) return;
+    this.#hasPeerEnded = true;
+    this.#socket?.receiveEnd();
+  }
+
+  onEnd(): void {
+    if (this.#socket === undefined) {
+      // An answer that was whole before it could be refused.
+      const text = `the proxy at ${this.#tunnel.tunnel.carrier.address} refused CONNECT`;
+      this.#fail({ kind: "refused", code: "upstream_connect_failed", text, cause: "" });
+    } else this.onHalfEnd();
+  }
+
+  onDrain(): void {
+    this.#socket?.drained();
+  }
+
+  onFailure({ code, bytesWritten, transportFailure }: ExchangeFailure): void {
+    this.#exchange = undefined;
+    if (this.#socket !== undefined) {
+      this.#socket.lost({ kind: "reset", code: "upstream_reset", text: transportFailure, cause: "" });
+      return;
+    }
+    // A carrier that was going away: another one takes the stream.
+    if (!this.#isOver && code === "upstream_refused" && bytesWritten === 0 && this.#reopenings < maxReopenings) {
+      this.#reopenings += 1;
+      process.nextTick(open, this);
+      return;
+    }
+    this.#fail({ kind: "reset", code: connectCode(code), text: transportFailure, cause: "" });
+  }
+
+  // VirtualCarrier --------------------------------------------------------------------------------
+
+  write(bytes: Buffer, start: number, end: number): boolean {
+    return this.#exchange?.sendData(bytes, start, end) ?? true;
+  }
+
+  end(): void {
+    this.#exchange?.end();
+  }
+
+  pause(): void {
+    this.#exchange?.pauseReading();
+  }
+
+  resume(): void {
+    this.#exchange?.resumeReading();
+  }
+
+  accept(): void {}
+
+  refuse(): void {
+    this.cancel();
+  }
+
+  cancel(): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.cancel();
+  }
+}
+
+/** To whoever wanted a connection, one was not made; why the carrier's was not is kept where it says more. */
+function connectCode(code: ErrorCode): ErrorCode {
+  return code === "upstream_tls_failed" || code === "upstream_peer_rejected" || code === "upstream_connect_timeout"
+    ? code
+    : "upstream_connect_failed";
+}
+
+function open(dial: TunnelDial): void {
+  dial.open();
+}

@@ -1,0 +1,69 @@
+import { type BoundCluster, type ClusterConfig, LiveState } from "@heddle/engine";
+import { Dial, type Dialing, type DialOptions } from "./dial.ts";
+import { PooledTransport, type PooledTransportOptions } from "./transport.ts";
+import { TunnelDial } from "./tunnel-dial.ts";
+
+const unlimited = 0xffff_ffff;
+
+/**
+ * How connections to endpoints are made: by themselves, or as streams of carriers where the endpoint says so. Carriers are pooled connections
+ * of HTTP/2 with accounts of their own: what limits a cluster's connections counts its streams, not what carries them.
+ */
+export class Tunnels {
+  readonly #live = new LiveState();
+  readonly #carriers: PooledTransport;
+  readonly #clusters = new WeakMap<ClusterConfig, BoundCluster>();
+
+  constructor(options: Omit<PooledTransportOptions, "live" | "dial">) {
+    this.#carriers = new PooledTransport({ ...options, live: this.#live });
+  }
+
+  dial(options: DialOptions): Dialing {
+    const { tunnel } = options.endpoint;
+    if (tunnel === undefined) return new Dial(options);
+    return new TunnelDial(options, {
+      tunnel,
+      carrierCluster: this.#carrierCluster(options.cluster),
+      carriers: this.#carriers,
+    });
+  }
+
+  /** Lets go of carriers to endpoints that the configuration no longer has; their streams end first. Called after each swap. */
+  retain(clusters: ReadonlyMap<string, BoundCluster>): void {
+    const wanted = new Map<string, BoundCluster>();
+    for (const [name, cluster] of clusters) {
+      const endpoints = cluster.endpoints
+        .map(({ tunnel }) => tunnel?.carrier)
+        .filter((carrier) => carrier !== undefined);
+      if (endpoints.length > 0) wanted.set(name, { ...cluster, endpoints });
+    }
+    this.#carriers.retain(wanted);
+    this.#live.prune({ clusters: wanted });
+  }
+
+  #carrierCluster(cluster: BoundCluster): BoundCluster {
+    const { config } = cluster;
+    let known = this.#clusters.get(config);
+    if (known !== undefined) return known;
+    known = { ...cluster, config: carrierConfig(config) };
+    this.#clusters.set(config, known);
+    return known;
+  }
+}
+
+function carrierConfig(config: ClusterConfig): ClusterConfig {
+  return {
+    ...config,
+    protocol: "http2",
+    carrierMinConcurrentRequests: 0,
+    http2: config.tunnel?.http2 ?? config.http2,
+    maxConnectionDurationMs: config.tunnel?.maxConnectionDurationMs ?? 0,
+    maxRequestsPerConnection: 0,
+    limits: {
+      maxConnections: unlimited,
+      maxPendingRequests: unlimited,
+      maxRequests: unlimited,
+      maxRetries: unlimited,
+    },
+  };
+}
