@@ -8,10 +8,13 @@ import { bootstrap } from "../envoy-yaml.ts";
 import type { Ports } from "../envoy-yaml.ts";
 import type { Peer, RunningPeer, Site, Topology } from "../peer.ts";
 import { answersOk, canConnect, hasTwoHops, launch } from "../peer.ts";
+import { buildDistribution } from "../../scripts/distribution.ts";
 import { findProgram } from "../../scripts/find-program.ts";
 
 const run = promisify(execFile);
-const heddleLauncher = fileURLToPath(new URL("../../packages/cli/bin/heddle.js", import.meta.url));
+/** What is measured is what users install: the bundled build, made anew for each run. */
+const distribution = fileURLToPath(new URL("../../node_modules/.cache/heddle-bench", import.meta.url));
+const heddleLauncher = join(distribution, "bin", "heddle.js");
 const topologies: readonly Topology[] = [
   "one-hop",
   "http2",
@@ -54,6 +57,7 @@ export const heddle: Peer = {
   name: "heddle",
   topologies,
   probe: async () => {
+    await buildDistribution(distribution);
     const { stdout } = await run(process.execPath, [heddleLauncher, "version"]);
     return { version: stdout.trim() };
   },

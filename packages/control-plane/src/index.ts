@@ -10,7 +10,4 @@ export type { FoundRun, RunFile } from "./run-file.ts";
 export { systemClock } from "./system-clock.ts";
 
 /** The module that runs the control plane as a process of its own. */
-export const controlPlaneEntry = new URL(
-  import.meta.url.endsWith(".ts") ? "./entry.ts" : "./entry.js",
-  import.meta.url,
-);
+export const controlPlaneEntry = new URL("./entry.ts", import.meta.url);

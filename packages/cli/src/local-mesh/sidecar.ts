@@ -11,8 +11,7 @@ import type { ProxyFiles } from "./proxy-files.ts";
 import { readProxyState } from "./proxy-state.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
-/** Built files end in .js, sources in .ts. */
-const proxyEntry = fileURLToPath(new URL(`../main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
+const proxyEntry = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 export interface SidecarOptions {
   readonly name: string;

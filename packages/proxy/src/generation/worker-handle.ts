@@ -9,7 +9,7 @@ const defaultCheckMs = 1_000;
 /** Checks without a beat after which a worker counts as stalled. Counting checks, not time, forgives a suspended host. */
 const stalledChecks = 10;
 
-const workerEntry = new URL(`../worker/entry${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+const workerEntry = new URL("../worker/entry.ts", import.meta.url);
 
 export interface WorkerEvents {
   readonly onSeries: (announcements: readonly SeriesAnnouncement[]) => void;

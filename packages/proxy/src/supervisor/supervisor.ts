@@ -24,10 +24,7 @@ const lastWordMs = 2_000;
 /** Generations that drain at once: each holds some 80 MB. The next hand-over waits until one of them is gone. */
 const maxRetiring = 3;
 
-/** Built files end in .js, sources in .ts: the generation's entry is the one of its kind. */
-const generationEntry = fileURLToPath(
-  new URL(`../generation/entry${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
-);
+const generationEntry = fileURLToPath(new URL("../generation/entry.ts", import.meta.url));
 
 /**
  * Runs one proxy until it is told to stop, and returns the exit code.

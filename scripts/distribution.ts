@@ -1,0 +1,126 @@
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Plugin } from "esbuild";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Modules that a process or a thread begins with, and the name of each in `lib/`. */
+const entries: Readonly<Record<string, string>> = {
+  "packages/cli/src/main.ts": "main",
+  "packages/control-plane/src/entry.ts": "control-plane",
+  "packages/proxy/src/generation/entry.ts": "proxy-generation",
+  "packages/proxy/src/worker/entry.ts": "proxy-worker",
+};
+
+/** What is found by its path at run time, and where it is in the distribution. */
+const assets: Readonly<Record<string, string>> = {
+  "packages/cli/bin": "bin",
+  "packages/cli/programs": "programs",
+  "examples/bookshop": "examples/bookshop",
+};
+
+/** Places in the distribution by their places in the repository. */
+const places: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(entries).map(([source, name]) => [source, `lib/${name}.js`])),
+  ...assets,
+  "packages/cli/package.json": "package.json",
+};
+
+/**
+ * Makes Heddle as it is installed: `bin/` (the launcher), `lib/` (one bundle for each entry, with what they share in chunks), what is
+ * read at run time, and a package.json. The folder is emptied first.
+ *
+ * @returns the bundled files
+ * @throws when a source file finds something by a path that the distribution does not have
+ */
+export async function buildDistribution(folder: string): Promise<{ path: string; bytes: number }[]> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: Object.entries(entries).map(([source, out]) => ({ in: source, out })),
+    outdir: join(folder, "lib"),
+    bundle: true,
+    // All files lie side by side, so that a path from one of them is the same from each.
+    splitting: true,
+    chunkNames: "[name]-[hash]",
+    format: "esm",
+    platform: "node",
+    target: "node26",
+    metafile: true,
+    legalComments: "linked",
+    // Names stay as they are: stack traces and error names are for people.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // Packages in CommonJS ask for the runtime's own modules by `require`.
+    banner: {
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+    },
+    plugins: [placesOfTheDistribution, lightBuiltins],
+    logLevel: "warning",
+  });
+  for (const [source, target] of Object.entries(assets)) {
+    await cp(join(root, source), join(folder, target), {
+      recursive: true,
+      filter: (path) => ![".heddle", "node_modules"].includes(basename(path)),
+    });
+  }
+  for (const name of ["LICENSE", "NOTICE"]) await cp(join(root, name), join(folder, name));
+  await writeFile(join(folder, "package.json"), `${JSON.stringify(await manifest(), undefined, 2)}\n`);
+  return Object.entries(metafile.outputs).map(([path, { bytes }]) => ({ path: resolve(root, path), bytes }));
+}
+
+/** The pinned runtimes are the only packages that what is bundled needs. */
+async function manifest(): Promise<object> {
+  const { name, version, license, description, engines, optionalDependencies } = JSON.parse(
+    await readFile(join(root, "package.json"), "utf8"),
+  ) as Record<string, unknown>;
+  return {
+    name,
+    version,
+    description,
+    license,
+    type: "module",
+    bin: { heddle: "bin/heddle.js" },
+    engines,
+    optionalDependencies,
+  };
+}
+
+/**
+ * Who imports `node:http` as an ES module makes the runtime read each of its exports, and two of them load its whole web client
+ * (measured: 7 MB a process). Asked for this way it does not.
+ */
+const lightBuiltins: Plugin = {
+  name: "light builtins",
+  setup(context) {
+    context.onResolve({ filter: /^(node:)?https?$/ }, ({ path }) => ({ path, namespace: "light-builtin" }));
+    context.onLoad({ filter: /.*/, namespace: "light-builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+      loader: "js",
+    }));
+  },
+};
+
+const pathExpression = /new URL\(\s*"(\.[^"]*)"\s*,\s*import\.meta\.url\s*,?\s*\)/g;
+
+/** Sources find entries and assets beside themselves; in the distribution these are elsewhere. */
+const placesOfTheDistribution: Plugin = {
+  name: "places of the distribution",
+  setup(context) {
+    context.onLoad({ filter: /\/packages\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      const contents = text.replaceAll(pathExpression, (_, relative: string) => {
+        const source = resolve(dirname(path), relative).slice(root.length);
+        const place = places[source];
+        if (place === undefined)
+          throw new Error(`${path} asks for ${source}: scripts/distribution.ts gives it no place`);
+        // From lib/, where every bundled file is.
+        return `new URL(${JSON.stringify(place.startsWith("lib/") ? `./${place.slice(4)}` : `../${place}`)}, import.meta.url)`;
+      });
+      return { contents, loader: "ts" };
+    });
+  },
+};
