@@ -8,6 +8,7 @@ export const systemPackages: Readonly<Record<string, string>> = {
   h2load: "nghttp2-client",
   nginx: "nginx",
   haproxy: "haproxy",
+  apache2: "apache2-bin",
   curl: "curl",
   openssl: "openssl",
   zsh: "zsh",
