@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { Secret } from "@heddle/core";
 import type { IssuedIdentity, RawPeer } from "@heddle/testkit";
 import { connectRaw, startRawServer, ThrowawayCa } from "@heddle/testkit";
@@ -559,6 +560,49 @@ for (const [mode, edges] of modes) {
         await Promise.all([alpn.serverHandler.seen("close"), alpn.clientHandler.seen("close")]);
         assert.match(alpn.serverHandler.failure?.text ?? "", /ALPN/);
         assert.match(alpn.clientHandler.failure?.text ?? "", /ALPN/);
+      });
+
+      test("TLS 1.2 is spoken with authenticated encryption alone, and by both sides only with the suites that they are given", async () => {
+        const old = { minVersion: "1.2", maxVersion: "1.2" } as const;
+        const [gcm, chacha] = ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"];
+        for (const [server, client, expected] of [
+          [{}, {}, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+          [{ cipherSuites: [gcm] }, {}, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"],
+          [{}, { cipherSuites: [chacha] }, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"],
+        ] as const) {
+          const pair = await handshake({ ...old, ...server }, { ...old, ...client });
+          await Promise.all([pair.serverHandler.seen("ready"), pair.clientHandler.seen("ready")]);
+          assert.equal(pair.client.tls?.version, "TLSv1.2");
+          assert.equal(pair.client.tls?.cipher, expected);
+        }
+        const apart = await handshake({ ...old, cipherSuites: [gcm] }, { ...old, cipherSuites: [chacha] });
+        await apart.serverHandler.seen("close");
+        assert.match(apart.serverHandler.failure?.text ?? "", /no cipher suite or key exchange in common/);
+        // A foreign client that knows nothing but CBC and HMAC.
+        const foreign = connectTls({
+          port: listener.address.port,
+          host: "127.0.0.1",
+          maxVersion: "TLSv1.2",
+          ciphers: "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA",
+          rejectUnauthorized: false,
+        });
+        const refused = new Promise<string>((resolve) =>
+          foreign.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "")),
+        );
+        const accepted = await nextAccepted();
+        const handler = new Recorder();
+        accepted.upgrade(serverContext(old), Date.now, handler);
+        await handler.seen("close");
+        assert.match(handler.failure?.text ?? "", /no cipher suite or key exchange in common/);
+        assert.match(await refused, /HANDSHAKE_FAILURE/);
+      });
+
+      test("the key exchange uses the groups that are given", async () => {
+        const pair = await handshake({ groups: ["P-384"] }, { groups: ["P-384", "X25519"] });
+        await Promise.all([pair.serverHandler.seen("ready"), pair.clientHandler.seen("ready")]);
+        const apart = await handshake({ groups: ["P-384"] }, { groups: ["X25519"] });
+        await apart.serverHandler.seen("close");
+        assert.match(apart.serverHandler.failure?.text ?? "", /no cipher suite or key exchange in common/);
       });
 
       test("a required server name is required", async () => {

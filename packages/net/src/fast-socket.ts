@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { connect } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { getSystemErrorName } from "node:util";
-import { canonicalHost } from "./ip-address.ts";
+import { canonicalHost, formatAddress } from "./ip-address.ts";
 import type { SocketAddress } from "./ip-address.ts";
 import type { StreamHandle } from "./runtime-edges.ts";
 import { handleOf, readIntoSharedBuffer, runtimeEdges, sharedReadBuffer } from "./runtime-edges.ts";
@@ -158,7 +158,10 @@ export class FastSocket implements OutputOwner, StreamSocket {
     this.#isPaused = false;
     this.#state = "handshaking";
 
-    const tls = context.role === "server" ? wrapServer(raw, context) : wrapClient(raw, context);
+    const tls =
+      context.role === "server"
+        ? wrapServer(raw, context)
+        : wrapClient(raw, context, formatAddress(this.remoteAddress.host, this.remoteAddress.port));
     this.#socket = tls;
     this.#adopt(tls);
     this.#output.attach(tls);

@@ -2,6 +2,8 @@ import type { Secret } from "@heddle/core";
 import type { SecureContext, SecureVersion } from "node:tls";
 import { createSecureContext } from "node:tls";
 import { parseCertificatesPem } from "./certificate.ts";
+import { cipherList } from "./cipher-suites.ts";
+import { SessionCache } from "./session-cache.ts";
 import type { PeerPolicy } from "./peer-verification.ts";
 
 export interface CertificateMaterial {
@@ -16,6 +18,10 @@ export interface TlsContextOptions {
   readonly certificate: CertificateMaterial | undefined;
   readonly minVersion: "1.2" | "1.3";
   readonly maxVersion: "1.2" | "1.3";
+  /** For TLS 1.2, OpenSSL's names in order of preference; absent or empty: every suite with authenticated encryption and forward secrecy. */
+  readonly cipherSuites?: readonly string[];
+  /** Groups for the key exchange, OpenSSL's names in order of preference; absent or empty: OpenSSL's own. */
+  readonly groups?: readonly string[];
   /** In order of preference; empty: no ALPN. */
   readonly alpn: readonly string[];
   /** undefined: the peer's certificate is neither asked for (server) nor judged (client). */
@@ -35,6 +41,8 @@ export interface ServerTlsOptions extends TlsContextOptions {
 export interface ClientTlsOptions extends TlsContextOptions {
   /** Sent in the ClientHello; empty: none. */
   readonly sni: string;
+  /** Sessions kept for each server, to be resumed; absent: 1, as in Envoy; 0: none. */
+  readonly maxSessionKeys?: number;
 }
 
 interface TlsContext {
@@ -57,6 +65,7 @@ export interface ServerTlsContext extends TlsContext {
 export interface ClientTlsContext extends TlsContext {
   readonly role: "client";
   readonly sni: string;
+  readonly sessions: SessionCache;
 }
 
 export type BuiltContext<T> =
@@ -84,7 +93,8 @@ export function buildServerContext(options: ServerTlsOptions): BuiltContext<Serv
 export function buildClientContext(options: ClientTlsOptions): BuiltContext<ClientTlsContext> {
   const base = buildContext(options, 0, undefined);
   if (!base.ok) return base;
-  return { ok: true, context: { ...base.context, role: "client", sni: options.sni } };
+  const sessions = new SessionCache(options.maxSessionKeys ?? 1);
+  return { ok: true, context: { ...base.context, role: "client", sni: options.sni, sessions } };
 }
 
 function buildContext(
@@ -103,6 +113,8 @@ function buildContext(
       ca: [],
       minVersion: `TLSv${options.minVersion}` satisfies SecureVersion,
       maxVersion: `TLSv${options.maxVersion}` satisfies SecureVersion,
+      ciphers: cipherList(options.cipherSuites ?? []),
+      ...(options.groups === undefined || options.groups.length === 0 ? {} : { ecdhCurve: options.groups.join(":") }),
       secureOptions: secureOptions | noRenegotiation,
       // Resumption with client certificates needs a context name; a session of one epoch means nothing to the next.
       sessionIdContext: `heddle-${options.epoch}`.slice(0, 32),

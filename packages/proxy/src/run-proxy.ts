@@ -25,6 +25,7 @@ export async function runProxy(argv: readonly string[]): Promise<number> {
     const { validateBootstrap } = await import("./bootstrap/validate.ts");
     return validateBootstrap(options);
   }
+  if (options.tlsKeyLogFile !== undefined && !(await announceKeyLog(options.tlsKeyLogFile))) return exitCodes.negative;
   const { runSupervisor } = await import("./supervisor/supervisor.ts");
   return runSupervisor(options);
 }
@@ -32,4 +33,20 @@ export async function runProxy(argv: readonly string[]): Promise<number> {
 function refuse(problem: string): number {
   process.stderr.write(`heddle proxy: ${problem}\n\n${proxyUsage}\n`);
   return exitCodes.usage;
+}
+
+/** Said whatever the log level is, and before anything is served. @returns whether the file can be written */
+async function announceKeyLog(file: string): Promise<boolean> {
+  const { logTlsKeysTo } = await import("@heddle/net");
+  try {
+    logTlsKeysTo(file)();
+  } catch (error) {
+    process.stderr.write(`heddle proxy: --tls-key-log: ${(error as Error).message}\n`);
+    return false;
+  }
+  process.stderr.write(
+    `\nheddle proxy: WARNING: the secrets of every TLS session are written to ${file}.\n` +
+      "heddle proxy: WARNING: whoever reads that file can read the traffic. Use it for debugging, and delete it.\n\n",
+  );
+  return true;
 }

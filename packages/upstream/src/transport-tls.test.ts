@@ -18,9 +18,12 @@ const books = "spiffe://cluster.local/ns/default/sa/books";
 function tlsTo(expected: string): UpstreamTlsConfig {
   return {
     sni: "outbound_.9080_._.books",
+    maxSessionKeys: 1,
     common: {
       minVersion: "1.3",
       maxVersion: "1.3",
+      cipherSuites: [],
+      groups: [],
       alpn: ["istio"],
       certificate: { name: "default", source: "local" },
       validation: {

@@ -34,6 +34,10 @@ export interface ValidationConfig {
 export interface CommonTlsConfig {
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
+  /** For TLS 1.2, OpenSSL's names; empty: every suite with authenticated encryption and forward secrecy. */
+  readonly cipherSuites: readonly string[];
+  /** `ecdh_curves`; empty: OpenSSL's own. */
+  readonly groups: readonly string[];
   readonly alpn: readonly string[];
   readonly certificate: SecretRef | undefined;
   readonly validation: ValidationConfig | undefined;
@@ -51,4 +55,6 @@ export interface UpstreamTlsConfig {
   readonly common: CommonTlsConfig;
   /** Sent in the ClientHello; empty: none. */
   readonly sni: string;
+  /** Sessions kept for each server, to be resumed; 0: none; Envoy's 1 is filled in. */
+  readonly maxSessionKeys: number;
 }

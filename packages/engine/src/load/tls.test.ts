@@ -59,6 +59,8 @@ test("a server's TLS context arrives", () => {
     common: {
       minVersion: "1.2",
       maxVersion: "1.3",
+      cipherSuites: [],
+      groups: [],
       alpn: [],
       certificate: { name: "default", source: "ads" },
       validation: undefined,
@@ -70,7 +72,12 @@ test("a server's TLS context arrives", () => {
   const full = server({
     common_tls_context: {
       ...ownCertificate,
-      tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
+      tls_params: {
+        tls_minimum_protocol_version: "TLSv1_3",
+        tls_maximum_protocol_version: "TLSv1_3",
+        cipher_suites: ["ECDHE-ECDSA-AES256-GCM-SHA384"],
+        ecdh_curves: ["P-256"],
+      },
       alpn_protocols: ["istio", "http/1.1"],
       validation_context_sds_secret_config: sds("ROOTCA"),
     },
@@ -82,12 +89,14 @@ test("a server's TLS context arrives", () => {
     [
       full.common.minVersion,
       full.common.maxVersion,
+      full.common.cipherSuites,
+      full.common.groups,
       full.common.alpn,
       full.requireClientCertificate,
       full.requireSni,
       full.sessionTickets,
     ],
-    ["1.3", "1.3", ["istio", "http/1.1"], true, true, false],
+    ["1.3", "1.3", ["ECDHE-ECDSA-AES256-GCM-SHA384"], ["P-256"], ["istio", "http/1.1"], true, true, false],
   );
   const timed = configOf(listener({ common_tls_context: ownCertificate }, { transport_socket_connect_timeout: "7s" }));
   assert.equal(timed.filterChains[0]?.tlsHandshakeTimeoutMs, 7000);
@@ -117,6 +126,16 @@ test("a server's TLS context arrives", () => {
     ),
     ["common_tls_context.tls_params.tls_minimum_protocol_version: the value TLSv1_0 is not supported"],
   );
+  const weak = { cipher_suites: ["ECDHE-RSA-AES128-SHA"], ecdh_curves: ["P-192"] };
+  assert.deepEqual(
+    refused(listener({ common_tls_context: { ...ownCertificate, tls_params: weak } })).map(
+      (text) => text.split(" is")[0],
+    ),
+    [
+      'common_tls_context.tls_params.cipher_suites[0]: "ECDHE-RSA-AES128-SHA"',
+      'common_tls_context.tls_params.ecdh_curves[0]: "P-192"',
+    ],
+  );
   const upstream = { name: "tls", typed_config: { "@type": typeUrls.upstreamTls } };
   assert.match(
     refused(listener({}, { transport_socket: upstream }))[0] ?? "",
@@ -126,8 +145,17 @@ test("a server's TLS context arrives", () => {
 
 test("a client's TLS context arrives", () => {
   assert.deepEqual(client({}), {
-    common: { minVersion: "1.2", maxVersion: "1.3", alpn: [], certificate: undefined, validation: undefined },
+    common: {
+      minVersion: "1.2",
+      maxVersion: "1.3",
+      cipherSuites: [],
+      groups: [],
+      alpn: [],
+      certificate: undefined,
+      validation: undefined,
+    },
     sni: "",
+    maxSessionKeys: 1,
   });
   const full = client({
     sni: "outbound_.9080_._.web",

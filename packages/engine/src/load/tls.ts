@@ -94,6 +94,7 @@ export function loadUpstreamTls(
   return {
     common: loadCommonTls(context.commonTlsContext, where.field("common_tls_context"), owner, loading),
     sni: context.sni,
+    maxSessionKeys: loading.range(context.maxSessionKeys ?? 1, where.field("max_session_keys"), 0, 1024),
   };
 }
 
@@ -101,6 +102,25 @@ const versions: Readonly<Partial<Record<TlsParameters_TlsProtocol, TlsVersion>>>
   [TlsParameters_TlsProtocol.TLSv1_2]: "1.2",
   [TlsParameters_TlsProtocol.TLSv1_3]: "1.3",
 };
+
+/** Authenticated encryption alone. The last two have no ephemeral key exchange, and are used only where somebody names them, as Istio does. */
+const cipherSuites: readonly string[] = [
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+  "AES128-GCM-SHA256",
+  "AES256-GCM-SHA384",
+];
+
+const groups: readonly string[] = ["X25519MLKEM768", "X25519", "P-256", "P-384", "P-521"];
+
+function loadKnown(name: string, known: readonly string[], at: Path, loading: Loading): string {
+  if (!known.includes(name)) loading.problem(at, `"${name}" is not supported`, `use one of ${known.join(", ")}`);
+  return name;
+}
 
 /** TLS_AUTO is 1.2 to 1.3, as in Envoy for servers and clients. */
 function loadCommonTls(
@@ -117,6 +137,12 @@ function loadCommonTls(
   return {
     minVersion,
     maxVersion,
+    cipherSuites: (params?.cipherSuites ?? []).map((name, index) =>
+      loadKnown(name, cipherSuites, at.field("tls_params").field("cipher_suites").index(index), loading),
+    ),
+    groups: (params?.ecdhCurves ?? []).map((name, index) =>
+      loadKnown(name, groups, at.field("tls_params").field("ecdh_curves").index(index), loading),
+    ),
     alpn: context?.alpnProtocols ?? [],
     certificate: context === undefined ? undefined : loadCertificate(context, at, owner, loading),
     validation: context === undefined ? undefined : loadValidationType(context, at, loading),

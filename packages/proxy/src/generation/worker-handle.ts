@@ -21,6 +21,7 @@ export interface WorkerEvents {
 export interface WorkerHandleOptions {
   readonly entry?: URL;
   readonly checkMs?: number;
+  readonly tlsKeyLogFile?: string | undefined;
 }
 
 type Configure = Omit<Extract<WorkerCommand, { type: "configure" }>, "type" | "sequence">;
@@ -54,7 +55,7 @@ export class WorkerHandle {
     this.#events = events;
     const heartbeat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     this.#heartbeat = new Int32Array(heartbeat);
-    const setup: WorkerSetup = { index, logLevel, heartbeat, load };
+    const setup: WorkerSetup = { index, logLevel, heartbeat, load, tlsKeyLogFile: options.tlsKeyLogFile };
     this.#worker = new Worker(options.entry ?? workerEntry, { workerData: setup, name: `traffic-${index}` });
     this.#worker.on("message", (report: WorkerReport) => this.#onReport(report));
     this.#worker.on("error", (error: unknown) => {

@@ -7,12 +7,14 @@ import { lostOutcome, requestsEnded, requestsStarted } from "../worker/ledger-na
 import { SharedLoad } from "../overload/shared-load.ts";
 import type { ActiveChange } from "./active-configuration.ts";
 import { ConnectionLimits } from "./connection-limits.ts";
-import { WorkerHandle } from "./worker-handle.ts";
+import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";
 
 export interface WorkerPoolOptions {
   readonly count: number;
   readonly logger: Logger;
   readonly random: RandomSource;
+  /** `--tls-key-log`. */
+  readonly tlsKeyLogFile?: string | undefined;
 }
 
 /** Everything that a worker needs which starts now. */
@@ -114,19 +116,15 @@ export class WorkerPool {
     const { logger } = this.#options;
     slot.startedAt = performance.now();
     slot.series = [];
-    const worker = new WorkerHandle(
-      slot.index,
-      logger,
-      logger.level,
-      {
-        onSeries: (announcements) => {
-          slot.series.push(...announcements);
-          for (const announcement of announcements) this.metrics.add(announcement);
-        },
-        onGone: (reason) => this.#onGone(slot, reason),
+    const events: WorkerEvents = {
+      onSeries: (announcements) => {
+        slot.series.push(...announcements);
+        for (const announcement of announcements) this.metrics.add(announcement);
       },
-      this.load.buffer,
-    );
+      onGone: (reason) => this.#onGone(slot, reason),
+    };
+    const { tlsKeyLogFile } = this.#options;
+    const worker = new WorkerHandle(slot.index, logger, logger.level, events, this.load.buffer, { tlsKeyLogFile });
     slot.worker = worker;
     const { change, sockets } = this.#everything();
     const problem = await worker.configure(this.#toTransfer(change, sockets));

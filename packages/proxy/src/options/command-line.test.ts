@@ -25,7 +25,7 @@ for (const [argv, problem] of refused) {
 
 test("a command line with every flag is understood", () => {
   const parsed = parseCommandLine(
-    "-c e.yaml --state-dir s --ca-address 127.0.0.1:1 --ca-token-file t --ca-trust-bundle b --identity spiffe://x/ns/a/sa/b --concurrency 2 -l warning --drain-time-s 3 --parent-shutdown-time-s 4 --start-time-s 5 --service-node n --service-cluster c --mode validate".split(
+    "-c e.yaml --state-dir s --ca-address 127.0.0.1:1 --ca-token-file t --ca-trust-bundle b --identity spiffe://x/ns/a/sa/b --concurrency 2 -l warning --drain-time-s 3 --parent-shutdown-time-s 4 --start-time-s 5 --tls-key-log k --service-node n --service-cluster c --mode validate".split(
       " ",
     ),
   );
@@ -40,6 +40,7 @@ test("a command line with every flag is understood", () => {
     drainTimeMs: 3000,
     handOverTimeMs: 4000,
     startTimeMs: 5000,
+    tlsKeyLogFile: "k",
     serviceNode: "n",
     serviceCluster: "c",
   });

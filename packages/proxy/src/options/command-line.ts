@@ -19,6 +19,7 @@ const flags = {
   "drain-time-s": { type: "string" },
   "parent-shutdown-time-s": { type: "string" },
   "start-time-s": { type: "string" },
+  "tls-key-log": { type: "string" },
   "service-node": { type: "string" },
   "service-cluster": { type: "string" },
 } as const;
@@ -43,6 +44,8 @@ export const proxyUsage = `Usage: heddle proxy -c <bootstrap> [flags]
       --parent-shutdown-time-s <seconds>
                                 longest time that what is open gets after a hot restart, default 60
       --start-time-s <seconds>  longest time that a hot restart waits for the new proxy, default 60
+      --tls-key-log <file>      DEBUGGING ONLY: append the secrets of every traffic TLS session; whoever reads
+                                the file reads the traffic
       --service-node <id>       wins over node.id of the bootstrap
       --service-cluster <name>  wins over node.cluster of the bootstrap
 
@@ -102,6 +105,7 @@ export function parseCommandLine(argv: readonly string[]): ParsedCommandLine {
       drainTimeMs: drainTimeS * 1000,
       handOverTimeMs: handOverTimeS * 1000,
       startTimeMs: startTimeS * 1000,
+      tlsKeyLogFile: values["tls-key-log"],
       serviceNode: values["service-node"],
       serviceCluster: values["service-cluster"],
     },

@@ -18,6 +18,8 @@ export interface ProxyOptions {
   readonly handOverTimeMs: number;
   /** Longest time that a new generation may take to be ready before the one that serves goes on without it. */
   readonly startTimeMs: number;
+  /** File for the secrets of TLS handshakes, for debugging; undefined: they are never written. */
+  readonly tlsKeyLogFile: string | undefined;
   /** Wins over the bootstrap's `node.id` and `node.cluster`. */
   readonly serviceNode: string | undefined;
   readonly serviceCluster: string | undefined;
@@ -50,6 +52,7 @@ export const defaultOptions: ProxyOptions = {
   drainTimeMs: 5_000,
   handOverTimeMs: 60_000,
   startTimeMs: 60_000,
+  tlsKeyLogFile: undefined,
   serviceNode: undefined,
   serviceCluster: undefined,
 };

@@ -37,7 +37,12 @@ export class TestProxy implements AsyncDisposable {
     };
     const all: ProxyOptions = { ...defaultOptions, logLevel: "off", ...options };
     const logger = new LineLogger("proxy", all.logLevel);
-    this.pool = new WorkerPool({ count: all.concurrency, logger, random: Math.random });
+    this.pool = new WorkerPool({
+      count: all.concurrency,
+      logger,
+      random: Math.random,
+      tlsKeyLogFile: all.tlsKeyLogFile,
+    });
     this.generation = new Generation({
       options: all,
       bootstrap: parsed.config,

@@ -7,6 +7,8 @@ import type { ClusterView } from "./cluster-views.ts";
 export interface WorkerSetup {
   readonly index: number;
   readonly logLevel: LogLevel;
+  /** Where secrets of TLS handshakes go; undefined: nowhere. */
+  readonly tlsKeyLogFile: string | undefined;
   /** One Int32 that the worker counts up while it is alive. */
   readonly heartbeat: SharedArrayBuffer;
   /** See `SharedLoad`. */

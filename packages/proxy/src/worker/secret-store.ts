@@ -64,6 +64,8 @@ export class ServerTlsContexts {
       certificate: { chainPem: secret.certificateChainPem, privateKeyPem: secret.privateKey },
       minVersion: common.minVersion,
       maxVersion: common.maxVersion,
+      cipherSuites: common.cipherSuites,
+      groups: common.groups,
       alpn: common.alpn,
       policy: policy.policy,
       requirePeerCertificate: requireClientCertificate,

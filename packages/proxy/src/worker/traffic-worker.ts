@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { Action, type ConfigDelta, emptySnapshot, LiveState, type Snapshot, SnapshotBinder } from "@heddle/engine";
 import { defaultHttp1Limits, type Http2Rule } from "@heddle/http";
-import { selfTestRuntime } from "@heddle/net";
+import { logTlsKeysTo, selfTestRuntime } from "@heddle/net";
 import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
 import {
   ClientTlsContexts,
@@ -34,6 +34,8 @@ const sliceMs = 2;
 const heartbeatMs = 250;
 const publishMs = 1_000;
 
+const keyLogWarning = "TLS secrets are written to a file: whoever reads it reads the traffic (--tls-key-log)";
+
 type Configure = Extract<WorkerCommand, { type: "configure" }>;
 
 /** Begins to work; what follows comes over the port. */
@@ -65,6 +67,10 @@ class TrafficWorker {
     this.#port = port;
     this.#logger = new LineLogger(`worker-${setup.index}`, setup.logLevel);
     this.#accessLogs = new AccessLogs(this.#logger);
+    if (setup.tlsKeyLogFile !== undefined) {
+      logTlsKeysTo(setup.tlsKeyLogFile);
+      this.#logger.warn(keyLogWarning, { file: setup.tlsKeyLogFile });
+    }
     const live = new LiveState();
     const timers = new Timers();
     const upstreamTls = new ClientTlsContexts(this.#secrets);

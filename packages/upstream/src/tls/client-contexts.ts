@@ -64,9 +64,12 @@ export class ClientTlsContexts {
           : undefined,
       minVersion: common.minVersion,
       maxVersion: common.maxVersion,
+      cipherSuites: common.cipherSuites,
+      groups: common.groups,
       alpn,
       policy: policy.policy,
       sni,
+      maxSessionKeys: config.maxSessionKeys,
     });
   }
 }

@@ -25,6 +25,18 @@ const tlsVersions = through(
   serverTlsLoads,
   "net/src/fast-socket.test.ts › TLS 1.2 and a foreign ALPN are refused with their reason",
 );
+const suites = through(
+  serverTlsLoads,
+  "net/src/fast-socket.test.ts › TLS 1.2 is spoken with authenticated encryption alone, and by both sides only with the suites that they are given",
+);
+const keyExchange = through(
+  serverTlsLoads,
+  "net/src/fast-socket.test.ts › the key exchange uses the groups that are given",
+);
+const sessionKeys = through(
+  clientTlsLoads,
+  "net/src/client-resumption.test.ts › a client resumes its sessions over TLS ${version}, knows the server's identity again, and does not without max_session_keys",
+);
 const otherIdentity = "proxy/src/worker/mesh.test.ts › an endpoint with another identity than expected gets nothing";
 const secretPolicy = through(
   validationLoads,
@@ -49,6 +61,7 @@ export const tlsFields: AcceptedFields = {
   "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": {
     ...proven(mutualTls, "common_tls_context"),
     ...proven(sni, "sni"),
+    ...proven(sessionKeys, "max_session_keys"),
   },
   "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext": {
     ...proven(tlsVersions, "tls_params", "alpn_protocols"),
@@ -59,6 +72,8 @@ export const tlsFields: AcceptedFields = {
   "envoy.extensions.transport_sockets.tls.v3.TlsParameters": {
     ...enumerated(tlsVersions, "tls_minimum_protocol_version", "TLS_AUTO", "TLSv1_2", "TLSv1_3"),
     ...enumerated(tlsVersions, "tls_maximum_protocol_version", "TLS_AUTO", "TLSv1_2", "TLSv1_3"),
+    ...proven(suites, "cipher_suites"),
+    ...proven(keyExchange, "ecdh_curves"),
   },
   "envoy.extensions.transport_sockets.tls.v3.TlsCertificate": proven(mutualTls, "certificate_chain", "private_key"),
   "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": proven(secretsOverAds, "name", "sds_config"),
