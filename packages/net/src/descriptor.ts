@@ -1,3 +1,6 @@
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import { FastSocket } from "./fast-socket.ts";
 import { libc } from "./libc.ts";
 
 /**
@@ -10,4 +13,30 @@ import { libc } from "./libc.ts";
 export function duplicateDescriptor(descriptor: number): number | undefined {
   const copy = libc()?.dup(descriptor) ?? -1;
   return copy >= 0 ? copy : undefined;
+}
+
+/**
+ * A connection of this process by its descriptor, which is the socket's from now on: half-open, not reading yet, as one that was accepted.
+ *
+ * @returns undefined when it is no connection any more; the descriptor is closed then
+ */
+export function adoptDescriptor(descriptor: number): FastSocket | undefined {
+  try {
+    // The types do not know `pauseOnCreate`.
+    const options = { fd: descriptor, allowHalfOpen: true, pauseOnCreate: true };
+    return FastSocket.accepted(new Socket(options));
+  } catch {
+    // What the descriptor stands for cannot be read or written: nobody is there to be served.
+    releaseDescriptor(descriptor);
+    return undefined;
+  }
+}
+
+/** Closes a descriptor that `duplicateDescriptor` made and nobody uses. */
+export function releaseDescriptor(descriptor: number): void {
+  try {
+    closeSync(descriptor);
+  } catch {
+    // It was closed with the socket that had begun to use it.
+  }
 }

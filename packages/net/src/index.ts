@@ -17,7 +17,7 @@ export type {
   ProtocolDecision,
 } from "./connection-inspector.ts";
 export { inspectConnection } from "./connection-inspector.ts";
-export { duplicateDescriptor } from "./descriptor.ts";
+export { adoptDescriptor, duplicateDescriptor, releaseDescriptor } from "./descriptor.ts";
 export type { SocketHandler } from "./fast-socket.ts";
 export { FastSocket } from "./fast-socket.ts";
 export type { InheritedDescriptors } from "./inherited-descriptors.ts";

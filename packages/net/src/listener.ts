@@ -41,6 +41,8 @@ export interface ListenerOptions {
   readonly inherit?: InheritedDescriptors;
   /** A descriptor known to stand for the address; duplicated like an inherited one. */
   readonly descriptor?: number;
+  /** Asked first, with the descriptor of a connection: true when it has been duplicated and is somebody else's. Not asked where handles cannot be intercepted. */
+  giveAway?(descriptor: number): boolean;
   /** Called for every connection: it neither reads nor has a handler yet. */
   onConnection(socket: FastSocket): void;
   /** accept(2) failed, e.g. for want of descriptors; the listener goes on. */
@@ -96,6 +98,7 @@ export async function openListener(address: SocketAddress, options: ListenerOpti
   });
   interceptAccept(server, (handle) => {
     handle.setNoDelay?.(true);
+    if (handle.fd !== undefined && handle.fd >= 0 && options.giveAway?.(handle.fd) === true) return handle.close();
     options.onConnection(FastSocket.accepted(socketAround(handle)));
   });
   const bound = server.address();

@@ -47,7 +47,7 @@ export class WorkerHandle {
     logger: Logger,
     logLevel: LogLevel,
     events: WorkerEvents,
-    load: SharedArrayBuffer,
+    shared: Pick<WorkerSetup, "load" | "queues">,
     options: WorkerHandleOptions = {},
   ) {
     this.index = index;
@@ -55,7 +55,7 @@ export class WorkerHandle {
     this.#events = events;
     const heartbeat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     this.#heartbeat = new Int32Array(heartbeat);
-    const setup: WorkerSetup = { index, logLevel, heartbeat, load, tlsKeyLogFile: options.tlsKeyLogFile };
+    const setup: WorkerSetup = { index, logLevel, heartbeat, ...shared, tlsKeyLogFile: options.tlsKeyLogFile };
     this.#worker = new Worker(options.entry ?? workerEntry, { workerData: setup, name: `traffic-${index}` });
     this.#worker.on("message", (report: WorkerReport) => this.#onReport(report));
     this.#worker.on("error", (error: unknown) => {

@@ -4,6 +4,7 @@ import { silentLogger } from "@heddle/core";
 import { connectRaw, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { SharedLoad } from "../overload/shared-load.ts";
+import { SharedQueues } from "../overload/shared-queues.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import { WorkerHandle } from "./worker-handle.ts";
 
@@ -58,7 +59,7 @@ test("a worker that does not beat is seen, ended and reported", async (t) => {
       silentLogger,
       "off",
       { onSeries() {}, onGone: resolve },
-      SharedLoad.create(1).buffer,
+      { load: SharedLoad.create(1).buffer, queues: SharedQueues.create(1).buffer },
       {
         entry: new URL("../testing/stalled-worker.ts", import.meta.url),
         checkMs: 5,

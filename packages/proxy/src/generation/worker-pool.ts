@@ -5,6 +5,7 @@ import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "../worker/ledger-names.ts";
 import { SharedLoad } from "../overload/shared-load.ts";
+import { SharedQueues } from "../overload/shared-queues.ts";
 import type { ActiveChange } from "./active-configuration.ts";
 import { ConnectionLimits } from "./connection-limits.ts";
 import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";
@@ -41,6 +42,7 @@ export class WorkerPool {
   readonly started: Promise<unknown>;
   /** What the workers and the overload manager tell each other. */
   readonly load: SharedLoad;
+  readonly #queues: SharedQueues;
   readonly #limits: ConnectionLimits;
   readonly #options: WorkerPoolOptions;
   readonly #slots: Slot[];
@@ -51,6 +53,7 @@ export class WorkerPool {
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.load = SharedLoad.create(options.count);
+    this.#queues = SharedQueues.create(options.count);
     this.#limits = new ConnectionLimits(options.count);
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       index,
@@ -124,7 +127,8 @@ export class WorkerPool {
       onGone: (reason) => this.#onGone(slot, reason),
     };
     const { tlsKeyLogFile } = this.#options;
-    const worker = new WorkerHandle(slot.index, logger, logger.level, events, this.load.buffer, { tlsKeyLogFile });
+    const shared = { load: this.load.buffer, queues: this.#queues.buffer };
+    const worker = new WorkerHandle(slot.index, logger, logger.level, events, shared, { tlsKeyLogFile });
     slot.worker = worker;
     const { change, sockets } = this.#everything();
     const problem = await worker.configure(this.#toTransfer(change, sockets));
@@ -146,6 +150,8 @@ export class WorkerPool {
 
   #onGone(slot: Slot, reason: string): void {
     slot.worker = undefined;
+    // What waits for it is for the worker that takes its place.
+    this.#queues.close(slot.index);
     this.load.clear(slot.index);
     this.#limits.clear(slot.index);
     settleAccounts(slot.series);

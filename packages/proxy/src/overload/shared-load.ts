@@ -78,6 +78,10 @@ export class SharedLoad {
     return this.#cells[cellOf[action]]!;
   }
 
+  connectionsOf(worker: number): number {
+    return this.#cells[headerCells + worker * workerCells]!;
+  }
+
   /** Connections of all workers. */
   get connections(): number {
     let sum = 0;

@@ -7,7 +7,6 @@ import { test, type TestContext } from "node:test";
 import { connectRaw, type RawPeer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route, tcpListener } from "../testing/bootstrap-json.ts";
 import { adminGet, listenerPort, ProxyProcess, temporaryFolder } from "../testing/proxy-process.ts";
-import { restartUnderLoad } from "../testing/restart-under-load.ts";
 
 const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
 
@@ -36,15 +35,6 @@ async function started(
   await proxy.ready();
   return { proxy, folder, config, stateDir };
 }
-
-test("nothing is lost, and no counter goes backwards, while a proxy under load of every protocol is restarted", async (t) => {
-  const { failures, stepsBack, answered, reads, requests, counted } = await restartUnderLoad(t, 3, 2_000);
-  assert.deepEqual(failures, []);
-  assert.deepEqual(stepsBack, []);
-  assert.deepEqual(counted, requests);
-  for (const [kind, count] of Object.entries(answered)) assert.ok(count > 0, `${kind}: ${count}`);
-  assert.ok(reads > 3);
-});
 
 test("--restart puts a changed bootstrap in force, and answers when it is", async (t) => {
   const { proxy, config, stateDir } = await started(

@@ -19,7 +19,7 @@ export interface RestartResult {
 }
 
 /**
- * Restarts a proxy under load, one hand-over after the other; the load goes on until it has had at least this many answers.
+ * Restarts a proxy of two workers under load, one hand-over after the other; the load goes on until it has had at least this many answers.
  *
  * @param restarts a request and more is answered before, between and after them
  */
@@ -29,7 +29,7 @@ export async function restartUnderLoad(t: TestContext, restarts: number, atLeast
   const load = open.use(await SteadyLoad.prepare());
   const config = join(await temporaryFolder(t), "envoy.json");
   await writeFile(config, JSON.stringify(load.bootstrap()));
-  const proxy = open.use(new ProxyProcess(["-c", config]));
+  const proxy = open.use(new ProxyProcess(["-c", config, "--concurrency", "2"]));
   const admin = await proxy.ready();
   const [web, grpc, tcp] = await Promise.all(["web", "grpc", "tcp"].map((name) => listenerPort(admin, name)));
   const watch = new CounterWatch(admin);

@@ -41,6 +41,8 @@ export interface WorkerContext {
   readonly peerMetadata: PeerMetadataCodec;
   readonly metrics: WorkerMetrics;
   readonly load: WorkerLoad;
+  /** The number of this thread among the workers, from 0. */
+  readonly index: number;
   readonly accessLogs: AccessLogs;
   readonly date: HttpDate;
   readonly logger: Logger;

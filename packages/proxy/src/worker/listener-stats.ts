@@ -6,6 +6,8 @@ import type { WorkerMetrics } from "./metrics.ts";
 export class ListenerStats {
   readonly total: CounterHandle;
   readonly active: GaugeHandle;
+  readonly #workerTotal: CounterHandle;
+  readonly #workerActive: GaugeHandle;
   readonly inFilters: GaugeHandle;
   readonly filtersTimedOut: CounterHandle;
   readonly filtersFailed: CounterHandle;
@@ -21,7 +23,8 @@ export class ListenerStats {
   readonly #name: string;
   readonly #decided = new Map<ProtocolDecision | "declared", CounterHandle>();
 
-  constructor(metrics: WorkerMetrics, name: string) {
+  /** @param worker the number of this thread, for Envoy's `listener.<address>.worker_<id>.*` */
+  constructor(metrics: WorkerMetrics, name: string, worker: number) {
     this.#metrics = metrics;
     this.#name = name;
     const labels = [["envoy_listener_address", name]] as const;
@@ -31,6 +34,23 @@ export class ListenerStats {
       metrics.writer.gauge(`envoy_listener_${stat}`, help, labels, `listener.${name}.${stat}`);
     this.total = counter("downstream_cx_total", "Connections that passed the listener filters.");
     this.active = gauge("downstream_cx_active", "Connections open.");
+    const ofWorker = [
+      ["envoy_listener_address", name],
+      ["envoy_worker_id", String(worker)],
+    ] as const;
+    const dotted = `listener.${name}.worker_${worker}`;
+    this.#workerTotal = metrics.writer.counter(
+      "envoy_listener_worker_downstream_cx_total",
+      "Connections that one worker has served.",
+      ofWorker,
+      `${dotted}.downstream_cx_total`,
+    );
+    this.#workerActive = metrics.writer.gauge(
+      "envoy_listener_worker_downstream_cx_active",
+      "Connections open at one worker.",
+      ofWorker,
+      `${dotted}.downstream_cx_active`,
+    );
     this.inFilters = gauge("downstream_pre_cx_active", "Accepted connections that are in the listener filters.");
     this.filtersTimedOut = counter("downstream_pre_cx_timeout", "Connections that said too little in time.");
     this.filtersFailed = counter("downstream_listener_filter_error", "Connections that a listener filter turned away.");
@@ -64,5 +84,13 @@ export class ListenerStats {
     this.inFilters.add(-1);
     this.total.add(1);
     this.active.add(1);
+    this.#workerTotal.add(1);
+    this.#workerActive.add(1);
+  }
+
+  /** A connection that was counted is gone. */
+  countEnd(): void {
+    this.active.add(-1);
+    this.#workerActive.add(-1);
   }
 }

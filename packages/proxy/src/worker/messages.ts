@@ -13,6 +13,8 @@ export interface WorkerSetup {
   readonly heartbeat: SharedArrayBuffer;
   /** See `SharedLoad`. */
   readonly load: SharedArrayBuffer;
+  /** See `SharedQueues`. */
+  readonly queues: SharedArrayBuffer;
 }
 
 /** A limit that holds for all workers together; the buffer has a number for each. */

@@ -17,6 +17,7 @@ import {
   type SocketFailure,
   type SocketHandler,
 } from "@heddle/net";
+import type { ConnectionBalancer } from "./connection-balancer.ts";
 import { ConnectionAccount } from "./connection-account.ts";
 import type { WorkerContext } from "./context.ts";
 import { FirstBytes } from "./first-bytes.ts";
@@ -41,6 +42,7 @@ export interface ListenerServices {
   readonly chains: HttpChains;
   readonly tls: ServerTlsContexts;
   readonly onIdle: () => void;
+  readonly balancer: ConnectionBalancer;
   /** The listener that stands for this destination; undefined: none. */
   readonly listenerAt: (destination: SocketAddress) => ConnectionHost | undefined;
 }

@@ -34,7 +34,11 @@ export class TrafficListener implements ConnectionHost {
     this.services = services;
     this.#name = bound.name;
     const { statPrefix, accessLogs } = bound.config;
-    this.stats = new ListenerStats(services.worker.metrics, statPrefix === "" ? bound.name : statPrefix);
+    this.stats = new ListenerStats(
+      services.worker.metrics,
+      statPrefix === "" ? bound.name : statPrefix,
+      services.worker.index,
+    );
     this.#accessLogs = services.worker.accessLogs.bind(accessLogs);
     this.#limit = services.worker.load.limit(listenerLimitKey(bound.name));
   }
@@ -74,6 +78,7 @@ export class TrafficListener implements ConnectionHost {
         {
           descriptor: socket.fd,
           ...(tcpBacklog === undefined ? {} : { backlog: tcpBacklog }),
+          giveAway: (descriptor) => this.services.balancer.giveAway(descriptor, socket.fd),
           onConnection: (accepted) => this.#accept(accepted, true),
           onAcceptError: (cause) =>
             this.services.worker.logger.error("connections cannot be accepted", { listener: this.#name, cause }),
@@ -188,6 +193,16 @@ export class TrafficListener implements ConnectionHost {
     this.services.worker.load.addConnections(count);
   }
 
+  /** Whether it listens, or would, on this descriptor of the main thread. */
+  has(descriptor: number): boolean {
+    return this.#sockets.some(({ fd }) => fd === descriptor);
+  }
+
+  /** A connection that another worker has accepted. */
+  adopt(socket: StreamSocket): void {
+    this.#accept(socket, true);
+  }
+
   takeOver(socket: StreamSocket): void {
     this.#accept(socket, false);
   }
@@ -210,7 +225,8 @@ export class TrafficListener implements ConnectionHost {
     this.#count(-1);
     pending.account.limit?.add(-1);
     pending.account.write(this.#accessLogs);
-    (pending.isInFilters ? this.stats.inFilters : this.stats.active).add(-1);
+    if (pending.isInFilters) this.stats.inFilters.add(-1);
+    else this.stats.countEnd();
     this.services.onIdle();
   }
 
@@ -229,7 +245,7 @@ export class TrafficListener implements ConnectionHost {
     this.#count(-1);
     account.limit?.add(-1);
     account.write(this.#accessLogs);
-    this.stats.active.add(-1);
+    this.stats.countEnd();
     this.services.onIdle();
   }
 }

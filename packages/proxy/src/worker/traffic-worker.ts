@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { Action, type ConfigDelta, emptySnapshot, LiveState, type Snapshot, SnapshotBinder } from "@heddle/engine";
 import { defaultHttp1Limits, type Http2Rule } from "@heddle/http";
-import { logTlsKeysTo, selfTestRuntime } from "@heddle/net";
+import { type FastSocket, logTlsKeysTo, selfTestRuntime } from "@heddle/net";
 import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
 import {
   ClientTlsContexts,
@@ -13,8 +13,10 @@ import {
 } from "@heddle/upstream";
 import { LineLogger } from "../line-logger.ts";
 import { HeapShrinker } from "../overload/heap-shrinker.ts";
+import { SharedQueues } from "../overload/shared-queues.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { describeClusters } from "./cluster-views.ts";
+import { ConnectionBalancer } from "./connection-balancer.ts";
 import type { WorkerContext } from "./context.ts";
 import { DestinationIndex } from "./destination-index.ts";
 import { HttpChains } from "./http-chain.ts";
@@ -60,6 +62,8 @@ class TrafficWorker {
   readonly #retired = new Set<TrafficListener>();
   readonly #shrinker = new HeapShrinker();
   #isAccepting = true;
+  /** Other workers may give it connections. */
+  #takesConnections = false;
   #tail: Promise<void>;
   #announcements: SeriesAnnouncement[] = [];
 
@@ -102,6 +106,7 @@ class TrafficWorker {
       peerMetadata: new PeerMetadataCodec(),
       metrics,
       load: new WorkerLoad(setup.load, setup.index),
+      index: setup.index,
       accessLogs: this.#accessLogs,
       date: new HttpDate(),
       logger: this.#logger,
@@ -112,6 +117,7 @@ class TrafficWorker {
       chains: new HttpChains(metrics, this.#accessLogs),
       tls: new ServerTlsContexts(this.#secrets),
       onIdle: () => this.#reportIfDrained(),
+      balancer: new ConnectionBalancer(setup.index, this.#context.load.shared, new SharedQueues(setup.queues)),
       listenerAt: (destination) => this.#destinations.find(destination),
     };
     this.#dns = new DnsClusters({
@@ -181,7 +187,6 @@ class TrafficWorker {
   async #configure(command: Configure): Promise<void> {
     let problem: string | undefined;
     try {
-      this.#context.load.apply(command.limits);
       this.#secrets.apply(command.secrets);
       await this.#swap(command.delta);
       await this.#applyListeners(command);
@@ -214,7 +219,7 @@ class TrafficWorker {
     this.#health.update(snapshot.clusters);
   }
 
-  async #applyListeners({ delta, sockets }: Configure): Promise<void> {
+  async #applyListeners({ delta, sockets, limits }: Configure): Promise<void> {
     for (const name of delta.listeners?.remove ?? []) {
       const listener = this.#listeners.get(name);
       if (listener === undefined) continue;
@@ -223,6 +228,7 @@ class TrafficWorker {
       this.#retired.add(listener);
       listener.drain();
     }
+    this.#context.load.apply(limits);
     for (const { name } of delta.listeners?.set ?? []) {
       const bound = this.#context.snapshot.listeners.get(name);
       if (bound === undefined) continue;
@@ -235,7 +241,18 @@ class TrafficWorker {
       if (this.#context.isDraining) listener.drain();
     }
     this.#destinations.rebuild(this.#listeners.values());
+    if (this.#listeners.size === 0 || this.#takesConnections || this.#context.isDraining) return;
+    this.#takesConnections = true;
+    this.#services.balancer.open(this.#onGiven);
   }
+
+  /** A connection that another worker has accepted. A listener that is gone meanwhile serves nobody. */
+  readonly #onGiven = (socket: FastSocket, descriptor: number): void => {
+    const listeners = [...this.#listeners.values(), ...this.#retired];
+    const listener = listeners.find((candidate) => candidate.has(descriptor));
+    if (listener === undefined) socket.destroy();
+    else listener.adopt(socket);
+  };
 
   /** What an overload demands of the thread as a whole; what it demands of requests and connections is seen there. */
   #lookAtLoad(): void {
@@ -253,6 +270,8 @@ class TrafficWorker {
   #drain(): void {
     this.#context.isDraining = true;
     for (const listener of this.#listeners.values()) listener.drain();
+    // The others may have given it something until now; whatever comes later they keep.
+    this.#services.balancer.close(this.#onGiven);
     this.#reportIfDrained();
   }
 
