@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
-import { type Logger, silentLogger } from "@heddle/core";
+import { type Clock, type Logger, silentLogger } from "@heddle/core";
 import { EventWaiter } from "@heddle/testkit";
+import { systemClock } from "../system-clock.ts";
 import { RecordingLogger } from "../testing/recording-logger.ts";
 import type { UnreadablePath } from "./folder-scan.ts";
 import { scanFolder } from "./folder-scan.ts";
@@ -47,11 +48,15 @@ function collector(): {
 async function started(
   t: TestContext,
   folder: string,
-  { settleMs = 20, logger = silentLogger }: { settleMs?: number; logger?: Logger } = {},
+  {
+    settleMs = 20,
+    logger = silentLogger,
+    clock = systemClock,
+  }: { settleMs?: number; logger?: Logger; clock?: Clock } = {},
 ): Promise<ReturnType<typeof collector>> {
   const snapshots = collector();
   const { onSnapshot } = snapshots;
-  const source = new FolderSource({ folder, debounceMs: 10, settleMs, logger, onSnapshot });
+  const source = new FolderSource({ folder, debounceMs: 10, settleMs, clock, logger, onSnapshot });
   t.after(() => source.close());
   await source.start();
   return snapshots;
@@ -115,10 +120,15 @@ for (const [title, leaves, halve] of halves) {
     const path = join(folder, "a.yaml");
     await writeFile(path, "first and second");
     const logger = new RecordingLogger();
-    const { next, seen } = await started(t, folder, { settleMs: 3_600_000, logger });
+    let shiftMs = 0;
+    const clock = { wallMs: Date.now, monotonicMs: () => performance.now() + shiftMs };
+    const { next, seen } = await started(t, folder, { settleMs: 900_000, logger, clock });
     await halve(path);
     await logger.until(leaves);
     await writeFile(path, "first and changed");
+    await logger.until(/a\.yaml: 17/);
+    shiftMs = 1_000_000;
+    await writeFile(join(folder, "notes.txt"), "wakes the reader");
     await next(({ files }) => files[0]?.text === "first and changed");
     assert.deepEqual(textsOf(seen, "a.yaml"), ["first and second", "first and changed"]);
   });
@@ -131,6 +141,36 @@ test("a file that stays shorter counts", async (t) => {
   await writeFile(join(folder, "a.yaml"), "first");
   await next(({ files }) => files[0]?.text === "first");
 });
+
+const growing: readonly [title: string, before: string, pieces: readonly string[]][] = [
+  ["grows past its old length", "old: 1\n", ["", "new: 1\n---\n", "new: 1\n---\nnew: 2\n"]],
+  [
+    "ends within a line at first",
+    "old: 1\n",
+    ["new: 1\n---\nne", "new: 1\n---\nnew: 2\n---\n", "new: 1\n---\nnew: 2\n---\nnew: 3\n"],
+  ],
+];
+
+for (const [title, before, pieces] of growing) {
+  test(`a file that is written in pieces and ${title} counts when it rests`, async (t) => {
+    const folder = await makeFolder(t);
+    const path = join(folder, "a.yaml");
+    await writeFile(path, before);
+    const logger = new RecordingLogger();
+    let shiftMs = 0;
+    const clock = { wallMs: Date.now, monotonicMs: () => performance.now() + shiftMs };
+    // Longer than it waits for one file: only a rest ends the doubt here.
+    const { next, seen } = await started(t, folder, { settleMs: 900_000, logger, clock });
+    for (const piece of pieces) {
+      await writeFile(path, piece);
+      await logger.until(new RegExp(`a\\.yaml: ${piece.length}\\b`));
+    }
+    assert.deepEqual(textsOf(seen, "a.yaml"), [before]);
+    shiftMs = 1_000_000;
+    await writeFile(join(folder, "notes.txt"), "wakes the reader");
+    await next(({ files }) => files[0]?.text === pieces.at(-1));
+  });
+}
 
 test("a file that was written whole again is given as much time when it is emptied once more", async (t) => {
   const folder = await makeFolder(t);

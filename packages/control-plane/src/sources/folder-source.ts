@@ -18,7 +18,7 @@ export interface FolderSourceOptions {
   readonly folder: string;
   /** Quiet time after a change before the folder is read again, in milliseconds (design: 10). */
   readonly debounceMs: number;
-  /** How long a shorter or missing file must stay so before it counts, in milliseconds; see {@link FolderSource}. */
+  /** How long a file that may be half written must stay as it is before it counts, in milliseconds; see {@link FolderSource}. */
   readonly settleMs?: number;
   readonly clock?: Clock;
   readonly logger: Logger;
@@ -41,8 +41,10 @@ const maxDiscardedScans = 10;
  * nothing: it is looked for until it is back.
  *
  * Most programs write a file by emptying it first, and a policy that is missing for that moment would let through what it denies:
- * a file that is shorter than before, or gone, counts only when it has stayed so for a while. One that never does, because it is
- * written all the time, keeps its last version and holds nothing else up for long.
+ * a file that is shorter than before, or gone, or that ends within a line where it did not, counts only when it has stayed so for a
+ * while; and once in doubt it is until it rests, however long it grows. One that never does, because it is written all the time,
+ * keeps its last version and holds nothing else up for long. What cannot be told from a whole file is one whose first piece is
+ * longer than all of the version before, ends with a line, and is followed by nothing for longer than the debounce time.
  */
 export class FolderSource {
   readonly #options: FolderSourceOptions;
@@ -56,8 +58,8 @@ export class FolderSource {
   #lastHash = "";
   /** What the last snapshot held. */
   #last: readonly SourceFile[] = [];
-  /** Files that are shorter than in the last snapshot: their length now (undefined: they are gone), and since when it is that. */
-  #shorter = new Map<string, { readonly length: number | undefined; readonly sinceMs: number }>();
+  /** Files that may be half written: their text now (undefined: they are gone), and since when it is that. */
+  #halfWritten = new Map<string, { readonly text: string | undefined; readonly sinceMs: number }>();
   #waitingSinceMs: number | undefined;
   #settling: NodeJS.Timeout | undefined;
   #discarded = 0;
@@ -118,16 +120,16 @@ export class FolderSource {
   #findDoubted(files: readonly SourceFile[]): ReadonlyMap<string, number> {
     const { settleMs = defaultSettleMs } = this.#options;
     const now = this.#clock.monotonicMs();
-    const lengths = new Map(files.map(({ path, text }) => [path, text.length]));
-    const before = this.#shorter;
-    this.#shorter = new Map();
-    for (const { path, text } of this.#last) {
-      const length = lengths.get(path);
-      if (length !== undefined && length >= text.length) continue;
+    const texts = new Map(files.map(({ path, text }) => [path, text]));
+    const before = this.#halfWritten;
+    this.#halfWritten = new Map();
+    for (const { path, text: whole } of this.#last) {
+      const text = texts.get(path);
       const known = before.get(path);
-      this.#shorter.set(path, known !== undefined && known.length === length ? known : { length, sinceMs: now });
+      if (text === whole || (known === undefined && !isHalf(text, whole))) continue;
+      this.#halfWritten.set(path, known !== undefined && known.text === text ? known : { text, sinceMs: now });
     }
-    const believedAt = [...this.#shorter].map(([path, { sinceMs }]) => [path, sinceMs + settleMs] as const);
+    const believedAt = [...this.#halfWritten].map(([path, { sinceMs }]) => [path, sinceMs + settleMs] as const);
     return new Map(believedAt.filter(([, atMs]) => atMs > now));
   }
 
@@ -143,8 +145,10 @@ export class FolderSource {
     if (doubted.size === 0) return false;
     const nextLookMs = Math.min(...doubted.values(), ...(isWaiting ? [sinceMs + longestWaitMs] : []));
     this.#settling = setTimeout(() => this.#task.touch(), nextLookMs - now);
-    const files = [...doubted.keys()].map((path) => `${path}: ${this.#shorter.get(path)?.length ?? "gone"}`).join(", ");
-    logger.debug("files are shorter than before and may be half written", { files, isWaiting });
+    const files = [...doubted.keys()]
+      .map((path) => `${path}: ${this.#halfWritten.get(path)?.text?.length ?? "gone"}`)
+      .join(", ");
+    logger.debug("files may be half written", { files, isWaiting });
     return isWaiting;
   }
 
@@ -223,6 +227,11 @@ export class FolderSource {
     this.#watchers.get(folder)?.close();
     this.#watchers.delete(folder);
   }
+}
+
+/** Whether a text may be the beginning of one that is being written in place of `whole`. */
+function isHalf(text: string | undefined, whole: string): boolean {
+  return text === undefined || text.length < whole.length || (whole.endsWith("\n") && !text.endsWith("\n"));
 }
 
 function reasonOf(error: unknown): string {
