@@ -76,6 +76,7 @@ export function explainInbound(
   const chosen = new Action();
   const live = new LiveState();
   request.begin(sent.method, sent.path, sent.authority, "", copyOf(sent), connection);
+  request.upgrade = sent.upgrade;
   prepareRequest(hcm, request, recorder.random, prepared, recorder);
   if (prepared.kind === "respond") return end(answerOf(mesh, prepared, request, recorder));
   decideRequest(snapshot, live, hcm, request, 0, recorder.random, decided, recorder);

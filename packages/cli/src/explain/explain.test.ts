@@ -39,6 +39,25 @@ async function explain(
   return explainSource(paper, readQuestion(paper, { method, url, from, headers }));
 }
 
+test("a request for another protocol is switched where it is let through, and refused where it is not", async (context) => {
+  const folder = temporaryFolder(context, { "mesh.yaml": mesh });
+  const ask = (protocol: string) =>
+    runHeddle(["explain", "GET", "http://api/", "--from", "web", "-H", `upgrade: ${protocol}`, "--folder", folder]);
+  const websocket = await ask("websocket");
+  assert.equal(websocket.code, 0);
+  assert.match(websocket.stdout, /switched to websocket when the application agrees/);
+  const other = await ask("foo/2");
+  assert.equal(other.code, 1);
+  assert.match(
+    other.stdout,
+    /× the mesh answers 403 \(upgrade_failed\)\n.*neither its route nor the listener names in upgrade_configs/,
+  );
+  // The proxy passes an offer of HTTP/2 over, and takes no request that has none for one.
+  const side = await explain(context, "", "GET", "http://api/", "web", ["connection: upgrade", "upgrade: h2c"]);
+  assert.equal(side.route?.upgrade, "");
+  assert.equal((await explain(context, "", "CONNECT", "http://api/")).answer?.status, 403);
+});
+
 test("a weighted route shows each of its ways with share, subset and the replicas behind it", async (context) => {
   const side = await explain(
     context,

@@ -50,7 +50,9 @@ export interface FaultChance {
 export interface RouteExplanation {
   readonly name: string;
   readonly origin: Origin | null;
-  /** Whole request; 0: none. */
+  /** Protocol that the connection is switched to when the application agrees; empty: the request asks for none. */
+  readonly upgrade: string;
+  /** Whole request; 0: none. Of one that is switched only up to the answer. */
   readonly timeoutMs: number;
   readonly timeoutOrigin: Origin | null;
   readonly retries: {

@@ -10,6 +10,8 @@ export interface Question {
   readonly method: string;
   readonly url: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Protocol that the request asks to be switched to, in lower case; empty: none. */
+  readonly upgrade: string;
   readonly authority: string;
   /** Origin form. */
   readonly path: string;
@@ -44,7 +46,9 @@ export function readQuestion(mesh: MeshOnPaper, asked: AskedQuestion): Question 
   const source = findSource(mesh, asked.from);
   const parts = /^http:\/\/([^/?#]+)([^#]*)/i.exec(url);
   const given = asked.headers.map(readHeader);
-  const headers = given.filter(([name]) => name !== "host");
+  const upgrade = method === "CONNECT" ? "connect" : readUpgrade(given);
+  // Hop by hop: the proxy takes them for itself (RFC 9110 §7.6.1).
+  const headers = given.filter(([name]) => !["host", "connection", "upgrade"].includes(name));
   // As curl has it: the URL says where the request goes, the header what it says of its host.
   const saidHost = given.find(([name]) => name === "host")?.[1];
   if (source.kind === "edge") {
@@ -53,7 +57,7 @@ export function readQuestion(mesh: MeshOnPaper, asked: AskedQuestion): Question 
       throw wrong(`"${url}" is neither a path nor an http URL`, "Write it like /reviews/1.");
     const path = parts === null ? url : originForm(parts[2] ?? "");
     const authority = saidHost ?? parts?.[1] ?? own;
-    return { method, url, headers, source, authority, path, listenPort: source.edgePort ?? 0, notes: [] };
+    return { method, url, headers, upgrade, source, authority, path, listenPort: source.edgePort ?? 0, notes: [] };
   }
   if (parts === null) throw wrong(`"${url}" is not an http URL`, "Write it like http://reviews:9080/reviews/1.");
   const named = parts[1] ?? "";
@@ -61,6 +65,7 @@ export function readQuestion(mesh: MeshOnPaper, asked: AskedQuestion): Question 
     method,
     url,
     headers,
+    upgrade,
     source,
     authority: saidHost ?? named,
     path: originForm(parts[2] ?? ""),
@@ -146,6 +151,12 @@ function readHeader(text: string): [string, string] {
   const name = text.slice(0, colon).trim().toLowerCase();
   if (colon < 1 || !token.test(name)) throw wrong(`"${text}" is not a header`, "Write it like 'x-user: eve'.");
   return [name, text.slice(colon + 1).trim()];
+}
+
+/** `Connection: Upgrade` is understood: without it no client would send the other. h2c is passed over, as the proxy does. */
+function readUpgrade(headers: readonly (readonly [string, string])[]): string {
+  const upgrade = headers.find(([name]) => name === "upgrade")?.[1].toLowerCase() ?? "";
+  return upgrade === "h2c" ? "" : upgrade;
 }
 
 function wrong(message: string, hint: string): UserProblem {

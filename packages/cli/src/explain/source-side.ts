@@ -64,7 +64,7 @@ interface Walk {
 
 /** The engine's own steps, on a live state that remembers nothing. */
 function walk(mesh: MeshOnPaper, question: Question, weightedDraw: number | undefined, share = 1): Walk {
-  const { source, listenPort, method, path, authority, headers } = question;
+  const { source, listenPort, method, path, authority, headers, upgrade } = question;
   const recorder = new StepRecorder(weightedDraw);
   const request = new RequestRecord();
   const prepared = new Action();
@@ -98,6 +98,7 @@ function walk(mesh: MeshOnPaper, question: Question, weightedDraw: number | unde
   const hcm = matchFilterChain(listener, connection, recorder)?.http;
   if (hcm === undefined) throw new Error(`the listener on port ${listenPort} of ${source.id} takes no HTTP`);
   request.begin(method, path, authority, "", HeaderList.of(...headers), connection);
+  request.upgrade = upgrade;
   prepareRequest(hcm, request, recorder.random, prepared, recorder);
   if (prepared.kind === "respond") return end(answerOf(mesh, prepared, request, recorder), null);
   decideRequest(snapshot, live, hcm, request, 0, recorder.random, decided, recorder);
@@ -150,11 +151,12 @@ function destinationOf(
 }
 
 function routeOf(mesh: MeshOnPaper, { request }: Walk): RouteExplanation {
-  const { route, method, path, authority, timeoutMs } = request;
+  const { route, method, path, authority, timeoutMs, upgrade } = request;
   const retry = route?.retry?.config;
   return {
     name: route?.name ?? "",
     origin: mesh.originOf(route?.provenance),
+    upgrade,
     timeoutMs,
     timeoutOrigin: timeoutMs === 0 ? null : mesh.settingOf(route?.provenance, "timeout"),
     retries:

@@ -51,7 +51,7 @@ function describeStep({ kind, name, matched, why, origin }: Step): string {
 }
 
 function formatRoute(
-  { retries, timeoutMs, timeoutOrigin, faults, mirrors, sent }: RouteExplanation,
+  { retries, timeoutMs, timeoutOrigin, faults, mirrors, sent, upgrade }: RouteExplanation,
   paint: Paint,
 ): string[] {
   const lines = [
@@ -63,6 +63,8 @@ function formatRoute(
     ),
     ...mirrors.map((mirror) => `  mirrored to ${mirror}`),
   ];
+  if (upgrade !== "")
+    lines.push(`  switched to ${upgrade} when the application agrees: bytes both ways, and no mirror`);
   return [...lines, `  sent as ${sent.method} ${sent.path} to ${sent.authority}`];
 }
 
