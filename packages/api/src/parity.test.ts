@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import { kinds } from "./kinds/kinds.ts";
+import { findingCodes } from "./finding-codes.ts";
 import { parseFile } from "./parse-file.ts";
 import { fieldPaths } from "./testing/field-paths.ts";
 import type { Schema } from "./schema/field-table.ts";
@@ -58,6 +59,7 @@ function refuse(crd: Crd): void {
         ["HDL0004"],
       );
       assert.match(findings[0]?.message ?? "", new RegExp(`${crd.kind} .*is not supported yet`));
+      assert.notEqual(findings[0]?.hint, findingCodes.HDL0004.hint, "what to do instead is said for each kind");
     }
   });
 }

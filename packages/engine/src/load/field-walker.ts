@@ -7,6 +7,7 @@ import {
   typeRegistry,
   unpackAny,
 } from "@heddle/xds/api";
+import { acceptedBeside } from "./accepted-beside.ts";
 import type { LoadProblem } from "./loading.ts";
 import { Path } from "./loading.ts";
 
@@ -124,7 +125,9 @@ function walkAny(any: Any, accepted: AcceptedFields, at: Path, problems: LoadPro
   const type = any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1);
   const desc = typeRegistry.getMessage(type);
   if (desc === undefined || !Object.hasOwn(accepted, type)) {
-    refuse(problems, at, `the type "${type}" is not supported`);
+    const beside = acceptedBeside(type, accepted);
+    const hint = beside.length === 0 ? undefined : `supported here: ${beside.join(", ")}`;
+    refuse(problems, at, `the type "${type}" is not supported`, hint);
     return;
   }
   try {
@@ -139,10 +142,11 @@ function walkAny(any: Any, accepted: AcceptedFields, at: Path, problems: LoadPro
   }
 }
 
-function refuse(problems: LoadProblem[], at: Path, message: string): void {
-  problems.push({
-    path: at.toString(),
-    message,
-    hint: "remove it or use what is supported instead; nothing is ever ignored in silence",
-  });
+function refuse(
+  problems: LoadProblem[],
+  at: Path,
+  message: string,
+  hint = "remove it or use what is supported instead; nothing is ever ignored in silence",
+): void {
+  problems.push({ path: at.toString(), message, hint });
 }

@@ -340,6 +340,8 @@ test("an extension of an unknown type is refused by its path", () => {
   assert.deepEqual(problemsOf(loadListener(message)), [
     'filter_chains[0].filters[0].typed_config: the type "envoy.extensions.filters.network.redis_proxy.v3.RedisProxy" is not supported',
   ]);
+  const [problem] = loadListener(message).problems;
+  assert.match(problem?.hint ?? "", /^supported here: .*http_connection_manager, .*tcp_proxy/);
   const garbled = fromEnvoyJson(ListenerSchema, listenerJson({ route_config: routesJson([]) }));
   const second = garbled.filterChains[0]?.filters[0];
   assert.ok(second?.configType.case === "typedConfig");

@@ -85,7 +85,12 @@ export class Loading {
   finish<T>(config: T): Loaded<T> {
     const { secrets, requiredClusters } = this;
     if (this.problems.length === 0) return { config, secrets, requiredClusters, problems: [] };
-    const unique = new Map(this.problems.map((problem) => [`${problem.path}\n${problem.message}`, problem]));
+    const unique = new Map<string, LoadProblem>();
+    for (const problem of this.problems) {
+      const key = `${problem.path}\n${problem.message}`;
+      // The walker comes first, and its hint is the one that names what is supported.
+      if (!unique.has(key)) unique.set(key, problem);
+    }
     return { config: undefined, secrets: [], problems: [...unique.values()] };
   }
 

@@ -7,6 +7,7 @@ import {
   type Registry,
   ScalarType,
 } from "@bufbuild/protobuf";
+import { acceptedBeside, acceptedFields } from "@heddle/engine/load";
 import type { DocumentPath } from "./source.ts";
 
 export interface JsonProblem {
@@ -100,7 +101,11 @@ function findAnyProblems(json: unknown, registry: Registry, path: DocumentPath):
   if (typeof type !== "string") return [{ path, message: "has no @type" }];
   const typeName = type.slice(type.lastIndexOf("/") + 1);
   const desc = registry.getMessage(typeName);
-  if (desc === undefined) return [{ path: [...path, "@type"], message: `${typeName} is not supported` }];
+  if (desc === undefined) {
+    const beside = acceptedBeside(typeName, acceptedFields);
+    const known = beside.length === 0 ? "" : `; supported here: ${beside.join(", ")}`;
+    return [{ path: [...path, "@type"], message: `${typeName} is not supported${known}` }];
+  }
   // The JSON of a well-known type inside an Any stands under "value" (protobuf JSON mapping).
   if (wellKnown.test(typeName)) return findJsonProblems(desc, rest["value"], registry, [...path, "value"]);
   return findJsonProblems(desc, rest, registry, path);

@@ -177,6 +177,13 @@ const refused: [title: string, text: string, line: number, path: string, message
     /example\.Unknown is not supported/,
   ],
   [
+    "a filter that is not supported, with those that are",
+    'static_resources:\n  listeners:\n    - name: a\n      filter_chains:\n        - filters:\n            - name: x\n              typed_config:\n                "@type": type.googleapis.com/envoy.extensions.filters.network.redis_proxy.v3.RedisProxy',
+    8,
+    "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.@type",
+    /RedisProxy is not supported; supported here: .*http_connection_manager, .*tcp_proxy/,
+  ],
+  [
     "a resource's field that the proxy does not support",
     "static_resources:\n  clusters:\n    - name: a\n      type: STATIC\n      load_assignment: { cluster_name: a }\n      dns_lookup_family: V4_ONLY\n      outlier_detection: {}",
     7,
