@@ -60,6 +60,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     const free = this.#takeReady(tls);
     if (free !== undefined) {
       free.carry(exchange);
+      this.#connectAhead(tls, cluster, endpoint);
       return;
     }
     if (!this.#options.live.tryAcquirePending(cluster)) {
@@ -69,6 +70,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     this.#waiting.push({ exchange, tls });
     this.#waitingBy.add(tls, 1);
     this.#connectFor(tls, cluster, endpoint);
+    this.#connectAhead(tls, cluster, endpoint);
   }
 
   /** The exchange gave up before it had a connection. One that is being made for it goes to the next, or becomes idle. */
@@ -227,16 +229,41 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
 
   /** Dials until each exchange that waits for this kind has a place on its way, as far as the limit allows. */
   #connectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    const { live, timers, wallMs, dial } = this.#options;
+    const { live } = this.#options;
     while (this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls) < this.#waitingBy.of(tls)) {
       if (!live.tryAcquireConnection(cluster, endpoint)) {
         if (this.#connections.size > 0 || this.#dials.size > 0) return;
         // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
         live.acquireFirstConnection(cluster, endpoint);
       }
-      this.#dialingBy.add(tls, 1);
-      this.#dials.add(dial({ cluster, endpoint, tls, timers, wallMs, owner: this }));
+      this.#dial(tls, cluster, endpoint);
     }
+  }
+
+  /**
+   * Dials ahead of requests, so that the next ones find a connection (Envoy's ConnPoolImplBase::shouldConnect): places, used and free, are to be
+   * as many times the requests as the ratio says. Only as requests come, so that an endpoint which fails is not dialled without end.
+   */
+  #connectAhead(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    const { preconnectRatio } = cluster.config;
+    if (preconnectRatio <= 1 || this.#isRetired) return;
+    let active = 0;
+    let free = this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls);
+    for (const connection of this.#connections) {
+      if (connection.tls !== tls) continue;
+      active += connection.activeStreams;
+      free += connection.capacity;
+    }
+    const wanted = (active + this.#waitingBy.of(tls)) * preconnectRatio - active;
+    for (; free < wanted; free += this.#streamsOf(cluster, tls))
+      if (!this.#options.live.tryAcquireConnection(cluster, endpoint)) return;
+      else this.#dial(tls, cluster, endpoint);
+  }
+
+  #dial(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    const { timers, wallMs, dial } = this.#options;
+    this.#dialingBy.add(tls, 1);
+    this.#dials.add(dial({ cluster, endpoint, tls, timers, wallMs, owner: this }));
   }
 
   /** Requests that a connection of this kind is expected to carry at once. */
@@ -251,10 +278,11 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   }
 }
 
-/** Until the cluster's idle timeout closes it; Infinity: never. */
-function idleLeftMs({ cluster, idleSinceMs }: PooledConnection, now: number): number {
-  const { idleTimeoutMs } = cluster.config;
-  return idleTimeoutMs <= 0 ? Number.POSITIVE_INFINITY : idleSinceMs + idleTimeoutMs - now;
+/** Until the cluster's idle timeout or its longest age closes an idle connection; Infinity: never. */
+function idleLeftMs({ cluster, idleSinceMs, madeAtMs }: PooledConnection, now: number): number {
+  const { idleTimeoutMs, maxConnectionDurationMs } = cluster.config;
+  const idleLeft = idleTimeoutMs <= 0 ? Number.POSITIVE_INFINITY : idleSinceMs + idleTimeoutMs - now;
+  return maxConnectionDurationMs <= 0 ? idleLeft : Math.min(idleLeft, madeAtMs + maxConnectionDurationMs - now);
 }
 
 /** How many there are of each kind of connection: one kind for each TLS context, and one for plaintext. */

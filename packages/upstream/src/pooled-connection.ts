@@ -32,6 +32,7 @@ export interface PooledConnection {
   readonly capacity: number;
   /** Monotonic milliseconds at which it became idle, or was made. */
   readonly idleSinceMs: number;
+  readonly madeAtMs: number;
   /** To be replaced rather than used again: old enough, used often enough, or idle for almost as long as the upstream allows. */
   isSpent(nowMs: number): boolean;
   /** The pool's mark: it is among the connections to choose from. Here, so that giving one back searches no list. */

@@ -97,8 +97,9 @@ export class PooledTransport implements UpstreamTransport {
   /** Closes what is idle towards endpoints that the configuration no longer has. Called after each swap. */
   retain(clusters: ReadonlyMap<string, BoundCluster>): void {
     const wanted = new Set<string>();
-    for (const { endpoints } of clusters.values())
-      for (const endpoint of endpoints) wanted.add(poolKey(endpoint, false)).add(poolKey(endpoint, true));
+    for (const { name, endpoints } of clusters.values())
+      for (const endpoint of [...endpoints, ...this.#options.live.destinations.of(name)])
+        wanted.add(poolKey(endpoint, false)).add(poolKey(endpoint, true));
     for (const pool of this.#pools.values()) {
       if (wanted.has(pool.key)) pool.revive();
       else pool.retire();

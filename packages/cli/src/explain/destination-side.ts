@@ -57,6 +57,7 @@ export function explainInbound(
     // Without TLS it is the HTTP inspector that says so, where one looks.
     applicationProtocols: endpoint.tls?.common.alpn ?? ["http/1.1"],
     transportProtocol: mutualTls ? "tls" : "raw_buffer",
+    isDestinationRestored: false,
     proxyTlvs: [],
   };
   const chain = matchFilterChain(listener, connection, recorder);

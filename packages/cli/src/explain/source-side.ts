@@ -93,6 +93,7 @@ function walk(mesh: MeshOnPaper, question: Question, weightedDraw: number | unde
     sni: "",
     applicationProtocols: ["http/1.1"],
     transportProtocol: "raw_buffer",
+    isDestinationRestored: false,
     proxyTlvs: [],
   };
   const hcm = matchFilterChain(listener, connection, recorder)?.http;

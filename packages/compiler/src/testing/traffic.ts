@@ -284,6 +284,7 @@ export function connectionOf(seen: Partial<ConnectionView>, remote = "127.0.0.1"
     sni: "",
     applicationProtocols: [],
     transportProtocol: seen.isTls === true ? "tls" : "raw_buffer",
+    isDestinationRestored: false,
     proxyTlvs: [],
     ...seen,
   };

@@ -46,9 +46,26 @@ export function bindCluster(
     config,
     endpoints,
     levels: priorityLevels(endpoints, source?.overprovisioningFactor ?? 140, config.healthyPanicThreshold),
-    isReady: source !== undefined,
+    // Its endpoints come with the connections that want them.
+    isReady: source !== undefined || config.type === "original_dst",
     provenance: config.provenance,
   };
+}
+
+/** An ORIGINAL_DST cluster's endpoint at an address. */
+export function bindDestination(cluster: BoundCluster, address: EndpointConfig["address"]): BoundEndpoint {
+  const config: EndpointConfig = {
+    address,
+    additionalAddresses: [],
+    identity: "",
+    hostname: "",
+    weight: 1,
+    health: "healthy",
+    healthCheck: { port: 0, hostname: "", isDisabled: true },
+    metadata: {},
+  };
+  const key = formatHostPort(address.host, address.port);
+  return bindEndpoint(cluster.config, key, config, 0, { region: "", zone: "", subZone: "" }, noneChecked);
 }
 
 /**

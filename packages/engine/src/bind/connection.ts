@@ -31,6 +31,8 @@ export interface ConnectionView {
   readonly directRemoteAddress: SocketAddress;
   /** The original destination where one was restored. */
   readonly localAddress: SocketAddress;
+  /** `localAddress` is the original destination, restored from redirection or told by a PROXY protocol header. */
+  readonly isDestinationRestored: boolean;
   readonly isTls: boolean;
   /** Lower-case; empty: none. */
   readonly sni: string;

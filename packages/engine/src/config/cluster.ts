@@ -36,6 +36,16 @@ export type DnsResolverConfig =
   | { readonly kind: "default" | "getaddrinfo" }
   | { readonly kind: "dns"; readonly servers: readonly SocketAddress[]; readonly usesSearchDomains: boolean };
 
+/** `original_dst_lb_config` and `cleanup_interval`. */
+export interface OriginalDestinationConfig {
+  /** Lower-case name of the header whose `address:port` wins; empty: none is looked at. */
+  readonly header: string;
+  /** 0: none. */
+  readonly portOverride: number;
+  /** After so long without a request an endpoint is forgotten. */
+  readonly cleanupMs: number;
+}
+
 /** `happy_eyeballs_config`: which of an endpoint's addresses are tried first. */
 export interface HappyEyeballs {
   /** `listed`: that of the first address. */
@@ -90,10 +100,11 @@ export interface TunnelConfig {
 /** `envoy.config.cluster.v3.Cluster`. */
 export interface ClusterConfig {
   readonly name: string;
-  readonly type: "static" | "strict_dns" | "logical_dns" | "eds";
+  readonly type: "static" | "strict_dns" | "logical_dns" | "eds" | "original_dst";
   /** For `eds`: the assignment's name (the cluster's own name when Envoy's `service_name` is empty). */
   readonly edsServiceName: string;
-  readonly lb: "round_robin" | "least_request" | "random";
+  /** `cluster_provided`: there is nothing to choose, `original_dst`. */
+  readonly lb: "round_robin" | "least_request" | "random" | "cluster_provided";
   readonly leastRequestChoices: number;
   /** Exponent on active requests when weights differ; 1.0 by default. */
   readonly leastRequestBias: number;
@@ -107,6 +118,8 @@ export interface ClusterConfig {
   /** Idle time of a pooled connection; 0: never; Envoy's default of 1 h is filled in. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** `per_upstream_preconnect_ratio`: places for requests, used and free, per request; 1: none is made ahead. */
+  readonly preconnectRatio: number;
   readonly tcpKeepalive: TcpKeepalive | undefined;
   readonly happyEyeballs: HappyEyeballs;
   readonly transport: {
@@ -124,6 +137,8 @@ export interface ClusterConfig {
     readonly family: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
     readonly resolver: DnsResolverConfig;
   };
+  /** For `original_dst`. */
+  readonly originalDestination: OriginalDestinationConfig;
   /** undefined: none; endpoints are what discovery says of them. */
   readonly healthCheck: HealthCheckConfig | undefined;
   /** An endpoint that discovery no longer names goes at once, also while its health check finds it healthy. */

@@ -32,6 +32,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     maxRequestsPerConnection: 0,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
+    preconnectRatio: 1,
     enableTrailers: false,
     headerKeyFormat: "lower",
     tunnel: undefined,
@@ -46,6 +47,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
       family: "auto",
       resolver: { kind: "default" },
     },
+    originalDestination: { header: "", portOverride: 0, cleanupMs: 5000 },
     healthCheck: undefined,
     ignoreHealthOnHostRemoval: false,
     services: [],
@@ -68,6 +70,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
   });
   const full = load({
     connect_timeout: "1s",
+    preconnect_policy: { per_upstream_preconnect_ratio: 1.5 },
     ignore_health_on_host_removal: true,
     per_connection_buffer_limit_bytes: 4096,
     common_lb_config: { healthy_panic_threshold: { value: 20 } },
@@ -88,6 +91,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     [full.connectTimeoutMs, full.perConnectionBufferBytes, full.healthyPanicThreshold, full.limits],
     [1000, 4096, 20, { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 }],
   );
+  assert.equal(full.preconnectRatio, 1.5);
   assert.equal(full.ignoreHealthOnHostRemoval, true);
   assert.deepEqual(full.tcpKeepalive, { probes: 3, timeSeconds: 60, intervalSeconds: 5 });
   assert.deepEqual(
@@ -261,7 +265,9 @@ test("clusters that contradict themselves are refused", () => {
   assert.deepEqual(refused({ eds_cluster_config: { eds_config: { ads: {} } } }), [
     "eds_cluster_config: the cluster's type is not EDS",
   ]);
-  assert.deepEqual(refused({ type: "ORIGINAL_DST" }), ["type: the value ORIGINAL_DST is not supported"]);
+  assert.deepEqual(refused({ type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED" }), [
+    "load_assignment: the cluster's type is ORIGINAL_DST",
+  ]);
   assert.deepEqual(problemsOf(parse(clusterJson("c", [{}, {}], { type: "LOGICAL_DNS" }))), [
     "load_assignment: a LOGICAL_DNS cluster has exactly one endpoint",
   ]);

@@ -24,6 +24,7 @@ import type {
 } from "../config/cluster.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadProvenance } from "./core-types.ts";
+import { loadOriginalDestination } from "./original-destination.ts";
 import { loadDns } from "./dns.ts";
 import { loadAssignment } from "./endpoints.ts";
 import { unsupportedFields } from "./field-walker.ts";
@@ -38,6 +39,7 @@ const types: Readonly<Partial<Record<Cluster_DiscoveryType, ClusterConfig["type"
   [Cluster_DiscoveryType.STRICT_DNS]: "strict_dns",
   [Cluster_DiscoveryType.LOGICAL_DNS]: "logical_dns",
   [Cluster_DiscoveryType.EDS]: "eds",
+  [Cluster_DiscoveryType.ORIGINAL_DST]: "original_dst",
 };
 
 /** Envoy's default, 1 MiB. */
@@ -63,6 +65,12 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
     perConnectionBufferBytes: message.perConnectionBufferLimitBytes ?? defaultBufferBytes,
     limits: loadLimits(message, at.field("circuit_breakers").field("thresholds"), loading),
     ...http,
+    preconnectRatio: loading.range(
+      message.preconnectPolicy?.perUpstreamPreconnectRatio ?? 1,
+      at.field("preconnect_policy").field("per_upstream_preconnect_ratio"),
+      1,
+      3,
+    ),
     tcpKeepalive: loadKeepalive(message),
     happyEyeballs: loadHappyEyeballs(message, at, loading),
     transport: {
@@ -72,6 +80,7 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
       ),
     },
     dns: loadDns(message, at, loading),
+    originalDestination: loadOriginalDestination(message, type, at, loading),
     healthCheck: loadHealthChecks(message.healthChecks, at.field("health_checks"), loading),
     ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
     services: loadServices(message.metadata?.filterMetadata["istio"]),
@@ -100,6 +109,11 @@ function loadDiscovery(
       inlineEndpoints: undefined,
     };
   }
+  if (type === "original_dst") {
+    if (assignment !== undefined)
+      loading.problem(at.field("load_assignment"), "the cluster's type is ORIGINAL_DST", "remove one of them");
+    return { edsServiceName: name, inlineEndpoints: undefined };
+  }
   if (eds !== undefined)
     loading.problem(at.field("eds_cluster_config"), "the cluster's type is not EDS", "set `type: EDS` or remove it");
   if (assignment === undefined) {
@@ -123,6 +137,7 @@ const policies: Readonly<Partial<Record<Cluster_LbPolicy, ClusterConfig["lb"]>>>
   [Cluster_LbPolicy.ROUND_ROBIN]: "round_robin",
   [Cluster_LbPolicy.LEAST_REQUEST]: "least_request",
   [Cluster_LbPolicy.RANDOM]: "random",
+  [Cluster_LbPolicy.CLUSTER_PROVIDED]: "cluster_provided",
 };
 
 const typedPolicies: Readonly<Record<string, ClusterConfig["lb"]>> = {
@@ -179,6 +194,7 @@ function checkLbConfig(message: Cluster, at: Path, loading: Loading): void {
   const { lbConfig, lbPolicy, loadBalancingPolicy } = message;
   const fits =
     lbConfig.case === undefined ||
+    lbConfig.case === "originalDstLbConfig" ||
     (loadBalancingPolicy === undefined &&
       ((lbConfig.case === "leastRequestLbConfig" && lbPolicy === Cluster_LbPolicy.LEAST_REQUEST) ||
         (lbConfig.case === "roundRobinLbConfig" && lbPolicy === Cluster_LbPolicy.ROUND_ROBIN)));

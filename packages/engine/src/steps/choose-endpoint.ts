@@ -35,7 +35,7 @@ export function chooseEndpoint(
   const endpoint = pickAvoidingPrevious(live, cluster, req, random);
   if (endpoint === undefined) {
     out.respond(req, "no_healthy_upstream");
-    const why = cluster.isReady ? "no endpoint can be used" : "the endpoints are not known yet";
+    const why = whyNone(cluster);
     trace?.add({ kind: "endpoint", name: cluster.name, matched: false, why, provenance: cluster.provenance });
     return;
   }
@@ -68,20 +68,25 @@ export function chooseEndpoint(
   });
 }
 
+function whyNone({ isReady, config }: BoundCluster): string {
+  if (config.type === "original_dst") return "nothing says where the request was meant to go";
+  return isReady ? "no endpoint can be used" : "the endpoints are not known yet";
+}
+
 function pickAvoidingPrevious(
   live: LiveState,
   cluster: BoundCluster,
   req: RequestRecord,
   random: RandomSource,
 ): BoundEndpoint | undefined {
-  let endpoint = pickEndpoint(live, cluster, random);
+  let endpoint = pickEndpoint(live, cluster, random, req.connection, req.headers);
   const policy = req.retryPolicy?.config;
   if (endpoint === undefined || policy?.avoidPreviousHosts !== true || req.previousEndpoints.length === 0)
     return endpoint;
   for (let draw = 0; draw < policy.hostSelectionRetryMaxAttempts; draw++) {
     const { key }: BoundEndpoint = endpoint;
     if (!isTried(req, key)) break;
-    endpoint = pickEndpoint(live, cluster, random) ?? endpoint;
+    endpoint = pickEndpoint(live, cluster, random, req.connection, req.headers) ?? endpoint;
   }
   const { key } = endpoint;
   if (!isTried(req, key)) return endpoint;

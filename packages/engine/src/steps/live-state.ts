@@ -1,6 +1,7 @@
 import type { RandomSource } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint, EndpointGroup } from "../bind/types.ts";
 import type { Snapshot } from "../bind/snapshot.ts";
+import { OriginalDestinations } from "./original-destinations.ts";
 import type { EndpointQueue } from "./endpoint-queue.ts";
 
 /** Live numbers of one endpoint of one cluster. */
@@ -89,6 +90,7 @@ export class LiveState {
   /** Delays and aborts in progress. */
   activeFaults: number;
   readonly clusters: Map<string, ClusterState>;
+  readonly destinations: OriginalDestinations;
   // By object, so that the request path does not hash names; both forget with the snapshot that made the objects.
   readonly #byCluster: WeakMap<BoundCluster, ClusterState>;
   readonly #byEndpoint: WeakMap<BoundEndpoint, EndpointState>;
@@ -97,6 +99,7 @@ export class LiveState {
   constructor() {
     this.activeFaults = 0;
     this.clusters = new Map();
+    this.destinations = new OriginalDestinations();
     this.#byCluster = new WeakMap();
     this.#byEndpoint = new WeakMap();
     this.#groups = new WeakMap();
@@ -190,6 +193,11 @@ export class LiveState {
     own.connections--;
   }
 
+  /** Forgets destinations of ORIGINAL_DST clusters that nobody has asked for. @returns whether there were any */
+  sweepDestinations(snapshot: Snapshot, nowMs: number): boolean {
+    return this.destinations.sweep(snapshot.clusters, nowMs, (endpoint) => this.endpoint(endpoint).activeRequests > 0);
+  }
+
   /** Forgets clusters and endpoints that the snapshot no longer has and that nothing uses any more. */
   prune(snapshot: Pick<Snapshot, "clusters">): void {
     for (const [name, state] of this.clusters) {
@@ -198,7 +206,8 @@ export class LiveState {
         if (state.isIdle) this.clusters.delete(name);
         continue;
       }
-      const present = new Set(cluster.endpoints.map((endpoint) => endpoint.key));
+      const endpoints = [...cluster.endpoints, ...this.destinations.of(name)];
+      const present = new Set(endpoints.map((endpoint) => endpoint.key));
       for (const [key, endpoint] of state.endpoints)
         if (!present.has(key) && endpoint.isIdle) state.endpoints.delete(key);
     }

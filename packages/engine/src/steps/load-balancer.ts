@@ -1,6 +1,9 @@
 import type { RandomSource } from "@heddle/core";
+import type { ConnectionView } from "../bind/connection.ts";
+import type { MutableHeaders } from "../bind/headers.ts";
 import type { BoundCluster, BoundEndpoint, EndpointGroup, PriorityLevel } from "../bind/types.ts";
 import { EndpointQueue } from "./endpoint-queue.ts";
+import { originalDestination } from "./original-destinations.ts";
 import type { LiveState } from "./live-state.ts";
 
 /**
@@ -9,8 +12,20 @@ import type { LiveState } from "./live-state.ts";
  * - least request: the least busy of `leastRequestChoices` random ones; when weights differ, by earliest deadline with
  *   weight / (active + 1)^bias.
  * - random: weights do not count (Envoy's RandomLoadBalancer).
+ *
+ * An ORIGINAL_DST cluster has no choice: it takes the address that the connection, or the header, wants.
  */
-export function pickEndpoint(live: LiveState, cluster: BoundCluster, random: RandomSource): BoundEndpoint | undefined {
+export function pickEndpoint(
+  live: LiveState,
+  cluster: BoundCluster,
+  random: RandomSource,
+  connection?: ConnectionView,
+  headers?: MutableHeaders,
+): BoundEndpoint | undefined {
+  if (cluster.config.type === "original_dst") {
+    const address = connection === undefined ? undefined : originalDestination(cluster.config, connection, headers);
+    return address === undefined ? undefined : live.destinations.endpoint(cluster, address);
+  }
   const group = pickGroup(cluster.levels, random);
   return group === undefined ? undefined : pickFrom(live, cluster, group, random);
 }
@@ -60,6 +75,8 @@ function pickFrom(
   const { endpoints } = group;
   if (endpoints.length === 1) return endpoints[0];
   switch (cluster.config.lb) {
+    case "cluster_provided":
+      throw new RangeError(`${cluster.name} has no endpoints to choose from`);
     case "random":
       return endpoints[Math.floor(random() * endpoints.length)];
     case "round_robin":

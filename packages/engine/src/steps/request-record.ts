@@ -26,6 +26,7 @@ const noConnection: ConnectionView = Object.freeze({
   sni: "",
   applicationProtocols: [],
   transportProtocol: "raw_buffer",
+  isDestinationRestored: false,
   proxyTlvs: [],
 });
 

@@ -114,6 +114,7 @@ export function connectionView(parts: Partial<ConnectionView> = {}): ConnectionV
     sni: "",
     applicationProtocols: [],
     transportProtocol: "raw_buffer",
+    isDestinationRestored: false,
     proxyTlvs: [],
     ...parts,
   };

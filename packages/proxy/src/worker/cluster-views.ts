@@ -39,7 +39,9 @@ function describeCluster(cluster: BoundCluster, live: LiveState): ClusterView {
       max_requests: maxRequests,
       max_retries: maxRetries,
     },
-    endpoints: cluster.endpoints.map((endpoint) => describeEndpoint(endpoint, live)),
+    endpoints: [...cluster.endpoints, ...live.destinations.of(cluster.name)].map((endpoint) =>
+      describeEndpoint(endpoint, live),
+    ),
   };
 }
 

@@ -255,6 +255,7 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
       sni: tls?.sni ?? this.#inspection.sni,
       applicationProtocols: tls === undefined || tls.alpn === "" ? this.#inspection.applicationProtocols : [tls.alpn],
       transportProtocol: chain === undefined ? this.#inspection.transportProtocol : "tls",
+      isDestinationRestored: this.#socket.isDestinationRestored,
       proxyTlvs: this.#inspection.proxyTlvs,
     };
   }

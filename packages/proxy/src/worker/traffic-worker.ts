@@ -146,6 +146,7 @@ class TrafficWorker {
       this.#lookAtLoad();
     }, heartbeatMs);
     setInterval(() => this.#publish(), publishMs);
+    setInterval(() => this.#sweep(), publishMs);
     this.#tail = this.#selfTest();
     port.on("message", (command: WorkerCommand) => this.#onCommand(command));
   }
@@ -292,6 +293,12 @@ class TrafficWorker {
     // Whoever takes over counts on from what is published now.
     this.#publish();
     void this.#accessLogs.flush().then(() => this.#report({ type: "drained" }));
+  }
+
+  /** Endpoints of ORIGINAL_DST clusters that nobody wants any more go, and their idle connections with them. */
+  #sweep(): void {
+    const { live, snapshot, transport, timers } = this.#context;
+    if (live.sweepDestinations(snapshot, timers.now())) transport.retain(snapshot.clusters);
   }
 
   #publish(): void {

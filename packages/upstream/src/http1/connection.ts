@@ -38,6 +38,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
   idleSinceMs: number;
+  readonly madeAtMs: number;
   isListed = false;
   #requests = 0;
   readonly #options: ConnectionOptions;
@@ -46,7 +47,6 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   readonly #decoder: Http1ResponseDecoder;
   /** How names of requests are written that were not kept as they came. */
   readonly #names: HeaderNames | undefined;
-  readonly #madeAtMs: number;
   #state: "idle" | "busy" | "closed" = "idle";
   /** From the upstream's last `Keep-Alive: timeout=…`, less a margin for the way there. */
   #idleAllowedMs = Number.POSITIVE_INFINITY;
@@ -75,8 +75,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     const { headerKeyFormat } = options.cluster.config;
     this.#names = headerKeyFormat === "proper-words" ? properCaseWords : undefined;
     this.#decoder = new Http1ResponseDecoder(limits, new ResponseEvents(this));
-    this.#madeAtMs = options.timers.now();
-    this.idleSinceMs = this.#madeAtMs;
+    this.madeAtMs = options.timers.now();
+    this.idleSinceMs = this.madeAtMs;
     options.socket.start(this);
   }
 
@@ -90,7 +90,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
 
   isSpent(nowMs: number): boolean {
     if (this.#state === "idle" && nowMs - this.idleSinceMs >= this.#idleAllowedMs) return true;
-    return isWornOut(this.cluster, this.#requests, nowMs - this.#madeAtMs);
+    return isWornOut(this.cluster, this.#requests, nowMs - this.madeAtMs);
   }
 
   carry(exchange: PooledExchange): void {

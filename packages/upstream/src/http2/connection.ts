@@ -36,6 +36,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   readonly codec: Http2Connection;
   readonly scheme: "http" | "https";
   idleSinceMs: number;
+  readonly madeAtMs: number;
   isListed = false;
   /** Counts how often output left: a stream whose head was written since has reached nobody. */
   flushes = 0;
@@ -43,7 +44,6 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   readonly #onFault: FaultCounter;
   readonly #socket: StreamSocket;
   readonly #view: ExchangeConnection;
-  readonly #madeAtMs: number;
   readonly #maxStreams: number;
   readonly #streams = new Map<number, ClientStream>();
   /** What waits for the peer's SETTINGS. */
@@ -69,8 +69,8 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.#socket = options.socket;
     this.#view = describeConnection(options.socket);
     this.#maxStreams = limits.maxConcurrentStreams;
-    this.#madeAtMs = options.timers.now();
-    this.idleSinceMs = this.#madeAtMs;
+    this.madeAtMs = options.timers.now();
+    this.idleSinceMs = this.madeAtMs;
     this.codec = new Http2Connection("client", limits, new StreamEvents(this));
     options.socket.start(this);
     const { keepAlive } = options.cluster.config.http2;
@@ -91,7 +91,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   }
 
   isSpent(nowMs: number): boolean {
-    return this.#isClosed || this.#isGoingAway || isWornOut(this.cluster, this.#requests, nowMs - this.#madeAtMs);
+    return this.#isClosed || this.#isGoingAway || isWornOut(this.cluster, this.#requests, nowMs - this.madeAtMs);
   }
 
   carry(exchange: PooledExchange): void {

@@ -59,6 +59,14 @@ const failedLookup = through(
   clusterLoads,
   "upstream/src/dns/dns-clusters.test.ts › a failed look-up keeps the last answer and is tried again with back-off",
 );
+const preconnect = through(
+  clusterLoads,
+  "upstream/src/pool.test.ts › with a preconnect ratio connections are made ahead of requests, and kept idle for them",
+);
+const destinationHeader =
+  "engine/src/steps/original-destinations.test.ts › the header's address wins where use_http_header says so, and upstream_port_override changes the port";
+const destinationsForgotten =
+  "engine/src/steps/original-destinations.test.ts › a destination that nobody asks for is forgotten after the cleanup interval, one in use is not";
 const addressTurns =
   "engine/src/bind/cluster.test.ts › an endpoint's addresses are tried by turns of the families, beginning as happy_eyeballs_config says";
 const resolvers =
@@ -124,8 +132,18 @@ export const clusterFields: AcceptedFields = {
     ...proven(removedHosts, "ignore_health_on_host_removal"),
     ...proven(namedServers, "typed_dns_resolver_config"),
     ...proven(keepalive, "upstream_connection_options"),
-    ...enumerated(names, "type", "STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"),
-    ...enumerated(through(balancing, roundRobin), "lb_policy", "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"),
+    ...proven(preconnect, "preconnect_policy"),
+    ...enumerated(names, "type", "STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"),
+    ...proven(destinationHeader, "original_dst_lb_config"),
+    ...proven(destinationsForgotten, "cleanup_interval"),
+    ...enumerated(
+      through(balancing, roundRobin),
+      "lb_policy",
+      "ROUND_ROBIN",
+      "LEAST_REQUEST",
+      "RANDOM",
+      "CLUSTER_PROVIDED",
+    ),
     ...proven(through(balancing, leastRequest), "least_request_lb_config"),
     ...proven(withoutEffect("it has no setting that is supported", roundRobin), "round_robin_lb_config"),
     ...proven(balancing, "load_balancing_policy"),
@@ -156,6 +174,13 @@ export const clusterFields: AcceptedFields = {
     ...proven(limits, "max_connections", "max_pending_requests", "max_requests"),
     ...proven(retryLimits, "max_retries"),
   },
+  "envoy.config.cluster.v3.Cluster.OriginalDstLbConfig": proven(
+    destinationHeader,
+    "use_http_header",
+    "http_header_name",
+    "upstream_port_override",
+  ),
+  "envoy.config.cluster.v3.Cluster.PreconnectPolicy": proven(preconnect, "per_upstream_preconnect_ratio"),
   "envoy.config.cluster.v3.UpstreamConnectionOptions": {
     ...proven(keepalive, "tcp_keepalive"),
     ...proven(addressTurns, "happy_eyeballs_config"),

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { Fixture, makeCluster } from "./testing/fixture.ts";
+import { onEachHead, ScriptedUpstream } from "./testing/scripted-upstream.ts";
+
+const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
+
+test("with a preconnect ratio connections are made ahead of requests, and kept idle for them", async (t) => {
+  const upstream = await ScriptedUpstream.start(t, () => {});
+  const fixture = new Fixture(t);
+  const cluster = makeCluster([upstream.port], { preconnectRatio: 1.5 });
+  const first = fixture.request(cluster);
+  // One request has half a place more, which is one: two connections.
+  await upstream.until((u) => u.connections === 2);
+  await first.sink.saw("connected");
+  while (fixture.live.cluster(cluster).connections < 2) await new Promise((resolve) => setImmediate(resolve));
+  const second = fixture.request(cluster);
+  // The idle one takes it, and the third is made ahead of the next.
+  await upstream.until((u) => u.connections === 3 && u.received(1) + u.received(0) !== "");
+  await second.sink.saw("connected");
+  assert.equal(fixture.live.cluster(cluster).connections, 3);
+});
+
+test("without a ratio, and beyond the limit of connections, none is made ahead", async (t) => {
+  for (const changes of [{}, { preconnectRatio: 3, limits: { maxConnections: 1 } }]) {
+    const upstream = await ScriptedUpstream.start(t, (socket) => onEachHead(socket, () => socket.write(ok)));
+    const fixture = new Fixture(t);
+    const cluster = makeCluster([upstream.port], changes);
+    await fixture.request(cluster).sink.ended;
+    assert.equal(upstream.connections, 1);
+    assert.equal(fixture.live.cluster(cluster).connections, 1);
+  }
+});
+
+test("a connection that is old enough closes when it is idle, and after its response when it is not", async (t) => {
+  const upstream = await ScriptedUpstream.start(t, () => {});
+  const fixture = new Fixture(t);
+  const cluster = makeCluster([upstream.port], { maxConnectionDurationMs: 60_000 });
+  const [idle, busy] = [fixture.request(cluster), fixture.request(cluster)];
+  await upstream.until((u) => u.received(0) !== "" && u.received(1) !== "");
+  const indexOfIdle = 0;
+  upstream.socket(indexOfIdle).write(ok);
+  await Promise.race([idle.sink.ended, busy.sink.ended]);
+  const closed = once(upstream.socket(indexOfIdle), "close");
+  fixture.timers.advance(59_000);
+  assert.equal(fixture.live.cluster(cluster).connections, 2);
+  fixture.timers.advance(2000);
+  await closed;
+  const closedToo = once(upstream.socket(1), "close");
+  upstream.socket(1).write(ok);
+  await Promise.all([idle.sink.ended, busy.sink.ended, closedToo]);
+  assert.deepEqual([idle.sink.body, busy.sink.body], ["hi", "hi"]);
+});
