@@ -2,6 +2,7 @@
 export type * from "./config/index.ts";
 export { secretFromTransfer, secretToTransfer } from "./config/secret.ts";
 export type * from "./bind/connection.ts";
+export { passesTlv } from "./bind/listener-filters.ts";
 export type { MutableHeaders } from "./bind/headers.ts";
 export { canonicalIp, formatHostPort, parseIp } from "./bind/ip-address.ts";
 export type { CheckedHealth } from "./bind/cluster.ts";

@@ -30,7 +30,7 @@ afterEach(() => {
 
 const tls: Inspector = { kind: "tls_inspector" };
 const http: Inspector = { kind: "http_inspector" };
-const proxy: Inspector = { kind: "proxy_protocol", allowsNone: false, disallowed: [] };
+const proxy: Inspector = { kind: "proxy_protocol", allowsNone: false, disallowed: [], passesTlv: () => true };
 
 interface Outcome {
   inspection?: ConnectionInspection;

@@ -18,6 +18,8 @@ interface ProxyProtocolInspector extends Conditional {
   readonly allowsNone: boolean;
   /** Versions that are not looked for. */
   readonly disallowed: readonly (1 | 2)[];
+  /** Whether a TLV of this type is kept. */
+  readonly passesTlv: (type: number) => boolean;
 }
 
 /** Envoy's listener filters; each sees what the ones before it left. */
@@ -64,6 +66,8 @@ export interface InspectionHandler {
 /**
  * Envoy's listener filters: looks at the first bytes of an accepted connection until they say what it is. Only a PROXY protocol header is consumed. An idle
  * client is given up after `timeoutMs`; with 0 it is waited for as long as it likes. Where no inspector needs a byte, the answer comes within this call.
+ *
+ * @param known what another listener found before it handed the connection on
  */
 export function inspectConnection(
   socket: StreamSocket,
@@ -71,10 +75,20 @@ export function inspectConnection(
   timeoutMs: number,
   timers: InspectionTimers,
   handler: InspectionHandler,
+  known: ConnectionInspection = nothingKnown,
 ): void {
-  const inspection = new PendingInspection(socket, inspectors, timers, handler);
+  const inspection = new PendingInspection(socket, inspectors, timers, handler, known);
   if (!inspection.advance() && timeoutMs > 0) inspection.timer = timers.schedule(timeoutMs, inspection);
 }
+
+/** Of a connection at which nobody has looked. */
+export const nothingKnown: ConnectionInspection = {
+  transportProtocol: "raw_buffer",
+  sni: "",
+  applicationProtocols: [],
+  decision: undefined,
+  proxyTlvs: [],
+};
 
 const noBytes = Buffer.alloc(0);
 const firstBufferBytes = 1_024;
@@ -93,22 +107,28 @@ class PendingInspection implements SocketHandler, TimerTarget {
   #consumed = 0;
   #isReading = false;
   #isDone = false;
-  #transportProtocol: "tls" | "raw_buffer" = "raw_buffer";
-  #sni = "";
-  #applicationProtocols: readonly string[] = [];
+  #transportProtocol: "tls" | "raw_buffer";
+  #sni: string;
+  #applicationProtocols: readonly string[];
   #decision: ProtocolDecision | undefined;
-  #proxyTlvs: readonly ProxyTlv[] = [];
+  #proxyTlvs: readonly ProxyTlv[];
 
   constructor(
     socket: StreamSocket,
     inspectors: readonly Inspector[],
     timers: InspectionTimers,
     handler: InspectionHandler,
+    known: ConnectionInspection,
   ) {
     this.#socket = socket;
     this.#inspectors = inspectors;
     this.#timers = timers;
     this.#handler = handler;
+    this.#transportProtocol = known.transportProtocol;
+    this.#sni = known.sni;
+    this.#applicationProtocols = known.applicationProtocols;
+    this.#decision = known.decision;
+    this.#proxyTlvs = known.proxyTlvs;
   }
 
   /** Goes from inspector to inspector as far as the bytes reach. @returns whether it has come to an end */
@@ -215,7 +235,7 @@ class PendingInspection implements SocketHandler, TimerTarget {
     }
     this.#count(`proxy_proto.versions.v${version}.found`, inspector);
     this.#consumed += header.length;
-    this.#proxyTlvs = header.tlvs;
+    this.#proxyTlvs = header.tlvs.filter(({ type }) => inspector.passesTlv(type));
     if (header.addresses !== undefined) this.#socket.replaceAddresses(header.addresses);
     return true;
   }

@@ -16,7 +16,7 @@ export type {
   Inspector,
   ProtocolDecision,
 } from "./connection-inspector.ts";
-export { inspectConnection } from "./connection-inspector.ts";
+export { inspectConnection, nothingKnown } from "./connection-inspector.ts";
 export { adoptDescriptor, duplicateDescriptor, releaseDescriptor } from "./descriptor.ts";
 export type { SocketHandler } from "./fast-socket.ts";
 export { FastSocket } from "./fast-socket.ts";

@@ -5,7 +5,7 @@ import { canonicalHost } from "./ip-address.ts";
 /** A type-length-value of a version 2 header (§2.2). */
 export interface ProxyTlv {
   readonly type: number;
-  readonly value: Buffer;
+  readonly value: Uint8Array;
 }
 
 /** Both ends of the connection that a header tells of. */
@@ -206,7 +206,7 @@ function formatVersion2(addresses: ProxiedAddresses | undefined, tlvs: readonly 
   const ports = Buffer.alloc(4);
   ports.writeUInt16BE(source.port);
   ports.writeUInt16BE(destination.port, 2);
-  const parts = [hostBytes(source.host, isIpv4), hostBytes(destination.host, isIpv4), ports];
+  const parts: Uint8Array[] = [hostBytes(source.host, isIpv4), hostBytes(destination.host, isIpv4), ports];
   let length = parts.reduce((sum, part) => sum + part.length, 0);
   for (const { type, value } of tlvs) {
     if (length + 3 + value.length > 65_535) break;

@@ -3,6 +3,7 @@ import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
 import type { HeaderList } from "@heddle/http";
 import type { ClientTlsContext, SocketAddress, SocketFailure, SocketHandler, StreamSocket } from "@heddle/net";
 import { FastSocket, formatAddress } from "@heddle/net";
+import { type ProxiedClient, proxyPreface } from "./proxy-preface.ts";
 import type { UpstreamTimers } from "./timers.ts";
 
 /** An attempt to connect to an endpoint. */
@@ -25,6 +26,8 @@ export interface DialOptions {
   readonly endpoint: BoundEndpoint;
   readonly cluster: BoundCluster;
   readonly tls: ClientTlsContext | undefined;
+  /** Whose connection is passed on; undefined: this is one of the proxy's own. */
+  readonly client?: ProxiedClient | undefined;
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
   readonly owner: DialOwner;
@@ -45,6 +48,8 @@ export class Dial implements Dialing, TimerTarget {
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
   readonly options: DialOptions;
+  /** @internal before everything else, TLS too */
+  readonly preface: Buffer | undefined;
   readonly #attempts = new Set<Attempt>();
   #tried = 0;
   #timer: TimerHandle | undefined;
@@ -58,6 +63,7 @@ export class Dial implements Dialing, TimerTarget {
     this.cluster = cluster;
     this.endpoint = options.endpoint;
     this.tls = options.tls;
+    this.preface = proxyPreface(options.endpoint, options.client);
     const { connectTimeoutMs } = cluster.config;
     if (connectTimeoutMs > 0) this.#timer = timers.schedule(connectTimeoutMs, this);
     this.#tryNext();
@@ -159,6 +165,7 @@ class Attempt implements SocketHandler {
 
   onReady(): void {
     const { tls, wallMs } = this.#dial.options;
+    if (!this.#isUpgrading) this.#sendPreface();
     if (tls !== undefined && !this.#isUpgrading) {
       this.#isUpgrading = true;
       this.socket.upgrade(tls, wallMs, this);
@@ -166,6 +173,14 @@ class Attempt implements SocketHandler {
     }
     this.#isReady = true;
     this.#dial.ready(this);
+  }
+
+  #sendPreface(): void {
+    const { preface } = this.#dial;
+    if (preface === undefined) return;
+    this.socket.write(preface, 0, preface.length);
+    // What is written later may go through TLS.
+    this.socket.flush();
   }
 
   onClose(failure: SocketFailure | undefined): void {

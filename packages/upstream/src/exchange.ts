@@ -2,6 +2,7 @@ import type { ErrorCode } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint, PeerView } from "@heddle/engine";
 import type { Framing, HeaderList } from "@heddle/http";
 import type { SocketAddress, TlsSession } from "@heddle/net";
+import type { ProxiedClient } from "./proxy-preface.ts";
 
 /** Why an exchange ended without a whole response. */
 export interface ExchangeFailure {
@@ -69,7 +70,18 @@ export interface UpstreamExchange {
 
 /** How requests get to endpoints: pooled connections today; carriers implement the same. */
 export interface UpstreamTransport {
-  open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange;
+  /** @param client whose request it is: an endpoint that is told gets no requests of others on one connection */
+  open(
+    endpoint: BoundEndpoint,
+    cluster: BoundCluster,
+    sink: ExchangeSink,
+    client: ProxiedClient | undefined,
+  ): UpstreamExchange;
   /** For a CONNECT that ends here: its bytes go to the endpoint as they are, over a connection of its own, whose success is the 200. */
-  openTcp(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange;
+  openTcp(
+    endpoint: BoundEndpoint,
+    cluster: BoundCluster,
+    sink: ExchangeSink,
+    client: ProxiedClient | undefined,
+  ): UpstreamExchange;
 }

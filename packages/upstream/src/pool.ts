@@ -4,9 +4,14 @@ import type { ClientTlsContext, StreamSocket, SocketFailure } from "@heddle/net"
 import type { Dialing, DialOptions, DialOwner } from "./dial.ts";
 import type { ConnectionOptions, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { PooledExchange } from "./pooled-exchange.ts";
+import type { ProxiedClient } from "./proxy-preface.ts";
 import type { UpstreamTimers } from "./timers.ts";
 
 export interface PoolOptions {
+  /** Of the endpoint, whoever's connections these are. */
+  readonly endpointKey: string;
+  /** Whose connections these are, where the endpoint is told; undefined: anybody's. */
+  readonly client: ProxiedClient | undefined;
   readonly live: LiveState;
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
@@ -44,6 +49,10 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   constructor(key: string, options: PoolOptions) {
     this.key = key;
     this.#options = options;
+  }
+
+  get endpointKey(): string {
+    return this.#options.endpointKey;
   }
 
   get isEmpty(): boolean {
@@ -261,9 +270,9 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   }
 
   #dial(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    const { timers, wallMs, dial } = this.#options;
+    const { client, timers, wallMs, dial } = this.#options;
     this.#dialingBy.add(tls, 1);
-    this.#dials.add(dial({ cluster, endpoint, tls, timers, wallMs, owner: this }));
+    this.#dials.add(dial({ cluster, endpoint, tls, client, timers, wallMs, owner: this }));
   }
 
   /** Requests that a connection of this kind is expected to carry at once. */

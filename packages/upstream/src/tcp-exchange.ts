@@ -5,12 +5,14 @@ import type { ErrorCode } from "@heddle/core";
 import type { Dialing, DialOptions, DialOwner } from "./dial.ts";
 import type { ExchangeConnection, ExchangeSink, UpstreamExchange } from "./exchange.ts";
 import { describeConnection } from "./pooled-connection.ts";
+import type { ProxiedClient } from "./proxy-preface.ts";
 import type { UpstreamTimers } from "./timers.ts";
 
 export interface TcpExchangeOptions {
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
+  readonly client: ProxiedClient | undefined;
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
   readonly live: LiveState;
@@ -40,8 +42,8 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
 
   /** Begins to connect. Only with a place for the connection, which is given back. */
   dial(): void {
-    const { cluster, endpoint, tls, timers, wallMs, dial } = this.#options;
-    this.#dial = dial({ cluster, endpoint, tls, timers, wallMs, owner: this });
+    const { cluster, endpoint, tls, client, timers, wallMs, dial } = this.#options;
+    this.#dial = dial({ cluster, endpoint, tls, client, timers, wallMs, owner: this });
   }
 
   /** Ends before it begins. */

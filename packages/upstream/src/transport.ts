@@ -9,6 +9,7 @@ import { Pool } from "./pool.ts";
 import type { ConnectionOptions, PooledConnection } from "./pooled-connection.ts";
 import { PooledExchange } from "./pooled-exchange.ts";
 import { TcpExchange } from "./tcp-exchange.ts";
+import { type ProxiedClient, proxyPreface } from "./proxy-preface.ts";
 import type { UpstreamTimers } from "./timers.ts";
 import type { ClientTlsContexts } from "./tls/client-contexts.ts";
 
@@ -42,10 +43,19 @@ export class PooledTransport implements UpstreamTransport {
     this.#dial = options.dial ?? ((dial) => new Dial(dial));
   }
 
-  open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
+  open(
+    endpoint: BoundEndpoint,
+    cluster: BoundCluster,
+    sink: ExchangeSink,
+    client: ProxiedClient | undefined,
+  ): UpstreamExchange {
     const { protocol, carrierMinConcurrentRequests } = cluster.config;
     const isShared = carrierMinConcurrentRequests === 0 || this.#sharesCarriers(endpoint, carrierMinConcurrentRequests);
-    const pool = this.#pool(endpoint, isShared && carrierMinConcurrentRequests > 0);
+    const ofCarriers = isShared && carrierMinConcurrentRequests > 0;
+    const pool =
+      endpoint.proxyProtocol === undefined
+        ? this.#pool(endpoint, ofCarriers)
+        : this.#poolFor(endpoint, ofCarriers, client);
     const exchange = new PooledExchange(pool, cluster, sink);
     const built =
       endpoint.tls === undefined ? undefined : this.#options.tls.get(endpoint.tls, alpnOf[protocol], isShared);
@@ -56,13 +66,19 @@ export class PooledTransport implements UpstreamTransport {
     return exchange;
   }
 
-  openTcp(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
+  openTcp(
+    endpoint: BoundEndpoint,
+    cluster: BoundCluster,
+    sink: ExchangeSink,
+    client: ProxiedClient | undefined,
+  ): UpstreamExchange {
     const { live, timers, wallMs, tls } = this.#options;
     const built = endpoint.tls === undefined ? undefined : tls.get(endpoint.tls);
     const exchange = new TcpExchange({
       cluster,
       endpoint,
       tls: built?.ok === true ? built.context : undefined,
+      client,
       timers,
       wallMs,
       live,
@@ -101,7 +117,7 @@ export class PooledTransport implements UpstreamTransport {
       for (const endpoint of [...endpoints, ...this.#options.live.destinations.of(name)])
         wanted.add(poolKey(endpoint, false)).add(poolKey(endpoint, true));
     for (const pool of this.#pools.values()) {
-      if (wanted.has(pool.key)) pool.revive();
+      if (wanted.has(pool.endpointKey)) pool.revive();
       else pool.retire();
     }
   }
@@ -130,10 +146,25 @@ export class PooledTransport implements UpstreamTransport {
     const known = byEndpoint.get(endpoint);
     if (known !== undefined) return known;
     const key = poolKey(endpoint, ofCarriers);
+    const pool = this.#poolOf(key, key, undefined);
+    byEndpoint.set(endpoint, pool);
+    return pool;
+  }
+
+  /** Connections that begin with the same header are for the same client alone, as in Envoy. */
+  #poolFor(endpoint: BoundEndpoint, ofCarriers: boolean, client: ProxiedClient | undefined): Pool {
+    const endpointKey = poolKey(endpoint, ofCarriers);
+    const preface = proxyPreface(endpoint, client)?.toString("latin1") ?? "";
+    return this.#poolOf(`${endpointKey}\0${preface}`, endpointKey, client);
+  }
+
+  #poolOf(key: string, endpointKey: string, client: ProxiedClient | undefined): Pool {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       const { live, timers, wallMs } = this.#options;
       pool = new Pool(key, {
+        endpointKey,
+        client,
         live,
         timers,
         wallMs,
@@ -143,7 +174,6 @@ export class PooledTransport implements UpstreamTransport {
       });
       this.#pools.set(key, pool);
     }
-    byEndpoint.set(endpoint, pool);
     return pool;
   }
 

@@ -53,7 +53,7 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
     if (this.#isOver) return;
     const { carriers, carrierCluster, tunnel } = this.#tunnel;
     const reopenings = this.#reopenings;
-    const exchange = carriers.open(tunnel.carrier, carrierCluster, this);
+    const exchange = carriers.open(tunnel.carrier, carrierCluster, this, undefined);
     // It may have failed inside `open`, and another one taken its place.
     if (this.#isOver || reopenings !== this.#reopenings) return;
     this.#exchange = exchange;

@@ -108,6 +108,8 @@ function bindEndpoint(
   const addresses = addressOrder(config, cluster.happyEyeballs);
   const [first = config.address] = addresses;
   const match = matchOf(cluster, config);
+  const { transport } = cluster;
+  const { tls, proxyProtocol } = match ?? { tls: transport.default, proxyProtocol: transport.proxyProtocol };
   const endpoint: BoundEndpoint = {
     key,
     clusterName: cluster.name,
@@ -126,7 +128,8 @@ function bindEndpoint(
     locality,
     metadata: config.metadata,
     workload: workloadOf(config),
-    tls: match === undefined ? cluster.transport.default : match.tls,
+    tls,
+    proxyProtocol,
     tunnel: undefined,
   };
   return match === undefined || match.name !== cluster.tunnel?.match
@@ -148,7 +151,7 @@ function bindTunnel(endpoint: BoundEndpoint): BoundEndpoint["tunnel"] {
   const { port, authority } = found;
   const address = formatHostPort(endpoint.host, port);
   const addresses = endpoint.addresses.map(({ host }) => ({ host, port }));
-  return { authority, carrier: { ...endpoint, key: address, port, address, addresses } };
+  return { authority, carrier: { ...endpoint, key: address, port, address, addresses, proxyProtocol: undefined } };
 }
 
 /** Istio's endpoint metadata: `name;namespace;canonical service;canonical revision;cluster`. */
@@ -187,6 +190,7 @@ function isSameEndpoint(a: BoundEndpoint, b: BoundEndpoint): boolean {
     a.priority === b.priority &&
     a.tls === b.tls &&
     (a.tunnel === undefined) === (b.tunnel === undefined) &&
+    a.proxyProtocol === b.proxyProtocol &&
     JSON.stringify([a.addresses, a.locality, a.metadata, a.healthCheck]) ===
       JSON.stringify([b.addresses, b.locality, b.metadata, b.healthCheck])
   );

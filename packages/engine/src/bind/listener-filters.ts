@@ -1,10 +1,12 @@
 import type { ListenerConfig } from "../config/listener.ts";
-import type { ListenerFilterConfig, ListenerFilterPredicate } from "../config/listener-filter.ts";
+import type { ListenerFilterConfig, ListenerFilterPredicate, PassedTlvs } from "../config/listener-filter.ts";
 
 /** A listener filter whose condition is compiled. */
 export type BoundListenerFilter = ListenerFilterConfig & {
   /** Whether connections that were meant for this port pass it by; undefined: none does. */
   readonly isDisabledOn: ((port: number) => boolean) | undefined;
+  /** Whether a TLV of this type, of a PROXY protocol header, may go on to endpoints. */
+  readonly passesTlv: (type: number) => boolean;
 };
 
 /** The filters of a listener; a TLS inspector behind them where a chain could not be chosen without it, as Envoy adds it. */
@@ -13,6 +15,7 @@ export function bindListenerFilters({ listenerFilters, filterChains }: ListenerC
     (filter): BoundListenerFilter => ({
       ...filter,
       isDisabledOn: filter.disabledFor === undefined ? undefined : bindPredicate(filter.disabledFor),
+      passesTlv: (type) => filter.kind === "proxy_protocol" && passesTlv(filter.passedTlvs, type),
     }),
   );
   if (bound.some(({ kind }) => kind === "tls_inspector")) return bound;
@@ -21,7 +24,19 @@ export function bindListenerFilters({ listenerFilters, filterChains }: ListenerC
       transportProtocol === "tls" ||
       (transportProtocol === "" && (serverNames.length > 0 || applicationProtocols.length > 0)),
   );
-  return needsTls ? [...bound, { kind: "tls_inspector", disabledFor: undefined, isDisabledOn: undefined }] : bound;
+  return needsTls ? [...bound, addedInspector] : bound;
+}
+
+const addedInspector: BoundListenerFilter = {
+  kind: "tls_inspector",
+  disabledFor: undefined,
+  isDisabledOn: undefined,
+  passesTlv: () => false,
+};
+
+/** Whether what is passed holds this type. */
+export function passesTlv(passed: PassedTlvs, type: number): boolean {
+  return passed === "all" || passed.includes(type);
 }
 
 function bindPredicate(config: ListenerFilterPredicate): (port: number) => boolean {

@@ -2,7 +2,7 @@
 // prepared. Everything here is immutable for its readers; live numbers stand in `LiveState`.
 import type { ErrorCode } from "@heddle/core";
 import type { Locality, Provenance, SocketAddress, StringMetadata } from "../config/address.ts";
-import type { ClusterConfig } from "../config/cluster.ts";
+import type { ClusterConfig, UpstreamProxyProtocolConfig } from "../config/cluster.ts";
 import type { EndpointConfig } from "../config/endpoints.ts";
 import type { EndpointHealthCheck } from "../config/health-check.ts";
 import type { HttpConnectionManagerConfig } from "../config/http-connection-manager.ts";
@@ -76,6 +76,8 @@ export interface BoundEndpoint {
   readonly workload: WorkloadIdentity | undefined;
   /** From the cluster's `transport_socket_matches`; undefined: plaintext. Of a tunnelled endpoint: the carrier's. */
   readonly tls: UpstreamTlsConfig | undefined;
+  /** A header that goes before everything else on each connection; undefined: none. */
+  readonly proxyProtocol: UpstreamProxyProtocolConfig | undefined;
   /** It is reached through carriers, as a CONNECT stream; undefined: by connections of its own. */
   readonly tunnel: BoundTunnel | undefined;
 }

@@ -1,6 +1,7 @@
 import type { Provenance, SocketAddress } from "./address.ts";
 import type { EndpointsConfig } from "./endpoints.ts";
 import type { HealthCheckConfig } from "./health-check.ts";
+import type { PassedTlvs } from "./listener-filter.ts";
 import type { UpstreamTlsConfig } from "./tls.ts";
 
 /** Circuit-breaker limits of the DEFAULT priority; Envoy's defaults (1024, 1024, 1024, 3) are filled in. */
@@ -24,6 +25,14 @@ export interface TransportMatchConfig {
   readonly metadata: Readonly<Record<string, string>>;
   /** undefined: plaintext. */
   readonly tls: UpstreamTlsConfig | undefined;
+  readonly proxyProtocol: UpstreamProxyProtocolConfig | undefined;
+}
+
+/** `envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport`: a header before anything else, TLS too. */
+export interface UpstreamProxyProtocolConfig {
+  readonly version: 1 | 2;
+  /** Of the TLVs that the client's header brought; version 2 only. */
+  readonly passedTlvs: PassedTlvs;
 }
 
 /**
@@ -125,6 +134,7 @@ export interface ClusterConfig {
   readonly transport: {
     /** `transport_socket`; undefined: plaintext. */
     readonly default: UpstreamTlsConfig | undefined;
+    readonly proxyProtocol: UpstreamProxyProtocolConfig | undefined;
     readonly matches: readonly TransportMatchConfig[];
   };
   /** `load_assignment`; undefined for `eds`. For the DNS types `address.host` may be a name. */

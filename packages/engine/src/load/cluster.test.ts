@@ -38,7 +38,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     tunnel: undefined,
     tcpKeepalive: undefined,
     happyEyeballs: { firstFamily: "listed", firstFamilyCount: 1 },
-    transport: { default: undefined, matches: [] },
+    transport: { default: undefined, proxyProtocol: undefined, matches: [] },
     dns: {
       refreshMs: 5000,
       failureBaseMs: 5000,

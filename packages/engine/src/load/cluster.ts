@@ -32,7 +32,8 @@ import { loadHeaderKeyFormat } from "./header-key-format.ts";
 import { loadHealthChecks } from "./health-check.ts";
 import { loadHttp2Options } from "./http2-options.ts";
 import { Loading, type Loaded, type LoadOptions, Path } from "./loading.ts";
-import { loadUpstreamTls, requireAllTime } from "./tls.ts";
+import { requireAllTime } from "./tls.ts";
+import { isProxyProtocol, loadTransportSocket } from "./transport-socket.ts";
 
 const types: Readonly<Partial<Record<Cluster_DiscoveryType, ClusterConfig["type"]>>> = {
   [Cluster_DiscoveryType.STATIC]: "static",
@@ -74,7 +75,7 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
     tcpKeepalive: loadKeepalive(message),
     happyEyeballs: loadHappyEyeballs(message, at, loading),
     transport: {
-      default: loadUpstreamTls(message.transportSocket, at.field("transport_socket"), name, loading),
+      ...loadTransportSocket(message.transportSocket, at.field("transport_socket"), name, loading),
       matches: message.transportSocketMatches.map((match, index) =>
         loadTransportMatch(match, name, at.field("transport_socket_matches").index(index), loading),
       ),
@@ -285,6 +286,9 @@ function loadTunnelOptions(options: TunnelOptions, cluster: Cluster, at: Path, l
   const match = loading.required(options.transportSocketMatch, where);
   if (match !== "" && !cluster.transportSocketMatches.some(({ name }) => name === match))
     loading.problem(where, `"${match}" is no entry of transport_socket_matches`, "name the one with the carrier's TLS");
+  const carrier = cluster.transportSocketMatches.find(({ name }) => name === match)?.transportSocket;
+  if (isProxyProtocol(carrier))
+    loading.problem(where, "a carrier has many clients, and no PROXY protocol header", "name one with TLS alone");
   return {
     match,
     http2: loadHttp2Options(options.http2ProtocolOptions, at.field("http2_protocol_options"), loading),
@@ -399,10 +403,13 @@ function loadTransportMatch(
       loading.problem(at.field("match").key(key), "the value is not a string", "write it as a string");
     else metadata[key] = value;
   }
+  const socket = at.field("transport_socket");
+  const own = loadTransportSocket(match.transportSocket, socket, `${cluster}:${match.name}`, loading);
   return {
     name: loading.required(match.name, at.field("name")),
     metadata,
-    tls: loadUpstreamTls(match.transportSocket, at.field("transport_socket"), `${cluster}:${match.name}`, loading),
+    tls: own.default,
+    proxyProtocol: own.proxyProtocol,
   };
 }
 

@@ -61,7 +61,11 @@ function loadProxyProtocol(
 }
 
 /** Without the message none are passed. */
-function loadPassedTlvs(message: ProxyProtocolPassThroughTLVs | undefined, at: Path, loading: Loading): PassedTlvs {
+export function loadPassedTlvs(
+  message: ProxyProtocolPassThroughTLVs | undefined,
+  at: Path,
+  loading: Loading,
+): PassedTlvs {
   if (message === undefined) return [];
   if (message.matchType === ProxyProtocolPassThroughTLVs_PassTLVsMatchType.INCLUDE_ALL) return "all";
   return message.tlvType.map((type, index) => loading.range(type, at.field("tlv_type").index(index), 0, 255));

@@ -17,7 +17,7 @@ function cluster(name: string, edsServiceName: string): ClusterConfig {
     name,
     type: "eds",
     edsServiceName,
-    transport: { default: undefined, matches: [] },
+    transport: { default: undefined, proxyProtocol: undefined, matches: [] },
   } as unknown as ClusterConfig;
 }
 const routes = (name: string): RouteTableConfig => ({ name }) as RouteTableConfig;

@@ -13,6 +13,7 @@ import {
   type InspectionHandler,
   type InspectionStat,
   type Inspector,
+  nothingKnown,
   type SocketAddress,
   type SocketFailure,
   type SocketHandler,
@@ -54,7 +55,7 @@ export interface ConnectionHost extends ConnectionObserver {
   readonly stats: ListenerStats;
   slotOf(chain: BoundFilterChain): ChainSlot;
   /** Serves a connection that another listener accepted and that was meant for the address of this one. */
-  takeOver(socket: StreamSocket): void;
+  takeOver(socket: StreamSocket, known: ConnectionInspection): void;
   /** Another listener has taken the connection over. */
   onHandedOff(pending: PendingConnection): void;
   /** The connection has passed everything before its terminal filter. */
@@ -71,13 +72,15 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
   /** Timers are on time for its sake. */
   #isHurried = false;
   #chain: BoundFilterChain | undefined;
-  #inspection: ConnectionInspection = notInspected;
+  #inspection: ConnectionInspection;
   readonly #mayBeHandedOff: boolean;
   #timer: TimerHandle | undefined;
 
-  constructor(listener: ConnectionHost, socket: StreamSocket, mayBeHandedOff: boolean) {
+  /** @param known undefined: the listener has accepted it itself, and may hand it on */
+  constructor(listener: ConnectionHost, socket: StreamSocket, known: ConnectionInspection | undefined) {
     this.#listener = listener;
-    this.#mayBeHandedOff = mayBeHandedOff;
+    this.#inspection = known ?? nothingKnown;
+    this.#mayBeHandedOff = known === undefined;
     this.#socket = socket;
     this.account = new ConnectionAccount(socket);
   }
@@ -86,7 +89,14 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
     const { bound, services } = this.#listener;
     const { listenerFiltersTimeoutMs } = bound.config;
     this.#take();
-    inspectConnection(this.#socket, bound.filters, listenerFiltersTimeoutMs, services.worker.timers, this);
+    inspectConnection(
+      this.#socket,
+      bound.filters,
+      listenerFiltersTimeoutMs,
+      services.worker.timers,
+      this,
+      this.#inspection,
+    );
     if (!this.isInFilters || listenerFiltersTimeoutMs <= 0 || listenerFiltersTimeoutMs > preciseBelowMs) return;
     this.#isHurried = true;
     services.worker.timers.enter();
@@ -146,7 +156,7 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
     }
     this.isInFilters = false;
     // The other counts it before this one forgets it: a worker that drains must not take it for gone in between.
-    other.takeOver(this.#socket);
+    other.takeOver(this.#socket, this.#inspection);
     this.#listener.onHandedOff(this);
   }
 
@@ -302,11 +312,3 @@ function connectionOf(codec: "auto" | "http1" | "http2", alpn: string): HttpConn
   if (codec === "http2" || (codec === "auto" && alpn === "h2")) return Http2ServerConnection;
   return codec === "http1" || alpn !== "" ? Http1Connection : FirstBytes;
 }
-
-const notInspected: ConnectionInspection = {
-  transportProtocol: "raw_buffer",
-  sni: "",
-  applicationProtocols: [],
-  decision: undefined,
-  proxyTlvs: [],
-};

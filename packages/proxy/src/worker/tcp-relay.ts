@@ -232,11 +232,13 @@ class UpstreamLeg implements SocketHandler, DialOwner {
   connect(tls: ClientTlsContext | undefined): void {
     const { timers } = this.#worker;
     const [cluster, endpoint] = [this.#cluster, this.#endpoint];
+    const client = this.#relay.view;
     const tunnelHeaders = this.#relay.tunnelHeaders();
     this.#dial = this.#worker.tunnels.dial({
       cluster,
       endpoint,
       tls,
+      client,
       timers,
       wallMs: Date.now,
       owner: this,

@@ -1,6 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { authorizeConnection, type BoundFilterChain, type BoundListener } from "@heddle/engine";
-import { derBlocks, type Listener, openListener, type SocketAddress, type StreamSocket, verifyPeer } from "@heddle/net";
+import {
+  type ConnectionInspection,
+  derBlocks,
+  type Listener,
+  openListener,
+  type SocketAddress,
+  type StreamSocket,
+  verifyPeer,
+} from "@heddle/net";
 import type { CounterHandle } from "@heddle/telemetry";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
@@ -79,7 +87,7 @@ export class TrafficListener implements ConnectionHost {
           descriptor: socket.fd,
           ...(tcpBacklog === undefined ? {} : { backlog: tcpBacklog }),
           giveAway: (descriptor) => this.services.balancer.giveAway(descriptor, socket.fd),
-          onConnection: (accepted) => this.#accept(accepted, true),
+          onConnection: (accepted) => this.#accept(accepted, undefined),
           onAcceptError: (cause) =>
             this.services.worker.logger.error("connections cannot be accepted", { listener: this.#name, cause }),
         },
@@ -165,7 +173,7 @@ export class TrafficListener implements ConnectionHost {
     return slot;
   }
 
-  #accept(socket: StreamSocket, mayBeHandedOff: boolean): void {
+  #accept(socket: StreamSocket, known: ConnectionInspection | undefined): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) {
       refusal.add(1);
@@ -174,7 +182,7 @@ export class TrafficListener implements ConnectionHost {
     }
     this.#count(1);
     this.stats.inFilters.add(1);
-    const pending = new PendingConnection(this, socket, mayBeHandedOff);
+    const pending = new PendingConnection(this, socket, known);
     this.#pending.add(pending);
     pending.begin();
   }
@@ -200,11 +208,11 @@ export class TrafficListener implements ConnectionHost {
 
   /** A connection that another worker has accepted. */
   adopt(socket: StreamSocket): void {
-    this.#accept(socket, true);
+    this.#accept(socket, undefined);
   }
 
-  takeOver(socket: StreamSocket): void {
-    this.#accept(socket, false);
+  takeOver(socket: StreamSocket, known: ConnectionInspection): void {
+    this.#accept(socket, known);
   }
 
   onHandedOff(pending: PendingConnection): void {

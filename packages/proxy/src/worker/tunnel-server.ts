@@ -2,7 +2,14 @@ import { isIP } from "node:net";
 import type { ErrorCode } from "@heddle/core";
 import type { ConnectionView } from "@heddle/engine";
 import { type Framing, HeaderList } from "@heddle/http";
-import { canonicalHost, type SocketAddress, type TlsSession, type VirtualCarrier, VirtualSocket } from "@heddle/net";
+import {
+  canonicalHost,
+  nothingKnown,
+  type SocketAddress,
+  type TlsSession,
+  type VirtualCarrier,
+  VirtualSocket,
+} from "@heddle/net";
 import type { ExchangeConnection, ExchangeSink, UpstreamExchange } from "@heddle/upstream";
 import type { ConnectionHost } from "./pending-connection.ts";
 
@@ -53,7 +60,7 @@ export class ServedTunnel implements UpstreamExchange {
 
   /** Hands it to the listener, which may refuse it at once. */
   begin(listener: ConnectionHost): void {
-    listener.takeOver(this.#socket);
+    listener.takeOver(this.#socket, nothingKnown);
   }
 
   // What the client does ----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ export class CheckTransport {
   }
 
   open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
-    return this.#pooled.open(endpoint, cluster, sink);
+    return this.#pooled.open(endpoint, cluster, sink, undefined);
   }
 
   tlsOf(endpoint: BoundEndpoint): { readonly context: ClientTlsContext | undefined } | { readonly reason: string } {

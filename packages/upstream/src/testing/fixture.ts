@@ -77,7 +77,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
     preconnectRatio: 1,
     tcpKeepalive: undefined,
     happyEyeballs: { firstFamily: "listed", firstFamilyCount: 1 },
-    transport: { default: tls, matches: [] },
+    transport: { default: tls, proxyProtocol: undefined, matches: [] },
     inlineEndpoints: {
       clusterName: "test",
       overprovisioningFactor: 140,
@@ -157,7 +157,7 @@ export class Fixture {
     sink: RecordingSink = new RecordingSink(),
     endpoint: BoundEndpoint = cluster.endpoints[0]!,
   ): { sink: RecordingSink; exchange: UpstreamExchange } {
-    return { sink, exchange: this.transport.open(endpoint, cluster, sink) };
+    return { sink, exchange: this.transport.open(endpoint, cluster, sink, someClient) };
   }
 
   /** Sends a request without a body. */
@@ -181,3 +181,10 @@ export function sendHead(
 ): void {
   exchange.sendHead(method, "/path", "test.example", headers, framing);
 }
+
+/** For endpoints that are not told whose requests they get. */
+const someClient = {
+  remoteAddress: { host: "192.0.2.1", port: 1 },
+  localAddress: { host: "192.0.2.2", port: 2 },
+  proxyTlvs: [],
+};

@@ -38,6 +38,7 @@ const proxyLenient =
   "proxy/src/worker/proxy-protocol.test.ts › a listener that allows it takes connections without header, and waits no longer than it needs to see that";
 const proxyErrors =
   "proxy/src/worker/proxy-protocol.test.ts › a connection that begins ${JSON.stringify(text.slice(0, 24))} is closed, and counted as ${stat}";
+const proxyTlvs = "proxy/src/worker/upstream-proxy-protocol.test.ts › TLVs are passed on as far as both sides allow";
 const disabledFilters =
   "proxy/src/worker/protocol-detection.test.ts › a filter that is disabled for a port leaves its connections undecided";
 const handshakeTimeout =
@@ -109,7 +110,9 @@ export const listenerFields: AcceptedFields = {
   "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol": {
     ...proven(proxyLenient, "allow_requests_without_proxy_protocol"),
     ...proven(proxyErrors, "disallowed_versions", "stat_prefix"),
+    ...proven(proxyTlvs, "pass_through_tlvs"),
   },
+  "envoy.config.core.v3.ProxyProtocolPassThroughTLVs": proven(proxyTlvs, "match_type", "tlv_type"),
   "envoy.config.listener.v3.ListenerFilterChainMatchPredicate": proven(
     disabledFilters,
     "or_match",

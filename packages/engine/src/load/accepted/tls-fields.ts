@@ -49,9 +49,23 @@ const revocation = through(
 const secretsOverAds =
   "proxy/src/worker/trust-change.test.ts › secrets come over ADS; when an anchor is withdrawn, open connections of those it vouched for are closed and others stay";
 
+const proxyHeader =
+  "proxy/src/worker/upstream-proxy-protocol.test.ts › version 2 goes out before the client has said anything";
+const tlsBehindHeader =
+  "proxy/src/worker/upstream-proxy-protocol.test.ts › TLS to the endpoint begins behind the header";
+const proxyTlvs = "proxy/src/worker/upstream-proxy-protocol.test.ts › TLVs are passed on as far as both sides allow";
+
 /** TLS contexts and secrets, and where they come from. */
 export const tlsFields: AcceptedFields = {
   "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": {},
+  "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport": {
+    ...proven(proxyHeader, "config"),
+    ...proven(tlsBehindHeader, "transport_socket"),
+  },
+  "envoy.config.core.v3.ProxyProtocolConfig": {
+    ...proven(proxyHeader, "version"),
+    ...proven(proxyTlvs, "pass_through_tlvs"),
+  },
   "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": {
     ...proven(mutualTls, "common_tls_context"),
     ...proven(clientRequired, "require_client_certificate"),
