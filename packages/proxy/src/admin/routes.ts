@@ -6,6 +6,8 @@ import {
   formatPrometheus,
   prometheusContentType,
 } from "@heddle/telemetry";
+import { maxProfileSeconds, type Profile } from "../generation/profiles.ts";
+import { queryConfig } from "./config-query.ts";
 import type { AdminReply, AdminRoute } from "./server.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { AdminSource, CertificateView, ListenerView } from "./source.ts";
@@ -42,9 +44,9 @@ export function adminRoutes(source: AdminSource): AdminRoute[] {
     {
       path: "/config_dump",
       method: "GET",
-      help: "configuration in force; ?include_eds adds endpoints",
-      parameters: ["include_eds"],
-      handle: (query) => json({ configs: source.configDump(query.has("include_eds")) }),
+      help: "configuration in force; ?include_eds, ?resource=<list>, ?mask=<fields>, ?name_regex=<regex>",
+      parameters: ["include_eds", "resource", "mask", "name_regex"],
+      handle: (query) => configuration(source, query),
     },
     {
       path: "/clusters",
@@ -59,6 +61,22 @@ export function adminRoutes(source: AdminSource): AdminRoute[] {
       help: "listeners and their addresses; ?format=json",
       parameters: ["format"],
       handle: (query) => listeners(source, query),
+    },
+    { path: "/memory", method: "GET", help: "memory in use, by thread", handle: () => json(source.memory()) },
+    { path: "/runtime", method: "GET", help: "layers and values of the runtime", handle: () => runtime(source) },
+    {
+      path: "/cpu_profile",
+      method: "POST",
+      help: `profile a thread (?thread=main|<worker>) for ?seconds=<1 to ${maxProfileSeconds}>, default 10`,
+      parameters: ["thread", "seconds"],
+      handle: (query) => cpuProfile(source, query),
+    },
+    {
+      path: "/heap_snapshot",
+      method: "POST",
+      help: "heap of a thread (?thread=main|<worker>), which stands still meanwhile; holds keys and requests",
+      parameters: ["thread"],
+      handle: async (query) => profile(await source.heapSnapshot(query.get("thread") ?? defaultThread), "heapsnapshot"),
     },
     { path: "/certs", method: "GET", help: "certificates and their validity", handle: () => certificates(source) },
     { path: "/certs/renew", method: "POST", help: "get a new certificate now", handle: () => renew(source) },
@@ -77,6 +95,45 @@ export function adminRoutes(source: AdminSource): AdminRoute[] {
     },
     { path: "/quitquitquit", method: "POST", help: "drain and exit", handle: () => act(() => source.quit()) },
   ];
+}
+
+/** Traffic is the workers'; the first is there always. */
+const defaultThread = "0";
+
+async function cpuProfile(source: AdminSource, query: URLSearchParams): Promise<AdminReply> {
+  const text = query.get("seconds") ?? "10";
+  const seconds = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (seconds < 1 || seconds > maxProfileSeconds)
+    return { status: 400, body: `seconds is a whole number from 1 to ${maxProfileSeconds}\n` };
+  return profile(await source.cpuProfile(query.get("thread") ?? defaultThread, seconds), "cpuprofile");
+}
+
+/** With the file name by which Chrome's developer tools know it. */
+function profile(taken: Profile, extension: string): AdminReply {
+  if (taken.content === undefined) return { status: taken.status, body: `${taken.problem}\n` };
+  const disposition = `attachment; filename="heddle.${extension}"`;
+  return { status: 200, body: taken.content, contentType: "application/json", disposition };
+}
+
+function configuration(source: AdminSource, query: URLSearchParams): AdminReply {
+  const found = queryConfig(source.configDump(query.has("include_eds")), {
+    resource: query.get("resource"),
+    mask: query.get("mask"),
+    nameRegex: query.get("name_regex"),
+  });
+  if (found.configs === undefined) return { status: found.status, body: `${found.problem}\n` };
+  return json({ configs: found.configs });
+}
+
+/** Envoy's form of `/runtime`. */
+function runtime(source: AdminSource): AdminReply {
+  const layers = source.runtime();
+  const keys = [...new Set(layers.flatMap(({ values }) => Object.keys(values)))].sort();
+  const entries = keys.map((key) => {
+    const values = layers.map(({ values: own }) => (own[key] === undefined ? "" : String(own[key])));
+    return [key, { layer_values: values, final_value: values.findLast((value) => value !== "") ?? "" }];
+  });
+  return json({ layers: layers.map(({ name }) => name), entries: Object.fromEntries(entries) });
 }
 
 function ready(source: AdminSource): AdminReply {
@@ -171,16 +228,30 @@ function clusterText(view: ClusterView): string {
 
 function listeners(source: AdminSource, query: URLSearchParams): AdminReply {
   const views = source.listeners();
-  if (query.get("format") === "json") return json({ listener_statuses: views.map(listenerStatus) });
+  if (query.get("format") === "json")
+    return json({ listener_statuses: views.map((view) => listenerStatus(source, view)) });
   const lines = views.flatMap((view) =>
     view.addresses.map(({ host, port }) => `${view.name}::${formatHost(host)}:${port}\n`),
   );
   return { status: 200, body: lines.join("") };
 }
 
-function listenerStatus(view: ListenerView): object {
+/** `envoy.admin.v3.ListenerStatus`, and what is going on there now. */
+function listenerStatus({ metrics }: AdminSource, view: ListenerView): object {
+  const count = (stat: string): number =>
+    metrics.total(`envoy_listener_downstream_${stat}`, { envoy_listener_address: view.statName });
   const addresses = view.addresses.map(({ host, port }) => ({ socket_address: { address: host, port_value: port } }));
-  return { name: view.name, local_address: addresses[0], additional_local_addresses: addresses.slice(1) };
+  return {
+    name: view.name,
+    local_address: addresses[0],
+    additional_local_addresses: addresses.slice(1),
+    connections: {
+      active: count("cx_active"),
+      in_listener_filters: count("pre_cx_active"),
+      total: count("cx_total"),
+      refused: count("cx_overflow") + count("global_cx_overflow") + count("cx_overload_reject"),
+    },
+  };
 }
 
 function certificates(source: AdminSource): AdminReply {

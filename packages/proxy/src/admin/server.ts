@@ -1,13 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP, Server as NetServer } from "node:net";
+import type { Readable } from "node:stream";
 import type { Closeable, Logger } from "@heddle/core";
 
 /** What an admin route answers. */
 export interface AdminReply {
   readonly status: number;
-  readonly body: string;
+  /** A stream is sent as it comes. */
+  readonly body: string | Readable;
   /** Default: text/plain. */
   readonly contentType?: string;
+  /** `Content-Disposition`, for what is to be saved. */
+  readonly disposition?: string;
 }
 
 export interface AdminRoute {
@@ -86,9 +90,16 @@ export class AdminServer implements Closeable {
       "x-content-type-options": "nosniff",
       // No connection is ever idle, so none is closed by a hand-over just when something is asked on it.
       connection: "close",
+      ...(reply.disposition === undefined ? {} : { "content-disposition": reply.disposition }),
       ...(reply.status === 405 ? { allow: "POST" } : {}),
     });
-    response.end(request.method === "HEAD" ? undefined : reply.body);
+    if (request.method === "HEAD" || typeof reply.body === "string") {
+      response.end(request.method === "HEAD" ? undefined : reply.body);
+      return;
+    }
+    reply.body.on("error", () => response.destroy());
+    response.on("close", () => (reply.body as Readable).destroy());
+    reply.body.pipe(response);
   }
 
   #route(request: IncomingMessage): AdminReply | Promise<AdminReply> {

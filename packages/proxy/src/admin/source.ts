@@ -1,5 +1,6 @@
 import type { LogLevel } from "@heddle/core";
 import type { MetricReader } from "@heddle/telemetry";
+import type { Profile } from "../generation/profiles.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 
 /** Any JSON value: what the admin pages print. */
@@ -11,6 +12,8 @@ export interface ListenerView {
   readonly name: string;
   /** What it is really bound to: the port where 0 was configured. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Prefix of its statistics: `listener.<name>.`. */
+  readonly statName: string;
 }
 
 export interface CertificateView {
@@ -28,6 +31,13 @@ export interface AdminSource {
   serverInfo(): Record<string, JsonValue>;
   /** Configuration as Envoy's `/config_dump` shows it, secrets already redacted. */
   configDump(includeEndpoints: boolean): JsonValue[];
+  /** `envoy.admin.v3.Memory`, with the heaps of the threads beside it. */
+  memory(): Record<string, JsonValue>;
+  /** Layers of the runtime, from the first to the one that wins, and what stands in each. */
+  runtime(): readonly { readonly name: string; readonly values: Readonly<Record<string, number>> }[];
+  /** @param thread `main`, or the number of a worker */
+  cpuProfile(thread: string, seconds: number): Promise<Profile>;
+  heapSnapshot(thread: string): Promise<Profile>;
   clusters(): Promise<readonly ClusterView[]>;
   listeners(): readonly ListenerView[];
   certificates(): readonly { readonly ca: readonly CertificateView[]; readonly chain: readonly CertificateView[] }[];

@@ -74,6 +74,7 @@ function readBootstrap(message: Bootstrap, report: Report): BootstrapConfig | un
   read("listeners", LISTENER_TYPE, statics?.listeners ?? []);
   const node = message.node ?? create(NodeSchema);
   return {
+    message,
     node,
     nodeMetadata: node.metadata ?? {},
     admin: readAddress(message.admin?.address, ["admin", "address"], report),

@@ -1,15 +1,15 @@
-import { create, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import {
   resourceSchemas,
   CLUSTER_TYPE,
   ENDPOINT_TYPE,
   LISTENER_TYPE,
-  NodeSchema,
   ROUTE_TYPE,
   SECRET_TYPE,
   typeRegistry,
   type ResourceType,
 } from "@heddle/xds/api";
+import { BootstrapSchema } from "@heddle/xds/api/bootstrap";
 import type { BootstrapConfig } from "../bootstrap/bootstrap.ts";
 import type { Configuration, HeldResource, RefusedResource } from "./configuration.ts";
 
@@ -35,16 +35,16 @@ export function configDump(
   const dumps: JsonValue[] = [
     {
       "@type": adminType("BootstrapConfigDump"),
-      bootstrap: {
-        node: redacted(toJson(NodeSchema, create(NodeSchema, bootstrap.node), { useProtoFieldName: true })),
-      },
+      bootstrap: redacted(
+        toJson(BootstrapSchema, bootstrap.message, { registry: typeRegistry, useProtoFieldName: true }),
+      ),
     },
     clustersDump(ofType(CLUSTER_TYPE)),
     listenersDump(ofType(LISTENER_TYPE), configuration),
     routesDump(ofType(ROUTE_TYPE)),
     secretsDump(ofType(SECRET_TYPE), configuration),
   ];
-  if (includeEndpoints) dumps.push(endpointsDump(ofType(ENDPOINT_TYPE)));
+  if (includeEndpoints) dumps.push(endpointsDump(ofType(ENDPOINT_TYPE), ofType(CLUSTER_TYPE)));
   return dumps;
 }
 
@@ -123,9 +123,17 @@ function secretsDump(held: readonly Held[], configuration: Configuration): JsonO
   };
 }
 
-function endpointsDump(held: readonly Held[]): JsonObject {
+function endpointsDump(held: readonly Held[], clusters: readonly Held[]): JsonObject {
   return {
     "@type": adminType("EndpointsConfigDump"),
+    // Those that stand in their cluster, whoever sent it (Envoy).
+    static_endpoint_configs: clusters.flatMap((one) => {
+      const { load_assignment: assignment } = messageOf(one) as JsonObject;
+      if (assignment === undefined) return [];
+      return [
+        { endpoint_config: { "@type": ENDPOINT_TYPE, ...(assignment as JsonObject) }, last_updated: updated(one) },
+      ];
+    }),
     dynamic_endpoint_configs: held.map((one) => ({
       version_info: one.version,
       endpoint_config: messageOf(one),

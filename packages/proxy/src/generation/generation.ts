@@ -19,8 +19,8 @@ import type { BootstrapConfig } from "../bootstrap/bootstrap.ts";
 import type { RenewalResult } from "../identity/identity-manager.ts";
 import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
-import { OverloadMonitor } from "../overload/monitor.ts";
-import type { CountersMessage } from "../supervisor/messages.ts";
+import { OverloadMonitor, sampleMemory } from "../overload/monitor.ts";
+import type { CountersMessage, Lineage } from "../supervisor/messages.ts";
 import { version } from "../version.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import { adsDialer } from "./ads-connection.ts";
@@ -29,6 +29,7 @@ import { configDump } from "./config-dump.ts";
 import { Configuration } from "./configuration.ts";
 import { LastGood } from "./last-good.ts";
 import { OwnIdentity } from "./own-identity.ts";
+import { type Profile, Profiles } from "./profiles.ts";
 import { restoreResources } from "./restore.ts";
 import type { ListeningSocket, SocketBroker, SupervisorChannel } from "./socket-broker.ts";
 import { StartFailure } from "./start-failure.ts";
@@ -44,12 +45,15 @@ export interface GenerationParts {
   readonly broker: SocketBroker;
   readonly pool: WorkerPool;
   readonly logger: LineLogger;
-  /** Another generation serves until this one is ready. */
-  readonly hasPredecessor: boolean;
+  readonly lineage: Lineage;
 }
 
 /** Counters of a generation that drains are told this often. */
 const countersMs = 1_000;
+
+function isLoopback(host: string): boolean {
+  return host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.");
+}
 
 /** Of a process as a whole; the sum of two processes would say nothing. */
 function isCarried({ kind, name }: MetricFamily): boolean {
@@ -75,7 +79,8 @@ export class Generation implements AdminSource {
   /** What the main thread itself counts. */
   readonly #writer: MetricWriter;
   readonly #overload: OverloadMonitor;
-  readonly #hasPredecessor: boolean;
+  readonly #profiles: Profiles;
+  readonly #lineage: Lineage;
   readonly #startedAtMs = Date.now();
   #identity: OwnIdentity | undefined;
   #ads: AdsClient | undefined;
@@ -99,8 +104,9 @@ export class Generation implements AdminSource {
     this.#configuration = new Configuration(this.#broker, this.#lastGood, this.#logger);
     this.#pool = pool;
     this.metrics = pool.metrics;
+    this.#profiles = new Profiles(pool);
     this.#carried = new CarriedMetrics(pool.metrics, isCarried);
-    this.#hasPredecessor = parts.hasPredecessor;
+    this.#lineage = parts.lineage;
     this.#announcement = new Announcement(options.stateDir, parts.logger);
     pool.serve(() => this.#configuration.everything());
     const { overload, runtime } = parts.bootstrap;
@@ -211,8 +217,12 @@ export class Generation implements AdminSource {
     if (bound.socket === undefined) throw new StartFailure(`admin: ${bound.message}`);
     const server = new AdminServer(adminRoutes(this), this.#logger);
     // On a socket where another generation answers until this one is ready, nobody may be told that the proxy is not.
-    const isOpen = !this.#hasPredecessor || !bound.socket.isShared;
+    const isOpen = !this.#lineage.hasPredecessor || !bound.socket.isShared;
     this.#admin = { server, socket: bound.socket, isOpen };
+    if (!isLoopback(address.host))
+      this.#logger.warn("the admin port is open to other hosts: whoever reaches it owns this proxy", {
+        address: address.host,
+      });
     if (isOpen) await server.listen(bound.socket.fd);
   }
 
@@ -334,17 +344,49 @@ export class Generation implements AdminSource {
       version: `heddle/${version}`,
       state: this.state(),
       uptime_current_epoch: `${uptime}s`,
-      uptime_all_epochs: `${uptime}s`,
+      uptime_all_epochs: `${Math.floor((Date.now() - this.#lineage.startedAtMs) / 1000)}s`,
       hot_restart_version: "heddle-sockets-1",
       node: { id: this.#bootstrap.node.id, cluster: this.#bootstrap.node.cluster },
       command_line_options: {
         config_path: this.#options.configPath ?? "",
+        restart_epoch: this.#lineage.epoch,
         concurrency: this.#options.concurrency,
         log_level: this.#options.logLevel,
         drain_time: `${this.#options.drainTimeMs / 1000}s`,
+        parent_shutdown_time: `${this.#options.handOverTimeMs / 1000}s`,
       },
       control_plane: this.#ads === undefined ? null : (structuredClone(this.#ads.state) as unknown as JsonValue),
     };
+  }
+
+  memory(): Record<string, JsonValue> {
+    const { heaps, externalBytes, residentBytes, availableBytes } = sampleMemory(this.#pool.load);
+    const [own, ...workers] = [heaps.at(-1)!, ...heaps.slice(0, -1)];
+    const heap = (thread: string, { usedBytes, limitBytes }: (typeof heaps)[number]): JsonValue => ({
+      thread,
+      heap_used: String(usedBytes),
+      heap_limit: String(limitBytes),
+    });
+    const used = heaps.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
+    return {
+      allocated: String(used + externalBytes),
+      heap_size: String(used),
+      total_physical_bytes: String(residentBytes),
+      available_bytes: String(availableBytes),
+      threads: [heap("main", own), ...workers.map((worker, index) => heap(`worker_${index}`, worker))],
+    };
+  }
+
+  runtime(): ReturnType<AdminSource["runtime"]> {
+    return this.#bootstrap.runtime.layers;
+  }
+
+  cpuProfile(thread: string, seconds: number): Promise<Profile> {
+    return this.#profiles.cpu(thread, seconds);
+  }
+
+  heapSnapshot(thread: string): Promise<Profile> {
+    return this.#profiles.heap(thread);
   }
 
   configDump(includeEndpoints: boolean): JsonValue[] {
@@ -361,9 +403,11 @@ export class Generation implements AdminSource {
   }
 
   listeners(): readonly ListenerView[] {
-    return this.#configuration
-      .listeners()
-      .map(({ name, sockets }) => ({ name, addresses: sockets.map(({ host, port }) => ({ host, port })) }));
+    return this.#configuration.listeners().map(({ name, sockets }) => ({
+      name,
+      addresses: sockets.map(({ host, port }) => ({ host, port })),
+      statName: this.#configuration.active.listeners.get(name)?.statPrefix || name,
+    }));
   }
 
   certificates(): { ca: CertificateView[]; chain: CertificateView[] }[] {

@@ -13,7 +13,7 @@ import type { WorkerPool } from "./worker-pool.ts";
 
 /** The main thread of a generation, from start to exit. */
 export async function runGeneration(
-  { options, sockets, hasPredecessor }: GenerationSetup<ProxyOptions>,
+  { options, sockets, lineage }: GenerationSetup<ProxyOptions>,
   pool: WorkerPool,
   logger: LineLogger,
 ): Promise<void> {
@@ -43,7 +43,7 @@ export async function runGeneration(
     broker,
     pool,
     logger,
-    hasPredecessor,
+    lineage,
   });
   let isDraining = false;
   const drain = ({ deadlineMs, isLast }: DrainMessage): void => {

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import type { Logger, LogLevel } from "@heddle/core";
 import type { SeriesAnnouncement } from "@heddle/telemetry";
@@ -85,6 +86,14 @@ export class WorkerHandle {
       this.#describing.set(requestId, resolve);
       this.#send({ type: "describe", requestId });
     });
+  }
+
+  startCpuProfile(): Promise<{ stop(): Promise<string> }> {
+    return this.#worker.startCpuProfile();
+  }
+
+  getHeapSnapshot(): Promise<Readable> {
+    return this.#worker.getHeapSnapshot();
   }
 
   setLogLevel(level: LogLevel): void {

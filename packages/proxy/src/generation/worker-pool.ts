@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { type Logger, type LogLevel, type RandomSource, RestartBackOff } from "@heddle/core";
 import { secretToTransfer } from "@heddle/engine/config";
 import { MetricReader, type SeriesAnnouncement } from "@heddle/telemetry";
@@ -85,6 +86,20 @@ export class WorkerPool {
   /** Clusters as all workers together see them. */
   async describe(): Promise<readonly ClusterView[]> {
     return mergeViews(await Promise.all(this.#workers.map((worker) => worker.describe())));
+  }
+
+  get size(): number {
+    return this.#slots.length;
+  }
+
+  /** undefined: the worker is not there. */
+  async startCpuProfile(worker: number): Promise<{ stop(): Promise<string> } | undefined> {
+    return this.#slots[worker]?.worker?.startCpuProfile();
+  }
+
+  /** undefined: the worker is not there. */
+  async getHeapSnapshot(worker: number): Promise<Readable | undefined> {
+    return this.#slots[worker]?.worker?.getHeapSnapshot();
   }
 
   setLogLevel(level: LogLevel): void {

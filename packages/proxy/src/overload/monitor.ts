@@ -84,7 +84,8 @@ function connectionLimit({ monitors }: OverloadConfig): number {
   return limits.length === 0 ? defaultMaxConnections : Math.min(...limits);
 }
 
-function sampleMemory(load: SharedLoad): MemorySample {
+/** Memory as it is now; the last heap is this thread's. */
+export function sampleMemory(load: SharedLoad): MemorySample {
   const { used_heap_size, heap_size_limit, malloced_memory, external_memory } = getHeapStatistics();
   const constrained = process.constrainedMemory();
   return {

@@ -55,11 +55,20 @@ export type SupervisorMessage =
   /** Nobody else answers on the admin port any more, and what was counted before has been said. */
   | { readonly type: "take-over" };
 
+/** A generation's place among those of its supervisor. */
+export interface Lineage {
+  /** Another generation serves until this one is ready: its admin port is its own until then. */
+  readonly hasPredecessor: boolean;
+  /** Envoy's restart epoch: 0 for the first generation, also after a crash one more. */
+  readonly epoch: number;
+  /** When the first one was started, in milliseconds of the epoch. */
+  readonly startedAtMs: number;
+}
+
 /** What a generation is started with, as JSON in its first argument. */
 export interface GenerationSetup<Options> {
   readonly options: Options;
-  /** Another generation serves until this one is ready: its admin port is its own until then. */
-  readonly hasPredecessor: boolean;
+  readonly lineage: Lineage;
   /** Sockets held from before, with their descriptors in the new process. */
   readonly sockets: readonly (SocketName & { readonly fd: number })[];
 }

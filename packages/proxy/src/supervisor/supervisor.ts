@@ -66,6 +66,7 @@ class Supervisor {
   #inherited = new Map<string, number>();
   readonly #backOff = new RestartBackOff(Math.random);
   readonly #live = new Set<Generation>();
+  readonly #startedAtMs = Date.now();
   #count = 0;
   #restartTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
@@ -122,7 +123,7 @@ class Supervisor {
     const held = this.#sockets.list();
     const setup: GenerationSetup<ProxyOptions> = {
       options: this.#options,
-      hasPredecessor: this.#serving !== undefined,
+      lineage: { hasPredecessor: this.#serving !== undefined, epoch: this.#count, startedAtMs: this.#startedAtMs },
       sockets: held.map((socket, index) => ({ ...socket, fd: firstPassed + inherited.size + index })),
     };
     const child = spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(setup)], {
@@ -146,7 +147,7 @@ class Supervisor {
       failure: "",
       isForgotten: false,
     };
-    if (setup.hasPredecessor) {
+    if (setup.lineage.hasPredecessor) {
       const { startTimeMs } = this.#options;
       const failure = `it was not ready after ${startTimeMs / 1000} s (--start-time-s)`;
       generation.waitTimer = setTimeout(() => this.#giveUp(generation, failure), startTimeMs);

@@ -50,7 +50,7 @@ export class TestProxy implements AsyncDisposable {
       broker: new SocketBroker(channel, new Map(), []),
       pool: this.pool,
       logger,
-      hasPredecessor: false,
+      lineage: { hasPredecessor: false, epoch: 0, startedAtMs: Date.now() },
     });
   }
 
