@@ -1,13 +1,21 @@
 import type { Dialect, ProxyNode } from "./inputs.ts";
 
 /** Messages of `proto/heddle/v1` that configuration may hold. */
-export type HeddleMessage = "CarrierOptions" | "IdempotentRequest" | "PeerMetadata" | "StandardMetrics";
+export type HeddleMessage =
+  | "CarrierOptions"
+  | "IdempotentRequest"
+  | "PeerMetadata"
+  | "StandardMetrics"
+  | "TunnelOptions"
+  | "TunnelServer";
 
 const firstRelease: readonly HeddleMessage[] = [
   "CarrierOptions",
   "IdempotentRequest",
   "PeerMetadata",
   "StandardMetrics",
+  "TunnelOptions",
+  "TunnelServer",
 ];
 
 /** What a group of proxies understands; proxies of one group share what is compiled for them. */

@@ -1,5 +1,5 @@
 import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secret } from "@heddle/xds/api";
-import { audienceOf } from "./audience.ts";
+import { audienceFromKey, audienceOf } from "./audience.ts";
 import type { CompiledResource, MeshInputs, ProxyNode } from "./inputs.ts";
 import { hostOfServiceKey, MeshModel } from "./model/mesh-model.ts";
 import { firstPort, isHttp } from "./model/services.ts";
@@ -113,7 +113,19 @@ export class Compiler {
       ...calls.map(({ host, port }) => this.#resources.outboundListener.get(audience, id, host, String(port))),
       ...(edge === undefined ? [] : [this.#resources.edgeListener.get(audience, id)]),
       ...(isSidecar ? [this.#resources.inboundListener.get(audience, id)] : []),
+      ...(this.#takesTunnels(audience, id)
+        ? [this.#resources.tunnelListener.get(audience, id), this.#resources.tunnelledListener.get(id)]
+        : []),
     ]);
+  }
+
+  /** Carriers are mutual TLS; what a port without it serves is reached in plaintext. */
+  #takesTunnels(audience: string, id: string): boolean {
+    return (
+      this.#model.profile(id).tunnelPort !== undefined &&
+      this.#model.transportMode(id).mode !== "DISABLE" &&
+      audienceFromKey(audience).messages.has("TunnelServer")
+    );
   }
 
   #collectRoutes(audience: string, id: string): List<RouteConfiguration> {

@@ -20,6 +20,11 @@ export interface WorkloadInstance {
   readonly address: string;
   /** Where the proxy takes traffic for this workload. */
   readonly inboundPort: number;
+  /**
+   * Where its proxy takes carriers, whose streams are TCP connections (HBONE); undefined: they are made one by one to `inboundPort`, as of and to
+   * a proxy that is an Envoy.
+   */
+  readonly tunnelPort?: number;
   /** Where the application listens, on the same address. */
   readonly appPort: number;
   /** `<service>.<namespace>` → the local port on which this workload's proxy takes traffic for that service. */

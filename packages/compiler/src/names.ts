@@ -37,6 +37,10 @@ export function listenerName(address: string, port: number): string {
 
 export const inboundListenerName = "virtualInbound";
 
+/** Where carriers come in, and the listener that their streams are connections of. */
+export const tunnelListenerName = "tunnelInbound";
+export const tunnelledListenerName = "tunnelled";
+
 /** The route name of traffic that no VirtualService speaks of. */
 export const defaultRouteName = "default";
 

@@ -8,6 +8,7 @@ import type { CompiledResource } from "./inputs.ts";
 import { compileEdgeListener } from "./listeners/edge.ts";
 import { compileInboundListener } from "./listeners/inbound.ts";
 import { compileOutboundListener } from "./listeners/outbound.ts";
+import { compileTunnelledListener, compileTunnelListener } from "./listeners/tunnel.ts";
 import type { MeshModel } from "./model/mesh-model.ts";
 import { firstPort, type Service } from "./model/services.ts";
 import { edgeRouteTableName, outboundRouteTableName } from "./names.ts";
@@ -25,6 +26,8 @@ type ResourceQuery<Key extends readonly string[], Resource extends Message> = Qu
  */
 export class ResourceQueries {
   readonly inboundListener: ResourceQuery<[audience: string, id: string], Listener>;
+  readonly tunnelListener: ResourceQuery<[audience: string, id: string], Listener>;
+  readonly tunnelledListener: ResourceQuery<[id: string], Listener>;
   readonly outboundListener: ResourceQuery<[audience: string, id: string, host: string, localPort: string], Listener>;
   readonly edgeListener: ResourceQuery<[audience: string, id: string], Listener>;
   readonly serviceTable: ResourceQuery<[audience: string, host: string, mask: string], RouteConfiguration>;
@@ -47,6 +50,8 @@ export class ResourceQueries {
     ) => graph.query(name, isSameResource, (...key: Key) => this.#pool.intern(compile(...key)));
 
     this.inboundListener = query("inbound listener", (audience, id) => this.#compileInboundListener(audience, id));
+    this.tunnelListener = query("tunnel listener", (audience, id) => this.#compileTunnelListener(audience, id));
+    this.tunnelledListener = query("tunnelled listener", (id) => this.#compileTunnelledListener(id));
     this.outboundListener = query("outbound listener", (audience, id, host, localPort) =>
       this.#compileOutboundListener(audience, id, host, localPort),
     );
@@ -77,6 +82,16 @@ export class ResourceQueries {
   #compileInboundListener(audience: string, id: string): Listener {
     const { profile, mode, policies, trustDomain } = this.#workload(id);
     return compileInboundListener(profile, mode, policies, trustDomain, audienceFromKey(audience));
+  }
+
+  #compileTunnelListener(audience: string, id: string): Listener {
+    const { profile, trustDomain } = this.#workload(id);
+    return compileTunnelListener(profile, profile.tunnelPort ?? 0, trustDomain, audienceFromKey(audience));
+  }
+
+  #compileTunnelledListener(id: string): Listener {
+    const { profile, policies } = this.#workload(id);
+    return compileTunnelledListener(profile, policies);
   }
 
   #compileOutboundListener(audience: string, id: string, host: string, localPort: string): Listener {

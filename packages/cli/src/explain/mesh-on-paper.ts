@@ -150,7 +150,7 @@ function placeInstances(plan: MeshPlan): WorkloadInstance[] {
     );
     return workloadInstance(
       planned,
-      { inbound: firstInboundPort + index, application: firstApplicationPort + index, outbound },
+      { inbound: firstInboundPort + index, tunnel: undefined, application: firstApplicationPort + index, outbound },
       true,
     );
   });

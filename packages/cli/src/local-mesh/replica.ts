@@ -37,6 +37,8 @@ export class Replica {
   readonly sidecar: Sidecar;
   readonly files: ProxyFiles;
   readonly #inbound: HeldPort;
+  /** Carriers to it come in here, where bytes are served that are not HTTP. */
+  readonly #tunnel: HeldPort | undefined;
   readonly #outbound: ReadonlyMap<string, HeldPort>;
   readonly #applicationPort: number;
   readonly #ports: ApplicationPorts;
@@ -50,6 +52,7 @@ export class Replica {
     this.#ports = ports;
     this.#applicationPort = applicationPort;
     this.#inbound = takePort(loopback, 0);
+    this.#tunnel = planned.protocol === "http" ? undefined : takePort(loopback, 0);
     this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), takePort(loopback, 0)]));
     this.application = new Application({
       instance: planned,
@@ -66,7 +69,7 @@ export class Replica {
       files: this.files,
       xdsAddress: options.xdsAddress,
       identity: spiffeId(this.identity),
-      ports: [this.#inbound, ...this.#outbound.values()],
+      ports: this.#held,
       logLevel: options.proxyLogLevel,
       output,
       report: (line) => report(planned.id, line),
@@ -82,6 +85,7 @@ export class Replica {
   get instance(): WorkloadInstance {
     const ports = {
       inbound: this.#inbound.address.port,
+      tunnel: this.#tunnel?.address.port,
       outbound: this.#outboundPorts,
       application: this.#applicationPort,
     };
@@ -112,6 +116,11 @@ export class Replica {
     this.#closePorts();
   }
 
+  /** What its proxy listens on. */
+  get #held(): HeldPort[] {
+    return [this.#inbound, ...(this.#tunnel === undefined ? [] : [this.#tunnel]), ...this.#outbound.values()];
+  }
+
   get #outboundPorts(): Record<string, number> {
     return Object.fromEntries([...this.#outbound].map(([key, { address }]) => [key, address.port]));
   }
@@ -120,7 +129,7 @@ export class Replica {
   #closeSockets(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const port of [this.#inbound, ...this.#outbound.values()]) port.close();
+    for (const port of this.#held) port.close();
   }
 
   #closePorts(): void {

@@ -8,6 +8,8 @@ export const loopback = "127.0.0.1";
 export interface InstancePorts {
   /** Where its proxy takes traffic for it. */
   readonly inbound: number;
+  /** Where its proxy takes carriers; undefined: HTTP alone is served. */
+  readonly tunnel: number | undefined;
   /** `<service>.<namespace>` → where its proxy takes its calls to that service. */
   readonly outbound: Readonly<Record<string, number>>;
   /** Where the application listens. */
@@ -28,6 +30,7 @@ export function workloadInstance(planned: PlannedInstance, ports: InstancePorts,
     servicePort: planned.servicePort,
     address: loopback,
     inboundPort: ports.inbound,
+    ...(ports.tunnel === undefined ? {} : { tunnelPort: ports.tunnel }),
     appPort: ports.application,
     outboundPorts: ports.outbound,
     ready,

@@ -9,11 +9,12 @@ import {
   create,
   type MessageInitShape,
   packAny,
+  TunnelOptionsSchema,
   UpstreamHttpProtocolOptionsSchema,
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import { adsSource } from "../config-source.ts";
-import { compileClientTransport } from "../mtls/client.ts";
+import { compileClientTransport, isTunnelled, tunnelMatchName } from "../mtls/client.ts";
 import { inboundClusterName, opaqueClusterName, outboundClusterName } from "../names.ts";
 import { metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { duration, tcpAddress } from "../wire.ts";
@@ -45,6 +46,16 @@ const carrier = {
   allowConnect: true,
   connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
 };
+/** Connections between our proxies that carry bytes are streams of carriers, which are made anew now and then. */
+const tunnelFields: ClusterInit = {
+  typedExtensionProtocolOptions: {
+    "heddle.v1.TunnelOptions": packAny(TunnelOptionsSchema, {
+      transportSocketMatch: tunnelMatchName,
+      http2ProtocolOptions: { connectionKeepalive: carrier.connectionKeepalive },
+      maxConnectionDuration: duration(3_600_000),
+    }),
+  },
+};
 /** Requests at once towards one endpoint from which on a shared connection costs less than one for each (ADR 5). */
 const minConcurrentRequests = 16;
 
@@ -65,6 +76,7 @@ export function compileOutboundCluster(
     ...poolFields(blocks.connectionPool),
     // What nobody declared is asked for by HTTP/1.1 alone: carriers are for ports that say what they are.
     ...(isHttp(protocol) ? httpFields(blocks.connectionPool?.http, protocol === "http" ? audience : undefined) : {}),
+    ...(isTunnelled(protocol, audience) ? tunnelFields : {}),
     ...balancerFields(blocks.loadBalancer),
     name: outboundClusterName(host, port, subset),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },

@@ -1,6 +1,6 @@
 import { hasLabels } from "@heddle/api";
 import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema, create, HealthStatus } from "@heddle/xds/api";
-import { mutualTlsMode } from "../mtls/client.ts";
+import { mutualTlsMode, tunnelMode } from "../mtls/client.ts";
 import { outboundClusterName } from "../names.ts";
 import { metadataOf } from "../provenance.ts";
 import { tcpAddress } from "../wire.ts";
@@ -14,6 +14,8 @@ export interface ServiceEndpoint {
   readonly workload: string;
   /** Whether its proxy takes mutual TLS on this port. */
   readonly takesMutualTls: boolean;
+  /** Where its proxy takes carriers, and what a stream asks for; undefined: nowhere. */
+  readonly tunnel: { readonly port: number; readonly authority: string } | undefined;
 }
 
 /**
@@ -32,8 +34,10 @@ export function compileEndpoints(
   const lbEndpoints = endpoints
     .filter(({ labels }) => hasLabels(labels, subset ?? {}))
     .map((endpoint) => {
+      const tunnel = endpoint.takesMutualTls ? endpoint.tunnel : undefined;
       const metadata = metadataOf({
-        "envoy.transport_socket_match": endpoint.takesMutualTls ? { tlsMode: mutualTlsMode } : undefined,
+        "envoy.transport_socket_match": transportMatchOf(endpoint),
+        "heddle.tunnel": tunnel && { port: String(tunnel.port), authority: tunnel.authority },
         istio: { workload: endpoint.workload },
       });
       return {
@@ -47,4 +51,10 @@ export function compileEndpoints(
     clusterName: outboundClusterName(host, port, subsetName),
     endpoints: lbEndpoints.length === 0 ? [] : [{ lbEndpoints }],
   });
+}
+
+/** An Envoy looks for `tlsMode` alone, and makes plain mutual TLS of it. */
+function transportMatchOf({ takesMutualTls, tunnel }: ServiceEndpoint): Record<string, string> | undefined {
+  if (!takesMutualTls) return undefined;
+  return tunnel === undefined ? { tlsMode: mutualTlsMode } : { tlsMode: mutualTlsMode, tunnel: tunnelMode };
 }

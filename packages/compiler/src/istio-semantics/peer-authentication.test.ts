@@ -303,13 +303,14 @@ test("4.3 the server name is outbound_.<port>_.<subset>_.<host>, unless the Dest
 
 test("4.3 clients offer Istio's protocols, those of HTTP first", () => {
   const offered = (mesh: TestMesh) =>
-    clientTlsOf(mesh.cluster("web-0", reviewsCluster).transportSocketMatches[0]?.transportSocket)?.commonTlsContext
-      ?.alpnProtocols;
+    clientTlsOf(
+      mesh.cluster("web-0", reviewsCluster).transportSocketMatches.find(({ name }) => name === "tlsMode-istio")
+        ?.transportSocket,
+    )?.commonTlsContext?.alpnProtocols;
   const istio = ["istio-http/1.1", "istio-peer-exchange", "istio"];
   assert.deepEqual(offered(new TestMesh("", { dialect: "envoy" })), istio);
   assert.deepEqual(offered(new TestMesh("")), ["h2", ...istio]);
-  const tcp = new TestMesh("", opaque).cluster("web-0", reviewsCluster).transportSocketMatches[0]?.transportSocket;
-  assert.deepEqual(clientTlsOf(tcp)?.commonTlsContext?.alpnProtocols, ["istio-peer-exchange", "istio"]);
+  assert.deepEqual(offered(new TestMesh("", opaque)), ["istio-peer-exchange", "istio"]);
 });
 
 test("4.3 keys and certificates come from beside the proxy; anchors are pushed to Heddle and asked for locally by Envoy", () => {

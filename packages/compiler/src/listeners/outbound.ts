@@ -28,6 +28,11 @@ export function compileOutboundListener(
     compileFaultFilter(),
     ...compileStandardMetrics(audience, "source"),
   ];
+  // Tunnels say in `baggage` whose they are; before an Envoy's TCP proxy the filter would mean nothing.
+  const says = audience.messages.has("TunnelOptions")
+    ? compilePeerMetadata(audience, "outbound", workloadMetadata(instance, trustDomain))
+    : [];
+  const tcp = (name: string) => [...says, tcpTerminal(name, says.length > 0)];
   const http = () =>
     httpTerminal(`outbound_${name}`, filters, { routeSpecifier: routesByName(outboundRouteTableName(host, port)) });
   const base = {
@@ -40,11 +45,11 @@ export function compileOutboundListener(
       ...base,
       ...detection([httpInspector]),
       filterChains: [{ name: `${name}_http`, filterChainMatch: plaintextHttp, filters: [http()] }],
-      defaultFilterChain: { name, filters: [tcpTerminal(opaqueClusterName(host, port))] },
+      defaultFilterChain: { name, filters: tcp(opaqueClusterName(host, port)) },
     });
   }
   return create(ListenerSchema, {
     ...base,
-    filterChains: [{ name, filters: [protocol === "http" ? http() : tcpTerminal(cluster)] }],
+    filterChains: [{ name, filters: protocol === "http" ? [http()] : tcp(cluster) }],
   });
 }

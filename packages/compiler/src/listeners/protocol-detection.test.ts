@@ -119,8 +119,10 @@ test("a caller's proxy looks, too, and its handshake says what it found", () => 
   assert.ok(opaque?.kind === "tcp");
   assert.deepEqual(opaque.tcp.clusters, [{ name: `outbound-tcp|9080||${reviewsHost}`, weight: 1 }]);
   const offered = (cluster: string) =>
-    clientTlsOf(mesh.cluster("web-0", cluster).transportSocketMatches[0]?.transportSocket)?.commonTlsContext
-      ?.alpnProtocols;
+    clientTlsOf(
+      mesh.cluster("web-0", cluster).transportSocketMatches.find(({ name }) => name === "tlsMode-istio")
+        ?.transportSocket,
+    )?.commonTlsContext?.alpnProtocols;
   assert.deepEqual(offered(`outbound|9080||${reviewsHost}`), ["istio-http/1.1"]);
   assert.deepEqual(offered(`outbound-tcp|9080||${reviewsHost}`), ["istio-peer-exchange", "istio"]);
 });

@@ -181,7 +181,12 @@ export class MeshModel {
     if (instance === undefined || !instance.ready) return undefined;
     const { address, inboundPort: port, labels } = instance;
     const takesMutualTls = this.#transportMode.get(id).mode !== "DISABLE";
-    return { address, port, labels, workload: workloadIdentity(instance), takesMutualTls };
+    const { tunnelPort, servicePort } = instance;
+    const tunnel =
+      tunnelPort === undefined
+        ? undefined
+        : { port: tunnelPort, authority: `${address.includes(":") ? `[${address}]` : address}:${servicePort}` };
+    return { address, port, labels, workload: workloadIdentity(instance), takesMutualTls, tunnel };
   }
 
   #computeMergedRule(group: string): MergedRule | undefined {

@@ -3,7 +3,7 @@ import { RawBufferSchema } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import { mutualTlsServerName } from "../names.ts";
 import { extension } from "../wire.ts";
-import { clientTransportSocket } from "./tls-context.ts";
+import { clientTransportSocket, tunnelClientSocket } from "./tls-context.ts";
 
 /** Of a destination, what its clients' TLS needs. */
 interface TlsDestination {
@@ -17,6 +17,15 @@ const plaintextSocket = extension("envoy.transport_sockets.raw_buffer", RawBuffe
 
 /** Value of `tlsMode` on endpoints that take mutual TLS. */
 export const mutualTlsMode = "istio";
+
+/** Value of `tunnel` on endpoints whose proxy takes carriers, as in Istio's ambient mode, and the entry of those. */
+export const tunnelMode = "h2";
+export const tunnelMatchName = "tunnel";
+
+/** Whether connections to a port with this protocol may be streams of carriers: bytes between our own proxies. HTTP has carriers of its own. */
+export function isTunnelled(protocol: string, audience: Audience): boolean {
+  return protocol === "tcp" && audience.messages.has("TunnelOptions");
+}
 
 /**
  * How clients reach the endpoints of a cluster. A DestinationRule that speaks of TLS wins; else each endpoint's own metadata says
@@ -34,9 +43,19 @@ export function compileClientTransport(
   const accepted = tls?.subjectAltNames?.length ? tls.subjectAltNames : identities;
   const sni = tls?.sni || mutualTlsServerName(host, port, subset);
   const socket = clientTransportSocket(sni, accepted, protocol, audience);
-  if (tls !== undefined) return { transportSocket: socket };
+  const tunnel = isTunnelled(protocol, audience)
+    ? [
+        {
+          name: tunnelMatchName,
+          match: { tunnel: tunnelMode },
+          transportSocket: tunnelClientSocket(sni, accepted, audience),
+        },
+      ]
+    : [];
+  if (tls !== undefined) return { transportSocket: socket, transportSocketMatches: tunnel };
   return {
     transportSocketMatches: [
+      ...tunnel,
       { name: "tlsMode-istio", match: { tlsMode: mutualTlsMode }, transportSocket: socket },
       { name: "tlsMode-disabled", match: {}, transportSocket: plaintextSocket },
     ],

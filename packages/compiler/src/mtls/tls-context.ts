@@ -48,6 +48,34 @@ export function serverTransportSocket(trustDomain: string, protocol: string, aud
   });
 }
 
+/** What carriers of streams speak, and nothing else. */
+const tunnelProtocols = ["h2"];
+
+/** The server's side of a carrier of streams. */
+export function tunnelServerSocket(trustDomain: string, audience: Audience) {
+  return extension(socketName, DownstreamTlsContextSchema, {
+    requireClientCertificate: true,
+    commonTlsContext: {
+      ...commonContext([{ case: "prefix", value: `spiffe://${trustDomain}/` }], audience),
+      alpnProtocols: tunnelProtocols,
+    },
+  });
+}
+
+/** The client's side of a carrier of streams: the server must be one of `identities`. */
+export function tunnelClientSocket(sni: string, identities: readonly string[], audience: Audience) {
+  return extension(socketName, UpstreamTlsContextSchema, {
+    sni,
+    commonTlsContext: {
+      ...commonContext(
+        identities.map((value) => ({ case: "exact", value })),
+        audience,
+      ),
+      alpnProtocols: tunnelProtocols,
+    },
+  });
+}
+
 /** The client's side: the server must be one of `identities`. */
 export function clientTransportSocket(
   sni: string,

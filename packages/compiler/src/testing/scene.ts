@@ -57,6 +57,7 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
     const { name, service, namespace, serviceAccount, labels, port } = known[index] ?? fail(workload.name);
     for (let replica = 0; replica < (workload.replicas ?? localMeshDefaults.replicas); replica++) {
       const number = instances.length;
+      const protocol = workload.protocol ?? localMeshDefaults.protocol;
       instances.push({
         id: `${name}-${replica}`,
         workload: name,
@@ -65,10 +66,11 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
         serviceAccount,
         labels,
         version: workload.version ?? "",
-        protocol: workload.protocol ?? localMeshDefaults.protocol,
+        protocol,
         servicePort: port,
         address: "127.0.0.1",
         inboundPort: 30_000 + number,
+        ...(protocol === "http" ? {} : { tunnelPort: 35_000 + number }),
         appPort: 40_000 + number,
         outboundPorts,
         ready: true,
