@@ -23,26 +23,32 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
   const isToInner = isTwoHops && hop === "outer";
   const hasTlsInFront = topology === "tls-front" || (isTwoHops && hop === "inner");
   const isRelay = topology === "tcp" || topology === "tls-relay";
+  const isVirtual = topology === "mesh-virtual";
   const codec = topology === "http2" || topology === "grpc" || inner.includes("h2") ? "AUTO" : "HTTP1";
   const root = {
     node: { id: `bench-${hop}`, cluster: "bench" },
     admin: { address: address(hop === "outer" ? ports.outerAdmin : ports.innerAdmin) },
     static_resources: {
-      listeners: [
-        {
-          name: "ingress",
-          address: address(listenPort),
-          filter_chains: [
-            {
-              ...(hasTlsInFront ? { transport_socket: downstreamTls(site, inner) } : {}),
-              filters: [isRelay ? tcpProxy() : connectionManager(services, codec)],
-            },
-          ],
-        },
-      ],
+      listeners:
+        isVirtual && hop === "inner"
+          ? tunnelListeners(listenPort, site)
+          : [
+              {
+                name: "ingress",
+                address: address(listenPort),
+                filter_chains: [
+                  {
+                    ...(hasTlsInFront ? { transport_socket: downstreamTls(site, inner) } : {}),
+                    filters: [isRelay ? tcpProxy() : connectionManager(services, codec)],
+                  },
+                ],
+              },
+            ],
       clusters: [
         isToInner
-          ? cluster("backend", ports.inner, overTls(site, inner))
+          ? isVirtual
+            ? tunnelled(ports.inner, site)
+            : cluster("backend", ports.inner, overTls(site, inner))
           : cluster("backend", backendPort(topology, site), topology === "grpc" ? overHttp2() : {}),
         ...Array.from({ length: services }, (_, index) => cluster(`service-${index}`, backendPort(topology, site), {})),
       ],
@@ -51,11 +57,75 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
   return JSON.stringify(root);
 }
 
+/** What a CONNECT asks for: the inner proxy's application, by a port that nobody listens on. */
+const target = { host: "127.0.0.1", port: 80 };
+
+/** The HBONE port, and what its streams are connections of. */
+function tunnelListeners(port: number, site: Site): object[] {
+  const server = {
+    name: "heddle.tunnel_server",
+    typed_config: { "@type": "type.googleapis.com/heddle.v1.TunnelServer", listener: "tunnelled" },
+  };
+  const manager = connectionManager(0, "AUTO", { upgrade_configs: [{ upgrade_type: "CONNECT" }] }, [server]);
+  return [
+    {
+      name: "ingress",
+      address: address(port),
+      filter_chains: [{ transport_socket: downstreamTls(site, ["h2"]), filters: [manager] }],
+    },
+    {
+      name: "tunnelled",
+      internal_listener: {},
+      filter_chains: [
+        { filter_chain_match: { destination_port: target.port }, filters: [connectionManager(0, "HTTP1")] },
+      ],
+    },
+  ];
+}
+
+/** HTTP/1.1 whose connections are streams of carriers to the inner proxy's port. */
+function tunnelled(port: number, site: Site): object {
+  const optionsOf = (name: string, options: object): object => ({
+    [name]: { "@type": `type.googleapis.com/${name}`, ...options },
+  });
+  return {
+    name: "backend",
+    type: "STATIC",
+    connect_timeout: "5s",
+    load_assignment: {
+      cluster_name: "backend",
+      endpoints: [
+        {
+          lb_endpoints: [
+            {
+              endpoint: { address: address(target.port) },
+              metadata: {
+                filter_metadata: {
+                  "envoy.transport_socket_match": { tunnel: "h2" },
+                  "heddle.tunnel": { port: `${port}`, authority: `${target.host}:${target.port}` },
+                },
+              },
+            },
+          ],
+        },
+      ],
+    },
+    transport_socket_matches: [
+      { name: "tunnel", match: { tunnel: "h2" }, transport_socket: upstreamTls(site, ["h2"]) },
+    ],
+    typed_extension_protocol_options: {
+      ...optionsOf(optionsName, protocolOptions(["http/1.1"])),
+      ...optionsOf("heddle.v1.TunnelOptions", { transport_socket_match: "tunnel" }),
+    },
+  };
+}
+
 /** What is offered between the two, by ALPN. In a mesh of Heddle's both: few requests have connections of their own, many share one. */
 const spokenBetween: Readonly<Partial<Record<Topology, readonly string[]>>> = {
   "two-hops": ["http/1.1"],
   "two-hops-http2": ["h2"],
   mesh: ["h2", "http/1.1"],
+  "mesh-virtual": ["h2"],
 };
 
 function address(port: number): object {
@@ -73,7 +143,16 @@ function tcpProxy(): object {
   };
 }
 
-function connectionManager(services: number, codec: "AUTO" | "HTTP1"): object {
+/**
+ * @param more fields beside those of every connection manager here
+ * @param filters before the router
+ */
+function connectionManager(
+  services: number,
+  codec: "AUTO" | "HTTP1",
+  more: object = {},
+  filters: readonly object[] = [],
+): object {
   const routes = [
     {
       name: "canary",
@@ -101,7 +180,9 @@ function connectionManager(services: number, codec: "AUTO" | "HTTP1"): object {
           { name: "all", domains: ["*"], routes },
         ],
       },
+      ...more,
       http_filters: [
+        ...filters,
         {
           name: "envoy.filters.http.router",
           typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },

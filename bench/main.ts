@@ -12,7 +12,7 @@ import { ThrowawayCa } from "@heddle/testkit";
 import { judgeBars } from "./bars.ts";
 import { findProgram } from "../scripts/find-program.ts";
 import type { Peer, Site } from "./peer.ts";
-import { envoy, envoyHttp2, heddle } from "./peers/envoy-api.ts";
+import { envoy, envoyHttp2, heddle, heddleVirtual } from "./peers/envoy-api.ts";
 import { haproxy, haproxyTcp } from "./peers/haproxy.ts";
 import { nginx } from "./peers/nginx.ts";
 import { formatReport } from "./report.ts";
@@ -39,7 +39,7 @@ const { values: options } = parseArgs({
   },
 });
 const page = fileURLToPath(new URL("../docs/reference/performance.md", import.meta.url));
-const allPeers: readonly Peer[] = [heddle, envoy, envoyHttp2, nginx, haproxy, haproxyTcp];
+const allPeers: readonly Peer[] = [heddle, envoy, envoyHttp2, nginx, haproxy, haproxyTcp, heddleVirtual];
 
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);

@@ -26,9 +26,11 @@ export type Topology =
   | "two-hops"
   | "two-hops-http2"
   | "mesh"
+  /** HTTP/1.1 on connections that are CONNECT streams of one carrier (HBONE), as `mesh` in every other way; Heddle's alone. */
+  | "mesh-virtual"
   | "thousand-services";
 
-const twoProxies: ReadonlySet<Topology> = new Set(["two-hops", "two-hops-http2", "mesh", "tls-relay"]);
+const twoProxies: ReadonlySet<Topology> = new Set(["two-hops", "two-hops-http2", "mesh", "mesh-virtual", "tls-relay"]);
 
 /** Whether there is an outer and an inner proxy. */
 export function hasTwoHops(topology: Topology): boolean {
