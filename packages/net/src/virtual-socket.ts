@@ -40,6 +40,7 @@ export class VirtualSocket implements StreamSocket {
   highWaterBytes = 0;
   readonly #carrier: VirtualCarrier;
   #isPaused = true;
+  #isCarrierPaused = false;
   #isResumed = false;
   #isOffering = false;
   #held: Buffer | undefined;
@@ -129,7 +130,7 @@ export class VirtualSocket implements StreamSocket {
     this.#isResumed = false;
     if (this.#isPaused || this.#isClosed) return;
     this.#isPaused = true;
-    this.#carrier.pause();
+    this.#pauseCarrier();
   }
 
   resume(): void {
@@ -141,7 +142,7 @@ export class VirtualSocket implements StreamSocket {
     if (held !== undefined) this.#offer(held, 0, held.length);
     if (this.#isPaused || this.#isClosed) return;
     if (this.#hasPeerEnded) this.#deliverEnd();
-    else this.#carrier.resume();
+    else this.#resumeCarrier();
   }
 
   unread(bytes: Buffer, consumedBytes = 0): void {
@@ -203,11 +204,27 @@ export class VirtualSocket implements StreamSocket {
     if (from < to) {
       const rest = Buffer.from(source.subarray(from, to));
       this.#held = this.#held === undefined ? rest : Buffer.concat([rest, this.#held]);
-      if (!this.#isPaused) {
-        this.#isPaused = true;
-        this.#carrier.pause();
-      }
-    } else if (this.#hasPeerEnded && !this.#isPaused) this.#deliverEnd();
+      this.#isPaused = true;
+      this.#pauseCarrier();
+      return;
+    }
+    // The last word within the call was that more is wanted.
+    if (this.#isResumed) this.#isPaused = false;
+    if (this.#isPaused) return;
+    if (this.#hasPeerEnded) this.#deliverEnd();
+    else this.#resumeCarrier();
+  }
+
+  #pauseCarrier(): void {
+    if (this.#isCarrierPaused) return;
+    this.#isCarrierPaused = true;
+    this.#carrier.pause();
+  }
+
+  #resumeCarrier(): void {
+    if (!this.#isCarrierPaused) return;
+    this.#isCarrierPaused = false;
+    this.#carrier.resume();
   }
 
   #hold(bytes: Buffer, start: number, end: number): void {

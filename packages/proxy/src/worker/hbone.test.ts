@@ -13,15 +13,25 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import {
   connectRaw,
+  type EchoServer,
   type IssuedIdentity,
   type RawPeer,
   type RawServer,
+  startEchoServer,
   startRawServer,
   ThrowawayCa,
 } from "@heddle/testkit";
 import { CLUSTER_TYPE, LISTENER_TYPE, SECRET_TYPE } from "@heddle/xds/api";
 import { adsBootstrap, AdsControlPlane, type JsonResources } from "../testing/ads-control-plane.ts";
-import { bootstrap, clientTls, cluster, httpListener, serverTls, tcpListener } from "../testing/bootstrap-json.ts";
+import {
+  bootstrap,
+  clientTls,
+  cluster,
+  httpListener,
+  route,
+  serverTls,
+  tcpListener,
+} from "../testing/bootstrap-json.ts";
 import { untilLogged } from "../testing/log-file.ts";
 import { accessLog, peerMetadata } from "../testing/mesh-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
@@ -39,6 +49,7 @@ const heddle = "type.googleapis.com/heddle.v1";
 let folder: string;
 let ca: ThrowawayCa;
 let raw: RawServer;
+let app: EchoServer;
 let inbound: TestProxy;
 let outbound: TestProxy;
 const identities = new Map<string, IssuedIdentity>();
@@ -115,16 +126,43 @@ function inboundBootstrap(port: number): Json {
         filter_chains: [
           { filter_chain_match: { destination_port: 5432, ...own }, filters: [onlyWeb, relay("db", "app")] },
           { filter_chain_match: { destination_port: 5433, ...own }, filters: [relay("gone", "gone")] },
+          { filter_chain_match: { destination_port: 8080, ...own }, filters: httpFilters() },
         ],
       },
     ],
-    [cluster("app", [raw.port]), cluster("gone", [1])],
+    [cluster("app", [raw.port]), cluster("gone", [1]), cluster("web", [app.port])],
   );
 }
 
+/** HTTP for whom policy knows by certificate. */
+function httpFilters(): Json[] {
+  const rbac = {
+    name: "rbac",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+      rules: {
+        action: "ALLOW",
+        policies: {
+          web: {
+            permissions: [
+              { and_rules: { rules: [{ destination_port: 8080 }, { url_path: { path: { prefix: "/open" } } }] } },
+            ],
+            principals: [{ authenticated: { principal_name: { exact: web } } }],
+          },
+        },
+      },
+    },
+  };
+  const manager = { forward_client_cert_details: "APPEND_FORWARD", set_current_client_cert_details: { uri: true } };
+  const listener = httpListener({ name: "web", routes: [route("/", "web")], filters: [rbac], manager });
+  const [chain] = listener["filter_chains"] as { filters: Json[] }[];
+  assert.ok(chain);
+  return chain.filters;
+}
+
 /** An endpoint whose proxy takes HBONE at `port`. */
-function tunnelled(name: string, port: number, options: Json = {}, more: Json = {}): Json {
-  const [host, target] = served.split(":");
+function tunnelled(name: string, port: number, options: Json = {}, more: Json = {}, authority = served): Json {
+  const [host, target] = authority.split(":");
   return cluster(name, [], {
     load_assignment: {
       cluster_name: name,
@@ -136,7 +174,7 @@ function tunnelled(name: string, port: number, options: Json = {}, more: Json = 
               metadata: {
                 filter_metadata: {
                   "envoy.transport_socket_match": { tunnel: "h2" },
-                  "heddle.tunnel": { port: String(port), authority: served },
+                  "heddle.tunnel": { port: String(port), authority },
                 },
               },
             },
@@ -159,6 +197,7 @@ before(async () => {
   ca = await ThrowawayCa.create();
   for (const uri of [web, db, stranger]) identities.set(uri, await ca.issue(uri));
   raw = await startRawServer();
+  app = await startEchoServer();
   inbound = await TestProxy.start(inboundBootstrap(0));
   const port = inbound.port("tunnel");
   const says = peerMetadata("web", "OUTBOUND", web);
@@ -169,12 +208,14 @@ before(async () => {
         tcpListener("few", "few"),
         tcpListener("old", "old"),
         tcpListener("limited", "limited"),
+        httpListener({ name: "virtual", routes: [route("/", "virtual")] }),
       ],
       [
         tunnelled("db", port),
         tunnelled("few", port, { http2_protocol_options: { max_concurrent_streams: 2 } }),
         tunnelled("old", port, { max_connection_duration: "0.001s" }),
         tunnelled("limited", port, {}, { circuit_breakers: { thresholds: [{ max_connections: 1 }] } }),
+        tunnelled("virtual", port, {}, {}, "127.0.0.1:8080"),
       ],
     ),
   );
@@ -185,6 +226,7 @@ after(async () => {
   await outbound?.[Symbol.asyncDispose]();
   await inbound?.[Symbol.asyncDispose]();
   await raw?.[Symbol.asyncDispose]();
+  await app?.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -396,6 +438,27 @@ test("bulk that nobody reads stops none of the other streams, and what is held o
   slow.socket.destroy();
   other.reset();
   await peer.untilEnd();
+});
+
+test("HTTP/1.1 rides on connections inside a carrier, which are pooled like any, and policy knows the peer", async () => {
+  const before = carriers();
+  const ask = async (path: string): Promise<Response> => fetch(`http://127.0.0.1:${outbound.port("virtual")}${path}`);
+  const tunnels = (): number =>
+    inbound.generation.metrics.total("envoy_http_downstream_cx_upgrades_total", {
+      envoy_http_conn_manager_prefix: "tunnel",
+    });
+  const made = tunnels();
+  for (let i = 0; i < 5; i += 1) {
+    const response = await ask("/open");
+    assert.equal(response.status, 200);
+    assert.match(await response.text(), new RegExp(`URI=${web}`));
+  }
+  assert.equal(tunnels() - made, 1, "one connection served them all");
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask("/open")));
+  for (const answer of answers) assert.match(await answer.text(), /URI=/);
+  assert.ok(carriers() - before <= 1);
+  assert.equal((await ask("/closed")).status, 403);
+  await outbound.whenBalanced();
 });
 
 test("open streams are closed when policy denies them, and when their peer's anchor is withdrawn", async (t) => {
