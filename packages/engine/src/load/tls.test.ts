@@ -159,6 +159,7 @@ test("a client's TLS context arrives", () => {
   });
   const full = client({
     sni: "outbound_.9080_._.web",
+    max_session_keys: 3,
     common_tls_context: {
       ...ownCertificate,
       alpn_protocols: ["istio"],
@@ -166,8 +167,8 @@ test("a client's TLS context arrives", () => {
     },
   });
   assert.deepEqual(
-    [full.sni, full.common.alpn, full.common.certificate?.name, full.common.validation?.trustedCa],
-    ["outbound_.9080_._.web", ["istio"], "default", { name: "ROOTCA", source: "ads" }],
+    [full.sni, full.maxSessionKeys, full.common.alpn, full.common.certificate?.name, full.common.validation?.trustedCa],
+    ["outbound_.9080_._.web", 3, ["istio"], "default", { name: "ROOTCA", source: "ads" }],
   );
 });
 

@@ -112,7 +112,7 @@ const checkedHosts = through(
 );
 const removedHosts = through(
   clusterLoads,
-  "upstream/src/health/health-checks.test.ts › an endpoint that discovery forgets while its check succeeds ${what}",
+  "upstream/src/health/health-checks.test.ts › an endpoint that discovery forgets while its check succeeds stays until it fails, or goes at once where ignore_health_on_host_removal says so",
 );
 
 /** Clusters and endpoints. */
