@@ -18,7 +18,8 @@ export class ConnectionAccount {
   view: ConnectionView | undefined;
   /** Why it was closed before its end. */
   details = "";
-  flag: ResponseFlag | "" = "";
+  /** As in `%RESPONSE_FLAGS%`. */
+  flag: ResponseFlag | `${ResponseFlag},${ResponseFlag}` | "" = "";
   upstreamHost = "";
   upstreamCluster = "";
   transportFailure = "";

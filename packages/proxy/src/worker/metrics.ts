@@ -186,16 +186,33 @@ export class ClusterStats {
 /** Envoy's statistics of one TCP proxy: `tcp.<stat_prefix>.*`. */
 export class TcpStats {
   readonly connections: CounterHandle;
-  readonly noEndpoint: CounterHandle;
+  readonly noRoute: CounterHandle;
   readonly receivedBytes: CounterHandle;
   readonly sentBytes: CounterHandle;
+  readonly idleTimeouts: CounterHandle;
+  readonly aged: CounterHandle;
+  readonly pausedReading: CounterHandle;
+  readonly resumedReading: CounterHandle;
+  readonly flushed: CounterHandle;
+  readonly flushing: GaugeHandle;
 
   constructor(writer: MetricWriter, prefix: string) {
     const labels = [["envoy_tcp_prefix", prefix]] as const;
     const counter = (name: string, help: string): CounterHandle =>
       writer.counter(`envoy_tcp_${name}`, help, labels, `tcp.${prefix}.${name}`);
     this.connections = counter("downstream_cx_total", "Connections accepted.");
-    this.noEndpoint = counter("downstream_cx_no_route", "Connections for which there was no endpoint.");
+    this.noRoute = counter("downstream_cx_no_route", "Connections whose cluster there was not.");
+    this.idleTimeouts = counter("idle_timeout", "Connections on which nothing moved for too long.");
+    this.aged = counter("max_downstream_connection_duration", "Connections that had lived their time.");
+    this.pausedReading = counter("downstream_flow_control_paused_reading_total", "Times that a client had to wait.");
+    this.resumedReading = counter("downstream_flow_control_resumed_reading_total", "Times that it went on.");
+    this.flushed = counter("upstream_flush_total", "Connections whose client was gone before all was written.");
+    this.flushing = writer.gauge(
+      "envoy_tcp_upstream_flush_active",
+      "Such connections now.",
+      labels,
+      `tcp.${prefix}.upstream_flush_active`,
+    );
     this.receivedBytes = counter("downstream_cx_rx_bytes_total", "Bytes received from clients.");
     this.sentBytes = counter("downstream_cx_tx_bytes_total", "Bytes sent to clients.");
   }

@@ -232,6 +232,9 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
       });
       return this.#socket.refuse("rbac_denied");
     }
+    const { perConnectionBufferBytes } = bound.config;
+    if (perConnectionBufferBytes > 0)
+      this.#socket.highWaterBytes = Math.min(perConnectionBufferBytes, this.#socket.highWaterBytes);
     const slot = this.#listener.slotOf(chain);
     const http = services.chains.of(bound, chain);
     const connection =

@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { once } from "node:events";
 import { connectRaw, type RawServer, startRawServer } from "@heddle/testkit";
 import { untilLogged } from "../testing/log-file.ts";
 import { bootstrap, cluster, fileLog, networkRbac, tcpListener } from "../testing/bootstrap-json.ts";
@@ -16,6 +17,7 @@ before(async () => {
   upstream = await startRawServer();
   folder = await mkdtemp(join(tmpdir(), "heddle-relay-"));
   const deny = networkRbac("DENY", { any: true });
+  const flagged = (name: string) => fileLog(join(folder, `${name}.log`), "%RESPONSE_FLAGS%");
   proxy = await TestProxy.start(
     bootstrap(
       [
@@ -33,10 +35,13 @@ before(async () => {
           ...fileLog(join(folder, "listener.log"), "%BYTES_RECEIVED% %BYTES_SENT% %CONNECTION_TERMINATION_DETAILS%"),
         },
         tcpListener("denied", "up", [deny]),
-        tcpListener("dead", "dead"),
-        tcpListener("missing", "nowhere"),
+        tcpListener("dead", "dead", [], flagged("dead")),
+        tcpListener("missing", "nowhere", [], flagged("missing")),
+        tcpListener("empty", "empty", [], flagged("empty")),
+        tcpListener("counted", "up", [], { idle_timeout: "0.2s" }),
+        tcpListener("aged", "up", [], { max_downstream_connection_duration: "0.05s", ...flagged("aged") }),
       ],
-      [cluster("up", [upstream.port]), cluster("dead", [1])],
+      [cluster("up", [upstream.port]), cluster("dead", [1]), cluster("empty", [])],
     ),
   );
 });
@@ -83,6 +88,7 @@ test("a reset of one side is a reset for the other", async () => {
   await peer.until("x");
   client.reset();
   await peer.untilEnd();
+  assert.match(peer.error?.message ?? "", /ECONNRESET/);
   const second = await connectRaw(proxy.port("open"));
   await second.send("y");
   const other = await upstream.next();
@@ -108,6 +114,80 @@ test("a megabyte crosses in each direction whole", async () => {
   assert.equal(back, bytes.toString("latin1"));
   client.socket.destroy();
   peer.socket.destroy();
+});
+
+test("what a client has sent arrives whole, though both sides have ended and the server reads late", async () => {
+  const client = await connectRaw(proxy.port("open"));
+  await client.send("!");
+  const peer = await upstream.next();
+  await peer.until("!");
+  peer.end();
+  await client.untilEnd();
+  peer.socket.pause();
+  const bytes = Buffer.alloc(8_000_000, "0123456789");
+  client.socket.end(bytes);
+  await once(client.socket, "close");
+  peer.socket.resume();
+  const got = await peer.untilEnd();
+  assert.equal(got.length, bytes.length);
+  await proxy.untilStat("tcp.open.upstream_flush_active", 0);
+  peer.socket.destroy();
+});
+
+test("what a server has sent arrives whole, though it has closed and the client reads slowly", async () => {
+  const client = await connectRaw(proxy.port("open"));
+  await client.send("!");
+  const peer = await upstream.next();
+  await peer.until("!");
+  client.socket.removeAllListeners("data").pause();
+  const bytes = Buffer.alloc(4_000_000, "0123456789");
+  peer.socket.end(bytes);
+  // Reads so slowly that the end takes longer than a connection may linger.
+  let got = 0;
+  while (got < bytes.length && !client.socket.readableEnded) {
+    got += (client.socket.read(Math.min(30_000, bytes.length - got)) as Buffer | null)?.length ?? 0;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.equal(got, bytes.length);
+  client.socket.destroy();
+});
+
+test("statistics tell how connections fared while they last", async () => {
+  const client = await connectRaw(proxy.port("counted"));
+  await client.send("12345");
+  const peer = await upstream.next();
+  await peer.until("12345");
+  await peer.send("ok");
+  await client.until("ok");
+  await proxy.untilStat("tcp.counted.downstream_cx_rx_bytes_total", 5);
+  await proxy.untilStat("tcp.counted.downstream_cx_tx_bytes_total", 2);
+  await Promise.all([client.untilEnd(), peer.untilEnd()]);
+  await proxy.untilStat("tcp.counted.idle_timeout", 1);
+  client.socket.destroy();
+  const old = await connectRaw(proxy.port("aged"));
+  await old.untilEnd();
+  await proxy.untilStat("tcp.aged.max_downstream_connection_duration", 1);
+  old.socket.destroy();
+  (await upstream.next()).socket.destroy();
+});
+
+for (const [listener, flags] of [
+  ["dead", "UF,URX"],
+  ["missing", "NC"],
+  ["empty", "UH"],
+  ["aged", "DT"],
+] as const) {
+  test(`the log says of a connection to the listener "${listener}" that it ended with ${flags}`, async () => {
+    const client = await connectRaw(proxy.port(listener));
+    await client.untilEnd();
+    client.socket.destroy();
+    await untilLogged(join(folder, `${listener}.log`), `${flags}\n`);
+  });
+}
+
+test("only a cluster that is missing counts as no route", async () => {
+  await proxy.untilStat("tcp.missing.downstream_cx_no_route", 1);
+  await proxy.untilStat("tcp.dead.downstream_cx_no_route", 0);
 });
 
 for (const listener of ["denied", "dead", "missing"]) {

@@ -19,6 +19,7 @@ import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-c
 
 /** Envoy's default `delayed_close_timeout`. */
 const lingerMs = 1_000;
+const nothing = Buffer.alloc(0);
 
 /**
  * The `tcp_proxy` filter: bytes both ways between a client and an endpoint, each side's end passed on by itself. A side that
@@ -40,6 +41,12 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   #upstream: UpstreamLeg | undefined;
   #hasClientEnded = false;
   #isClosed = false;
+  /** Broken off by this side. */
+  #isDestroyed = false;
+  /** Both sides have ended, and the client is gone; what it sent is still on its way. */
+  #isFlushing = false;
+  /** The endpoint is gone; what it sent is still on its way. */
+  #isDrainingClient = false;
   /** Why there is no endpoint. */
   #failureCode: ErrorCode = "no_healthy_upstream";
 
@@ -79,12 +86,13 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   cut(): void {
     this.#account.details = errorEntry("draining").details;
     this.#account.flag = errorEntry("draining").flag ?? "";
+    this.#isDestroyed = true;
     this.#client.reset();
-    this.#upstream?.socket?.reset();
-    this.#upstream?.destroy();
+    this.#upstream?.reset();
   }
 
   destroy(): void {
+    this.#isDestroyed = true;
     this.#client.destroy();
     this.#upstream?.destroy();
   }
@@ -98,8 +106,11 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
         cluster: cluster?.name ?? "",
         from: this.view.remoteAddress.host,
       });
-      this.#account.flag = cluster === undefined ? "NC" : this.#account.transportFailure === "" ? "UH" : "UF";
-      this.#stats.noEndpoint.add(1);
+      const hasFailed = this.#account.transportFailure !== "";
+      if (cluster === undefined) this.#stats.noRoute.add(1);
+      if (cluster === undefined) this.#account.flag = "NC";
+      else if (this.#attemptsLeft <= 0) this.#account.flag = "UF,URX";
+      else this.#account.flag = hasFailed ? "UF,UH" : "UH";
       return this.#client.refuse(cluster === undefined ? "no_cluster" : this.#failureCode);
     }
     this.#attemptsLeft -= 1;
@@ -138,7 +149,10 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     const upstream = this.#upstream;
     // Kept by the socket until the endpoint is there.
     if (upstream?.socket === undefined) return 0;
-    if (!upstream.socket.write(bytes, start, end)) this.#client.pause();
+    this.#stats.receivedBytes.add(end - start);
+    if (upstream.socket.write(bytes, start, end)) return end - start;
+    this.#stats.pausedReading.add(1);
+    this.#client.pause();
     return end - start;
   }
 
@@ -149,22 +163,38 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   }
 
   onDrain(): void {
-    this.#upstream?.socket?.resume();
+    if (this.#isDrainingClient) this.#linger();
+    else this.#upstream?.socket?.resume();
   }
 
-  onClose(): void {
+  onClose(failure: SocketFailure | undefined): void {
     if (this.#isClosed) return;
+    if (failure !== undefined) this.#upstream?.reset();
+    else if (this.#isDestroyed || this.#upstream?.socket === undefined) this.#upstream?.destroy();
+    else {
+      // In order: the endpoint has ended, too, and its connection closes when it has taken the rest (Envoy's upstream flush).
+      this.#isFlushing = true;
+      this.#stats.flushed.add(1);
+      this.#stats.flushing.add(1);
+      return this.#touch();
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
     this.#isClosed = true;
     this.#deadlines.stop();
-    this.#upstream?.destroy();
-    this.#stats.receivedBytes.add(this.#client.bytesRead);
-    this.#stats.sentBytes.add(this.#client.bytesWritten);
+    if (this.#isFlushing) this.#stats.flushing.add(-1);
     this.#account.write(this.#logs);
     this.#observer.onConnectionClosed(this);
   }
 
   onDeadline(which: Deadline): void {
-    if (which === deadline.connectionDuration) this.#account.flag = "DT";
+    if (which === deadline.idle) this.#stats.idleTimeouts.add(1);
+    if (which === deadline.connectionDuration) {
+      this.#stats.aged.add(1);
+      this.#account.flag = "DT";
+    }
     this.destroy();
   }
 
@@ -181,6 +211,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   /** @internal */
   upstreamBytes(bytes: Buffer, start: number, end: number): void {
     this.#touch();
+    this.#stats.sentBytes.add(end - start);
     if (!this.#client.write(bytes, start, end)) this.#upstream?.socket?.pause();
   }
 
@@ -191,6 +222,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
 
   /** @internal */
   upstreamDrained(): void {
+    this.#stats.resumedReading.add(1);
     this.#client.resume();
   }
 
@@ -198,12 +230,20 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   upstreamClosed(wasReady: boolean, failure: SocketFailure | undefined): void {
     this.#upstream = undefined;
     if (this.#isClosed) return;
+    if (this.#isFlushing) return this.#finish();
     this.#account.transportFailure = failure?.text ?? "";
     this.#failureCode = failure?.code ?? "upstream_connect_failed";
     if (!wasReady) return this.#connect();
     if (failure !== undefined) return this.#client.reset();
-    // Nothing that the client still sends can be delivered; it gets a moment to read what it was sent.
+    // Whether anything waits for a client that reads slowly: then it has as long as nothing else ends the connection.
+    this.#client.highWaterBytes = 0;
+    this.#isDrainingClient = !this.#client.write(nothing, 0, 0);
     this.#client.end();
+    if (!this.#isDrainingClient) this.#linger();
+  }
+
+  /** Nothing that the client still sends can be delivered; it gets a moment to take notice of the end. */
+  #linger(): void {
     this.#deadlines.set(deadline.delayedClose, this.#worker.timers.now(), lingerMs);
   }
 
@@ -258,6 +298,12 @@ class UpstreamLeg implements SocketHandler, DialOwner {
   destroy(): void {
     if (this.#socket === undefined) this.#dial?.close();
     else this.#socket.destroy();
+  }
+
+  /** Passes on that the client broke the connection off. */
+  reset(): void {
+    if (this.#socket === undefined) this.#dial?.close();
+    else this.#socket.reset();
   }
 
   onDialed(_dial: Dialing, socket: StreamSocket): void {
