@@ -106,6 +106,8 @@ export class SnapshotBinder {
     const assigned = this.#endpoints.get(config.edsServiceName);
     const { name } = config;
     const previous = this.#previous.clusters.get(name);
+    // What was found by a check that is gone says nothing of the endpoints under another one.
+    if (config.healthCheck === undefined) this.#health.delete(name);
     this.#clusters.set(name, bindCluster(config, assigned, previous, this.#health.get(name)));
   }
 

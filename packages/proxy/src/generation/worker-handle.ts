@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import type { Logger, LogLevel } from "@heddle/core";
+import type { CheckedHealth } from "@heddle/engine";
 import type { SeriesAnnouncement } from "@heddle/telemetry";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { WorkerCommand, WorkerReport, WorkerSetup } from "../worker/messages.ts";
@@ -14,6 +15,7 @@ const workerEntry = new URL("../worker/entry.ts", import.meta.url);
 
 export interface WorkerEvents {
   readonly onSeries: (announcements: readonly SeriesAnnouncement[]) => void;
+  readonly onHealth: (health: ReadonlyMap<string, CheckedHealth>) => void;
   /** The worker is gone, or stalled and was ended; it will do nothing more. */
   readonly onGone: (reason: string) => void;
 }
@@ -96,6 +98,11 @@ export class WorkerHandle {
     return this.#worker.getHeapSnapshot();
   }
 
+  /** What another worker's health checks have found. */
+  setHealth(health: ReadonlyMap<string, CheckedHealth>): void {
+    this.#send({ type: "health", health });
+  }
+
   setLogLevel(level: LogLevel): void {
     this.#send({ type: "log-level", level });
   }
@@ -143,6 +150,8 @@ export class WorkerHandle {
         this.#describing.get(report.requestId)?.(report.clusters);
         this.#describing.delete(report.requestId);
         return;
+      case "health":
+        return this.#events.onHealth(report.health);
       case "drained":
         return this.#onDrained();
     }

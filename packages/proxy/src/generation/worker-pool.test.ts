@@ -58,7 +58,7 @@ test("a worker that does not beat is seen, ended and reported", async (t) => {
       0,
       silentLogger,
       "off",
-      { onSeries() {}, onGone: resolve },
+      { onSeries() {}, onHealth() {}, onGone: resolve },
       { load: SharedLoad.create(1).buffer, queues: SharedQueues.create(1).buffer },
       {
         entry: new URL("../testing/stalled-worker.ts", import.meta.url),

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { type Logger, type LogLevel, type RandomSource, RestartBackOff } from "@heddle/core";
 import { secretToTransfer } from "@heddle/engine/config";
+import type { CheckedHealth } from "@heddle/engine";
 import { MetricReader, type SeriesAnnouncement } from "@heddle/telemetry";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
@@ -48,6 +49,7 @@ export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #slots: Slot[];
   #everything: Everything = () => ({ change: nothing, sockets: [] });
+  #health: ReadonlyMap<string, CheckedHealth> = new Map();
   #isStopping = false;
 
   /** Starts the threads: they load their code while this one reads configuration. */
@@ -130,6 +132,12 @@ export class WorkerPool {
     return this.#slots.flatMap(({ worker }) => worker ?? []);
   }
 
+  /** One worker checks endpoints; what it finds holds for all, and for those that come later. */
+  #tellHealth(from: Slot, health: ReadonlyMap<string, CheckedHealth>): void {
+    this.#health = health;
+    for (const { index, worker } of this.#slots) if (index !== from.index) worker?.setHealth(health);
+  }
+
   async #startWorker(slot: Slot): Promise<void> {
     const { logger } = this.#options;
     slot.startedAt = performance.now();
@@ -139,6 +147,7 @@ export class WorkerPool {
         slot.series.push(...announcements);
         for (const announcement of announcements) this.metrics.add(announcement);
       },
+      onHealth: (health) => this.#tellHealth(slot, health),
       onGone: (reason) => this.#onGone(slot, reason),
     };
     const { tlsKeyLogFile } = this.#options;
@@ -146,7 +155,8 @@ export class WorkerPool {
     const worker = new WorkerHandle(slot.index, logger, logger.level, events, shared, { tlsKeyLogFile });
     slot.worker = worker;
     const { change, sockets } = this.#everything();
-    const problem = await worker.configure(this.#toTransfer(change, sockets));
+    const { delta, ...rest } = this.#toTransfer(change, sockets);
+    const problem = await worker.configure({ ...rest, delta: { ...delta, health: this.#health } });
     if (problem !== undefined)
       logger.error("a worker could not take its configuration", { worker: slot.index, problem });
   }

@@ -33,7 +33,7 @@ function startProxy(ports: readonly number[], more: Record<string, unknown>): Pr
 }
 
 async function untilShown(proxy: TestProxy, path: string, text: RegExp): Promise<void> {
-  const giveUpAt = performance.now() + 20_000;
+  const giveUpAt = performance.now() + 60_000;
   for (let shown = ""; !text.test(shown); shown = await proxy.admin(path))
     assert.ok(performance.now() < giveUpAt, `${text} in ${shown}`);
 }
@@ -162,4 +162,50 @@ test("a gRPC server of grpc-js is asked for the health of a service", async (t) 
     statuses.set("books", status);
     await untilShown(proxy, "/clusters", new RegExp(`health_flags::${health}\n`));
   }
+});
+
+test("several workers ask an endpoint once, and all of them, also one that comes later, know what was found", async (t) => {
+  let isWell = true;
+  const askers = new Set<unknown>();
+  const served = [0, 0];
+  const start = (index: number): Promise<number> =>
+    listen(
+      t,
+      createServer((request, response) => {
+        if (request.url === "/healthz") {
+          if (index === 1) askers.add(request.socket);
+          response.statusCode = index === 0 || isWell ? 200 : 500;
+        } else served[index]! += 1;
+        response.end();
+      }),
+    );
+  const ports = [await start(0), await start(1)];
+  const check = { ...often, ...thresholds, http_health_check: { path: "/healthz" } };
+  const proxy = await TestProxy.start(
+    bootstrap(
+      [httpListener({ name: "web", routes: [route("/", "app")] })],
+      [cluster("app", ports, { health_checks: [check] })],
+    ),
+    { concurrency: 3 },
+  );
+  t.after(() => proxy[Symbol.asyncDispose]());
+  const ill = new RegExp(`app::127\\.0\\.0\\.1:${ports[1]}::health_flags::/failed_active_hc\\n`);
+  await untilShown(proxy, "/stats?filter=membership", /cluster\.app\.membership_healthy: 2\n/);
+  isWell = false;
+  await untilShown(proxy, "/clusters", ill);
+  // Each worker takes some of these connections, and tells on its next request what it knows.
+  const ask = async (): Promise<void> => {
+    for (let count = 0; count < 12; count++)
+      await fetch(`http://127.0.0.1:${proxy.port("web")}/`, { headers: { connection: "close" } });
+  };
+  const giveUpAt = performance.now() + 60_000;
+  for (let before = -1; before !== served[1]; assert.ok(performance.now() < giveUpAt)) {
+    before = served[1]!;
+    await ask();
+  }
+  await proxy.pool.replace(2, "the test ends it");
+  const after = served[1];
+  await ask();
+  assert.equal(served[1], after);
+  assert.equal(askers.size, 1);
 });

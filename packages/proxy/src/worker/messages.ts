@@ -1,5 +1,5 @@
 import type { LogLevel } from "@heddle/core";
-import type { ConfigDelta, SecretRef, TransferredSecret } from "@heddle/engine";
+import type { CheckedHealth, ConfigDelta, SecretRef, TransferredSecret } from "@heddle/engine";
 import type { SeriesAnnouncement } from "@heddle/telemetry";
 import type { ClusterView } from "./cluster-views.ts";
 
@@ -50,6 +50,8 @@ export type WorkerCommand =
       readonly sockets: readonly ListenerSocket[];
       readonly limits: readonly CountedLimit[];
     }
+  /** What the worker that checks has found; all of it. */
+  | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }
   | { readonly type: "describe"; readonly requestId: number }
   | { readonly type: "log-level"; readonly level: LogLevel }
   /** Accept nothing more; say `connection: close`; report `drained` when the last connection is gone. */
@@ -61,4 +63,6 @@ export type WorkerReport =
   | { readonly type: "configured"; readonly sequence: number; readonly problem: string | undefined }
   | { readonly type: "series"; readonly announcements: readonly SeriesAnnouncement[] }
   | { readonly type: "described"; readonly requestId: number; readonly clusters: readonly ClusterView[] }
+  /** What health checks have found; all of it, from the one worker that makes them. */
+  | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }
   | { readonly type: "drained" };

@@ -55,7 +55,7 @@ class TrafficWorker {
   readonly #accessLogs: AccessLogs;
   readonly #dns: DnsClusters;
   readonly #health: HealthChecks;
-  readonly #countsMembers: boolean;
+  readonly #isFirst: boolean;
   readonly #listeners = new Map<string, TrafficListener>();
   readonly #destinations = new DestinationIndex<TrafficListener>();
   /** Removed listeners whose connections are not all gone. */
@@ -128,7 +128,7 @@ class TrafficWorker {
       onLookup: (cluster, outcome) => metrics.cluster(cluster).countLookup(outcome),
       onEndpoints: (endpoints) => this.#inTurn(() => this.#swap({ endpoints: { set: [endpoints], remove: [] } })),
     });
-    this.#countsMembers = setup.index === 0;
+    this.#isFirst = setup.index === 0;
     this.#health = new HealthChecks({
       live,
       timers,
@@ -138,7 +138,10 @@ class TrafficWorker {
       dial: (options) => tunnels.dial(options),
       logger: this.#logger,
       onCount: (cluster, what) => metrics.cluster(cluster).countCheck(what),
-      onHealth: (health) => this.#inTurn(() => this.#swap({ health })),
+      onHealth: (health) => {
+        this.#report({ type: "health", health });
+        this.#inTurn(() => this.#swap({ health }));
+      },
     });
     const heartbeat = new Int32Array(setup.heartbeat);
     setInterval(() => {
@@ -161,6 +164,8 @@ class TrafficWorker {
     switch (command.type) {
       case "configure":
         return this.#inTurn(() => this.#configure(command));
+      case "health":
+        return this.#inTurn(() => this.#swap({ health: command.health }));
       case "describe":
         return this.#report({
           type: "described",
@@ -217,7 +222,8 @@ class TrafficWorker {
     transport.retain(snapshot.clusters);
     tunnels.retain(snapshot.clusters);
     this.#dns.update(snapshot.clusters);
-    this.#health.update(snapshot.clusters);
+    // Endpoints are asked once, however many workers there are.
+    if (this.#isFirst) this.#health.update(snapshot.clusters);
   }
 
   async #applyListeners({ delta, sockets, limits }: Configure): Promise<void> {
@@ -303,7 +309,7 @@ class TrafficWorker {
 
   #publish(): void {
     const { metrics, live, snapshot } = this.#context;
-    metrics.publish(live, snapshot.clusters.values(), this.#countsMembers);
+    metrics.publish(live, snapshot.clusters.values(), this.#isFirst);
   }
 
   #announce(series: SeriesAnnouncement): void {

@@ -18,7 +18,7 @@ export class ClusterCheck {
   readonly config: HealthCheckConfig;
   readonly #options: HealthChecksOptions;
   readonly #transport: CheckTransport;
-  readonly #onChange: (cluster: string) => void;
+  readonly #onChange: () => void;
   readonly #checked = new Map<string, Checked>();
   readonly #tls = new Map<UpstreamTlsConfig, UpstreamTlsConfig>();
   #cluster: BoundCluster;
@@ -28,7 +28,7 @@ export class ClusterCheck {
     config: HealthCheckConfig,
     options: HealthChecksOptions,
     transport: CheckTransport,
-    onChange: (cluster: string) => void,
+    onChange: () => void,
   ) {
     this.#cluster = cluster;
     this.config = config;
@@ -86,7 +86,7 @@ export class ClusterCheck {
       random,
       hasTraffic: () => live.cluster(this.#cluster).connectionsMade > 0,
       count: (what) => onCount(name, what),
-      onChange: () => this.#onChange(name),
+      onChange: () => this.#onChange(),
       onFailure: (reason, isChange) => {
         if (isChange) logger.warn("a health check takes an endpoint out", { ...about, reason });
         else if (config.logsEveryFailure) logger.warn("a health check has failed", { ...about, reason });

@@ -17,7 +17,7 @@ export interface HealthChecksOptions {
   /** Begins to connect to an endpoint; by itself unless said otherwise. */
   readonly dial?: (options: DialOptions) => Dialing;
   readonly logger: Logger;
-  /** Everything that is known of the clusters of which something has changed; of one turn of the event loop together. */
+  /** Everything that is known, whenever something has changed; what changes in one turn of the event loop comes together. */
   readonly onHealth: (health: ReadonlyMap<string, CheckedHealth>) => void;
   readonly onCount: (cluster: string, what: CheckCount) => void;
 }
@@ -27,7 +27,7 @@ export class HealthChecks {
   readonly #options: HealthChecksOptions;
   readonly #transport: CheckTransport;
   readonly #clusters = new Map<string, ClusterCheck>();
-  readonly #changed = new Set<string>();
+  #hasChanged = false;
 
   constructor(options: HealthChecksOptions) {
     this.#options = options;
@@ -53,7 +53,7 @@ export class HealthChecks {
       if (healthCheck === undefined) continue;
       let check = this.#clusters.get(cluster.name);
       if (check === undefined) {
-        check = new ClusterCheck(cluster, healthCheck, this.#options, this.#transport, (name) => this.#note(name));
+        check = new ClusterCheck(cluster, healthCheck, this.#options, this.#transport, () => this.#note());
         this.#clusters.set(cluster.name, check);
       }
       check.update(cluster);
@@ -67,17 +67,12 @@ export class HealthChecks {
     this.#transport.close();
   }
 
-  #note(cluster: string): void {
-    this.#changed.add(cluster);
-    if (this.#changed.size > 1) return;
+  #note(): void {
+    if (this.#hasChanged) return;
+    this.#hasChanged = true;
     setImmediate(() => {
-      const health = new Map<string, CheckedHealth>();
-      for (const name of this.#changed) {
-        const check = this.#clusters.get(name);
-        if (check !== undefined) health.set(name, check.found);
-      }
-      this.#changed.clear();
-      if (health.size > 0) this.#options.onHealth(health);
+      this.#hasChanged = false;
+      this.#options.onHealth(new Map([...this.#clusters].map(([name, check]) => [name, check.found])));
     });
   }
 }
