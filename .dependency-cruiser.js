@@ -23,7 +23,7 @@ const purePackages = "^packages/(core|http|engine|compiler|api)/src/";
 // Node modules without I/O, time or randomness of their own; node:crypto is for hashes (check:pure forbids its randomness).
 const pureNodeModules =
   "^(node:)?(assert|assert/strict|buffer|crypto|path|path/posix|string_decoder|url|util|util/types|zlib)$";
-const tests = "[.]test[.]ts$|/src/testing/|^packages/testkit/|^(bench|conformance)/";
+const tests = "[.]test[.]ts$|/src/testing/|^packages/testkit/|^(bench|conformance|fuzz)/";
 const generatedProtobuf = "^packages/xds/src/(api|gen)/|(^|/)node_modules/@bufbuild/protobuf/";
 
 /** Files that `exports` in the packages' package.json declare. */

@@ -28,7 +28,7 @@ const places = [
   "packages/*/src/**/*.test.ts",
   "scripts/**/*.test.ts",
   "examples/**/*.test.ts",
-  "{bench,conformance}/**/*.test.ts",
+  "{bench,conformance,fuzz}/**/*.test.ts",
 ];
 const files = globSync(places, { exclude: ["**/node_modules/**"] })
   .filter((file) => file.endsWith(".system.test.ts") === values.system)

@@ -6,6 +6,7 @@ export type { RawServer } from "./raw-client.ts";
 export { connectRaw, RawPeer, startRawServer, untilRefused } from "./raw-client.ts";
 export type { DnsAnswer, DnsServerQuestion } from "./dns-server.ts";
 export { DnsServer } from "./dns-server.ts";
+export type { FuzzTarget } from "./fuzz-target.ts";
 export { EventWaiter } from "./event-waiter.ts";
 export { isRunning } from "./process-state.ts";
 export { enterNetworkNamespace } from "./network-namespace.ts";

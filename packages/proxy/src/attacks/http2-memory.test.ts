@@ -142,7 +142,7 @@ for (const [what, path] of [
       settings([initialWindowSize, 1]),
     );
     // An exchange that is not over has its idle time besides, and either may be the first.
-    if (path === "/app/short") assert.equal(await arena.stat(stat), counted + streams.length);
+    if (path === "/app/short") assert.ok((await arena.stat(stat)) > counted, "the proxy ended what it held whole");
   });
 }
 
