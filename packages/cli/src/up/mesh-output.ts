@@ -152,7 +152,7 @@ const noMeshCode = "HDL0108";
 
 /** The control plane has accepted it, but whether it holds is the runner's word: it starts and stops what the LocalMesh names. */
 function isForRunner(change: string): boolean {
-  return /^[~-] LocalMesh /.test(change);
+  return /^[+~-] LocalMesh /.test(change);
 }
 
 const listedChanges = 4;

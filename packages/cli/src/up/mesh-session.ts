@@ -45,6 +45,8 @@ export class MeshSession {
   #retry: NodeJS.Timeout | undefined;
   #retryMs = firstRetryMs;
   #isStopping = false;
+  /** The folder was last seen with a mesh that cannot be run. */
+  #wasRefused = false;
 
   private constructor(options: MeshSessionOptions, plan: MeshPlan, lock: MeshLock) {
     this.#options = options;
@@ -137,23 +139,34 @@ export class MeshSession {
     if (found.kind === "refused") {
       // What is wrong with a resource the control plane says; the folder as a whole is ours to judge.
       for (const problem of found.problems) output.report("heddle", `${problem}; what runs goes on`);
+      this.#wasRefused = true;
       return;
     }
+    const { namespace, name } = found.mesh.metadata;
     const plan = withPort(planMesh(found.mesh), edgePort);
     // The control plane refuses it whole, with file and line; were the rest of it taken here, the two would run different meshes.
     if (!hasSettingsOf(plan, this.plan)) return;
     const text = planText(plan);
-    if (text === this.#planText) return;
+    if (text === this.#planText) {
+      // It is back as it runs: whoever has read that it could not be used wants to know.
+      if (this.#wasRefused) output.inForce([`~ LocalMesh ${namespace}/${name}`]);
+      this.#wasRefused = false;
+      return;
+    }
+    const before = this.#planText;
     this.#planText = text;
     const missing = await findMissingCommands(plan, folder, applicationVariables(process.env));
     if (missing.length > 0) {
       for (const each of missing) output.report("heddle", `${describeMissing(each)}; what runs goes on`);
+      // What runs is the plan before; the same text again is told again.
+      this.#planText = before;
+      this.#wasRefused = true;
       return;
     }
     try {
       const held = await this.#runner.apply(plan);
       for (const each of held) output.report("heddle", `${each}; what else has changed is in force`);
-      const { namespace, name } = found.mesh.metadata;
+      this.#wasRefused = false;
       if (held.length === 0) output.inForce([`~ LocalMesh ${namespace}/${name}`]);
       this.#retryMs = firstRetryMs;
     } catch (error) {

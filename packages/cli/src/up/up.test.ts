@@ -168,6 +168,18 @@ test("what a running mesh cannot change is named with its line, and is not said 
   assert.match(await told(mesh.replace("edge: { service: front", "edge: { service: back")), /in force ~ LocalMesh/);
   rmSync(join(folder, "mesh.yaml"));
   await heddle.line(/holds no LocalMesh resource.*what runs goes on/);
+  // What comes back counts when it runs, and not when it is read: first with a command that is missing, then as it was.
+  const before = heddle.lines.length;
+  const withoutCommand = mesh
+    .replace("edge: { service: front", "edge: { service: back")
+    .replaceAll("[node,", "[no-such-program,");
+  writeFileSync(join(folder, "mesh.yaml"), withoutCommand);
+  await heddle.line(/the workload front cannot be started: its command "no-such-program" was not found/);
+  assert.deepEqual(
+    heddle.lines.slice(before).filter((line) => /in force . LocalMesh/.test(line)),
+    [],
+  );
+  assert.match(await told(mesh.replace("edge: { service: front", "edge: { service: back")), /in force ~ LocalMesh/);
   heddle.kill("SIGTERM");
   assert.equal(await heddle.end(), 0);
   assert.deepEqual(
