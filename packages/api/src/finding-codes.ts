@@ -151,8 +151,8 @@ export const findingCodes = {
   HDL0030: {
     severity: "warning",
     title: "Rule can never match",
-    text: "Routes are tried from top to bottom, and one above it matches every request already.",
-    hint: "Move the rule above the one that matches everything, or remove it.",
+    text: "Routes are tried from top to bottom, and those above match every request that this one does.",
+    hint: "Move the rule above those that the message names, or remove it.",
   },
   HDL0031: {
     severity: "warning",

@@ -27,6 +27,7 @@ import { anyText, refinedFormat } from "../../schema/text-format.ts";
 import { headerFormat } from "./header-format.ts";
 import { retryConditions } from "./retry-conditions.ts";
 import * as rules from "./rules.ts";
+import { laterRoutesCanMatch } from "./unreachable-routes.ts";
 import type * as spec from "./spec.ts";
 
 const port = integer(1, 65_535);
@@ -335,5 +336,5 @@ export const virtualServiceFields = object<spec.VirtualServiceSpec>({
     tcp: "Only HTTP is routed by rules so far.",
     tls: "Only HTTP is routed by rules so far.",
   },
-  checks: [rules.laterRoutesCanMatch],
+  checks: [laterRoutesCanMatch],
 });

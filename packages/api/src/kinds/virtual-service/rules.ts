@@ -189,24 +189,3 @@ export const hostIsChangedOnce: Check<spec.HttpRoute> = (route, context) => {
     `The host of the request is changed ${changes.length} times: ${names.join(" and ")}.`,
   );
 };
-
-/** istio.md 4.4: the first match wins, so nothing below a route without conditions is ever reached. */
-export const laterRoutesCanMatch: Check<spec.VirtualServiceSpec> = (service, context) => {
-  const routes = service.http ?? [];
-  const catchAll = routes.findIndex(matchesEverything);
-  if (catchAll < 0 || catchAll === routes.length - 1) return;
-  const at = describePath([...context.path, "http", catchAll + 1]);
-  const above = describePath([...context.path, "http", catchAll]);
-  context.report("HDL0030", ["http", catchAll + 1], `${at} can never match: ${above} matches every request.`);
-};
-
-function matchesEverything(route: spec.HttpRoute): boolean {
-  return route.match === undefined || route.match.length === 0 || route.match.some(isUnconditional);
-}
-
-function isUnconditional(match: spec.HttpMatch): boolean {
-  const conditions = Object.keys(match).filter(
-    (name) => name !== "name" && name !== "ignoreUriCase" && name !== "gateways" && name !== "uri",
-  );
-  return conditions.length === 0 && (match.uri === undefined || match.uri.prefix === "/");
-}
