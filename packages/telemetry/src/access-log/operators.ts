@@ -151,8 +151,9 @@ export const plainOperators: Readonly<Record<string, { readonly read: Operator; 
   },
   ROUTE_NAME: { read: text((r) => r.routeName), meaning: "Name of the route" },
   VIRTUAL_CLUSTER_NAME: {
-    read: text((r) => r.virtualClusterName),
-    meaning: "Always empty: virtual clusters are not supported",
+    // Envoy sets it for virtual hosts that have virtual clusters ("other" where none matches) and leaves it unset without: `-`, null.
+    read: () => undefined,
+    meaning: "Never known, as in Envoy where a virtual host has no virtual clusters; they are not supported",
   },
   CONNECTION_ID: { read: count((r) => r.connectionId), meaning: "Number of the client's connection in this worker" },
   STREAM_ID: { read: text((r) => r.streamId), meaning: "Number of the request in this worker" },
@@ -249,6 +250,10 @@ export function compileOperator(
   return { operator: truncate(compiled.operator, length) };
 }
 
+function knownOperators(): string {
+  return ["START_TIME", "GRPC_STATUS", ...Object.keys(headerSources), ...Object.keys(plainOperators)].sort().join(", ");
+}
+
 function compileUntruncated(name: string, argument: string | undefined): CompiledOperator {
   if (name === "START_TIME") {
     if (argument === undefined || argument === "") return { operator: (record) => isoTime(record.startTimeMs) };
@@ -270,7 +275,8 @@ function compileUntruncated(name: string, argument: string | undefined): Compile
       : compileHeader(name, argument);
   }
   if (notYet.has(name)) return { problem: `%${name}% is not supported yet` };
-  if (!Object.hasOwn(plainOperators, name)) return { problem: `%${name}% is not a command operator that Heddle knows` };
+  if (!Object.hasOwn(plainOperators, name))
+    return { problem: `%${name}% is not a command operator that Heddle knows; it knows ${knownOperators()}` };
   if (argument !== undefined) return { problem: `%${name}% takes no argument` };
   return { operator: plainOperators[name]!.read };
 }

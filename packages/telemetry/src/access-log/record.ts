@@ -45,7 +45,6 @@ export interface AccessLogRecord {
   downstreamDirectRemoteAddress: string;
   requestedServerName: string;
   routeName: string;
-  virtualClusterName: string;
   /** Identities from certificates; empty without mutual TLS. */
   downstreamPeerUriSan: string;
   downstreamLocalUriSan: string;
@@ -97,7 +96,6 @@ export function emptyAccessLogRecord(): AccessLogRecord {
     downstreamDirectRemoteAddress: "",
     requestedServerName: "",
     routeName: "",
-    virtualClusterName: "",
     downstreamPeerUriSan: "",
     downstreamLocalUriSan: "",
     downstreamPeerSubject: "",
