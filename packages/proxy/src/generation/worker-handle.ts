@@ -22,7 +22,7 @@ export interface WorkerEvents {
 
 /** For tests: another module in the worker's place, and a faster watchdog. */
 export interface WorkerHandleOptions {
-  readonly entry?: URL;
+  readonly entry?: URL | undefined;
   readonly checkMs?: number;
   readonly tlsKeyLogFile?: string | undefined;
 }

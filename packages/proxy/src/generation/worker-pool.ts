@@ -18,6 +18,8 @@ export interface WorkerPoolOptions {
   readonly random: RandomSource;
   /** `--tls-key-log`. */
   readonly tlsKeyLogFile?: string | undefined;
+  /** For tests: another module in the place of each worker. */
+  readonly workerEntry?: URL | undefined;
 }
 
 /** Everything that a worker needs which starts now. */
@@ -150,9 +152,9 @@ export class WorkerPool {
       onHealth: (health) => this.#tellHealth(slot, health),
       onGone: (reason) => this.#onGone(slot, reason),
     };
-    const { tlsKeyLogFile } = this.#options;
+    const { tlsKeyLogFile, workerEntry: entry } = this.#options;
     const shared = { load: this.load.buffer, queues: this.#queues.buffer };
-    const worker = new WorkerHandle(slot.index, logger, logger.level, events, shared, { tlsKeyLogFile });
+    const worker = new WorkerHandle(slot.index, logger, logger.level, events, shared, { tlsKeyLogFile, entry });
     slot.worker = worker;
     const { change, sockets } = this.#everything();
     const { delta, ...rest } = this.#toTransfer(change, sockets);

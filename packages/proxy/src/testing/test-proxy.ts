@@ -17,7 +17,7 @@ export class TestProxy implements AsyncDisposable {
   readonly #listeners: ((message: SupervisorMessage) => void)[] = [];
   readonly #ready: Promise<void>;
 
-  private constructor(bootstrap: object, options: Partial<ProxyOptions>) {
+  private constructor(bootstrap: object, options: Partial<ProxyOptions>, workerEntry: URL | undefined) {
     const parsed = parseBootstrap(JSON.stringify(bootstrap));
     assert.deepEqual(parsed.problems, []);
     assert.ok(parsed.config);
@@ -42,6 +42,7 @@ export class TestProxy implements AsyncDisposable {
       logger,
       random: Math.random,
       tlsKeyLogFile: all.tlsKeyLogFile,
+      workerEntry,
     });
     this.generation = new Generation({
       options: all,
@@ -55,15 +56,15 @@ export class TestProxy implements AsyncDisposable {
   }
 
   /** Resolves when it says that it is ready. */
-  static async start(bootstrap: object, options: Partial<ProxyOptions> = {}): Promise<TestProxy> {
-    const proxy = await TestProxy.begin(bootstrap, options);
+  static async start(bootstrap: object, options: Partial<ProxyOptions> = {}, workerEntry?: URL): Promise<TestProxy> {
+    const proxy = await TestProxy.begin(bootstrap, options, workerEntry);
     await proxy.#ready;
     return proxy;
   }
 
   /** Resolves when it has started, ready or not. */
-  static async begin(bootstrap: object, options: Partial<ProxyOptions> = {}): Promise<TestProxy> {
-    const proxy = new TestProxy(bootstrap, options);
+  static async begin(bootstrap: object, options: Partial<ProxyOptions> = {}, workerEntry?: URL): Promise<TestProxy> {
+    const proxy = new TestProxy(bootstrap, options, workerEntry);
     try {
       await proxy.generation.start();
     } catch (error) {

@@ -3,8 +3,9 @@ import { after, before, test } from "node:test";
 import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
+import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
 
-// Each listener has one short limit: what is waited for is the answer, never a span of time.
+// Each listener has one limit, short, or passed by a clock that the test moves: what is waited for is the answer, never a span of time.
 
 let proxy: TestProxy;
 let upstream: RawServer;
@@ -23,7 +24,8 @@ before(async () => {
         listener("head", { request_headers_timeout: "0.05s" }),
         listener("body", { request_timeout: "0.05s" }),
         listener("stream", { stream_idle_timeout: "0.05s" }),
-        listener("moving", { stream_idle_timeout: "4s" }),
+        listener("moving", { stream_idle_timeout: "600s" }),
+        listener("tunnel", { stream_idle_timeout: "0s", upgrade_configs: [{ upgrade_type: "echo" }] }),
         listener("idle", { common_http_protocol_options: { idle_timeout: "0.05s" } }),
         listener("duration", { common_http_protocol_options: { max_connection_duration: "0.05s" } }),
         listener("count", { common_http_protocol_options: { max_requests_per_connection: 2 } }),
@@ -31,6 +33,8 @@ before(async () => {
       ],
       [cluster("up", [upstream.port])],
     ),
+    {},
+    clockWorkerEntry,
   );
 });
 
@@ -113,28 +117,45 @@ test("a response that stalls is broken off, and the client sees that it is not w
     await peer.untilEnd();
   }));
 
-test(
-  "a response that takes longer than the idle time goes on as long as something of it moves",
-  { timeout: 30_000 },
-  () =>
-    connected("moving", async (client) => {
-      await client.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
-      const peer = await upstream.next();
-      await peer.until("\r\n\r\n");
-      const begun = performance.now();
-      await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n");
-      // A byte as soon as the last has come through, until the idle time has passed.
-      let count = 0;
-      for (; performance.now() - begun < 5000; count += 1) {
-        await peer.send("1\r\n.\r\n");
-        await client.until(".");
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      await peer.send("0\r\n\r\n");
-      await client.until("\r\n0\r\n\r\n");
-      assert.ok(count > 1);
-    }),
-);
+test("a response that takes longer than the idle time goes on as long as something of it moves", () =>
+  connected("moving", async (client) => {
+    await client.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\n");
+    await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n");
+    // More than twice the idle time, with a byte in each quarter of it.
+    for (let count = 0; count < 10; count += 1) {
+      await peer.send("1\r\n.\r\n");
+      await client.until(".");
+      await moveWorkerClock(150_000);
+    }
+    await peer.send("0\r\n\r\n");
+    await client.until("\r\n0\r\n\r\n");
+  }));
+
+test("where no idle time is set, a tunnel whose client has closed its half ends when the application says nothing for a minute", () =>
+  connected("tunnel", async (client) => {
+    await client.send("GET /echo HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\n");
+    await peer.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+    await client.until("\r\n\r\n");
+    // Whole, it may be silent for as long as it likes.
+    await moveWorkerClock(3_600_000);
+    await client.send("ping");
+    await peer.until("ping");
+    client.end();
+    await peer.untilEnd();
+    // What the other half says begins the minute anew.
+    for (let count = 0; count < 6; count += 1) {
+      await moveWorkerClock(20_000);
+      await peer.send("still here;");
+      await client.until("still here;");
+    }
+    assert.equal(client.isEnded, false);
+    await moveWorkerClock(61_000);
+    await client.untilEnd();
+  }));
 
 test("a connection without requests is closed after its idle time", () =>
   connected("idle", async (client) => {
