@@ -13,6 +13,8 @@ export interface ExchangeFailure {
   readonly reusedConnection: boolean;
   /** A response head had been delivered. */
   readonly responseStarted: boolean;
+  /** One of several that waited for a connection which was not made; another one of them counts that. */
+  readonly isCountedElsewhere: boolean;
   /** For logs: what happened and, where it can be guessed, the operator's cause; empty when this side decided. */
   readonly transportFailure: string;
 }

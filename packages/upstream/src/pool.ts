@@ -147,7 +147,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       failing.push(this.#leaveLine(first));
     }
     // Only now: who is tried again at once stands in the line for the next connection, not for this failure.
-    for (const exchange of failing) exchange.fail(failure.code, failure.text);
+    for (const [index, exchange] of failing.entries()) exchange.fail(failure.code, failure.text, 0, index > 0);
     for (const wanted of this.#waitingBy.keys()) this.#connectFor(wanted, cluster, endpoint);
     this.#reportEmpty();
   }
@@ -236,10 +236,14 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     this.#idleTimer = this.#options.timers.schedule(Math.max(1, earliestMs), this);
   }
 
-  /** Dials until each exchange that waits for this kind has a place on its way, as far as the limit allows. */
+  /**
+   * Dials until each exchange that waits for this kind has a place on its way, as far as the limit allows. Connections that many share are made
+   * one after the other: whoever waits may find a place on the first.
+   */
   #connectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
     const { live } = this.#options;
     while (this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls) < this.#waitingBy.of(tls)) {
+      if (this.#dialingBy.of(tls) > 0 && this.#streamsOf(cluster, tls) > 1) return;
       if (!live.tryAcquireConnection(cluster, endpoint)) {
         if (this.#connections.size > 0 || this.#dials.size > 0) return;
         // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.

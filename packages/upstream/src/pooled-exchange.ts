@@ -125,8 +125,16 @@ export class PooledExchange implements UpstreamExchange {
     this.sink.onEnd();
   }
 
-  /** @param bytesWritten of the request, when fewer count than were written */
-  fail(code: ErrorCode, transportFailure: string, bytesWritten: number = this.bytesWritten): void {
+  /**
+   * @param bytesWritten of the request, when fewer count than were written
+   * @param isCountedElsewhere another exchange counts the failure of the connection that both waited for
+   */
+  fail(
+    code: ErrorCode,
+    transportFailure: string,
+    bytesWritten: number = this.bytesWritten,
+    isCountedElsewhere = false,
+  ): void {
     if (this.#isOver) return;
     const { isReusedConnection } = this;
     this.#end();
@@ -135,6 +143,7 @@ export class PooledExchange implements UpstreamExchange {
       bytesWritten,
       reusedConnection: isReusedConnection,
       responseStarted: this.hasResponseHead,
+      isCountedElsewhere,
       transportFailure,
     });
   }

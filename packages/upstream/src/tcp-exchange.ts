@@ -151,6 +151,7 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
       bytesWritten: this.bytesWritten,
       reusedConnection: false,
       responseStarted: this.connection !== undefined,
+      isCountedElsewhere: false,
       transportFailure,
     });
   }

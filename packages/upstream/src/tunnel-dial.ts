@@ -5,6 +5,7 @@ import { type Framing, HeaderList } from "@heddle/http";
 import type { ClientTlsContext, SocketFailure, VirtualCarrier } from "@heddle/net";
 import { VirtualSocket } from "@heddle/net";
 import type { Dialing, DialOptions } from "./dial.ts";
+import { proxyPreface } from "./proxy-preface.ts";
 import type { ExchangeFailure, ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
 
 /** Times that a stream is asked for anew because its carrier went away before it had seen the request. */
@@ -123,6 +124,9 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
       // What was agreed on for the carrier says nothing of what it carries.
       tls: connection.session === undefined ? undefined : { ...connection.session, alpn: "" },
     });
+    // Of whoever is passed on the endpoint hears first, as on a connection of its own.
+    const preface = proxyPreface(this.endpoint, this.#options.client);
+    if (preface !== undefined) this.#socket.write(preface, 0, preface.length);
     this.#options.owner.onDialed(this, this.#socket);
   }
 

@@ -52,7 +52,7 @@ export function afterFailure(
   trace?: DecisionTrace,
 ): void {
   const endpoint = req.countedEndpoint;
-  if (endpoint !== undefined && failure.code !== "overflow") {
+  if (endpoint !== undefined && failure.code !== "overflow" && failure.isCountedElsewhere !== true) {
     endpoint.errors++;
     if (isConnectFailure(failure.code)) endpoint.connectFailures++;
   }

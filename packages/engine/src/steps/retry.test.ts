@@ -463,3 +463,37 @@ test("an attempt has only what is left of the whole time", () => {
   mesh.choose(req);
   assert.equal(req.headers.get("x-envoy-expected-rq-timeout-ms"), "1000");
 });
+
+test("a connection that many waited for and that failed is one failure of its endpoint, and each may be tried elsewhere", () => {
+  const mesh = retryMesh({ retry_on: "connect-failure" });
+  const waiting = Array.from({ length: 5 }, () => mesh.forward());
+  const before = { errors: 0, connectFailures: 0 };
+  for (const [index, req] of waiting.entries()) {
+    const isCountedElsewhere = index > 0;
+    assert.equal(
+      fail(mesh, req, failure("upstream_connect_failed", { bytesWritten: 0, isCountedElsewhere })),
+      index < 3 ? "retry" : "respond",
+    );
+  }
+  for (const { endpoints } of mesh.live.clusters.values())
+    for (const { errors, connectFailures } of endpoints.values()) {
+      before.errors += errors;
+      before.connectFailures += connectFailures;
+    }
+  assert.deepEqual(before, { errors: 1, connectFailures: 1 });
+});
+
+test("a CONNECT that is refused or lost before its 200 may be made again, whatever else the policy asks of a request", () => {
+  const mesh = retryMesh({ retry_on: "connect-failure" });
+  const lost = mesh.forward({ method: "CONNECT" });
+  lost.upgrade = "connect";
+  assert.equal(fail(mesh, lost, failure("upstream_reset")), "retry");
+  const refused = mesh.forward({ method: "CONNECT" });
+  refused.upgrade = "connect";
+  assert.equal(respond(mesh, refused, 503), "retry");
+  const denied = mesh.forward({ method: "CONNECT" });
+  denied.upgrade = "connect";
+  assert.equal(respond(mesh, denied, 403), "proceed");
+  const post = mesh.forward({ method: "POST" });
+  assert.equal(respond(mesh, post, 503), "proceed");
+});

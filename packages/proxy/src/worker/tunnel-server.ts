@@ -141,6 +141,7 @@ export class ServedTunnel implements UpstreamExchange {
       bytesWritten: 0,
       reusedConnection: false,
       responseStarted: this.#isAccepted,
+      isCountedElsewhere: false,
       transportFailure: "",
     });
   }

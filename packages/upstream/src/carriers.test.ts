@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
+import { test, type TestContext } from "node:test";
+import { freePort } from "@heddle/testkit";
+import { type ClusterChanges, Fixture, makeCluster } from "./testing/fixture.ts";
+
+// Connections that many requests share: how many there are, and whose failure is counted.
+
+/** A server that answers when it is told to, and counts its connections. */
+async function startServer(t: TestContext): Promise<{ server: Http2Server; port: number; sessions: () => number }> {
+  const server = createServer();
+  let sessions = 0;
+  server.on("session", () => (sessions += 1));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  return { server, port: (server.address() as AddressInfo).port, sessions: () => sessions };
+}
+
+function http2Cluster(port: number, maxConcurrentStreams: number, changes: ClusterChanges = {}) {
+  const cluster = makeCluster([port]);
+  return makeCluster([port], {
+    protocol: "http2",
+    http2: { ...cluster.config.http2, maxConcurrentStreams },
+    ...changes,
+  });
+}
+
+test("one carrier is dialled at a time, and there are as many as the streams need", async (t) => {
+  const { server, port, sessions } = await startServer(t);
+  const waiting: ServerHttp2Stream[] = [];
+  server.on("stream", (accepted) => {
+    const stream = accepted as ServerHttp2Stream;
+    stream.on("error", () => stream.destroy());
+    waiting.push(stream);
+    if (waiting.length === 6) for (const each of waiting) each.respond({ ":status": 204 }, { endStream: true });
+  });
+  const fixture = new Fixture(t);
+  const cluster = http2Cluster(port, 2);
+  const requests = Array.from({ length: 6 }, () => fixture.request(cluster));
+  assert.equal(fixture.live.cluster(cluster).connections, 1, "those that wait may all find a place on the first");
+  for (const { sink } of requests) await sink.ended;
+  assert.equal(sessions(), 3);
+  for (const { sink } of requests) assert.equal(sink.status, 204);
+});
+
+test("a carrier that cannot be made is one failure, however many wait for it", async (t) => {
+  const fixture = new Fixture(t);
+  const cluster = http2Cluster(await freePort(), 100);
+  const requests = Array.from({ length: 30 }, () => fixture.request(cluster));
+  for (const { sink } of requests) await sink.ended;
+  const failures = requests.map(({ sink }) => sink.failure);
+  assert.ok(failures.every((failure) => failure?.code === "upstream_connect_failed" && failure.bytesWritten === 0));
+  assert.equal(failures.filter((failure) => failure?.isCountedElsewhere === false).length, 1);
+});
+
+test("a stream that dies is that request's alone, and the carrier goes on", async (t) => {
+  const { server, port, sessions } = await startServer(t);
+  server.on("stream", (accepted, headers) => {
+    const stream = accepted as ServerHttp2Stream;
+    stream.on("error", () => stream.destroy());
+    if (headers[":method"] === "DELETE") stream.close(2);
+    else stream.respond({ ":status": 204 }, { endStream: true });
+  });
+  const fixture = new Fixture(t);
+  const cluster = http2Cluster(port, 100);
+  await fixture.request(cluster).sink.ended;
+  const doomed = fixture.request(cluster, "DELETE");
+  const kept = fixture.request(cluster);
+  await Promise.all([doomed.sink.ended, kept.sink.ended]);
+  assert.equal(doomed.sink.failure?.code, "upstream_remote_reset");
+  assert.equal(kept.sink.status, 204);
+  assert.equal(sessions(), 1);
+});
+
+test("what the requests of one turn write leaves in one write", async (t) => {
+  const { server, port } = await startServer(t);
+  let served = 0;
+  server.on("stream", (accepted) => {
+    served += 1;
+    (accepted as ServerHttp2Stream).respond({ ":status": 204 }, { endStream: true });
+  });
+  // Between the two, so that what arrives in one piece is seen as one.
+  let pieces = 0;
+  const between = createTcpServer((client) => {
+    const onward = connect(port, "127.0.0.1");
+    client.on("data", () => (pieces += 1));
+    client.pipe(onward).pipe(client);
+    for (const socket of [client, onward]) {
+      socket.on("error", () => socket.destroy());
+      t.after(() => socket.destroy());
+    }
+  });
+  between.listen(0, "127.0.0.1");
+  await once(between, "listening");
+  t.after(() => between.close());
+  const fixture = new Fixture(t);
+  const cluster = http2Cluster((between.address() as AddressInfo).port, 100);
+  await fixture.request(cluster).sink.ended;
+  const before = pieces;
+  const requests = Array.from({ length: 20 }, () => fixture.request(cluster));
+  for (const { sink } of requests) await sink.ended;
+  assert.equal(served, 21);
+  // The requests, and at most an acknowledgement beside them.
+  assert.ok(pieces - before <= 2, `${pieces - before} pieces`);
+});
