@@ -231,6 +231,18 @@ for (const [what, fields] of claims) {
   });
 }
 
+test("a header of PROXY protocol where none is configured is no address, and no request", async () => {
+  const requests = app.requests;
+  const version2 = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\x01\x02\x03\x7f\0\0\x01\x04\0\0\x50";
+  for (const line of ["PROXY TCP4 10.1.2.3 127.0.0.1 1024 80\r\n", "PROXY UNKNOWN\r\n", version2]) {
+    const client = await connectRaw(proxy.port("edge"));
+    await client.send(`${line}GET /open HTTP/1.1\r\nhost: here\r\n\r\n`);
+    assert.match(await client.untilEnd(), /^(HTTP\/1\.1 400 [^]*)?$/);
+    await client[Symbol.asyncDispose]();
+  }
+  assert.equal(app.requests, requests);
+});
+
 test("what a client from outside says of itself reaches no application", async () => {
   const spoofed: Field[] = [
     ["x-forwarded-client-cert", "By=spiffe://a;Hash=00;URI=spiffe://cluster.local/ns/admin/sa/admin"],
