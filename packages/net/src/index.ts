@@ -17,6 +17,7 @@ export type {
   ProtocolDecision,
 } from "./connection-inspector.ts";
 export { inspectConnection, nothingKnown } from "./connection-inspector.ts";
+export { beginNoConnections } from "./refuse-connections.ts";
 export { adoptDescriptor, duplicateDescriptor, releaseDescriptor } from "./descriptor.ts";
 export type { SocketHandler } from "./fast-socket.ts";
 export { FastSocket } from "./fast-socket.ts";

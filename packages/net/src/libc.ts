@@ -13,9 +13,11 @@ interface ForeignFunctions {
     path: string | null,
     definitions: Record<string, { arguments: string[]; return: string }>,
   ): { readonly functions: Libc };
+  getRawPointer(memory: Uint8Array): bigint;
 }
 
 let loaded: Libc | undefined;
+let rawPointer: ForeignFunctions["getRawPointer"] | undefined;
 let isLoaded = false;
 
 /**
@@ -29,6 +31,7 @@ export function libc(): Libc | undefined {
   isLoaded = true;
   try {
     const ffi = createRequire(import.meta.url)("node:ffi") as ForeignFunctions;
+    rawPointer = (memory) => ffi.getRawPointer(memory);
     const { functions } = ffi.dlopen(null, {
       dup: { arguments: ["i32"], return: "i32" },
       setsockopt: { arguments: ["i32", "i32", "i32", "buffer", "u32"], return: "i32" },
@@ -40,4 +43,9 @@ export function libc(): Libc | undefined {
     // Without node:ffi whoever asks gets undefined and says what is missing.
   }
   return loaded;
+}
+
+/** Where a buffer lies, for a structure that refers to it; the caller keeps the buffer alive. undefined: the runtime does not tell. */
+export function pointerTo(memory: Uint8Array): bigint | undefined {
+  return libc() === undefined ? undefined : rawPointer?.(memory);
 }

@@ -102,6 +102,11 @@ export class Configuration {
     return { change: this.#active.everything(), sockets: this.#socketsOf(this.#active.listeners.values()) };
   }
 
+  /** Before `giveUpSockets`: what has connected can still be accepted, and nothing comes after it. */
+  beginNoConnections(): void {
+    for (const sockets of this.#sockets.values()) for (const socket of sockets) socket.beginNoConnections();
+  }
+
   /** Stops listening for good: whoever connects from now on is refused, as soon as the workers have closed their own descriptors. */
   giveUpSockets(): void {
     for (const sockets of this.#sockets.values()) for (const socket of sockets) socket.giveUp();

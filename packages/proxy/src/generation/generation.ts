@@ -48,6 +48,9 @@ export interface GenerationParts {
   readonly lineage: Lineage;
 }
 
+/** Connections that have begun when the proxy ends are completed by their clients within this time, and accepted. */
+const lastConnectionsMs = 100;
+
 /** Counters of a generation that drains are told this often. */
 const countersMs = 1_000;
 
@@ -152,7 +155,9 @@ export class Generation implements AdminSource {
 
   /** Nobody takes over: says not ready, gives up the listening sockets, finishes what is open, and ends when all is done or the time is over. */
   async drain(deadlineMs: number): Promise<void> {
-    const drained = this.#beginToDrain(deadlineMs);
+    // Closing a socket resets whoever waits to be accepted there: they are let in first, by the workers' own descriptors.
+    this.#configuration.beginNoConnections();
+    const drained = this.#beginToDrain(deadlineMs, Math.min(lastConnectionsMs, deadlineMs));
     this.stopListening();
     await drained;
     await this.#admin?.server.close();
@@ -166,7 +171,8 @@ export class Generation implements AdminSource {
    * @returns the last that there is to say
    */
   async retire(deadlineMs: number): Promise<CountersMessage> {
-    const drained = this.#beginToDrain(deadlineMs);
+    // The other listens on the same sockets: nobody waits there in vain.
+    const drained = this.#beginToDrain(deadlineMs, 0);
     // First, so that nobody who has read a counter here reads a smaller one there.
     await this.#admin?.server.finish();
     this.#channel.send(this.#counters(false));
@@ -183,7 +189,8 @@ export class Generation implements AdminSource {
     this.#endBy(deadlineMs);
   }
 
-  async #beginToDrain(deadlineMs: number): Promise<void> {
+  /** @param acceptMs how long workers go on accepting */
+  async #beginToDrain(deadlineMs: number, acceptMs: number): Promise<void> {
     this.#isDraining = true;
     this.#logger.info("draining", { deadlineMs });
     this.#identity?.stop();
@@ -196,7 +203,7 @@ export class Generation implements AdminSource {
       };
       this.#endBy(deadlineMs);
     });
-    await Promise.race([this.#pool.drain(), deadline]);
+    await Promise.race([this.#pool.drain(acceptMs), deadline]);
     clearTimeout(timer);
     await this.#pool.close();
     this.#overload.stop();
@@ -438,7 +445,8 @@ export class Generation implements AdminSource {
 
   drainListeners(): void {
     this.#isDraining = true;
-    void this.#pool.drain();
+    this.#configuration.beginNoConnections();
+    void this.#pool.drain(lastConnectionsMs);
     this.stopListening();
   }
 

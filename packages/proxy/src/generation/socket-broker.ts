@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import { BoundSocket } from "node:net";
 import type { SendHandle } from "node:child_process";
 import type { ErrorCode } from "@heddle/core";
-import { duplicateDescriptor, formatAddress, type InheritedDescriptors } from "@heddle/net";
+import { beginNoConnections, duplicateDescriptor, formatAddress, type InheritedDescriptors } from "@heddle/net";
 import type { GenerationMessage, SocketName, SupervisorMessage } from "../supervisor/messages.ts";
 
 /** A bound socket of this process. Workers duplicate its descriptor; `close` gives it up here and at the supervisor. */
@@ -15,6 +15,8 @@ export interface ListeningSocket {
   readonly port: number;
   /** Another process had it before, and may still accept on it. */
   readonly isShared: boolean;
+  /** Before `giveUp`: what waits there can still be accepted. Not on a socket that others will listen on again. */
+  beginNoConnections(): void;
   close(): void;
   /** As `close`, and one that was given for the life of the process goes, too: nobody will listen there again. */
   giveUp(): void;
@@ -64,7 +66,18 @@ export class SocketBroker {
         closeSync(inherited);
         this.#channel.send({ type: "release", key, host, port, boundPort: port });
       };
-      return { socket: { fd: inherited, wanted: { host, port }, host, port, isShared: true, close: () => {}, giveUp } };
+      return {
+        socket: {
+          fd: inherited,
+          wanted: { host, port },
+          host,
+          port,
+          isShared: true,
+          beginNoConnections: () => {},
+          close: () => {},
+          giveUp,
+        },
+      };
     }
     const index = this.#held.findIndex(
       (socket) => socket.host === host && socket.port === port && (port !== 0 || socket.key === key),
@@ -105,7 +118,17 @@ export class SocketBroker {
       close();
       this.#channel.send({ type: "release", ...name });
     };
-    return { fd, wanted: { host, port }, host, port: boundPort, isShared, close: release, giveUp: release };
+    const beginNone = (): void => void beginNoConnections(fd);
+    return {
+      fd,
+      wanted: { host, port },
+      host,
+      port: boundPort,
+      isShared,
+      beginNoConnections: beginNone,
+      close: release,
+      giveUp: release,
+    };
   }
 }
 

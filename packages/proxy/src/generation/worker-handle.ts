@@ -108,11 +108,11 @@ export class WorkerHandle {
   }
 
   /** Resolves when the last connection is gone, or the worker is. */
-  drain(): Promise<void> {
+  drain(acceptMs: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.#isGone) return resolve();
       this.#onDrained = resolve;
-      this.#send({ type: "drain" });
+      this.#send({ type: "drain", acceptMs });
     });
   }
 

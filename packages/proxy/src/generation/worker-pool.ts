@@ -115,11 +115,15 @@ export class WorkerPool {
     await this.#slots[index]?.worker?.end(reason);
   }
 
-  /** Resolves when no connection is left. */
-  async drain(): Promise<void> {
+  /**
+   * Resolves when no connection is left.
+   *
+   * @param acceptMs how long connections are still accepted
+   */
+  async drain(acceptMs: number): Promise<void> {
     this.#isStopping = true;
     for (const slot of this.#slots) clearTimeout(slot.restartTimer);
-    await Promise.all(this.#workers.map((worker) => worker.drain()));
+    await Promise.all(this.#workers.map((worker) => worker.drain(acceptMs)));
   }
 
   /** Ends what is still open, and the workers. */

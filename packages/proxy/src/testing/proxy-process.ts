@@ -8,7 +8,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isRunning } from "@heddle/testkit";
 
-const patienceMs = 20_000;
+const defaultPatienceMs = 20_000;
 const main = fileURLToPath(new URL("run.ts", import.meta.url));
 
 /** A proxy with all of its processes, as `heddle proxy` runs it. */
@@ -18,11 +18,22 @@ export class ProxyProcess implements AsyncDisposable {
   readonly #wakers = new Set<() => void>();
   readonly #exit: Promise<[code: number | null, signal: string | null]>;
 
-  /** @param options.ipc with a channel to this process, as a parent that the proxy must not outlive */
+  readonly #patienceMs: number;
+
+  /**
+   * @param options.ipc with a channel to this process, as a parent that the proxy must not outlive
+   * @param options.patienceMs how long `logged` and `ready` wait
+   */
   constructor(
     args: readonly string[],
-    options: { readonly ipc?: boolean; readonly env?: Record<string, string>; readonly fds?: readonly number[] } = {},
+    options: {
+      readonly ipc?: boolean;
+      readonly env?: Record<string, string>;
+      readonly fds?: readonly number[];
+      readonly patienceMs?: number;
+    } = {},
   ) {
+    this.#patienceMs = options.patienceMs ?? defaultPatienceMs;
     this.process = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], {
       stdio: ["ignore", "pipe", "pipe", options.ipc === true ? "ipc" : "ignore", ...(options.fds ?? [])],
       env: { ...process.env, ...options.env },
@@ -58,7 +69,7 @@ export class ProxyProcess implements AsyncDisposable {
       const timer = setTimeout(() => {
         this.#wakers.delete(check);
         reject(new Error(`no ${pattern} in:\n${this.#log}`));
-      }, patienceMs);
+      }, this.#patienceMs);
       this.#wakers.add(check);
       check();
     });

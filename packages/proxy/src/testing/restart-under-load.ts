@@ -5,6 +5,9 @@ import { CounterWatch } from "./counter-watch.ts";
 import { childrenOf, listenerPort, ProxyProcess, temporaryFolder } from "./proxy-process.ts";
 import { SteadyLoad } from "./steady-load.ts";
 
+/** Generations start beside a load that takes all of the machine. */
+const patienceMs = 100_000;
+
 export interface RestartResult {
   readonly answered: Readonly<Record<string, number>>;
   /** What clients lost. */
@@ -29,7 +32,7 @@ export async function restartUnderLoad(t: TestContext, restarts: number, atLeast
   const load = open.use(await SteadyLoad.prepare());
   const config = join(await temporaryFolder(t), "envoy.json");
   await writeFile(config, JSON.stringify(load.bootstrap()));
-  const proxy = open.use(new ProxyProcess(["-c", config, "--concurrency", "2"]));
+  const proxy = open.use(new ProxyProcess(["-c", config, "--concurrency", "2"], { patienceMs }));
   const admin = await proxy.ready();
   const [web, grpc, tcp] = await Promise.all(["web", "grpc", "tcp"].map((name) => listenerPort(admin, name)));
   const watch = new CounterWatch(admin);

@@ -54,8 +54,8 @@ export type WorkerCommand =
   | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }
   | { readonly type: "describe"; readonly requestId: number }
   | { readonly type: "log-level"; readonly level: LogLevel }
-  /** Accept nothing more; say `connection: close`; report `drained` when the last connection is gone. */
-  | { readonly type: "drain" }
+  /** Say `connection: close`; accept nothing more after `acceptMs`; report `drained` when the last connection is gone. */
+  | { readonly type: "drain"; readonly acceptMs: number }
   /** The time to drain is over: end what is open, in words where they can still be said. */
   | { readonly type: "cut" };
 

@@ -34,6 +34,8 @@ export class TrafficListener implements ConnectionHost {
   readonly #limit: WorkerLimit | undefined;
   /** What it is to listen on, also while it does not accept. */
   #sockets: readonly ListenerSocket[] = [];
+  /** Connections accepted so far, refused ones included. */
+  acceptedCount = 0;
   #isAccepting = true;
   #isClosed = false;
 
@@ -174,6 +176,7 @@ export class TrafficListener implements ConnectionHost {
   }
 
   #accept(socket: StreamSocket, known: ConnectionInspection | undefined): void {
+    this.acceptedCount += 1;
     const refusal = this.#refusal();
     if (refusal !== undefined) {
       refusal.add(1);

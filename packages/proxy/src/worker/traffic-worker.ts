@@ -35,6 +35,9 @@ import { WorkerLoad } from "./worker-load.ts";
 const sliceMs = 2;
 const heartbeatMs = 250;
 const publishMs = 1_000;
+/** A worker that is told to drain goes on accepting for this many times the wait, if connections go on coming. */
+const mostQuietWaits = 40;
+const quietTurnsWanted = 3;
 
 const keyLogWarning = "TLS secrets are written to a file: whoever reads it reads the traffic (--tls-key-log)";
 
@@ -62,6 +65,8 @@ class TrafficWorker {
   readonly #retired = new Set<TrafficListener>();
   readonly #shrinker = new HeapShrinker();
   #isAccepting = true;
+  /** It drains, and nobody can come any more. */
+  #hasStoppedAccepting = false;
   /** Other workers may give it connections. */
   #takesConnections = false;
   #tail: Promise<void>;
@@ -175,7 +180,8 @@ class TrafficWorker {
       case "log-level":
         return this.#logger.setLevel(command.level);
       case "drain":
-        return this.#inTurn(async () => this.#drain());
+        this.#context.isDraining = true;
+        return this.#stopAccepting(command.acceptMs);
       case "cut":
         return this.#cut();
     }
@@ -274,8 +280,30 @@ class TrafficWorker {
     });
   }
 
+  /** Goes on accepting until nobody has come for a while: whoever waits when a socket is closed is reset. */
+  #stopAccepting(quietMs: number): void {
+    if (quietMs === 0) return this.#inTurn(async () => this.#drain());
+    const accepted = (): number =>
+      [...this.#listeners.values()].reduce((sum, listener) => sum + listener.acceptedCount, 0);
+    let [before, waits, quietTurns] = [accepted(), 0, 0];
+    const look = (): void => {
+      const now = accepted();
+      const isQuiet = now === before;
+      before = now;
+      quietTurns = isQuiet ? quietTurns + 1 : 0;
+      // A turn accepts one connection, however long it takes: a few without any show that nobody waits. Bounded, for where the kernel cannot be told to begin no more.
+      if (quietTurns > quietTurnsWanted || waits >= mostQuietWaits) return this.#inTurn(async () => this.#drain());
+      if (isQuiet) setImmediate(look);
+      else {
+        waits += 1;
+        setTimeout(look, quietMs);
+      }
+    };
+    setTimeout(look, quietMs);
+  }
+
   #drain(): void {
-    this.#context.isDraining = true;
+    this.#hasStoppedAccepting = true;
     for (const listener of this.#listeners.values()) listener.drain();
     // The others may have given it something until now; whatever comes later they keep.
     this.#services.balancer.close(this.#onGiven);
@@ -284,13 +312,14 @@ class TrafficWorker {
 
   #cut(): void {
     this.#context.isDraining = true;
+    this.#hasStoppedAccepting = true;
     for (const listener of [...this.#listeners.values(), ...this.#retired]) listener.cut();
     this.#reportIfDrained();
   }
 
   #reportIfDrained(): void {
     for (const retired of this.#retired) if (retired.connectionCount === 0) this.#retired.delete(retired);
-    if (!this.#context.isDraining) return;
+    if (!this.#hasStoppedAccepting) return;
     const open = [...this.#listeners.values(), ...this.#retired].reduce(
       (sum, listener) => sum + listener.connectionCount,
       0,
