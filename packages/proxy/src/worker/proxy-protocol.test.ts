@@ -181,7 +181,6 @@ test("where destinations have listeners of their own, the one that the header na
 for (const [listener, text, stat] of [
   ["web", "GET / HTTP/1.1\r\nhost: a\r\n\r\n", "proxy_proto.not_found_disallowed"],
   ["web", "PROXY TCP4 nonsense\r\n", "proxy_proto.versions.v1.error"],
-  ["version-1", "\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00", "proxy_proto.only1.versions.v2.disallowed"],
 ] as const) {
   test(`a connection that begins ${JSON.stringify(text.slice(0, 24))} is closed, and counted as ${stat}`, async () => {
     const accepted = upstream.connectionsAccepted;
@@ -193,6 +192,14 @@ for (const [listener, text, stat] of [
     await proxy.untilStat(stat, 1);
   });
 }
+
+test("a version that is not allowed is turned away, and counted under the filter's prefix", async () => {
+  const client = await connectRaw(proxy.port("version-1"));
+  await client.send("\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00");
+  assert.equal(await client.untilEnd(), "");
+  client.socket.destroy();
+  await proxy.untilStat("proxy_proto.only1.versions.v2.disallowed", 1);
+});
 
 test("what a listener filter turns away counts at its listener, and not as a connection", async () => {
   await proxy.untilStat("listener.version-1.downstream_listener_filter_error", 1);
