@@ -95,7 +95,7 @@ export class AttackArena implements AsyncDisposable {
       [cluster("app", [app.port]), ...clusters],
     );
     await writeFile(path, JSON.stringify(config));
-    const proxy = open.use(new ProxyProcess(["-c", path]));
+    const proxy = open.use(new ProxyProcess(["-c", path], { patienceMs: 45_000 }));
     const admin = await proxy.ready();
     const [pid] = await childrenOf(proxy.process.pid!);
     assert.ok(pid !== undefined, "the proxy has a generation");
