@@ -213,7 +213,7 @@ before(async () => {
       [
         tunnelled("db", port),
         tunnelled("few", port, { http2_protocol_options: { max_concurrent_streams: 2 } }),
-        tunnelled("old", port, { max_connection_duration: "0.001s" }),
+        tunnelled("old", port, { max_connection_duration: "0.05s" }),
         tunnelled("limited", port, {}, { circuit_breakers: { thresholds: [{ max_connections: 1 }] } }),
         tunnelled("virtual", port, {}, {}, "127.0.0.1:8080"),
       ],
@@ -380,18 +380,21 @@ test("a carrier that is old takes no new stream, and its streams go on", async (
   const peer = await raw.next();
   await first.send("a");
   await peer.bytes(1);
-  const second = await connectRaw(outbound.port("old"));
-  const other = await raw.next();
-  assert.equal(carriers() - before, 2);
+  // Sooner or later a connection finds that the carrier of the first is old; there are never many at once.
+  const giveUpAt = performance.now() + 10_000;
+  while (carriers() - before < 2) {
+    assert.ok(performance.now() < giveUpAt, "the first carrier takes streams for ever");
+    const next = await connectRaw(outbound.port("old"));
+    const other = await raw.next();
+    next.reset();
+    await other.untilEnd();
+  }
   await first.send("still here");
   assert.equal(await peer.bytes(10), "still here");
-  for (const socket of [first, second]) socket.end();
-  for (const each of [peer, other]) {
-    await each.untilEnd();
-    each.end();
-  }
+  first.end();
+  await peer.untilEnd();
+  peer.end();
   await first.untilEnd();
-  await second.untilEnd();
 });
 
 test("the cluster's limit of connections counts streams, not carriers", async () => {
