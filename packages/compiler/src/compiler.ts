@@ -1,5 +1,6 @@
 import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secret } from "@heddle/xds/api";
 import { audienceFromKey, audienceOf } from "./audience.ts";
+import { fixedClusterNames } from "./destination/fixed-clusters.ts";
 import type { CompiledResource, MeshInputs, ProxyNode } from "./inputs.ts";
 import { hostOfServiceKey, MeshModel } from "./model/mesh-model.ts";
 import { firstPort, isHttp } from "./model/services.ts";
@@ -22,8 +23,9 @@ export interface ProxyResources {
 
 /** What a workload's proxy takes traffic for, and where that traffic may end up. */
 interface Reach {
-  /** Services that the application calls on ports of its proxy. */
+  /** Services that the application calls: on ports of its proxy, or at ports of their own where its calls are intercepted. */
   readonly calls: readonly { readonly host: string; readonly port: number; readonly isHttp: boolean }[];
+  readonly isIntercepted: boolean;
   /** The service behind the edge's port. */
   readonly edge: { readonly host: string; readonly port: number } | undefined;
   /** Every service that may get a request. */
@@ -94,23 +96,35 @@ export class Compiler {
   }
 
   #computeReach(id: string): Reach {
-    const { kind, edgePort, edgeService } = this.#model.profile(id);
-    const calls = Object.entries(this.#model.instance(id)?.outboundPorts ?? {}).flatMap(([key, port]) => {
+    const { kind, edgePort, edgeService, interception } = this.#model.profile(id);
+    const isIntercepted = interception !== undefined;
+    const calls = Object.entries(this.#model.instance(id)?.outboundPorts ?? {}).flatMap(([key, localPort]) => {
       const service = this.#model.service(hostOfServiceKey(key));
-      return service === undefined ? [] : [{ host: service.host, port, isHttp: isHttp(firstPort(service).protocol) }];
+      // A service without an address has nowhere to be called at.
+      if (service === undefined || (isIntercepted && service.addresses.length === 0)) return [];
+      const { host, ports } = service;
+      return isIntercepted
+        ? ports.map(({ port, protocol }) => ({ host, port, isHttp: isHttp(protocol) }))
+        : [{ host, port: localPort, isHttp: isHttp(firstPort(service).protocol) }];
     });
     const behind = kind === "edge" ? this.#model.service(hostOfServiceKey(edgeService ?? "")) : undefined;
     const edge = behind === undefined || edgePort === undefined ? undefined : { host: behind.host, port: edgePort };
     const called = [...calls.map(({ host }) => host), ...(edge === undefined ? [] : [edge.host])];
     const hosts = new Set(called.flatMap((host) => this.#model.reachableHosts(host)));
-    return { calls, edge, hosts: [...hosts].sort() };
+    return { calls, isIntercepted, edge, hosts: [...hosts].sort() };
   }
 
   #collectListeners(audience: string, id: string): List<Listener> {
-    const { calls, edge } = this.#reach.get(id);
+    const { calls, isIntercepted, edge } = this.#reach.get(id);
     const isSidecar = this.#model.profile(id).kind === "sidecar";
+    const listener = isIntercepted ? this.#resources.serviceListener : this.#resources.outboundListener;
     return byName([
-      ...calls.map(({ host, port }) => this.#resources.outboundListener.get(audience, id, host, String(port))),
+      ...calls.map(({ host, port }) => listener.get(audience, id, host, String(port))),
+      ...(isIntercepted ? [this.#resources.virtualOutbound.get(id)] : []),
+      // Envoy has its names from the agent beside it, which answers by TCP as well.
+      ...(isIntercepted && audienceFromKey(audience).dialect === "heddle"
+        ? [this.#resources.nameListener.get(id, [...new Set(calls.map(({ host }) => host))].sort().join(" "))]
+        : []),
       ...(edge === undefined ? [] : [this.#resources.edgeListener.get(audience, id)]),
       ...(isSidecar ? [this.#resources.inboundListener.get(audience, id)] : []),
       ...(this.#takesTunnels(audience, id)
@@ -129,13 +143,17 @@ export class Compiler {
   }
 
   #collectRoutes(audience: string, id: string): List<RouteConfiguration> {
-    const { calls, edge } = this.#reach.get(id);
+    const { calls, isIntercepted, edge } = this.#reach.get(id);
     const caller = this.#model.profile(id);
     const maskOf = (host: string) => this.#model.sourceMask(host, caller);
     return byName([
       ...calls
         .filter(({ isHttp }) => isHttp)
-        .map(({ host }) => this.#resources.serviceTable.get(audience, host, maskOf(host))),
+        .map(({ host, port }) =>
+          isIntercepted
+            ? this.#resources.interceptedTable.get(audience, host, maskOf(host), String(port))
+            : this.#resources.serviceTable.get(audience, host, maskOf(host)),
+        ),
       ...(edge === undefined
         ? []
         : [this.#resources.edgeTable.get(audience, edge.host, maskOf(edge.host), String(edge.port))]),
@@ -144,7 +162,9 @@ export class Compiler {
 
   #collectClusters(audience: string, id: string): List<Cluster> {
     const isSidecar = this.#model.profile(id).kind === "sidecar";
+    const fixed = this.#reach.get(id).isIntercepted ? fixedClusterNames : [];
     return byName([
+      ...fixed.map((name) => this.#resources.fixedCluster.get(name, id)),
       ...this.#destinations(id).map(({ group, host, port, subset }) =>
         this.#resources.outboundCluster.get(audience, group, host, port, subset),
       ),

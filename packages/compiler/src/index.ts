@@ -1,6 +1,14 @@
 export { Compiler, type ProxyResources } from "./compiler.ts";
 export { contentHash } from "./content-hash.ts";
-export type { CompiledResource, Dialect, MeshInputs, MeshSettings, ProxyNode, WorkloadInstance } from "./inputs.ts";
+export type {
+  CompiledResource,
+  Dialect,
+  Interception,
+  MeshInputs,
+  MeshSettings,
+  ProxyNode,
+  WorkloadInstance,
+} from "./inputs.ts";
 export {
   edgeRouteTableName,
   inboundClusterName,

@@ -27,13 +27,26 @@ export interface WorkloadInstance {
   readonly tunnelPort?: number;
   /** Where the application listens, on the same address. */
   readonly appPort: number;
-  /** `<service>.<namespace>` → the local port on which this workload's proxy takes traffic for that service. */
+  /**
+   * Whom the workload may call: `<service>.<namespace>` → the local port on which its proxy takes traffic for that service. Where its
+   * traffic is intercepted the port says nothing: services are called at their own addresses and ports.
+   */
   readonly outboundPorts: Readonly<Record<string, number>>;
+  /** Present where all TCP of the workload is redirected to its proxy, as in a pod. Absent: its application calls ports of the proxy. */
+  readonly interception?: Interception;
   readonly ready: boolean;
   readonly kind: "sidecar" | "edge";
   /** Edge only: where plaintext from outside comes in, and which service (`<service>` or `<service>.<namespace>`) takes it. */
   readonly edgePort?: number;
   readonly edgeService?: string;
+}
+
+/** How a workload and its service are known on a network whose connections are redirected to proxies. */
+export interface Interception {
+  /** Every address of the workload, `address` among them. */
+  readonly addresses: readonly string[];
+  /** Virtual addresses of its service: nobody listens there, the proxies of its callers stand for it. */
+  readonly serviceAddresses: readonly string[];
 }
 
 /** An instance without what changes while it runs: whether it is ready, and whom it may call. */
@@ -42,6 +55,8 @@ export type WorkloadProfile = Omit<WorkloadInstance, "ready" | "outboundPorts">;
 export interface MeshSettings {
   readonly trustDomain: string;
   readonly rootNamespace: string;
+  /** What becomes of intercepted calls to nobody that the mesh knows; absent: ALLOW_ANY, as in Istio. */
+  readonly outboundTrafficPolicy?: "ALLOW_ANY" | "REGISTRY_ONLY";
 }
 
 /** Everything that decides what proxies are told. */

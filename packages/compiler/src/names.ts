@@ -36,6 +36,15 @@ export function listenerName(address: string, port: number): string {
 }
 
 export const inboundListenerName = "virtualInbound";
+export const outboundListenerName = "virtualOutbound";
+
+/** Where redirected connections go that no service has: on to where they were meant to go, or nowhere. */
+export const passthroughClusterName = "PassthroughCluster";
+export const inboundPassthroughClusterName = "InboundPassthroughCluster";
+export const blackHoleClusterName = "BlackHoleCluster";
+
+/** Istio's ports of a workload that has an address of its own (design §5). */
+export const interceptionPorts = { outbound: 15_001, inbound: 15_006, dns: 15_053 } as const;
 
 /** Where carriers come in, and the listener that their streams are connections of. */
 export const tunnelListenerName = "tunnelInbound";

@@ -2,19 +2,22 @@ import { resolveHost, serviceHost } from "@heddle/api";
 import type { Cluster, ClusterLoadAssignment, Listener, Message, RouteConfiguration } from "@heddle/xds/api";
 import { audienceFromKey } from "./audience.ts";
 import { compileInboundCluster, compileOpaqueCluster, compileOutboundCluster } from "./destination/compile.ts";
+import { compileFixedCluster, type FixedClusterName } from "./destination/fixed-clusters.ts";
 import { effectivePolicy } from "./destination/traffic-policy.ts";
 import { compileEndpoints } from "./endpoints/compile.ts";
 import type { CompiledResource } from "./inputs.ts";
 import { compileEdgeListener } from "./listeners/edge.ts";
 import { compileInboundListener } from "./listeners/inbound.ts";
-import { compileOutboundListener } from "./listeners/outbound.ts";
+import { compileNameListener } from "./listeners/names.ts";
+import { compileOutboundListener, compileServiceListener } from "./listeners/outbound.ts";
 import { compileTunnelledListener, compileTunnelListener } from "./listeners/tunnel.ts";
+import { compileVirtualOutbound } from "./listeners/virtual-outbound.ts";
 import type { MeshModel } from "./model/mesh-model.ts";
 import { firstPort, type Service } from "./model/services.ts";
 import { edgeRouteTableName, outboundRouteTableName } from "./names.ts";
 import type { Query, QueryGraph } from "./query-graph.ts";
 import { ResourcePool } from "./resource-pool.ts";
-import { compileEdgeTable, compileServiceTable, type RoutedService } from "./routing/compile.ts";
+import { compileOpenTable, compileServiceTable, type RoutedService } from "./routing/compile.ts";
 import type { DestinationResolver } from "./routing/destination-cluster.ts";
 
 type ResourceQuery<Key extends readonly string[], Resource extends Message> = Query<Key, CompiledResource<Resource>>;
@@ -29,8 +32,15 @@ export class ResourceQueries {
   readonly tunnelListener: ResourceQuery<[audience: string, id: string], Listener>;
   readonly tunnelledListener: ResourceQuery<[id: string], Listener>;
   readonly outboundListener: ResourceQuery<[audience: string, id: string, host: string, localPort: string], Listener>;
+  readonly nameListener: ResourceQuery<[id: string, hosts: string], Listener>;
+  readonly virtualOutbound: ResourceQuery<[id: string], Listener>;
+  readonly serviceListener: ResourceQuery<[audience: string, id: string, host: string, port: string], Listener>;
   readonly edgeListener: ResourceQuery<[audience: string, id: string], Listener>;
   readonly serviceTable: ResourceQuery<[audience: string, host: string, mask: string], RouteConfiguration>;
+  readonly interceptedTable: ResourceQuery<
+    [audience: string, host: string, mask: string, port: string],
+    RouteConfiguration
+  >;
   readonly edgeTable: ResourceQuery<[audience: string, host: string, mask: string, port: string], RouteConfiguration>;
   readonly outboundCluster: ResourceQuery<
     [audience: string, group: string, host: string, port: string, subset: string],
@@ -38,6 +48,7 @@ export class ResourceQueries {
   >;
   readonly opaqueCluster: ResourceQuery<[audience: string, group: string, host: string, port: string], Cluster>;
   readonly inboundCluster: ResourceQuery<[id: string], Cluster>;
+  readonly fixedCluster: ResourceQuery<[name: string, id: string], Cluster>;
   readonly endpoints: ResourceQuery<[group: string, host: string, port: string, subset: string], ClusterLoadAssignment>;
   readonly #model: MeshModel;
   readonly #pool = new ResourcePool();
@@ -55,9 +66,24 @@ export class ResourceQueries {
     this.outboundListener = query("outbound listener", (audience, id, host, localPort) =>
       this.#compileOutboundListener(audience, id, host, localPort),
     );
+    this.nameListener = query("name listener", (id, hosts) =>
+      compileNameListener(
+        this.#model.profile(id),
+        hosts.split(" ").flatMap((host) => this.#model.service(host) ?? []),
+      ),
+    );
+    this.virtualOutbound = query("virtual outbound listener", (id) =>
+      compileVirtualOutbound(this.#model.profile(id), this.#model.settings.outboundTrafficPolicy ?? "ALLOW_ANY"),
+    );
+    this.serviceListener = query("service listener", (audience, id, host, port) =>
+      this.#compileServiceListener(audience, id, host, Number(port)),
+    );
     this.edgeListener = query("edge listener", (audience, id) => this.#compileEdgeListener(audience, id));
     this.serviceTable = query("service routes", (audience, host, mask) =>
       this.#compileServiceTable(audience, host, mask),
+    );
+    this.interceptedTable = query("intercepted routes", (audience, host, mask, port) =>
+      this.#compileInterceptedTable(audience, host, mask, Number(port)),
     );
     this.edgeTable = query("edge routes", (audience, host, mask, port) =>
       this.#compileEdgeTable(audience, host, mask, port),
@@ -69,6 +95,9 @@ export class ResourceQueries {
       this.#compileOpaqueCluster(audience, group, host, port),
     );
     this.inboundCluster = query("inbound cluster", (id) => this.#compileInboundCluster(id));
+    this.fixedCluster = query("fixed cluster", (name, id) =>
+      compileFixedCluster(name as FixedClusterName, this.#model.profile(id)),
+    );
     this.endpoints = query("endpoints", (group, host, port, subset) =>
       this.#compileEndpoints(group, host, port, subset),
     );
@@ -80,8 +109,9 @@ export class ResourceQueries {
   }
 
   #compileInboundListener(audience: string, id: string): Listener {
-    const { profile, mode, policies, trustDomain } = this.#workload(id);
-    return compileInboundListener(profile, mode, policies, trustDomain, audienceFromKey(audience));
+    const { profile, policies, trustDomain } = this.#workload(id);
+    const modes = { service: this.#model.transportMode(id), others: this.#model.otherPortsMode(id) };
+    return compileInboundListener(profile, modes, policies, trustDomain, audienceFromKey(audience));
   }
 
   #compileTunnelListener(audience: string, id: string): Listener {
@@ -101,6 +131,14 @@ export class ResourceQueries {
     return compileOutboundListener(profile, service, Number(localPort), trustDomain, audienceFromKey(audience));
   }
 
+  #compileServiceListener(audience: string, id: string, host: string, port: number): Listener {
+    const { addresses, ports } = this.#service(host);
+    const protocol = ports.find((candidate) => candidate.port === port)?.protocol ?? "tcp";
+    const { trustDomain } = this.#model.settings;
+    const service = { host, port, protocol, addresses };
+    return compileServiceListener(this.#model.profile(id), service, trustDomain, audienceFromKey(audience));
+  }
+
   #compileEdgeListener(audience: string, id: string): Listener {
     const { profile, policies, trustDomain } = this.#workload(id);
     return compileEdgeListener(profile, profile.edgePort ?? 0, policies, trustDomain, audienceFromKey(audience));
@@ -113,10 +151,17 @@ export class ResourceQueries {
     return compileServiceTable(name, service, rules, this.#resolver(host), audienceFromKey(audience));
   }
 
+  #compileInterceptedTable(audience: string, host: string, mask: string, port: number): RouteConfiguration {
+    const rules = this.#model.routingRules(host, mask);
+    const service = { ...this.#routed(host), port };
+    const name = outboundRouteTableName(host, port);
+    return compileOpenTable(name, service, rules, this.#resolver(host), audienceFromKey(audience));
+  }
+
   #compileEdgeTable(audience: string, host: string, mask: string, port: string): RouteConfiguration {
     const rules = this.#model.routingRules(host, mask);
     const name = edgeRouteTableName(Number(port));
-    return compileEdgeTable(name, this.#routed(host), rules, this.#resolver(host), audienceFromKey(audience));
+    return compileOpenTable(name, this.#routed(host), rules, this.#resolver(host), audienceFromKey(audience));
   }
 
   #compileOutboundCluster(audience: string, group: string, host: string, port: string, subset: string): Cluster {
@@ -135,9 +180,11 @@ export class ResourceQueries {
   }
 
   #compileInboundCluster(id: string): Cluster {
-    const { service, namespace, servicePort, protocol, address, appPort } = this.#model.profile(id);
+    const { service, namespace, servicePort, protocol, address, appPort, interception } = this.#model.profile(id);
     const host = serviceHost(service, namespace);
-    return compileInboundCluster({ host, name: service, namespace, port: servicePort, protocol }, address, appPort);
+    // Within its own network the workload is found at loopback, whether it listens there or everywhere.
+    const at = interception === undefined ? address : "127.0.0.1";
+    return compileInboundCluster({ host, name: service, namespace, port: servicePort, protocol }, at, appPort);
   }
 
   #compileEndpoints(group: string, host: string, port: string, subset: string): ClusterLoadAssignment {
@@ -149,7 +196,7 @@ export class ResourceQueries {
   #workload(id: string) {
     const profile = this.#model.profile(id);
     const { trustDomain } = this.#model.settings;
-    return { profile, trustDomain, mode: this.#model.transportMode(id), policies: this.#model.policies(id) };
+    return { profile, trustDomain, policies: this.#model.policies(id) };
   }
 
   #routed(host: string): RoutedService {

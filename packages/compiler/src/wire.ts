@@ -16,6 +16,15 @@ export function duration(ms: number): { seconds: bigint; nanos: number } {
     : { seconds: BigInt(Math.trunc(ms / 1000)), nanos };
 }
 
+/** A listener's addresses: the first, and the others, on one port. */
+export function listenerAddresses(addresses: readonly string[], port: number) {
+  const [first = "", ...others] = addresses;
+  return {
+    address: tcpAddress(first, port),
+    additionalAddresses: others.map((address) => ({ address: tcpAddress(address, port) })),
+  };
+}
+
 /** `envoy.config.core.v3.Address` of a TCP port. */
 export function tcpAddress(address: string, port: number) {
   return {

@@ -38,3 +38,8 @@ export { reasonPhrase } from "./status.ts";
 export { ensureWebSocketKey, webSocketAccept } from "./websocket.ts";
 export type { Http2KeepAliveSettings } from "./http2/keep-alive.ts";
 export { Http2KeepAlive } from "./http2/keep-alive.ts";
+export type { DnsAnswer } from "./dns/answer.ts";
+export { encodeAnswer } from "./dns/answer.ts";
+export type { DnsQuery, ParsedQuery } from "./dns/query.ts";
+export { dnsCode, dnsType, parseQuery } from "./dns/query.ts";
+export { isReplyTo } from "./dns/reply-match.ts";

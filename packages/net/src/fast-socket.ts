@@ -111,11 +111,12 @@ export class FastSocket implements OutputOwner, StreamSocket {
   static connect(
     address: SocketAddress,
     handler: SocketHandler,
-    options: { readonly keepalive?: TcpKeepalive | undefined } = {},
+    options: { readonly keepalive?: TcpKeepalive | undefined; readonly from?: string | undefined } = {},
   ): FastSocket {
     const socket = connect({
       host: address.host,
       port: address.port,
+      ...(options.from === undefined ? {} : { localAddress: options.from }),
       noDelay: true,
       allowHalfOpen: true,
       ...(runtimeEdges.sharedReadBuffer ? { onread: { buffer: sharedReadBuffer, callback: onSharedRead } } : {}),

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 /** The few calls of the C library that the runtime does not offer. Each returns -1 when it fails. */
 export interface Libc {
   dup(descriptor: number): number;
+  setns(descriptor: number, kind: number): number;
   setsockopt(descriptor: number, level: number, name: number, value: Uint8Array, bytes: number): number;
   /** `bytes`: the size of `value`, 32 bits in the machine's order; overwritten with the size of the answer. */
   getsockopt(descriptor: number, level: number, name: number, value: Uint8Array, bytes: Uint8Array): number;
@@ -21,8 +22,7 @@ let rawPointer: ForeignFunctions["getRawPointer"] | undefined;
 let isLoaded = false;
 
 /**
- * The C library through `node:ffi`. That is young and announces itself with an ExperimentalWarning, so it is loaded when a call is
- * needed and not before.
+ * The C library through `node:ffi`. That is young, so it is loaded when a call is needed and not before.
  *
  * @returns undefined when the runtime offers no such thing
  */
@@ -30,10 +30,11 @@ export function libc(): Libc | undefined {
   if (isLoaded) return loaded;
   isLoaded = true;
   try {
-    const ffi = createRequire(import.meta.url)("node:ffi") as ForeignFunctions;
+    const ffi = loadForeignFunctions();
     rawPointer = (memory) => ffi.getRawPointer(memory);
     const { functions } = ffi.dlopen(null, {
       dup: { arguments: ["i32"], return: "i32" },
+      setns: { arguments: ["i32", "i32"], return: "i32" },
       setsockopt: { arguments: ["i32", "i32", "i32", "buffer", "u32"], return: "i32" },
       getsockopt: { arguments: ["i32", "i32", "i32", "buffer", "buffer"], return: "i32" },
     });
@@ -48,4 +49,15 @@ export function libc(): Libc | undefined {
 /** Where a buffer lies, for a structure that refers to it; the caller keeps the buffer alive. undefined: the runtime does not tell. */
 export function pointerTo(memory: Uint8Array): bigint | undefined {
   return libc() === undefined ? undefined : rawPointer?.(memory);
+}
+
+/** Without the runtime's warning that it is experimental: people who run a mesh can do nothing about it, and its self-test says what fails. */
+function loadForeignFunctions(): ForeignFunctions {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return createRequire(import.meta.url)("node:ffi") as ForeignFunctions;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }

@@ -125,7 +125,7 @@ export interface HeldPort {
 export function holdPort(address: SocketAddress): HeldPort {
   let bound: BoundSocket;
   try {
-    bound = new BoundSocket({ host: address.host, port: address.port });
+    bound = new BoundSocket({ host: address.host, port: address.port, ipv6Only: address.host.includes(":") });
   } catch (error) {
     throw new ListenError(address, causeOf(error));
   }

@@ -38,13 +38,22 @@ export async function writeStateFile(
   await replaceFile(path, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), payload]));
 }
 
-/** The atomic half of `writeStateFile`, for files in a format of their own. */
-export async function replaceFile(path: string, content: Buffer | string): Promise<void> {
+/**
+ * The atomic half of `writeStateFile`, for files in a format of their own.
+ *
+ * @param owner who may read it; by default this process's user
+ */
+export async function replaceFile(
+  path: string,
+  content: Buffer | string,
+  owner?: { readonly uid: number; readonly gid: number },
+): Promise<void> {
   // A name of its own for each write: two writers of one path, in one process or in two, would write into each other's file.
   const temporary = `${path}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
   try {
     const file = await open(temporary, "wx", 0o600);
     try {
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid);
       await file.writeFile(content);
       await file.sync();
     } finally {

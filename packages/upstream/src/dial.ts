@@ -158,8 +158,10 @@ class Attempt implements SocketHandler {
 
   constructor(dial: Dial, address: SocketAddress) {
     this.#dial = dial;
-    const { tcpKeepalive, perConnectionBufferBytes } = dial.cluster.config;
-    this.socket = FastSocket.connect(address, this, { keepalive: tcpKeepalive });
+    const { tcpKeepalive, perConnectionBufferBytes, bindAddresses } = dial.cluster.config;
+    const isIpv6 = address.host.includes(":");
+    const from = bindAddresses.find((host) => host.includes(":") === isIpv6);
+    this.socket = FastSocket.connect(address, this, { keepalive: tcpKeepalive, from });
     if (perConnectionBufferBytes > 0) this.socket.highWaterBytes = perConnectionBufferBytes;
   }
 

@@ -1,11 +1,13 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { MeshMode } from "@heddle/api";
 import { checkNames } from "../demo/check-names.ts";
 import type { CheckName } from "../demo/check-names.ts";
 import type { OutputFormat } from "../output/data.ts";
-import { exampleText, outputOption } from "./description.ts";
+import { exampleText, modeOption, outputOption } from "./description.ts";
 import type { OnExitCode } from "./description.ts";
 
 export interface DemoOptions {
+  readonly mode: MeshMode | undefined;
   readonly check: boolean;
   readonly only: readonly CheckName[];
   readonly sabotage: readonly CheckName[];
@@ -30,10 +32,16 @@ export function demoCommand(onExitCode: OnExitCode): Command {
         .default([], "none"),
     )
     .option("-p, --port <port>", "port of the edge on 127.0.0.1; 0 for any free one", parsePort, 8080)
+    .addOption(modeOption())
     .addOption(outputOption())
     .addHelpText(
       "after",
-      exampleText("heddle demo", "heddle demo --check --output json", "heddle demo --check --sabotage reload"),
+      exampleText(
+        "heddle demo",
+        "heddle demo --mode namespaces --check",
+        "heddle demo --check --output json",
+        "heddle demo --check --sabotage reload",
+      ),
     )
     .action(async (options: DemoOptions, command: Command) => {
       if (!options.check && (options.only.length > 0 || options.sabotage.length > 0 || options.output !== "table")) {

@@ -14,6 +14,13 @@ export function exampleText(...examples: readonly string[]): string {
   return `\nExample${examples.length === 1 ? "" : "s"}:\n${examples.map((line) => `  $ ${line}\n`).join("")}`;
 }
 
+/** `--mode ports|namespaces`, the same in every command that runs a mesh. */
+export function modeOption(): Option {
+  const text =
+    "how traffic gets into the mesh: by ports of each proxy, or by redirection in a network namespace for each replica (Linux, root); default: what the LocalMesh says, else the best that is possible";
+  return new Option("--mode <mode>", text).choices(["ports", "namespaces"]);
+}
+
 /** `--mesh <folder>`, the same in every command that asks a running mesh. */
 export function meshOption(): Option {
   return new Option("-m, --mesh <folder>", "folder of the running mesh; default: looked for from here upward");

@@ -1,8 +1,10 @@
 import { Command } from "commander";
-import { exampleText } from "./description.ts";
+import type { MeshMode } from "@heddle/api";
+import { exampleText, modeOption } from "./description.ts";
 import type { OnExitCode } from "./description.ts";
 
 export interface UpOptions {
+  readonly mode: MeshMode | undefined;
   readonly verbose: boolean;
 }
 
@@ -10,6 +12,7 @@ export function upCommand(onExitCode: OnExitCode): Command {
   return new Command("up")
     .description("run a folder's services as a mesh on this machine")
     .argument("<folder>", "folder with one LocalMesh and any number of resources")
+    .addOption(modeOption())
     .option("-v, --verbose", "print everything that proxies and control plane write, access logs included", false)
     .addHelpText(
       "after",

@@ -1,5 +1,5 @@
 import type { CheckName } from "./check-names.ts";
-import { checkNames } from "./check-names.ts";
+import { checksOf } from "./check-names.ts";
 import { allChecks } from "./checks/all.ts";
 import type { Check } from "./check.ts";
 import type { RunningDemo } from "./running-demo.ts";
@@ -29,7 +29,7 @@ export async function runChecks(
   onResult: (result: CheckResult) => void,
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
-  for (const name of checkNames) {
+  for (const name of checksOf(demo.mode)) {
     if (only.length > 0 && !only.includes(name)) continue;
     const result = await runCheck(demo, allChecks[name], sabotage.includes(name));
     onResult(result);

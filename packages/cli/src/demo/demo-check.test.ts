@@ -3,12 +3,12 @@ import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { HeddleProcess } from "../testing/heddle-process.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
-import { checkNames } from "./check-names.ts";
+import { checksOf } from "./check-names.ts";
 import type { CheckReport } from "./demo.ts";
 
 test("an intact bookshop passes every check, and nothing of it stays", { timeout: 115_000 }, async (context) => {
   const temporary = temporaryFolder(context);
-  const heddle = new HeddleProcess(["demo", "--check", "--port", "0", "--output", "json"], {
+  const heddle = new HeddleProcess(["demo", "--mode", "ports", "--check", "--port", "0", "--output", "json"], {
     env: { TMPDIR: temporary },
   });
   context.after(() => heddle.dispose());
@@ -16,7 +16,7 @@ test("an intact bookshop passes every check, and nothing of it stays", { timeout
   const report = JSON.parse(heddle.stdout) as CheckReport;
   assert.deepEqual(
     report.checks.map(({ name, problems }) => [name, ...problems]),
-    checkNames.map((name) => [name]),
+    checksOf("ports").map((name) => [name]),
   );
   assert.deepEqual([code, report.ok, heddle.stderr], [0, true, ""]);
   for (const { name, evidence, sabotaged } of report.checks) assert.ok(evidence !== "" && !sabotaged, name);

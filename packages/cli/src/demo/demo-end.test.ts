@@ -31,7 +31,9 @@ test("a port in use is named with the remedy, and nothing was started", { timeou
   context.after(() => server.close());
   const { port } = server.address() as AddressInfo;
   const temporary = temporaryFolder(context);
-  const { code, stderr } = await runHeddle(["demo", "--port", String(port)], { env: { TMPDIR: temporary } });
+  const { code, stderr } = await runHeddle(["demo", "--mode", "ports", "--port", String(port)], {
+    env: { TMPDIR: temporary },
+  });
   assert.equal(code, 1);
   assert.match(
     stderr,

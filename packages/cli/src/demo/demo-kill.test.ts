@@ -16,7 +16,9 @@ test("told to stop in the middle of a check, it ends with 1 and leaves nothing",
   timeout: 115_000,
 }, async (context) => {
   const temporary = temporaryFolder(context);
-  const heddle = new HeddleProcess(["demo", "--check", "--port", "0"], { env: { TMPDIR: temporary } });
+  const heddle = new HeddleProcess(["demo", "--mode", "ports", "--check", "--port", "0"], {
+    env: { TMPDIR: temporary },
+  });
   context.after(() => heddle.dispose());
   await heddle.line(/^√ mtls: /);
   heddle.kill("SIGTERM");

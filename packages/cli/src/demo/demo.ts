@@ -33,7 +33,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     showsMesh: !options.check,
     logs: log,
   });
-  const shop = await Shop.prepare({ port: options.port, output, log });
+  const shop = await Shop.prepare({ port: options.port, mode: options.mode, isChecked: options.check, output, log });
   try {
     const work = run(shop, options, output, begun);
     // Told to stop, whatever it is in the middle of: the end of the shop ends that, too.
@@ -56,6 +56,7 @@ export async function demo(options: DemoOptions): Promise<number> {
 async function run(shop: Shop, options: DemoOptions, output: MeshOutput, begun: number): Promise<number> {
   const intention = "starting a bookshop of five services, each behind a proxy; Ctrl-C stops everything";
   output.notice(output.paint("dim", intention));
+  output.notice(output.paint("dim", shop.notice));
   const running = await shop.open();
   const readySeconds = Math.round((performance.now() - begun) / 100) / 10;
   if (!options.check) return showTraffic(running, shop.folder, readySeconds, output);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { stateFolderName } from "@heddle/control-plane";
+import type { MeshMode } from "@heddle/api";
 import type { TrustBundleResponse } from "@heddle/control-plane/admin-api";
 import type { AdminClient } from "../local-mesh/admin-client.ts";
 import type { MeshRunner } from "../local-mesh/mesh-runner.ts";
@@ -32,6 +33,10 @@ export class RunningDemo {
     this.log = log;
     this.address = edgeAddress;
     this.stateDir = join(folder, stateFolderName);
+  }
+
+  get mode(): MeshMode {
+    return this.runner.mode;
   }
 
   replica(id: string): Replica {

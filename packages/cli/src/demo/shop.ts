@@ -1,7 +1,12 @@
+import type { MeshMode } from "@heddle/api";
+import { dirname } from "node:path";
+import { chooseMode } from "../local-mesh/mode.ts";
+import { giveToCaller } from "../local-mesh/namespaces/caller.ts";
 import type { MeshOutput } from "../up/mesh-output.ts";
-import { MeshSession } from "../up/mesh-session.ts";
+import { MeshSession, refuseMode } from "../up/mesh-session.ts";
 import { UserProblem } from "../user-problem.ts";
 import type { LineLog } from "./line-log.ts";
+import { addTcpServices } from "./tcp-services.ts";
 import { RunningDemo } from "./running-demo.ts";
 import type { Workspace } from "./workspace.ts";
 import { createWorkspace } from "./workspace.ts";
@@ -9,6 +14,10 @@ import { createWorkspace } from "./workspace.ts";
 export interface ShopOptions {
   /** Port of the edge; 0 for any free one. */
   readonly port: number;
+  /** Undefined: the best that is possible. */
+  readonly mode: MeshMode | undefined;
+  /** It gets services that do not speak HTTP, for the check of what only namespaces can do. */
+  readonly isChecked?: boolean;
   readonly output: MeshOutput;
   /** What the processes write; part of what `output` gets. */
   readonly log: LineLog;
@@ -34,13 +43,22 @@ export class Shop {
     const workspace = await createWorkspace();
     const { folder } = workspace;
     try {
-      const { output, port } = options;
-      const session = await MeshSession.open({ folder, output, edgePort: port, proxyLogLevel: "info" });
+      const { output, port, isChecked } = options;
+      const { mode } = await chooseMode(options.mode).catch(refuseMode);
+      if (mode === "namespaces" && isChecked === true) await addTcpServices(folder);
+      const session = await MeshSession.open({ folder, output, edgePort: port, mode, proxyLogLevel: "info" });
+      // Its programs run as whoever called.
+      if (mode === "namespaces") await giveToCaller(dirname(folder));
       return new Shop(options, workspace, session);
     } catch (error) {
       await workspace.remove();
       throw error;
     }
+  }
+
+  /** In which mode it runs, and why. */
+  get notice(): string {
+    return this.#session.mode.notice;
   }
 
   get folder(): string {

@@ -1,6 +1,7 @@
 import { connect as connectPlain } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { SecureVersion } from "node:tls";
+import type { WorkloadInstance } from "@heddle/compiler";
 
 const limitMs = 5000;
 const question = "GET /whoami HTTP/1.1\r\nhost: probe\r\nconnection: close\r\n\r\n";
@@ -18,15 +19,18 @@ export interface TlsProbe {
   readonly error: string;
 }
 
+/** Where a workload's proxy takes traffic for it. */
+export type Door = Pick<WorkloadInstance, "address" | "inboundPort">;
+
 /** A TLS client without a certificate asks for something. */
-export function probeTls(port: number, rootPem: string, maxVersion: SecureVersion = "TLSv1.3"): Promise<TlsProbe> {
+export function probeTls(at: Door, rootPem: string, maxVersion: SecureVersion = "TLSv1.3"): Promise<TlsProbe> {
   return new Promise((resolve) => {
     let seen = { protocol: "", uris: [] as string[], serialNumber: "" };
     let answer = "";
     let problem = "";
     const socket = connectTls({
-      host: "127.0.0.1",
-      port,
+      host: at.address,
+      port: at.inboundPort,
       ca: rootPem,
       ALPNProtocols: ["istio-http/1.1", "http/1.1"],
       minVersion: "TLSv1.2",
@@ -52,10 +56,10 @@ export function probeTls(port: number, rootPem: string, maxVersion: SecureVersio
 }
 
 /** What a server answers to a request without TLS; empty when it only closes. */
-export function probePlaintext(port: number): Promise<string> {
+export function probePlaintext({ address, inboundPort }: Door): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
-    const socket = connectPlain({ host: "127.0.0.1", port });
+    const socket = connectPlain({ host: address, port: inboundPort });
     socket.setTimeout(limitMs, () => socket.destroy());
     socket.on("connect", () => socket.write(question));
     socket.on("data", (bytes: Buffer) => (answer += bytes.toString("latin1")));

@@ -145,12 +145,17 @@ function accept<T>(name: string, loaded: Loaded<T>): T {
 function placeInstances(plan: MeshPlan): WorkloadInstance[] {
   let outboundPort = firstOutboundPort;
   const instances = plan.instances.map((planned, index) => {
-    const outbound = Object.fromEntries(
+    const outboundPorts = Object.fromEntries(
       planned.calls.map(({ name, namespace }) => [`${name}.${namespace}`, outboundPort++]),
     );
     return workloadInstance(
       planned,
-      { inbound: firstInboundPort + index, tunnel: undefined, application: firstApplicationPort + index, outbound },
+      {
+        address: "127.0.0.1",
+        inboundPort: firstInboundPort + index,
+        appPort: firstApplicationPort + index,
+        outboundPorts,
+      },
       true,
     );
   });

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
+import type { ApplicationPlace } from "./application.ts";
 import { Application } from "./application.ts";
 import type { PlannedInstance } from "./plan.ts";
 import { ApplicationPorts } from "./ports.ts";
+import { probeApplication } from "./shared-address.ts";
 
 interface Observed {
   readonly folder: string;
@@ -22,7 +24,13 @@ interface Observed {
 
 async function start(context: TestContext, script: string, planned: Partial<PlannedInstance> = {}): Promise<Observed> {
   const folder = temporaryFolder(context, { "app.cjs": script });
-  const ports = await ApplicationPorts.open();
+  const port = await (await ApplicationPorts.open()).take("127.0.0.1");
+  const place: ApplicationPlace = {
+    ports: { appPort: port },
+    urlOf: () => "http://127.0.0.1:4711",
+    applicationCommand: (command) => command,
+    probe: (path) => probeApplication(port, path),
+  };
   const reports: string[] = [];
   const lines: string[] = [];
   const repetitions: string[] = [];
@@ -54,15 +62,13 @@ async function start(context: TestContext, script: string, planned: Partial<Plan
       command: [process.execPath, "app.cjs"],
       workingDir: undefined,
       env: { GREETING: "hello" },
-      calls: [{ name: "store", namespace: "data", scheme: "http" }],
+      calls: [{ name: "store", namespace: "data", scheme: "http", port: 80 }],
       readiness: { path: "/healthz", timeout: "30s" },
       place: "mesh.yaml:7",
       ...planned,
     },
     folder,
-    address: "127.0.0.1",
-    port: await ports.take("127.0.0.1"),
-    outboundPorts: { "store.data": 4711 },
+    place,
     output: (_source, line, _stream, isRepetition) => {
       (isRepetition === true ? repetitions : lines).push(line);
       wake();

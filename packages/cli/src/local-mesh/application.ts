@@ -1,24 +1,25 @@
-import { connect } from "node:net";
 import { parseDuration } from "@heddle/core";
-import { httpCall } from "./admin-client.ts";
 import { applicationVariables } from "./application-path.ts";
 import { workingFolder } from "./command-lookup.ts";
 import { endGroup, signalGroup, spawnGuarded } from "./guarded-process.ts";
 import { LastWords } from "./last-words.ts";
 import type { PlannedInstance } from "./plan.ts";
-import { serviceKey, urlVariable } from "./plan.ts";
+import { urlVariable } from "./plan.ts";
 import { forwardOutput } from "./process-output.ts";
 import type { LineSink } from "./process-output.ts";
+import type { ReplicaPlace } from "./replica-place.ts";
 import { SupervisedChild } from "./supervised-child.ts";
+
+/** Of a replica's place, what its application needs. */
+export type ApplicationPlace = Pick<ReplicaPlace, "applicationCommand" | "probe" | "urlOf"> & {
+  readonly ports: Pick<ReplicaPlace["ports"], "appPort">;
+};
 
 export interface ApplicationOptions {
   readonly instance: PlannedInstance;
   /** Folder that `workingDir` and relative commands are looked up from. */
   readonly folder: string;
-  readonly address: string;
-  readonly port: number;
-  /** `<service>.<namespace>` → port of this instance's own proxy. */
-  readonly outboundPorts: Readonly<Record<string, number>>;
+  readonly place: ApplicationPlace;
   readonly output: LineSink;
   /** A line about the process itself. */
   readonly report: (line: string, isRepetition?: boolean) => void;
@@ -27,7 +28,6 @@ export interface ApplicationOptions {
 
 const probeIntervalMs = 100;
 const steadyIntervalMs = 1000;
-const probeTimeoutMs = 2000;
 /** Failures in a row after which a ready application counts as not ready. */
 const failuresToLeave = 3;
 /** Ends before readiness in a row after which the workload is called not ready: about two seconds of restarts. */
@@ -53,11 +53,13 @@ export class Application {
     this.#child = new SupervisedChild({
       name: instance.id,
       start: () =>
-        spawnGuarded({
-          command: instance.command,
-          cwd: workingFolder(instance, options.folder),
-          env: this.#environment(),
-        }),
+        spawnGuarded(
+          options.place.applicationCommand({
+            command: instance.command,
+            cwd: workingFolder(instance, options.folder),
+            env: this.#environment(),
+          }),
+        ),
       signal: signalGroup,
       onStarted: (child) => {
         forwardOutput(child, instance.id, (source, line, stream) => {
@@ -119,15 +121,12 @@ export class Application {
 
   /** PORT, HOSTNAME and VERSION as a container would have them, one URL for each service; the file's own words win. */
   #environment(): NodeJS.ProcessEnv {
-    const { instance, address, port, outboundPorts } = this.#options;
-    const urls = instance.calls.map((service) => [
-      urlVariable(service, instance.namespace),
-      `${service.scheme}://${address}:${outboundPorts[serviceKey(service)]}`,
-    ]);
+    const { instance, place } = this.#options;
+    const urls = instance.calls.map((service) => [urlVariable(service, instance.namespace), place.urlOf(service)]);
     return {
       ...applicationVariables(process.env),
       ...Object.fromEntries(urls),
-      PORT: String(port),
+      PORT: String(place.ports.appPort),
       HOSTNAME: instance.id,
       ...(instance.version === "" ? {} : { VERSION: instance.version }),
       ...instance.env,
@@ -172,25 +171,21 @@ export class Application {
 
   /** Undefined when the application is ready. Without a probe of its own it is ready when its port takes connections. */
   async #problem(): Promise<string | undefined> {
-    const { instance, address, port } = this.#options;
-    // Without a path of its own nothing is asked of the application: a request nobody sent would show in its log.
-    if (instance.readiness === undefined) return connectProblem(address, port);
-    const { path } = instance.readiness;
+    const { instance, place } = this.#options;
     try {
-      const { status } = await httpCall(`${address}:${port}`, "GET", path, { timeoutMs: probeTimeoutMs });
-      return status >= 200 && status <= 399 ? undefined : `GET ${path} answered ${status}`;
+      return await place.probe(instance.readiness?.path);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
   }
 
   #warnWhenLate(problem: string): void {
-    const { instance, port, report } = this.#options;
+    const { instance, place, report } = this.#options;
     const limitMs = parseDuration(instance.readiness?.timeout ?? "30s") ?? 30_000;
     if (this.#hasWarned || this.#isReady || performance.now() - this.#startedAt < limitMs) return;
     this.#hasWarned = true;
     report(
-      `not ready after ${limitMs / 1000} s: ${problem}. The application must listen on 127.0.0.1:$PORT (${port} now); declared at ${instance.place}`,
+      `not ready after ${limitMs / 1000} s: ${problem}. The application must listen on 127.0.0.1:$PORT (${place.ports.appPort} now); declared at ${instance.place}`,
     );
   }
 
@@ -199,18 +194,4 @@ export class Application {
     this.#isReady = isReady;
     this.#options.onReady(isReady);
   }
-}
-
-/** Undefined when the port takes a connection. */
-function connectProblem(address: string, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: address, port, timeout: probeTimeoutMs });
-    const end = (problem: string | undefined): void => {
-      socket.destroy();
-      resolve(problem);
-    };
-    socket.once("connect", () => end(undefined));
-    socket.once("timeout", () => end("the port does not answer"));
-    socket.once("error", (error) => end(error.message));
-  });
 }

@@ -21,6 +21,7 @@ function planOf(instance: Partial<PlannedInstance>): MeshPlan {
     instances: [planned],
     edge: undefined,
     edgePlace: "",
+    mode: undefined,
   };
 }
 

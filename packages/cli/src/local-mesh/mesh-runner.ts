@@ -1,4 +1,5 @@
 import type { HeldPort } from "@heddle/net";
+import type { MeshMode } from "@heddle/api";
 import { formatSpiffeId, silentLogger } from "@heddle/core";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,19 +11,29 @@ import type { ControlPlaneAddresses } from "./control-plane-process.ts";
 import { ControlPlaneProcess } from "./control-plane-process.ts";
 import { Edge } from "./edge.ts";
 import { JoinTokenKeeper } from "./join-token-keeper.ts";
+import type { ModeChoice } from "./mode.ts";
+import { findCaller } from "./namespaces/caller.ts";
+import { HostNames, hostResolver } from "./namespaces/host-names.ts";
+import { MeshNetwork } from "./namespaces/mesh-network.ts";
+import { OwnNamespace } from "./namespaces/own-namespace.ts";
+import { namespacePorts } from "./namespaces/redirect-rules.ts";
 import type { MeshPlan, PlannedInstance } from "./plan.ts";
 import { edgeInstanceId, fingerprint } from "./plan.ts";
 import { ApplicationPorts, PortProblem, takePort } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
-import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
+import type { ProxyFiles, ProxyFilesPlace, ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId, writeProxyFiles } from "./proxy-files.ts";
+import type { ReplicaPlace } from "./replica-place.ts";
+import { sharedBootstrap } from "./replica-place.ts";
 import { Replica } from "./replica.ts";
+import { SharedAddress } from "./shared-address.ts";
 
 export interface MeshRunnerOptions {
   /** Folder with the `LocalMesh` and the resources. */
   readonly folder: string;
   readonly stateDir: string;
   readonly plan: MeshPlan;
+  readonly mode: ModeChoice;
   readonly proxyLogLevel: string;
   /** Lines of the processes, each with the process's name: `reviews-v1-0`, `reviews-v1-0/proxy`, `control-plane`. */
   readonly output: LineSink;
@@ -34,12 +45,17 @@ export type Readiness = { readonly ready: true } | { readonly ready: false; read
 
 const pollMs = 50;
 const xdsHost = "127.0.0.1";
+/** Istio's, where the machine has an address for the mesh. */
+const xdsPort = 15_012;
+/** The edge runs on the machine's own network, as this process does. */
+const edgePlace: ProxyFilesPlace = { bootstrap: sharedBootstrap, proxyOwner: undefined };
 const controlPlaneGraceMs = 5000;
 const untilNextStart = "until heddle up is started again";
 
 /**
- * Runs a local mesh in `ports` mode: control plane, one proxy and one application for each replica, and the edge. Sockets of the
- * proxies are bound here and inherited, so that a proxy that is started again finds its ports and loses no connection.
+ * Runs a local mesh: control plane, one proxy and one application for each replica, and the edge. In `ports` mode the sockets of the
+ * proxies are bound here and inherited, so that a proxy that is started again finds its ports and loses no connection; in `namespaces`
+ * mode each replica has a network of its own, and its proxy's supervisor holds the sockets there.
  */
 export class MeshRunner {
   readonly #options: MeshRunnerOptions;
@@ -51,6 +67,8 @@ export class MeshRunner {
   #xdsPort: HeldPort | undefined;
   #addresses: ControlPlaneAddresses | undefined;
   #ports: ApplicationPorts | undefined;
+  #network: MeshNetwork | undefined;
+  #hostNames: HostNames | undefined;
   #writing: Promise<void> = Promise.resolve();
   /** Changes follow each other, and `stop` follows the last. */
   #changing: Promise<void> = Promise.resolve();
@@ -75,6 +93,10 @@ export class MeshRunner {
       issue: async (identity) => (await this.#joinToken(identity)).token,
       report: (line) => options.report("heddle", line),
     });
+  }
+
+  get mode(): MeshMode {
+    return this.#options.mode.mode;
   }
 
   get controlPlane(): ControlPlaneProcess {
@@ -107,6 +129,7 @@ export class MeshRunner {
     const { edge, trustDomain, instances } = this.#plan;
     // The edge's port first: it is the one that may be taken, and then nothing must have been started.
     if (edge !== undefined) this.#edge = new Edge({ ...this.#common(), planned: edge, trustDomain });
+    await this.#openNetwork();
     this.#xdsPort = await this.#holdXdsPort();
     this.#ports = await ApplicationPorts.open();
     await this.#judgeOldInstances();
@@ -118,13 +141,15 @@ export class MeshRunner {
     for (const { application } of this.#replicas.values()) application.start();
     this.#addresses = await this.#controlPlane.start();
     const proxies = [...this.#replicas.values(), ...(this.#edge === undefined ? [] : [this.#edge])];
-    await Promise.all(proxies.map(({ identity }) => this.#equipProxy(identity)));
+    await Promise.all([...this.#replicas.values()].map(({ identity, place }) => this.#equipProxy(identity, place)));
+    if (this.#edge !== undefined) await this.#equipProxy(this.#edge.identity, edgePlace);
     this.#goOn();
     for (const { sidecar } of proxies) sidecar.start();
   }
 
-  /** The port of the run before, where proxies that others run look for the control plane; any free one when somebody has taken it. */
+  /** Istio's, on a network of the mesh's own; else the port of the run before, where proxies that others run look for the control plane; any free one when somebody has taken it. */
   async #holdXdsPort(): Promise<HeldPort> {
+    if (this.#network !== undefined) return takePort(this.#network.subnet.hostIpv4, xdsPort);
     const { stateDir, report } = this.#options;
     const logger = { ...silentLogger, warn: (message: string) => report("heddle", message) };
     const last = await readPort(stateDir, systemClock, logger);
@@ -236,6 +261,8 @@ export class MeshRunner {
     await this.#controlPlane.stop(controlPlaneGraceMs);
     this.#xdsPort?.close();
     this.#xdsPort = undefined;
+    this.#hostNames?.close();
+    await this.#network?.close();
     await this.#writing.catch(() => undefined);
     this.#replicas.clear();
     this.#edge = undefined;
@@ -265,9 +292,30 @@ export class MeshRunner {
     };
   }
 
-  async #prepare(planned: PlannedInstance): Promise<Replica> {
+  async #openNetwork(): Promise<void> {
+    const { mode } = this.#options;
+    if (mode.mode !== "namespaces") return;
+    const network = await MeshNetwork.open(mode.hasIpv6);
+    this.#network = network;
+    const host = network.subnet.hostIpv4;
+    this.#hostNames = await HostNames.open({ host, port: namespacePorts.dns, resolver: hostResolver() });
+  }
+
+  #openPlace(planned: PlannedInstance): Promise<ReplicaPlace> {
     if (this.#ports === undefined) throw new Error("the mesh was not started");
-    const replica = await Replica.prepare(
+    if (this.#network === undefined) return SharedAddress.open(planned, this.#ports);
+    const { stateDir } = this.#options;
+    return OwnNamespace.open({
+      planned,
+      network: this.#network,
+      caller: findCaller(process.env, process.getuid?.() ?? 0, process.getgid?.() ?? 0),
+      stateDir,
+      stateFolder: proxyFiles(stateDir, planned.id).folder,
+    });
+  }
+
+  async #prepare(planned: PlannedInstance): Promise<Replica> {
+    const replica = new Replica(
       {
         ...this.#common(),
         planned,
@@ -275,7 +323,7 @@ export class MeshRunner {
         folder: this.#options.folder,
         onReadiness: () => void this.#writeInstances(),
       },
-      this.#ports,
+      await this.#openPlace(planned),
     );
     this.#replicas.set(planned.id, replica);
     return replica;
@@ -289,7 +337,7 @@ export class MeshRunner {
       replica.application.start();
       const { folder } = proxyFiles(this.#options.stateDir, planned.id);
       await rm(folder, { recursive: true, force: true });
-      await this.#equipProxy(replica.identity);
+      await this.#equipProxy(replica.identity, replica.place);
       this.#goOn();
       replica.sidecar.start();
     } catch (error) {
@@ -313,12 +361,13 @@ export class MeshRunner {
   }
 
   /** Gives a proxy what it needs before its first start: bootstrap, a join token for its identity, and the anchors. */
-  async #equipProxy(proxy: ProxyIdentity): Promise<void> {
+  async #equipProxy(proxy: ProxyIdentity, place: ProxyFilesPlace): Promise<void> {
     const { token, trustBundlePem } = await this.#joinToken(spiffeId(proxy));
     const controlPlaneId = formatSpiffeId(proxy.trustDomain, this.#plan.rootNamespace, "heddle-control-plane");
     const files = proxyFiles(this.#options.stateDir, proxy.instanceId);
-    await writeProxyFiles(files, proxy, this.#addresses?.xdsAddress ?? "", controlPlaneId, token, trustBundlePem);
-    this.#tokens.keep(files.token, spiffeId(proxy));
+    const xdsAddress = this.#addresses?.xdsAddress ?? "";
+    await writeProxyFiles(files, proxy, { xdsAddress, controlPlaneId, token, trustBundlePem }, place);
+    this.#tokens.keep(files.token, spiffeId(proxy), place.proxyOwner);
   }
 
   /** Waits for a control plane that is between two lives. */

@@ -1,4 +1,4 @@
-import type { LocalMeshResource, LocalWorkload, WorkloadProtocol } from "@heddle/api";
+import type { KnownService, LocalMeshResource, LocalWorkload, MeshMode, WorkloadProtocol } from "@heddle/api";
 import { edgeServiceAccount, localMeshDefaults, servicesOf, workloadLabels } from "@heddle/api";
 
 /** One replica that shall run: everything that `LocalMesh` says of it, defaults filled in. */
@@ -16,7 +16,7 @@ export interface PlannedInstance {
   readonly command: readonly string[];
   readonly workingDir: string | undefined;
   readonly env: Readonly<Record<string, string>>;
-  /** Services that it may call, as `<service>.<namespace>`. */
+  /** Services that it may call. */
   readonly calls: readonly CalledService[];
   readonly readiness: { readonly path: string; readonly timeout: string } | undefined;
   /** Where the workload stands, for messages: `mesh.yaml:12`. */
@@ -31,6 +31,7 @@ export interface ServiceRef {
 export interface CalledService extends ServiceRef {
   /** Of its URL: a service that speaks anything but HTTP has one of bytes. */
   readonly scheme: "http" | "tcp";
+  readonly port: number;
 }
 
 /** The edge, when there is one. */
@@ -50,6 +51,8 @@ export interface MeshPlan {
   readonly edge: PlannedEdge | undefined;
   /** Where the edge's port stands, for messages: `mesh.yaml:12`. */
   readonly edgePlace: string;
+  /** As the file says it; undefined: it leaves it open. */
+  readonly mode: MeshMode | undefined;
 }
 
 export const edgeInstanceId = "edge";
@@ -76,6 +79,7 @@ export function planMesh(mesh: LocalMeshResource): MeshPlan {
             namespace: rootNamespace,
           },
     edgePlace: `${file}:${line}`,
+    mode: spec.mode,
   };
 }
 
@@ -110,7 +114,7 @@ function planWorkload(
   mesh: LocalMeshResource,
   workload: LocalWorkload,
   index: number,
-  services: readonly ServiceRef[],
+  services: readonly KnownService[],
 ): PlannedInstance[] {
   const namespace = workload.namespace ?? localMeshDefaults.namespace;
   const version = workload.version ?? "";
@@ -147,14 +151,20 @@ function schemeOf({ spec }: LocalMeshResource, { name, namespace }: ServiceRef):
   return provider?.protocol === "tcp" ? "tcp" : "http";
 }
 
-function callsOf(workload: LocalWorkload, namespace: string, services: readonly ServiceRef[]): ServiceRef[] {
+function callsOf(
+  workload: LocalWorkload,
+  namespace: string,
+  services: readonly KnownService[],
+): Omit<CalledService, "scheme">[] {
   if (workload.calls === undefined) {
     return services
       .filter((service) => service.name !== workload.service || service.namespace !== namespace)
-      .map((service) => ({ name: service.name, namespace: service.namespace }));
+      .map(({ name, namespace: where, ports }) => ({ name, namespace: where, port: ports[0] ?? 0 }));
   }
   return workload.calls.map((call) => {
     const dot = call.indexOf(".");
-    return dot < 0 ? { name: call, namespace } : { name: call.slice(0, dot), namespace: call.slice(dot + 1) };
+    const service = dot < 0 ? { name: call, namespace } : { name: call.slice(0, dot), namespace: call.slice(dot + 1) };
+    const known = services.find((each) => each.name === service.name && each.namespace === service.namespace);
+    return { ...service, port: known?.ports[0] ?? 0 };
   });
 }

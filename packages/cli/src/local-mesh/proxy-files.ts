@@ -1,7 +1,8 @@
 import { formatSpiffeId } from "@heddle/core";
-import { mkdir } from "node:fs/promises";
+import { chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile } from "@heddle/state";
+import type { FileOwner, ProxyBootstrap } from "./replica-place.ts";
 
 /** What a proxy of the local mesh needs to know to be started. */
 export interface ProxyIdentity {
@@ -39,19 +40,35 @@ export function spiffeId(proxy: ProxyIdentity): string {
   return formatSpiffeId(proxy.trustDomain, proxy.namespace, proxy.serviceAccount);
 }
 
-/** Writes bootstrap, join token and trust bundle; 0600 in a folder of 0700. */
+/** What of a proxy's files depends on where it runs. */
+export interface ProxyFilesPlace {
+  readonly bootstrap: ProxyBootstrap;
+  readonly proxyOwner: FileOwner | undefined;
+}
+
+/** Writes bootstrap, join token and trust bundle; 0600 in a folder of 0700, the proxy's own. */
 export async function writeProxyFiles(
   files: ProxyFiles,
   proxy: ProxyIdentity,
-  xdsAddress: string,
-  controlPlaneId: string,
-  token: string,
-  trustBundlePem: string,
+  control: ControlPlaneDoor,
+  { bootstrap: place, proxyOwner }: ProxyFilesPlace,
 ): Promise<void> {
-  await mkdir(files.folder, { recursive: true, mode: 0o700 });
-  await replaceFile(files.bootstrap, `${JSON.stringify(bootstrap(proxy, xdsAddress, controlPlaneId), undefined, 2)}\n`);
-  await replaceFile(files.token, `${token}\n`);
-  await replaceFile(files.trustBundle, trustBundlePem);
+  const { folder } = files;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (proxyOwner !== undefined) await chown(folder, proxyOwner.uid, proxyOwner.gid);
+  const text = `${JSON.stringify(bootstrap(proxy, control, place), undefined, 2)}\n`;
+  await replaceFile(files.bootstrap, text, proxyOwner);
+  await replaceFile(files.token, `${control.token}\n`, proxyOwner);
+  await replaceFile(files.trustBundle, control.trustBundlePem, proxyOwner);
+}
+
+/** What a proxy needs to reach its control plane for the first time. */
+export interface ControlPlaneDoor {
+  readonly xdsAddress: string;
+  /** SPIFFE id that it must show. */
+  readonly controlPlaneId: string;
+  readonly token: string;
+  readonly trustBundlePem: string;
 }
 
 /** On one machine a control plane that is started again is soon back, and few proxies ask for it. */
@@ -61,12 +78,16 @@ const reconnect = { base_interval: "0.1s", max_interval: "1s" };
  * An Envoy bootstrap: delta ADS over the cluster `xds-grpc`, with the certificate that the proxy's own identity manager
  * keeps (`default`, served to itself as Istio's agent serves it to Envoy).
  */
-function bootstrap(proxy: ProxyIdentity, xdsAddress: string, controlPlaneId: string): object {
+function bootstrap(
+  proxy: ProxyIdentity,
+  { xdsAddress, controlPlaneId }: ControlPlaneDoor,
+  place: ProxyBootstrap,
+): object {
   const split = xdsAddress.lastIndexOf(":");
   const role = proxy.kind === "edge" ? "router" : "sidecar";
   return {
     node: {
-      id: `${role}~127.0.0.1~${proxy.instanceId}.${proxy.namespace}~${proxy.namespace}.svc.cluster.local`,
+      id: `${role}~${place.address}~${proxy.instanceId}.${proxy.namespace}~${proxy.namespace}.svc.cluster.local`,
       cluster: `${proxy.service}.${proxy.namespace}`,
       metadata: {
         NAMESPACE: proxy.namespace,
@@ -77,7 +98,7 @@ function bootstrap(proxy: ProxyIdentity, xdsAddress: string, controlPlaneId: str
         HEDDLE_INSTANCE: proxy.instanceId,
       },
     },
-    admin: { address: socketAddress("127.0.0.1", 0) },
+    admin: { address: socketAddress("127.0.0.1", place.adminPort) },
     dynamic_resources: {
       ads_config: {
         api_type: "DELTA_GRPC",
@@ -88,7 +109,9 @@ function bootstrap(proxy: ProxyIdentity, xdsAddress: string, controlPlaneId: str
       cds_config: { ads: {}, resource_api_version: "V3" },
     },
     static_resources: {
+      listeners: place.listeners,
       clusters: [
+        ...place.clusters,
         {
           name: "xds-grpc",
           type: "STATIC",

@@ -1,15 +1,12 @@
 import type { WorkloadInstance } from "@heddle/compiler";
-import type { HeldPort } from "@heddle/net";
 import { Application } from "./application.ts";
 import type { PlannedInstance } from "./plan.ts";
-import { serviceKey } from "./plan.ts";
-import type { ApplicationPorts } from "./ports.ts";
-import { takePort } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId } from "./proxy-files.ts";
+import type { ReplicaPlace } from "./replica-place.ts";
 import { Sidecar } from "./sidecar.ts";
-import { loopback, workloadInstance } from "./workload-instance.ts";
+import { workloadInstance } from "./workload-instance.ts";
 
 export interface ReplicaOptions {
   readonly planned: PlannedInstance;
@@ -29,37 +26,25 @@ export interface ReplicaOptions {
 const appGraceMs = 5000;
 const proxyGraceMs = 8000;
 
-/** One application process with its proxy, and the ports that belong to them. */
+/** One application process with its proxy, in a place of their own. Nothing is started when it is made. */
 export class Replica {
   readonly planned: PlannedInstance;
   readonly identity: ProxyIdentity;
   readonly application: Application;
   readonly sidecar: Sidecar;
   readonly files: ProxyFiles;
-  readonly #inbound: HeldPort;
-  /** Carriers to it come in here, where bytes are served that are not HTTP. */
-  readonly #tunnel: HeldPort | undefined;
-  readonly #outbound: ReadonlyMap<string, HeldPort>;
-  readonly #applicationPort: number;
-  readonly #ports: ApplicationPorts;
-  #isClosed = false;
+  readonly place: ReplicaPlace;
 
-  private constructor(options: ReplicaOptions, ports: ApplicationPorts, applicationPort: number) {
+  constructor(options: ReplicaOptions, place: ReplicaPlace) {
     const { planned, stateDir, output, report } = options;
     this.planned = planned;
+    this.place = place;
     this.identity = { ...planned, instanceId: planned.id, trustDomain: options.trustDomain, kind: "sidecar" };
     this.files = proxyFiles(stateDir, planned.id);
-    this.#ports = ports;
-    this.#applicationPort = applicationPort;
-    this.#inbound = takePort(loopback, 0);
-    this.#tunnel = planned.protocol === "http" ? undefined : takePort(loopback, 0);
-    this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), takePort(loopback, 0)]));
     this.application = new Application({
       instance: planned,
       folder: options.folder,
-      address: loopback,
-      port: applicationPort,
-      outboundPorts: this.#outboundPorts,
+      place,
       output,
       report: (line, isRepetition) => report(planned.id, line, isRepetition),
       onReady: () => options.onReadiness(),
@@ -69,7 +54,9 @@ export class Replica {
       files: this.files,
       xdsAddress: options.xdsAddress,
       identity: spiffeId(this.identity),
-      ports: this.#held,
+      ports: place.proxySockets,
+      command: (argv) => place.proxyCommand(argv),
+      adminAddress: place.adminAddress,
       logLevel: options.proxyLogLevel,
       output,
       report: (line) => report(planned.id, line),
@@ -77,27 +64,16 @@ export class Replica {
     });
   }
 
-  /** Binds the replica's ports; nothing is started yet. */
-  static async prepare(options: ReplicaOptions, ports: ApplicationPorts): Promise<Replica> {
-    return new Replica(options, ports, await ports.take(loopback));
-  }
-
   get instance(): WorkloadInstance {
-    const ports = {
-      inbound: this.#inbound.address.port,
-      tunnel: this.#tunnel?.address.port,
-      outbound: this.#outboundPorts,
-      application: this.#applicationPort,
-    };
-    return workloadInstance(this.planned, ports, this.application.isReady);
+    return workloadInstance(this.planned, this.place.ports, this.application.isReady);
   }
 
   /** Lets open requests finish: the proxy drains while its application still runs. Resolves when both are gone. */
   async stop(): Promise<void> {
-    this.#closeSockets();
+    this.place.closeSockets();
     await this.sidecar.stop(proxyGraceMs);
     await this.application.stop(appGraceMs);
-    this.#closePorts();
+    await this.place.release();
   }
 
   /**
@@ -105,35 +81,14 @@ export class Replica {
    * otherwise be waited for, which an HTTP/1.1 client may keep as long as it likes.
    */
   async end(): Promise<void> {
-    this.#closeSockets();
+    this.place.closeSockets();
     await Promise.all([this.sidecar.stop(proxyGraceMs), this.application.stop(appGraceMs)]);
-    this.#closePorts();
+    await this.place.release();
   }
 
   /** What the loss of a machine does: both processes are killed at once, and nobody listens on the ports any more. */
   async lose(): Promise<void> {
     await Promise.all([this.sidecar.killAndHold(), this.application.killAndHold()]);
-    this.#closePorts();
-  }
-
-  /** What its proxy listens on. */
-  get #held(): HeldPort[] {
-    return [this.#inbound, ...(this.#tunnel === undefined ? [] : [this.#tunnel]), ...this.#outbound.values()];
-  }
-
-  get #outboundPorts(): Record<string, number> {
-    return Object.fromEntries([...this.#outbound].map(([key, { address }]) => [key, address.port]));
-  }
-
-  /** The proxy has its own; while these are open, clients of one that ends would wait in their queue. */
-  #closeSockets(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    for (const port of this.#held) port.close();
-  }
-
-  #closePorts(): void {
-    this.#closeSockets();
-    this.#ports.release(this.#applicationPort);
+    await this.place.release();
   }
 }

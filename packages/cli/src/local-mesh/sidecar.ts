@@ -20,6 +20,10 @@ export interface SidecarOptions {
   readonly xdsAddress: () => string;
   readonly identity: string;
   readonly ports: readonly HeldPort[];
+  /** The command line that starts another where the proxy runs; by default here. */
+  readonly command?: (argv: readonly string[]) => readonly string[];
+  /** host:port by which its admin port is reached from here; undefined: as it announces it. */
+  readonly adminAddress?: string | undefined;
   readonly logLevel: string;
   readonly output: LineSink;
   readonly report: (line: string) => void;
@@ -37,7 +41,9 @@ export class Sidecar {
       name: options.name,
       start: () => {
         const { stdio, environment } = inheritPorts(options.ports);
-        return spawn(process.execPath, [...process.execArgv, proxyEntry, "proxy", ...this.#arguments()], {
+        const own = [process.execPath, ...process.execArgv, proxyEntry, "proxy", ...this.#arguments()];
+        const [program = "", ...args] = options.command?.(own) ?? own;
+        return spawn(program, args, {
           env: { ...process.env, ...runtimeEnvironment(), ...environment },
           stdio: ["ignore", "pipe", "pipe", "ipc", ...stdio],
           // Ctrl-C is for this process, which ends its children in order; its channel ends them when it cannot.
@@ -80,7 +86,9 @@ export class Sidecar {
 
   /** host:port of the proxy's admin API; undefined while it starts. */
   async adminAddress(): Promise<string | undefined> {
-    return (await readProxyState(this.#options.files.folder))?.adminAddress;
+    const { files, adminAddress } = this.#options;
+    const announced = (await readProxyState(files.folder))?.adminAddress;
+    return announced === undefined ? undefined : (adminAddress ?? announced);
   }
 
   /** Whether the proxy has its listeners and its certificate. */

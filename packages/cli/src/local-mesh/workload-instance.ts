@@ -1,23 +1,14 @@
 import type { WorkloadInstance } from "@heddle/compiler";
 import type { PlannedEdge, PlannedInstance } from "./plan.ts";
 import { edgeInstanceId, serviceKey } from "./plan.ts";
-
-/** Every workload of the local mesh shares this address; ports tell them apart. */
-export const loopback = "127.0.0.1";
-
-export interface InstancePorts {
-  /** Where its proxy takes traffic for it. */
-  readonly inbound: number;
-  /** Where its proxy takes carriers; undefined: HTTP alone is served. */
-  readonly tunnel: number | undefined;
-  /** `<service>.<namespace>` → where its proxy takes its calls to that service. */
-  readonly outbound: Readonly<Record<string, number>>;
-  /** Where the application listens. */
-  readonly application: number;
-}
+import type { ReplicaPlace } from "./replica-place.ts";
 
 /** A planned replica as the control plane registers it. */
-export function workloadInstance(planned: PlannedInstance, ports: InstancePorts, ready: boolean): WorkloadInstance {
+export function workloadInstance(
+  planned: PlannedInstance,
+  ports: ReplicaPlace["ports"],
+  ready: boolean,
+): WorkloadInstance {
   return {
     id: planned.id,
     workload: planned.workload,
@@ -28,11 +19,7 @@ export function workloadInstance(planned: PlannedInstance, ports: InstancePorts,
     version: planned.version,
     protocol: planned.protocol,
     servicePort: planned.servicePort,
-    address: loopback,
-    inboundPort: ports.inbound,
-    ...(ports.tunnel === undefined ? {} : { tunnelPort: ports.tunnel }),
-    appPort: ports.application,
-    outboundPorts: ports.outbound,
+    ...ports,
     ready,
     kind: "sidecar",
   };

@@ -15,7 +15,7 @@ test("a running mesh is found from its folder, from below it, and by --mesh; eve
   const folder = temporaryFolder(context, smallMesh);
   const below = join(folder, "src/deep");
   mkdirSync(below, { recursive: true });
-  const heddle = new HeddleProcess(["up", folder]);
+  const heddle = new HeddleProcess(["up", folder, "--mode", "ports"]);
   context.after(() => heddle.dispose());
   await heddle.line(/is ready after/);
 

@@ -13,7 +13,7 @@ export interface LiveDemo {
 /** `heddle demo` with a temporary folder of its own, open for customers. */
 export async function openDemo(context: TestContext): Promise<LiveDemo> {
   const temporary = temporaryFolder(context);
-  const heddle = new HeddleProcess(["demo", "--port", "0"], { env: { TMPDIR: temporary } });
+  const heddle = new HeddleProcess(["demo", "--mode", "ports", "--port", "0"], { env: { TMPDIR: temporary } });
   context.after(() => heddle.dispose());
   const url = /http:\S+/.exec(await heddle.line(/The bookshop is open after [\d.]+ s: http/))?.[0] ?? "";
   return { heddle, temporary, url };

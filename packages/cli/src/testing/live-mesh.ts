@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import type { MeshMode } from "@heddle/api";
 import { setTimeout as delay } from "node:timers/promises";
 import { HeddleProcess } from "./heddle-process.ts";
 
 /** `heddle up` of a folder, ended with the test whatever happens. */
-export function startMesh(context: TestContext, folder: string): HeddleProcess {
-  const heddle = new HeddleProcess(["up", folder]);
+export function startMesh(context: TestContext, folder: string, mode: MeshMode = "ports"): HeddleProcess {
+  const heddle = new HeddleProcess(["up", folder, "--mode", mode]);
   context.after(() => heddle.dispose());
   return heddle;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CheckName } from "../demo/check-names.ts";
-import { checkNames } from "../demo/check-names.ts";
+import { checksOf } from "../demo/check-names.ts";
 import { runChecks } from "../demo/check-run.ts";
 import { LineLog } from "../demo/line-log.ts";
 import { Shop } from "../demo/shop.ts";
@@ -30,7 +30,7 @@ export async function playSabotageRound(round: number): Promise<void> {
   const log = new LineLog();
   const stream = { write: () => undefined };
   const output = new MeshOutput({ stream, isVerbose: false, showsApplications: false, showsMesh: false, logs: log });
-  const shop = await Shop.prepare({ port: 0, output, log });
+  const shop = await Shop.prepare({ port: 0, mode: "ports", output, log });
   try {
     const results = await runChecks(await shop.open(), { only: [], sabotage }, () => undefined);
     // What a check says when it holds would be a lie beside its problems.
@@ -44,7 +44,7 @@ export async function playSabotageRound(round: number): Promise<void> {
     );
     assert.deepEqual(
       marks,
-      checkNames.map((name) => (sabotage.includes(name) ? `× ${name}` : `√ ${name}: `)),
+      checksOf("ports").map((name) => (sabotage.includes(name) ? `× ${name}` : `√ ${name}: `)),
     );
   } finally {
     await shop.close();

@@ -1,3 +1,4 @@
+import type { MeshMode } from "@heddle/api";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AlreadyRunning, FolderSource, requireAlone, stateFolderName, systemClock } from "@heddle/control-plane";
@@ -10,6 +11,10 @@ import { StartProblem } from "../local-mesh/control-plane-process.ts";
 import type { MeshFolder } from "../local-mesh/mesh-folder.ts";
 import { pickMesh, readMeshFolder } from "../local-mesh/mesh-folder.ts";
 import { MeshRunner } from "../local-mesh/mesh-runner.ts";
+import type { ModeChoice } from "../local-mesh/mode.ts";
+import { chooseMode, ModeProblem } from "../local-mesh/mode.ts";
+import { giveToCaller } from "../local-mesh/namespaces/caller.ts";
+import { CommandFailed } from "../local-mesh/namespaces/command.ts";
 import type { MeshPlan } from "../local-mesh/plan.ts";
 import { hasSettingsOf, planMesh, planText } from "../local-mesh/plan.ts";
 import { PortProblem } from "../local-mesh/ports.ts";
@@ -23,6 +28,8 @@ export interface MeshSessionOptions {
   readonly output: MeshOutput;
   /** Port of the edge, in place of the one in the file. */
   readonly edgePort: number | undefined;
+  /** Undefined: as the file says, else the best that is possible. */
+  readonly mode: MeshMode | undefined;
   readonly proxyLogLevel: string;
 }
 
@@ -39,6 +46,8 @@ export class MeshSession {
   readonly #lock: MeshLock;
   readonly #source: FolderSource;
   readonly plan: MeshPlan;
+  /** How this run does it. */
+  readonly mode: ModeChoice;
   #planText: string;
   /** What the folder was when it was last read. */
   #found: MeshFolder | undefined;
@@ -48,16 +57,18 @@ export class MeshSession {
   /** The folder was last seen with a mesh that cannot be run. */
   #wasRefused = false;
 
-  private constructor(options: MeshSessionOptions, plan: MeshPlan, lock: MeshLock) {
+  private constructor(options: MeshSessionOptions, plan: MeshPlan, mode: ModeChoice, lock: MeshLock) {
     this.#options = options;
     this.#lock = lock;
     this.plan = plan;
+    this.mode = mode;
     this.#planText = planText(plan);
     const { folder, output, proxyLogLevel } = options;
     this.#runner = new MeshRunner({
       folder,
       stateDir: join(folder, stateFolderName),
       plan,
+      mode,
       proxyLogLevel,
       output: output.line,
       report: output.report,
@@ -77,6 +88,7 @@ export class MeshSession {
     const plan = withPort(planOf(await readFolder(folder), output), options.edgePort);
     const missing = await findMissingCommands(plan, folder, applicationVariables(process.env));
     if (missing.length > 0) throw missingCommands(missing);
+    const mode = await chooseMode(options.mode ?? plan.mode).catch(refuseMode);
     const stateDir = join(folder, stateFolderName);
     const result = await MeshLock.acquire(stateDir).catch((error: unknown) => refuseState(stateDir, error));
     if (result.kind === "taken") {
@@ -96,7 +108,7 @@ export class MeshSession {
     }
     // Speaks of a control plane that is gone.
     await rm(join(stateDir, "run.json"), { force: true });
-    return new MeshSession(options, plan, result.lock);
+    return new MeshSession(options, plan, mode, result.lock);
   }
 
   get runner(): MeshRunner {
@@ -110,7 +122,7 @@ export class MeshSession {
       await this.#source.start();
     } catch (error) {
       await this.stop();
-      if (error instanceof StartProblem || error instanceof StateIsNewer) {
+      if (error instanceof StartProblem || error instanceof StateIsNewer || error instanceof CommandFailed) {
         throw new UserProblem(error.message, { where: this.#options.folder, hint: "Nothing of it is running." });
       }
       if (!(error instanceof PortProblem)) throw error;
@@ -130,6 +142,7 @@ export class MeshSession {
     clearTimeout(this.#retry);
     await this.#runner.stop();
     await this.#lock.release();
+    if (this.mode.mode === "namespaces") await giveToCaller(join(this.#options.folder, stateFolderName));
   }
 
   async #reload(found: MeshFolder): Promise<void> {
@@ -146,6 +159,8 @@ export class MeshSession {
     const plan = withPort(planMesh(found.mesh), edgePort);
     // The control plane refuses it whole, with file and line; were the rest of it taken here, the two would run different meshes.
     if (!hasSettingsOf(plan, this.plan)) return;
+    if (plan.mode !== undefined && plan.mode !== this.mode.mode && this.#options.mode === undefined)
+      output.report("heddle", `the mode stays ${this.mode.mode} until heddle up is started again`);
     const text = planText(plan);
     if (text === this.#planText) {
       // It is back as it runs: whoever has read that it could not be used wants to know.
@@ -189,6 +204,14 @@ export class MeshSession {
       `the changed LocalMesh could not be carried out: ${reason}; tried again in ${delayMs} ms`,
     );
   }
+}
+
+/** The mode that was asked for is not possible here. */
+export function refuseMode(error: unknown): never {
+  if (!(error instanceof ModeProblem)) throw error;
+  throw new UserProblem(error.message, {
+    hint: "Do what is said to be missing, or use --mode ports. Nothing was started.",
+  });
 }
 
 /** Somebody else has the state folder, or had it. */

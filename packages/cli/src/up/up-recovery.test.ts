@@ -52,7 +52,7 @@ test("another trust domain is refused while the mesh runs, whatever crashes, and
   assert.equal(await heddle.end(), 0);
   assert.doesNotMatch(heddle.lines.join("\n"), /in force ~ LocalMesh/);
 
-  const refused = await runHeddle(["up", folder]);
+  const refused = await runHeddle(["up", folder, "--mode", "ports"]);
   assert.equal(refused.code, 1);
   assert.match(
     refused.stderr,
@@ -129,7 +129,7 @@ test("a list of instances of a newer Heddle is left alone, and a damaged one is 
   const ofNewer = join(folder, ".heddle/proxies/back-0/kept");
   mkdirSync(dirname(ofNewer), { recursive: true });
   writeFileSync(ofNewer, "what the newer one knows");
-  const refused = await runHeddle(["up", folder]);
+  const refused = await runHeddle(["up", folder, "--mode", "ports"]);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /instances\.json has format version 99, newer than this Heddle knows/);
   assert.equal(readFileSync(path, "utf8"), newer);
@@ -150,7 +150,7 @@ test("a list of instances of a newer Heddle is left alone, and a damaged one is 
 
 test("a folder that cannot hold state is refused with what is in the way", async (context) => {
   const folder = temporaryFolder(context, { ...smallMesh, ".heddle": "a file where the folder should be" });
-  const { code, stderr } = await runHeddle(["up", folder]);
+  const { code, stderr } = await runHeddle(["up", folder, "--mode", "ports"]);
   assert.equal(code, 1);
   assert.match(
     stderr,
@@ -161,7 +161,7 @@ test("a folder that cannot hold state is refused with what is in the way", async
 
 test("a file in place of a folder is said to be one", async (context) => {
   const folder = temporaryFolder(context, smallMesh);
-  const { code, stderr } = await runHeddle(["up", join(folder, "mesh.yaml")]);
+  const { code, stderr } = await runHeddle(["up", join(folder, "mesh.yaml"), "--mode", "ports"]);
   assert.equal(code, 2);
   assert.match(stderr, /mesh\.yaml: this is a file\n→ Name its folder: heddle up .*heddle-cli-\w+\n$/);
 });

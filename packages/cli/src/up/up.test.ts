@@ -31,7 +31,7 @@ test("a mesh serves, follows its files, refuses a second run, and leaves nothing
     [[1, 1]],
   );
 
-  const second = await runHeddle(["up", folder]);
+  const second = await runHeddle(["up", folder, "--mode", "ports"]);
   assert.equal(second.code, 1);
   assert.match(second.stderr, new RegExp(`this mesh is already running, as process ${heddle.child.pid}\n→ `));
 
@@ -98,7 +98,7 @@ test("a port in use is named with the remedy, before anything starts", async (co
     ...smallMesh,
     "mesh.yaml": smallMesh["mesh.yaml"]?.replace("port: 0", `port: ${port}`) ?? "",
   });
-  const { code, stdout, stderr } = await runHeddle(["up", folder]);
+  const { code, stdout, stderr } = await runHeddle(["up", folder, "--mode", "ports"]);
   assert.equal(code, 1);
   assert.match(
     stderr,
@@ -129,7 +129,7 @@ const refused: readonly { title: string; mesh: string; code: number; says: RegEx
 for (const { title, mesh, code, says } of refused) {
   test(title, async (context) => {
     const folder = temporaryFolder(context, { ...smallMesh, "mesh.yaml": mesh });
-    const result = await runHeddle(["up", folder]);
+    const result = await runHeddle(["up", folder, "--mode", "ports"]);
     assert.equal(result.code, code);
     assert.match(result.stderr, says);
     assert.doesNotMatch(result.stderr, /^\s+at /m);

@@ -23,11 +23,17 @@ export async function up(folder: string, options: UpOptions): Promise<number> {
     showsApplications: true,
     logs,
   });
-  const session = await MeshSession.open({ folder: absolute, output, edgePort: undefined, proxyLogLevel: "info" });
+  const session = await MeshSession.open({
+    folder: absolute,
+    output,
+    edgePort: undefined,
+    mode: options.mode,
+    proxyLogLevel: "info",
+  });
   logs.open();
   try {
     output.notice(`${session.plan.name}: starting ${countProcesses(session.plan)}; Ctrl-C stops everything`);
-    output.notice(output.paint("dim", portsModeNotice));
+    output.notice(output.paint("dim", session.mode.notice));
     const starting = session.start();
     // Told to stop while it starts: the start then fails, which is nobody's problem.
     starting.catch(() => undefined);
@@ -40,9 +46,6 @@ export async function up(folder: string, options: UpOptions): Promise<number> {
   }
   return exitCodes.fine;
 }
-
-const portsModeNotice =
-  "mode ports: traffic between services is encrypted and steered, but not isolated: another program on this machine could use the same ports";
 
 async function announce(session: MeshSession, output: MeshOutput, logFolder: string, begun: number): Promise<void> {
   const { runner, plan } = session;

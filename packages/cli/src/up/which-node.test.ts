@@ -34,7 +34,7 @@ for (const { title, front } of [
     chmodSync(join(folder, "own/node"), 0o755);
     symlinkSync(process.execPath, join(folder, "npm/node_modules/.bin/node"));
     const path = [...front, "own"].map((entry) => join(folder, entry));
-    const heddle = new HeddleProcess(["up", join(folder, "mesh")], {
+    const heddle = new HeddleProcess(["up", join(folder, "mesh"), "--mode", "ports"], {
       env: { PATH: [...path, process.env["PATH"]].join(delimiter) },
     });
     context.after(() => heddle.dispose());

@@ -46,7 +46,7 @@ export function compileHttpAuthorization(selected: WorkloadPolicies, port: numbe
 }
 
 /** The same for a port where only connections are seen. */
-export function compileNetworkAuthorization(selected: WorkloadPolicies, port: number) {
+export function compileNetworkAuthorization(selected: WorkloadPolicies, port: number | undefined) {
   return actions.flatMap((action) => {
     const rules = compileAction(action, selected, port, false);
     return rules === undefined
@@ -62,7 +62,7 @@ const filterNames = { DENY: "istio.authorization.deny", ALLOW: "istio.authorizat
 function compileAction(
   action: "ALLOW" | "DENY",
   { policies, unreadable }: WorkloadPolicies,
-  port: number,
+  port: number | undefined,
   isHttp: boolean,
 ): ActionRules | undefined {
   const enforced = new Map<string, PolicyInit>();
@@ -98,7 +98,7 @@ function compileAction(
 function compilePolicy(
   { namespace, name }: Metadata,
   spec: AuthorizationPolicySpec,
-  context: { action: "ALLOW" | "DENY"; isHttp: boolean; port: number },
+  context: { action: "ALLOW" | "DENY"; isHttp: boolean; port: number | undefined },
 ): [string, PolicyInit][] {
   const rules = spec.rules ?? [];
   if (rules.length === 0) return [[policyRuleName(namespace, name, 0), neverMatches]];

@@ -21,8 +21,11 @@ export interface RuleContext {
   readonly isHttp: boolean;
   /** Short names of accounts are of this namespace. */
   readonly policyNamespace: string;
-  /** The workload's own port. The proxy's may be another, so that conditions on the port are decided here. */
-  readonly port: number;
+  /**
+   * The workload's own port. The proxy's may be another, so that conditions on the port are decided here. Undefined: whatever port the
+   * connection was meant for, which is known when it is there.
+   */
+  readonly port: number | undefined;
 }
 
 /** One field with its values: some value must match, and no `not` value may. */
@@ -201,6 +204,8 @@ function accountOfPeer({ policyNamespace }: RuleContext): Kind<Principal> {
 }
 
 function workloadPort({ port }: RuleContext): Kind<Permission> {
+  if (port === undefined)
+    return { isHttpOnly: false, compile: (value) => ({ rule: { case: "destinationPort", value: Number(value) } }) };
   return { isHttpOnly: false, compile: (value) => (Number(value) === port ? anyPermission : noPermission) };
 }
 

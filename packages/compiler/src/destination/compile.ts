@@ -36,8 +36,8 @@ export interface DestinationPort {
 }
 
 /** Istio's defaults (istio.md 4.6); written out, because what a proxy takes an absent field to mean is Envoy's choice, not Istio's. */
-const unlimited = 0xffff_ffff;
-const connectTimeoutMs = 10_000;
+export const unlimited = 0xffff_ffff;
+export const connectTimeoutMs = 10_000;
 const idleTimeoutMs = 3_600_000;
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const carrierOptionsName = "heddle.v1.CarrierOptions";

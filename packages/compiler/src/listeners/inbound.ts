@@ -5,6 +5,7 @@ import {
   type Listener,
   ListenerSchema,
   type MessageInitShape,
+  OriginalDstSchema,
   TrafficDirection,
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
@@ -17,13 +18,21 @@ import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import type { EffectiveMode } from "../mtls/effective-mode.ts";
 import { meshProtocols, serverTransportSocket } from "../mtls/tls-context.ts";
-import { defaultRouteName, inboundClusterName, inboundListenerName } from "../names.ts";
+import {
+  blackHoleClusterName,
+  defaultRouteName,
+  inboundClusterName,
+  inboundListenerName,
+  inboundPassthroughClusterName,
+  interceptionPorts,
+} from "../names.ts";
 import { type MetadataInit, metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { compileInboundRetryPolicy } from "../retries/compile.ts";
-import { duration, tcpAddress } from "../wire.ts";
+import { duration, extension, listenerAddresses, tcpAddress } from "../wire.ts";
 import { httpTerminal } from "./http-connection-manager.ts";
 import { detection, httpInspector, plaintextHttp, tlsInspector } from "./protocol-detection.ts";
 import { tcpTerminal } from "./tcp-proxy.ts";
+import { wildcards } from "./wildcards.ts";
 
 type FilterChainInit = Omit<MessageInitShape<typeof FilterChainSchema>, "$typeName">;
 type Filters = NonNullable<FilterChainInit["filters"]>;
@@ -31,53 +40,80 @@ type Filters = NonNullable<FilterChainInit["filters"]>;
 /** How long a client may take until it has said whether it speaks TLS, and until its handshake is done; Envoy's default for the first. */
 const detectionTimeoutMs = 15_000;
 
+/** What holds on the service's own port, and, where all traffic is intercepted, on the workload's other ports. */
+export interface InboundModes {
+  readonly service: EffectiveMode;
+  readonly others: EffectiveMode;
+}
+
 /**
  * Where a workload's proxy takes traffic for it. Which filter chains there are is what its mode means (istio.md 4.3): STRICT has no
- * chain for plaintext, so that such a connection is closed; DISABLE does not look for TLS at all.
+ * chain for plaintext, so that such a connection is closed; DISABLE does not look for TLS at all. Where traffic is intercepted, all of
+ * it comes here: what is meant for the service's port takes its chains, and other ports are passed through as TCP under the same rules
+ * (Istio's `inboundTrafficPolicy` PASSTHROUGH).
  */
 export function compileInboundListener(
   instance: WorkloadProfile,
-  mode: EffectiveMode,
+  modes: InboundModes,
   policies: WorkloadPolicies,
   trustDomain: string,
   audience: Audience,
 ): Listener {
-  const context = { instance, policies, trustDomain, audience, mode };
-  const isHttp = instance.protocol === "http";
-  const detectsTls = mode.mode !== "DISABLE";
-  if (instance.protocol === "auto" && mode.mode !== "STRICT") {
-    return create(ListenerSchema, {
-      name: inboundListenerName,
-      address: tcpAddress(instance.address, instance.inboundPort),
-      trafficDirection: TrafficDirection.INBOUND,
-      ...detection(detectsTls ? [tlsInspector, httpInspector] : [httpInspector]),
-      filterChains: [
-        ...(detectsTls ? [...undeclaredTlsChains(context), foreignTlsChain(context)] : []),
-        ...undeclaredPlaintextChains(context),
-      ],
-    });
-  }
+  const isIntercepted = instance.interception !== undefined;
+  const context = { instance, policies, trustDomain, audience };
+  const ports: ChainContext[] = [{ ...context, mode: modes.service, ...servicePort(instance) }];
+  if (isIntercepted) ports.push({ ...context, mode: modes.others, ...passthroughPorts });
+  const { inbound } = interceptionPorts;
+  const { listenerFilters, ...times } = inspection(ports);
   return create(ListenerSchema, {
     name: inboundListenerName,
-    address: tcpAddress(instance.address, instance.inboundPort),
+    ...(isIntercepted
+      ? listenerAddresses(wildcards(instance), inbound)
+      : { address: tcpAddress(instance.address, instance.inboundPort) }),
     trafficDirection: TrafficDirection.INBOUND,
-    ...(detectsTls
-      ? {
-          listenerFilters: [tlsInspector],
-          listenerFiltersTimeout: duration(detectionTimeoutMs),
-          // Only where the server may have to speak first is silence taken for plaintext; there, TCP policy holds.
-          continueOnListenerFiltersTimeout: mode.mode === "PERMISSIVE" && !isHttp,
-        }
-      : {}),
+    listenerFilters: [
+      ...(isIntercepted ? [extension("envoy.filters.listener.original_dst", OriginalDstSchema, {})] : []),
+      ...listenerFilters,
+    ],
+    ...times,
     filterChains: [
-      ...(instance.protocol === "auto" ? undeclaredTlsChains(context) : detectsTls ? [mutualTlsChain(context)] : []),
-      ...(mode.mode === "PERMISSIVE" && !isHttp ? [foreignTlsChain(context)] : []),
-      ...(mode.mode === "STRICT" ? [] : [plaintextChain(context)]),
+      // Nobody redirected it: there is no port that it was meant for.
+      ...(isIntercepted ? [blackHoleChain(inbound)] : []),
+      ...ports.flatMap(portChains),
     ],
   });
 }
 
-interface ChainContext {
+/** The listener filters that look at the first bytes, and for how long. */
+function inspection(ports: readonly ChainContext[]) {
+  const detectsTls = ports.some(({ mode }) => mode.mode !== "DISABLE");
+  const isUndeclared = ports.some(({ mode, protocol }) => protocol === "auto" && mode.mode !== "STRICT");
+  if (isUndeclared) return detection(detectsTls ? [tlsInspector, httpInspector] : [httpInspector]);
+  if (!detectsTls) return { listenerFilters: [] };
+  return {
+    listenerFilters: [tlsInspector],
+    listenerFiltersTimeout: duration(detectionTimeoutMs),
+    // Only where the server may have to speak first is silence taken for plaintext; there, TCP policy holds.
+    continueOnListenerFiltersTimeout: ports.some(
+      ({ mode, protocol }) => mode.mode === "PERMISSIVE" && protocol !== "http",
+    ),
+  };
+}
+
+/** The ports that chains are for, and where what they let in goes. */
+interface ServedPorts {
+  /** `http`, `auto`, or anything else for opaque TCP. */
+  readonly protocol: string;
+  readonly cluster: string;
+  /** Undefined: any port that has no chains of its own. */
+  readonly destinationPort: number | undefined;
+  /** Before the names of the chains. */
+  readonly prefix: string;
+  /** What policies about ports are decided against; undefined: where the connection was meant to go. */
+  readonly policyPort: number | undefined;
+}
+
+interface ChainContext extends ServedPorts {
   readonly instance: WorkloadProfile;
   readonly policies: WorkloadPolicies;
   readonly trustDomain: string;
@@ -85,17 +121,59 @@ interface ChainContext {
   readonly mode: EffectiveMode;
 }
 
-function mutualTlsChain(context: ChainContext): FilterChainInit {
-  const { instance, trustDomain, audience, mode } = context;
-  const isHttp = instance.protocol === "http";
+function servicePort({ protocol, servicePort: port, appPort, interception }: WorkloadProfile): ServedPorts {
+  const destinationPort = interception === undefined ? undefined : appPort;
+  return { protocol, cluster: inboundClusterName(port), destinationPort, prefix: "", policyPort: port };
+}
+
+const passthroughPorts: ServedPorts = {
+  protocol: "tcp",
+  cluster: inboundPassthroughClusterName,
+  destinationPort: undefined,
+  prefix: "passthrough-",
+  policyPort: undefined,
+};
+
+function portChains(context: ChainContext): FilterChainInit[] {
+  const { mode, protocol } = context;
+  const detectsTls = mode.mode !== "DISABLE";
+  if (protocol === "auto" && mode.mode !== "STRICT") {
+    return [
+      ...(detectsTls ? [...undeclaredTlsChains(context), foreignTlsChain(context)] : []),
+      ...undeclaredPlaintextChains(context),
+    ];
+  }
+  return [
+    ...(protocol === "auto" ? undeclaredTlsChains(context) : detectsTls ? [mutualTlsChain(context)] : []),
+    ...(mode.mode === "PERMISSIVE" && protocol !== "http" ? [foreignTlsChain(context)] : []),
+    ...(mode.mode === "STRICT" ? [] : [plaintextChain(context)]),
+  ];
+}
+
+function portMatch({ destinationPort }: ServedPorts): { destinationPort?: number } {
+  return destinationPort === undefined ? {} : { destinationPort };
+}
+
+function blackHoleChain(port: number): FilterChainInit {
   return {
-    name: "mutual-tls",
+    name: "virtualInbound-blackhole",
+    filterChainMatch: { destinationPort: port },
+    filters: [tcpTerminal(blackHoleClusterName)],
+  };
+}
+
+function mutualTlsChain(context: ChainContext): FilterChainInit {
+  const { protocol, prefix, trustDomain, audience, mode } = context;
+  const isHttp = protocol === "http";
+  return {
+    name: `${prefix}mutual-tls`,
     filterChainMatch: {
+      ...portMatch(context),
       transportProtocol: "tls",
       // Under PERMISSIVE an opaque port may carry the application's own TLS; the mesh's is known by its protocols.
       applicationProtocols: mode.mode === "PERMISSIVE" && !isHttp ? meshProtocols("tcp") : [],
     },
-    transportSocket: serverTransportSocket(trustDomain, instance.protocol, audience),
+    transportSocket: serverTransportSocket(trustDomain, protocol, audience),
     transportSocketConnectTimeout: duration(detectionTimeoutMs),
     ...chainMetadata(context),
     filters: isHttp
@@ -114,7 +192,11 @@ function undeclaredTlsChains(context: ChainContext): FilterChainInit[] {
   return [
     {
       name: "mutual-tls-http",
-      filterChainMatch: { transportProtocol: "tls", applicationProtocols: meshProtocols("auto") },
+      filterChainMatch: {
+        ...portMatch(context),
+        transportProtocol: "tls",
+        applicationProtocols: meshProtocols("auto"),
+      },
       transportSocket: serverTransportSocket(trustDomain, "auto", audience),
       ...common,
       filters: httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD),
@@ -122,6 +204,7 @@ function undeclaredTlsChains(context: ChainContext): FilterChainInit[] {
     {
       name: "mutual-tls",
       filterChainMatch: {
+        ...portMatch(context),
         transportProtocol: "tls",
         applicationProtocols: mode.mode === "PERMISSIVE" ? meshProtocols("tcp") : [],
       },
@@ -136,13 +219,13 @@ function undeclaredPlaintextChains(context: ChainContext): FilterChainInit[] {
   return [
     {
       name: "plaintext-http",
-      filterChainMatch: plaintextHttp,
+      filterChainMatch: { ...portMatch(context), ...plaintextHttp },
       ...chainMetadata(context),
       filters: httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.SANITIZE),
     },
     {
       name: "plaintext",
-      filterChainMatch: { transportProtocol: plaintextHttp.transportProtocol },
+      filterChainMatch: { ...portMatch(context), transportProtocol: plaintextHttp.transportProtocol },
       ...chainMetadata(context),
       filters: tcpFilters(context),
     },
@@ -152,23 +235,27 @@ function undeclaredPlaintextChains(context: ChainContext): FilterChainInit[] {
 /** The application's own TLS on an opaque port: passed through as it is. */
 function foreignTlsChain(context: ChainContext): FilterChainInit {
   return {
-    name: "opaque-tls",
-    filterChainMatch: { transportProtocol: "tls" },
+    name: `${context.prefix}opaque-tls`,
+    filterChainMatch: { ...portMatch(context), transportProtocol: "tls" },
     ...chainMetadata(context),
     filters: tcpFilters(context),
   };
 }
 
 function plaintextChain(context: ChainContext): FilterChainInit {
-  const isHttp = context.instance.protocol === "http";
+  const { protocol, mode, prefix } = context;
   return {
-    name: "plaintext",
-    filterChainMatch: context.mode.mode === "PERMISSIVE" ? { transportProtocol: "raw_buffer" } : {},
+    name: `${prefix}plaintext`,
+    filterChainMatch: {
+      ...portMatch(context),
+      ...(mode.mode === "PERMISSIVE" ? { transportProtocol: "raw_buffer" } : {}),
+    },
     ...chainMetadata(context),
-    filters: isHttp
-      ? // Whoever has shown no certificate cannot say whose certificate he forwards.
-        httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.SANITIZE)
-      : tcpFilters(context),
+    filters:
+      protocol === "http"
+        ? // Whoever has shown no certificate cannot say whose certificate he forwards.
+          httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.SANITIZE)
+        : tcpFilters(context),
   };
 }
 
@@ -226,9 +313,6 @@ function httpFilters(
   return [terminal];
 }
 
-function tcpFilters({ instance, policies }: ChainContext): Filters {
-  return [
-    ...compileNetworkAuthorization(policies, instance.servicePort),
-    tcpTerminal(inboundClusterName(instance.servicePort)),
-  ];
+function tcpFilters({ policies, policyPort, cluster }: ChainContext): Filters {
+  return [...compileNetworkAuthorization(policies, policyPort), tcpTerminal(cluster)];
 }

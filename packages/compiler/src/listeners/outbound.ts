@@ -3,7 +3,7 @@ import type { Audience } from "../audience.ts";
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import { listenerName, opaqueClusterName, outboundClusterName, outboundRouteTableName } from "../names.ts";
-import { tcpAddress } from "../wire.ts";
+import { listenerAddresses, tcpAddress } from "../wire.ts";
 import { compileFaultFilter } from "../routing/fault.ts";
 import { httpTerminal, routesByName } from "./http-connection-manager.ts";
 import { detection, httpInspector, plaintextHttp } from "./protocol-detection.ts";
@@ -12,17 +12,58 @@ import { tcpTerminal } from "./tcp-proxy.ts";
 /** In ports mode a service is called on a port of the caller's own proxy, which only the caller's machine can reach. */
 const loopback = "127.0.0.1";
 
+/** One port of a service, as callers' listeners stand for it. */
+interface CalledPort {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: string;
+}
+
 /** Where one workload's application calls one service. */
 export function compileOutboundListener(
   instance: WorkloadProfile,
-  service: { readonly host: string; readonly port: number; readonly protocol: string },
+  service: CalledPort,
   localPort: number,
   trustDomain: string,
   audience: Audience,
 ): Listener {
   const name = listenerName(loopback, localPort);
-  const { host, port, protocol } = service;
-  const cluster = outboundClusterName(host, port, "");
+  return create(ListenerSchema, {
+    name,
+    address: tcpAddress(loopback, localPort),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    ...outboundChains(instance, service, name, trustDomain, audience),
+  });
+}
+
+/**
+ * Stands for a service at its own addresses: nothing listens there, but connections that were redirected and meant for them come here
+ * (Istio's per-service listeners behind `virtualOutbound`).
+ */
+export function compileServiceListener(
+  instance: WorkloadProfile,
+  service: CalledPort & { readonly addresses: readonly string[] },
+  trustDomain: string,
+  audience: Audience,
+): Listener {
+  const { addresses, port } = service;
+  const name = listenerName(addresses[0] ?? "", port);
+  return create(ListenerSchema, {
+    name,
+    ...listenerAddresses(addresses, port),
+    bindToPort: false,
+    trafficDirection: TrafficDirection.OUTBOUND,
+    ...outboundChains(instance, service, name, trustDomain, audience),
+  });
+}
+
+function outboundChains(
+  instance: WorkloadProfile,
+  { host, port, protocol }: CalledPort,
+  name: string,
+  trustDomain: string,
+  audience: Audience,
+) {
   const filters = [
     ...compilePeerMetadata(audience, "outbound", workloadMetadata(instance, trustDomain)),
     compileFaultFilter(),
@@ -32,24 +73,16 @@ export function compileOutboundListener(
   const says = audience.messages.has("TunnelOptions")
     ? compilePeerMetadata(audience, "outbound", workloadMetadata(instance, trustDomain))
     : [];
-  const tcp = (name: string) => [...says, tcpTerminal(name, says.length > 0)];
+  const tcp = (cluster: string) => [...says, tcpTerminal(cluster, says.length > 0)];
   const http = () =>
     httpTerminal(`outbound_${name}`, filters, { routeSpecifier: routesByName(outboundRouteTableName(host, port)) });
-  const base = {
-    name,
-    address: tcpAddress(loopback, localPort),
-    trafficDirection: TrafficDirection.OUTBOUND,
-  };
   if (protocol === "auto") {
-    return create(ListenerSchema, {
-      ...base,
+    return {
       ...detection([httpInspector]),
       filterChains: [{ name: `${name}_http`, filterChainMatch: plaintextHttp, filters: [http()] }],
       defaultFilterChain: { name, filters: tcp(opaqueClusterName(host, port)) },
-    });
+    };
   }
-  return create(ListenerSchema, {
-    ...base,
-    filterChains: [{ name, filters: protocol === "http" ? [http()] : tcp(cluster) }],
-  });
+  const own = protocol === "http" ? [http()] : tcp(outboundClusterName(host, port, ""));
+  return { filterChains: [{ name, filters: own }] };
 }

@@ -35,6 +35,7 @@ export class MeshModel {
   readonly #ruleGroup: Query<[clientNamespace: string, host: string], string>;
   readonly #mergedRule: Query<[group: string], MergedRule | undefined>;
   readonly #transportMode: Query<[id: string], EffectiveMode>;
+  readonly #otherPortsMode: Query<[id: string], EffectiveMode>;
   readonly #policies: Query<[id: string], WorkloadPolicies>;
 
   constructor(graph: QueryGraph) {
@@ -96,7 +97,10 @@ export class MeshModel {
     });
     this.#mergedRule = graph.query("merged rule", isDeepEqual, (group) => this.#computeMergedRule(group));
 
-    this.#transportMode = graph.query("transport mode", isDeepEqual, (id) => this.#computeTransportMode(id));
+    this.#transportMode = graph.query("transport mode", isDeepEqual, (id) =>
+      this.#computeTransportMode(id, this.profile(id).servicePort),
+    );
+    this.#otherPortsMode = graph.query("mode of other ports", isDeepEqual, (id) => this.#computeTransportMode(id, 0));
     this.#policies = graph.query("policies", isDeepEqual, (id) => this.#computePolicies(id));
   }
 
@@ -159,6 +163,11 @@ export class MeshModel {
     return this.#transportMode.get(id);
   }
 
+  /** Of an intercepted workload's ports that no service has. */
+  otherPortsMode(id: string): EffectiveMode {
+    return this.#otherPortsMode.get(id);
+  }
+
   policies(id: string): WorkloadPolicies {
     return this.#policies.get(id);
   }
@@ -204,11 +213,11 @@ export class MeshModel {
     );
   }
 
-  #computeTransportMode(id: string): EffectiveMode {
+  #computeTransportMode(id: string, port: number): EffectiveMode {
     const instance = this.profile(id);
     const table = this.#tables.peerAuthentications;
     const rules = table.keys().map((key) => required(table.get(key), key));
-    return effectiveMode(rules, instance, instance.servicePort, this.settings.rootNamespace);
+    return effectiveMode(rules, instance, port, this.settings.rootNamespace);
   }
 
   #computePolicies(id: string): WorkloadPolicies {

@@ -12,6 +12,8 @@ export interface Service {
   readonly ports: readonly ServicePort[];
   /** SPIFFE identities of its workloads, sorted. */
   readonly identities: readonly string[];
+  /** Virtual addresses at which intercepted callers find it, in the order that its workloads give. */
+  readonly addresses: readonly string[];
 }
 
 export interface ServicePort {
@@ -28,11 +30,12 @@ export function isHttp(protocol: string): boolean {
 export type Membership = Pick<
   WorkloadProfile,
   "service" | "namespace" | "serviceAccount" | "servicePort" | "protocol" | "kind"
->;
+> & { readonly serviceAddresses: readonly string[] };
 
 export function membershipOf(instance: WorkloadProfile): Membership {
-  const { service, namespace, serviceAccount, servicePort, protocol, kind } = instance;
-  return { service, namespace, serviceAccount, servicePort, protocol, kind };
+  const { service, namespace, serviceAccount, servicePort, protocol, kind, interception } = instance;
+  const serviceAddresses = interception?.serviceAddresses ?? [];
+  return { service, namespace, serviceAccount, servicePort, protocol, kind, serviceAddresses };
 }
 
 /** The service that these memberships make; all are of the same service, and there is at least one. */
@@ -41,6 +44,8 @@ export function makeService(members: readonly Membership[], trustDomain: string)
   if (first === undefined) return undefined;
   const ports = new Map<number, ServicePort>();
   const identities = new Set<string>();
+  const addresses = new Set<string>();
+  for (const { serviceAddresses } of members) for (const address of serviceAddresses) addresses.add(address);
   for (const { servicePort, protocol, namespace, serviceAccount } of members) {
     // Where workloads disagree about a port's protocol, opaque TCP is what both can carry.
     const known = ports.get(servicePort);
@@ -56,6 +61,7 @@ export function makeService(members: readonly Membership[], trustDomain: string)
     namespace: first.namespace,
     ports: [...ports.values()].sort((a, b) => a.port - b.port),
     identities: [...identities].sort(),
+    addresses: [...addresses],
   };
 }
 

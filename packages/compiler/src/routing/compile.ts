@@ -86,8 +86,8 @@ export function compileServiceTable(
   });
 }
 
-/** The edge's table: whatever host the outside names, the request is for one service, and the host stays as it is. */
-export function compileEdgeTable(
+/** Whatever host a request names, it is for one service, and the host stays as it is: at the edge, and where calls are intercepted. */
+export function compileOpenTable(
   name: string,
   service: RoutedService,
   rules: RoutingRules | undefined,

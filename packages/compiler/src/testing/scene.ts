@@ -53,6 +53,7 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
   );
   const known = workloadsOf(mesh);
   const instances: WorkloadInstance[] = [];
+  const hosts = services.map(({ name, namespace }) => `${name}.${namespace}`);
   for (const [index, workload] of mesh.workloads.entries()) {
     const { name, service, namespace, serviceAccount, labels, port } = known[index] ?? fail(workload.name);
     for (let replica = 0; replica < (workload.replicas ?? localMeshDefaults.replicas); replica++) {
@@ -68,10 +69,14 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
         version: workload.version ?? "",
         protocol,
         servicePort: port,
-        address: "127.0.0.1",
-        inboundPort: 30_000 + number,
-        ...(protocol === "http" ? {} : { tunnelPort: 35_000 + number }),
-        appPort: 40_000 + number,
+        ...(mesh.mode === "namespaces"
+          ? intercepted(port, number, hosts.indexOf(`${service}.${namespace}`))
+          : {
+              address: "127.0.0.1",
+              inboundPort: 30_000 + number,
+              ...(protocol === "http" ? {} : { tunnelPort: 35_000 + number }),
+              appPort: 40_000 + number,
+            }),
         outboundPorts,
         ready: true,
         kind: "sidecar",
@@ -80,6 +85,20 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
   }
   if (mesh.edge !== undefined) instances.push(edgeOf(mesh.edge, rootNamespace));
   return instances;
+}
+
+/** As `heddle up` does it in namespaces mode: an address for each replica, and a virtual one for each service. */
+function intercepted(port: number, replica: number, service: number) {
+  const address = `198.18.1.${replica + 1}`;
+  return {
+    address,
+    inboundPort: port,
+    appPort: port,
+    interception: {
+      addresses: [address, `fd00::1:${replica + 1}`],
+      serviceAddresses: [`240.240.0.${service + 1}`, `2001:2::${service + 1}`],
+    },
+  };
 }
 
 function edgeOf(edge: NonNullable<LocalMeshSpec["edge"]>, rootNamespace: string): WorkloadInstance {

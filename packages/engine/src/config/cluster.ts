@@ -120,6 +120,8 @@ export interface ClusterConfig {
   /** Percent of healthy endpoints below which all are used; Envoy's 50 is filled in, Istio sends 0. */
   readonly healthyPanicThreshold: number;
   readonly connectTimeoutMs: number;
+  /** `upstream_bind_config`: where connections come from, one address a family; none: as the system chooses. */
+  readonly bindAddresses: readonly string[];
   readonly perConnectionBufferBytes: number;
   readonly limits: ClusterLimits;
   /** 0: no limit. */

@@ -58,6 +58,25 @@ export interface FilterChainConfig {
   readonly provenance: Provenance | undefined;
 }
 
+/** `envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig`. */
+export interface DnsFilterConfig {
+  readonly addresses: readonly SocketAddress[];
+  readonly statPrefix: string;
+  readonly domains: readonly DnsDomainConfig[];
+  /** What becomes of other names; undefined: there are none. */
+  readonly forwarding: { readonly timeoutMs: number; readonly maxPending: number } | undefined;
+}
+
+/** `envoy.data.dns.v3.DnsTable.DnsVirtualDomain`. */
+export interface DnsDomainConfig {
+  /** Lower-case, without a dot at the end. */
+  readonly name: string;
+  /** IP literals of both families. */
+  readonly addresses: readonly string[];
+  /** Envoy's default of 300 s is filled in. */
+  readonly ttlSeconds: number;
+}
+
 /** `envoy.config.listener.v3.Listener`. */
 export interface ListenerConfig {
   readonly name: string;
@@ -79,6 +98,8 @@ export interface ListenerConfig {
   readonly continueOnListenerFiltersTimeout: boolean;
   readonly filterChains: readonly FilterChainConfig[];
   readonly defaultFilterChain: FilterChainConfig | undefined;
+  /** Present: it answers questions for names, by UDP and TCP, and serves no connections; `addresses` is empty. */
+  readonly dns: DnsFilterConfig | undefined;
   readonly accessLogs: readonly AccessLogConfig[];
   readonly provenance: Provenance | undefined;
 }

@@ -37,6 +37,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     headerKeyFormat: "lower",
     tunnel: undefined,
     tcpKeepalive: undefined,
+    bindAddresses: [],
     happyEyeballs: { firstFamily: "listed", firstFamilyCount: 1 },
     transport: { default: undefined, proxyProtocol: undefined, matches: [] },
     dns: {

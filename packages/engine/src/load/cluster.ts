@@ -24,6 +24,7 @@ import type {
 } from "../config/cluster.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadProvenance } from "./core-types.ts";
+import { loadBindAddresses } from "./bind-addresses.ts";
 import { loadOriginalDestination } from "./original-destination.ts";
 import { loadDns } from "./dns.ts";
 import { loadAssignment } from "./endpoints.ts";
@@ -73,6 +74,7 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
       3,
     ),
     tcpKeepalive: loadKeepalive(message),
+    bindAddresses: loadBindAddresses(message, at, loading),
     happyEyeballs: loadHappyEyeballs(message, at, loading),
     transport: {
       ...loadTransportSocket(message.transportSocket, at.field("transport_socket"), name, loading),

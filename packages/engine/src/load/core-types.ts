@@ -5,18 +5,20 @@ import {
   FractionalPercent_DenominatorType,
   type Metadata,
   type RuntimeFractionalPercent,
+  SocketAddress_Protocol,
 } from "@heddle/xds/api";
 import { canonicalIp } from "../bind/ip-address.ts";
 import type { Provenance, SocketAddress, StringMetadata } from "../config/address.ts";
 import type { Fraction } from "../config/string-match.ts";
 import type { Loading, Path } from "./loading.ts";
 
-/** An address of a listener or endpoint. `names` allows host names besides IP literals. */
+/** An address of a listener or endpoint, of TCP unless said otherwise. `names` allows host names besides IP literals. */
 export function loadAddress(
   address: Address | undefined,
   at: Path,
   loading: Loading,
   names: "names" | "ip-only",
+  protocol: SocketAddress_Protocol = SocketAddress_Protocol.TCP,
 ): SocketAddress {
   const none = { host: "0.0.0.0", port: 0 };
   if (address?.address.case !== "socketAddress") {
@@ -25,6 +27,10 @@ export function loadAddress(
   }
   const socket = address.address.value;
   const where = at.field("socket_address");
+  if (socket.protocol !== protocol) {
+    const name = protocol === SocketAddress_Protocol.UDP ? "UDP" : "TCP";
+    loading.problem(where.field("protocol"), `it has to be ${name} here`, `use ${name}`);
+  }
   const ip = canonicalIp(socket.address);
   if (socket.address === "" || (ip === undefined && names === "ip-only")) {
     loading.problem(where.field("address"), `"${socket.address}" is not an IP address`, "give an IPv4 or IPv6 address");

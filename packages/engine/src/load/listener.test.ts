@@ -66,6 +66,7 @@ test("a listener's names, addresses, direction and limits arrive", () => {
       continueOnListenerFiltersTimeout: false,
       filterChains: [],
       defaultFilterChain: undefined,
+      dns: undefined,
       accessLogs: [],
       provenance: undefined,
     },

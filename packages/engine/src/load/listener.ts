@@ -1,4 +1,5 @@
 import {
+  type Address,
   type ConnectionLimit,
   type Filter,
   type FilterChain,
@@ -9,6 +10,7 @@ import {
   ListenerSchema,
   type NetworkRbac,
   type PeerMetadata as PeerMetadataMessage,
+  SocketAddress_Protocol,
   type TcpProxy,
   TrafficDirection,
 } from "@heddle/xds/api";
@@ -25,6 +27,7 @@ import type {
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadAccessLogs } from "./access-log.ts";
 import { loadAddress, loadProvenance } from "./core-types.ts";
+import { loadDnsListener } from "./dns-filter.ts";
 import { unsupportedFields } from "./field-walker.ts";
 import { loadHttpConnectionManager } from "./http-connection-manager.ts";
 import { loadPeerMetadata } from "./http-filters.ts";
@@ -63,25 +66,29 @@ export function loadListener(message: Listener, options: LoadOptions = {}): Load
   const at = new Path(options.path ?? "");
   loading.problems.push(...unsupportedFields(ListenerSchema, message, acceptedFields, at));
   const name = loading.required(message.name, at.field("name"));
+  const isInternal = message.listenerSpecifier.case === "internalListener";
+  const addresses = isInternal ? [] : loadAddresses(message, at, loading);
+  const isUdp = isUdpAddress(message.address);
+  const dns = isUdp ? loadDnsListener(message, addresses, at, loading) : undefined;
   const chains = message.filterChains.map((chain, index) =>
     loadFilterChain(chain, `${name}#${index}`, at.field("filter_chains").index(index), loading),
   );
   const fallback = message.defaultFilterChain;
-  if (chains.length === 0 && fallback === undefined)
+  if (chains.length === 0 && fallback === undefined && !isUdp)
     loading.problem(at.field("filter_chains"), "the list is empty", "give a filter chain");
   checkChains(chains, at.field("filter_chains"), loading);
-  const isInternal = message.listenerSpecifier.case === "internalListener";
   if (isInternal) checkInternal(message, chains, at, loading);
   return loading.finish({
     name,
-    addresses: isInternal ? [] : loadAddresses(message, at, loading),
+    addresses: isUdp ? [] : addresses,
     direction: directions[message.trafficDirection] ?? "unspecified",
     statPrefix: message.statPrefix,
     bindToPort: !isInternal && (message.bindToPort ?? true),
     tcpBacklog: message.tcpBacklogSize,
     perConnectionBufferBytes: message.perConnectionBufferLimitBytes ?? defaultBufferBytes,
     ignoresGlobalLimit: message.ignoreGlobalConnLimit,
-    listenerFilters: loadListenerFilters(message, at.field("listener_filters"), loading),
+    listenerFilters: isUdp ? [] : loadListenerFilters(message, at.field("listener_filters"), loading),
+    dns,
     handsOffByDestination: message.useOriginalDst ?? false,
     listenerFiltersTimeoutMs: loading.duration(
       message.listenerFiltersTimeout,
@@ -99,12 +106,18 @@ export function loadListener(message: Listener, options: LoadOptions = {}): Load
   });
 }
 
+function isUdpAddress(address: Address | undefined): boolean {
+  const { case: kind, value } = address?.address ?? {};
+  return kind === "socketAddress" && value?.protocol === SocketAddress_Protocol.UDP;
+}
+
 function loadAddresses(message: Listener, at: Path, loading: Loading): SocketAddress[] {
+  const protocol = isUdpAddress(message.address) ? SocketAddress_Protocol.UDP : SocketAddress_Protocol.TCP;
   const more = at.field("additional_addresses");
   return [
-    loadAddress(message.address, at.field("address"), loading, "ip-only"),
+    loadAddress(message.address, at.field("address"), loading, "ip-only", protocol),
     ...message.additionalAddresses.map(({ address }, index) =>
-      loadAddress(address, more.index(index).field("address"), loading, "ip-only"),
+      loadAddress(address, more.index(index).field("address"), loading, "ip-only", protocol),
     ),
   ];
 }

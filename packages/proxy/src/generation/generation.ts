@@ -16,6 +16,8 @@ import { adminRoutes } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
 import type { AdminSource, CertificateView, ListenerView, ServerState } from "../admin/source.ts";
 import type { BootstrapConfig } from "../bootstrap/bootstrap.ts";
+import { DnsServer } from "../dns/dns-server.ts";
+import { machineResolvers } from "../dns/resolv-conf.ts";
 import type { RenewalResult } from "../identity/identity-manager.ts";
 import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
@@ -84,6 +86,7 @@ export class Generation implements AdminSource {
   readonly #overload: OverloadMonitor;
   readonly #profiles: Profiles;
   readonly #lineage: Lineage;
+  readonly #dns: DnsServer;
   readonly #startedAtMs = Date.now();
   #identity: OwnIdentity | undefined;
   #ads: AdsClient | undefined;
@@ -115,6 +118,12 @@ export class Generation implements AdminSource {
     const { overload, runtime } = parts.bootstrap;
     pool.limitListeners(runtime.listenerConnectionLimits);
     this.#writer = new MetricWriter({ announce: (series) => pool.metrics.add(series) });
+    this.#dns = new DnsServer({
+      writer: this.#writer,
+      logger: this.#logger.child({ part: "dns" }),
+      resolvers: machineResolvers,
+      onChange: () => this.#onConfigured(),
+    });
     this.#overload = new OverloadMonitor(overload, pool.load, this.#writer, runtime.maxConnections);
   }
 
@@ -209,6 +218,7 @@ export class Generation implements AdminSource {
     this.#overload.stop();
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 100))]);
     await this.#lastGood?.flush();
+    this.#dns.close();
   }
 
   #counters(isFinal: boolean): CountersMessage {
@@ -308,6 +318,7 @@ export class Generation implements AdminSource {
 
   /** After each change: readiness, and the file by which others on this host find us. */
   #onConfigured(): void {
+    this.#dns.update(this.#configuration.active.listeners);
     if (!this.#wasLive && this.#isServing()) {
       this.#wasLive = true;
       this.#logger.info("ready", {
@@ -326,7 +337,7 @@ export class Generation implements AdminSource {
     if (!this.#hasStarted) return false;
     if (this.#options.ca !== undefined && this.#identity?.hasCertificate !== true) return false;
     if (this.#bootstrap.ads !== undefined && !this.#hasControlPlaneAnswered) return false;
-    return this.#configuration.active.warming.listeners.length === 0;
+    return this.#configuration.active.warming.listeners.length === 0 && this.#dns.isListening;
   }
 
   #announce(): Promise<void> {
@@ -410,11 +421,14 @@ export class Generation implements AdminSource {
   }
 
   listeners(): readonly ListenerView[] {
-    return this.#configuration.listeners().map(({ name, sockets }) => ({
-      name,
-      addresses: sockets.map(({ host, port }) => ({ host, port })),
-      statName: this.#configuration.active.listeners.get(name)?.statPrefix || name,
-    }));
+    return this.#configuration.listeners().map(({ name, sockets }) => {
+      const names = this.#dns.addressesOf(name);
+      return {
+        name,
+        addresses: [...sockets, ...names].map(({ host, port }) => ({ host, port })),
+        statName: this.#configuration.active.listeners.get(name)?.statPrefix || name,
+      };
+    });
   }
 
   certificates(): { ca: CertificateView[]; chain: CertificateView[] }[] {

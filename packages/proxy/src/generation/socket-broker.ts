@@ -98,7 +98,8 @@ export class SocketBroker {
   #bindNew(key: string, host: string, port: number): SocketResult {
     let bound: BoundSocket;
     try {
-      bound = new BoundSocket({ host, port });
+      // As in Envoy (`ipv4_compat: false`) an IPv6 socket takes no IPv4, so that the two wildcards can have one port.
+      bound = new BoundSocket({ host, port, ipv6Only: host.includes(":") });
     } catch (error) {
       return { socket: undefined, ...describe(error as NodeJS.ErrnoException, host, port) };
     }

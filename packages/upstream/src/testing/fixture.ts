@@ -76,6 +76,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
     maxConnectionDurationMs: 0,
     preconnectRatio: 1,
     tcpKeepalive: undefined,
+    bindAddresses: [],
     happyEyeballs: { firstFamily: "listed", firstFamilyCount: 1 },
     transport: { default: tls, proxyProtocol: undefined, matches: [] },
     inlineEndpoints: {

@@ -59,7 +59,9 @@ export {
   RBAC_EnforcementType as NetworkRbac_EnforcementType,
   RBACSchema as NetworkRbacSchema,
 } from "../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts";
+export * from "../gen/envoy/data/dns/v3/dns_table_pb.ts";
 export * from "../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
+export * from "../gen/envoy/extensions/filters/udp/dns_filter/v3/dns_filter_pb.ts";
 export * from "../gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts";
 export * from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts";
 export * from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts";

@@ -23,6 +23,7 @@ import { ConnectionLimitSchema } from "../gen/envoy/extensions/filters/network/c
 import { HttpConnectionManagerSchema } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { RBACSchema as NetworkRbacSchema } from "../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts";
 import { TcpProxySchema } from "../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
+import { DnsFilterConfigSchema } from "../gen/envoy/extensions/filters/udp/dns_filter/v3/dns_filter_pb.ts";
 import { PreserveCaseFormatterConfigSchema } from "../gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts";
 import { LeastRequestSchema } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts";
 import { RandomSchema } from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts";
@@ -65,6 +66,7 @@ export const typeRegistry: Registry = createRegistry(
   OriginalDstSchema,
   ProxyProtocolSchema,
   ConnectionLimitSchema,
+  DnsFilterConfigSchema,
   HttpConnectionManagerSchema,
   TcpProxySchema,
   NetworkRbacSchema,

@@ -88,9 +88,8 @@ export const localMeshFields = object<spec.LocalMeshSpec>({
       default: localMeshDefaults.rootNamespace,
     }),
     mode: field(
-      oneOf(["ports"], ["namespaces"]),
-      "How traffic gets into the mesh; ports: an application calls its own proxy's ports.",
-      { default: localMeshDefaults.mode },
+      oneOf(["ports", "namespaces"]),
+      "How traffic gets into the mesh; ports: an application calls its own proxy's ports; namespaces: each replica has a network of its own (Linux, root). When absent, the best that this machine can do.",
     ),
     edge: field(edge, "Entry for plaintext requests from this machine; absent means none."),
     workloads: field(

@@ -25,7 +25,8 @@ const cases: readonly [string, string, readonly string[], boolean][] = [
     ["HDL0016:2"],
     true,
   ],
-  ["a mode that is not supported yet", `mode: namespaces\nworkloads: [${web}]`, ["HDL0016:1"], true],
+  ["both modes pass", `mode: namespaces\nworkloads: [${web}]`, [], true],
+  ["a mode that there is not", `mode: tunnels\nworkloads: [${web}]`, ["HDL0015:1"], true],
   [
     "an edge beyond this machine is refused",
     `edge: { service: web, address: 0.0.0.0 }\nworkloads: [${web}]`,

@@ -1,9 +1,12 @@
+/** `ports`: each application calls its own proxy's ports. `namespaces`: each replica has a network, whose connections its proxy gets. */
+export type MeshMode = "ports" | "namespaces";
+
 /** `LocalMesh` (heddle.dev/v1alpha1): what `heddle up` starts. Absent is absent; `localMeshDefaults` holds the defaults. */
 export interface LocalMeshSpec {
   readonly trustDomain?: string;
   readonly rootNamespace?: string;
-  /** How traffic gets into the mesh. `ports`: each application calls its own proxy's ports. */
-  readonly mode?: "ports";
+  /** How traffic gets into the mesh; absent: the best that the machine can do. */
+  readonly mode?: MeshMode;
   readonly edge?: LocalEdge;
   /** At least one. */
   readonly workloads: readonly LocalWorkload[];
@@ -57,7 +60,6 @@ export interface HttpProbe {
 export const localMeshDefaults = {
   trustDomain: "cluster.local",
   rootNamespace: "istio-system",
-  mode: "ports",
   edgePort: 8080,
   edgeAddress: "127.0.0.1",
   namespace: "default",

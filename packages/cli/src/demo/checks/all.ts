@@ -3,6 +3,7 @@ import type { Check } from "../check.ts";
 import { controlPlaneBack } from "./control-plane-back.ts";
 import { controlPlaneLoss } from "./control-plane-loss.ts";
 import { forbidden } from "./forbidden.ts";
+import { interception } from "./interception.ts";
 import { invalidEdit } from "./invalid-edit.ts";
 import { mtls } from "./mtls.ts";
 import { reload } from "./reload.ts";
@@ -20,4 +21,5 @@ export const allChecks: Readonly<Record<CheckName, Check>> = {
   "control-plane-back": controlPlaneBack,
   "replica-loss": replicaLoss,
   renewal,
+  interception,
 };

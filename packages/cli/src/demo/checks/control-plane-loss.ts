@@ -25,7 +25,7 @@ export const controlPlaneLoss: Check = {
     const problems = new Problems();
     const { pem } = await demo.trustBundle();
     const { sidecar, instance } = demo.replica(victimId);
-    const serialBefore = (await probeTls(instance.inboundPort, pem)).serialNumber;
+    const serialBefore = (await probeTls(instance, pem)).serialNumber;
     const load = demo.startLoad(requestsPerSecond, readRequest);
     await demo.runner.controlPlane.killAndHold();
     const pidBefore = sidecar.pid;
@@ -41,7 +41,7 @@ export const controlPlaneLoss: Check = {
       const seen = countSplit(await sendMany(demo.client, requests, concurrency, reviewsRequest));
       evidence = describeSplit(seen, 0.5);
       problems.require(isSplit(seen, 0.5), `the split is another: ${evidence}`);
-      const { serialNumber } = await probeTls(instance.inboundPort, pem);
+      const { serialNumber } = await probeTls(instance, pem);
       problems.require(
         serialNumber === serialBefore && serialNumber !== "",
         `the certificate is another: ${serialNumber || "none"} instead of ${serialBefore}`,

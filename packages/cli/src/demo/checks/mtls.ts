@@ -39,11 +39,10 @@ export const mtls: Check = {
 
 /** Looks at the port where a replica takes traffic, as somebody who does not belong to the mesh. */
 async function probe({ planned, instance, identity }: Replica, rootPem: string, problems: Problems): Promise<void> {
-  const { inboundPort } = instance;
   const expected = spiffeId(identity);
-  const plain = await probePlaintext(inboundPort);
+  const plain = await probePlaintext(instance);
   problems.require(plain === "", `${planned.id} answers plaintext: ${firstLine(plain)}`);
-  const tls = await probeTls(inboundPort, rootPem);
+  const tls = await probeTls(instance, rootPem);
   problems.require(
     tls.protocol === "TLSv1.3",
     `${planned.id} speaks ${tls.protocol === "" ? `no TLS (${tls.error})` : tls.protocol}`,
@@ -53,7 +52,7 @@ async function probe({ planned, instance, identity }: Replica, rootPem: string, 
     `${planned.id} shows ${tls.uris.join(" ") || "no identity"} instead of ${expected}`,
   );
   problems.require(tls.answer === "", `${planned.id} answers a client without a certificate: ${firstLine(tls.answer)}`);
-  const old = await probeTls(inboundPort, rootPem, "TLSv1.2");
+  const old = await probeTls(instance, rootPem, "TLSv1.2");
   // Without a certificate no handshake of TLS 1.2 succeeds: only the alert says that it is the version which is refused.
   problems.require(
     old.protocol === "" && /alert protocol version/.test(old.error),

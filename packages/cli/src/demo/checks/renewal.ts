@@ -22,7 +22,7 @@ export const renewal: Check = {
     const problems = new Problems();
     const { sidecar, instance, identity } = demo.replica(proxyOf);
     const { pem } = await demo.trustBundle();
-    const before = await probeTls(instance.inboundPort, pem);
+    const before = await probeTls(instance, pem);
     const load = demo.startLoad(requestsPerSecond, readRequest);
     await delay(beforeMs);
     const address = await sidecar.adminAddress();
@@ -32,11 +32,11 @@ export const renewal: Check = {
     const isRenewed =
       answer.status === 200 &&
       (await until(async () => {
-        const { serialNumber } = await probeTls(instance.inboundPort, pem);
+        const { serialNumber } = await probeTls(instance, pem);
         return serialNumber !== "" && serialNumber !== before.serialNumber;
       }, wireLimitMs));
     await delay(afterMs);
-    const after = await probeTls(instance.inboundPort, pem);
+    const after = await probeTls(instance, pem);
     const outcomes = await load.stop();
     requireNoFailure(problems, outcomes);
     problems.require(isRenewed, `the certificate on the wire still has the serial number ${after.serialNumber}`);

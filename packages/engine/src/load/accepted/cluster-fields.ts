@@ -115,6 +115,9 @@ const removedHosts = through(
   "upstream/src/health/health-checks.test.ts › an endpoint that discovery forgets while its check succeeds stays until it fails, or goes at once where ignore_health_on_host_removal says so",
 );
 
+const sourceAddress =
+  "proxy/src/worker/original-destination.test.ts › a connection goes where it was meant to go, from the address that upstream_bind_config names";
+
 /** Clusters and endpoints. */
 export const clusterFields: AcceptedFields = {
   ...healthCheckFields,
@@ -132,6 +135,7 @@ export const clusterFields: AcceptedFields = {
     ...proven(removedHosts, "ignore_health_on_host_removal"),
     ...proven(namedServers, "typed_dns_resolver_config"),
     ...proven(keepalive, "upstream_connection_options"),
+    ...proven(sourceAddress, "upstream_bind_config"),
     ...proven(preconnect, "preconnect_policy"),
     ...enumerated(names, "type", "STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"),
     ...proven(destinationHeader, "original_dst_lb_config"),
@@ -151,6 +155,8 @@ export const clusterFields: AcceptedFields = {
     ...proven(transport, "transport_socket", "transport_socket_matches"),
     ...proven(services, "metadata"),
   },
+  "envoy.config.core.v3.BindConfig": proven(sourceAddress, "source_address", "extra_source_addresses"),
+  "envoy.config.core.v3.ExtraSourceAddress": proven(sourceAddress, "address"),
   "envoy.config.cluster.v3.Cluster.EdsClusterConfig": proven(edsEndpoints, "eds_config", "service_name"),
   "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig": {
     ...proven(through(balancing, leastRequest), "choice_count"),

@@ -1,7 +1,6 @@
 import type { AcceptedFields } from "../field-walker.ts";
 import {
   nameForPeople,
-  onlyDefault,
   provenance,
   served,
   statistics,
@@ -65,6 +64,11 @@ const globalLimit = through(
 const limitLoads = "engine/src/load/listener.test.ts › a connection limit stands first in its chain, and arrives";
 const connectionLimit =
   "proxy/src/worker/overload.test.ts › connections of a filter chain above its limit are closed, after the delay that it names";
+const namesServed =
+  "proxy/src/dns/dns-server.test.ts › names of the table are answered by UDP and TCP, for each family, until they change";
+const namesForwarded =
+  "proxy/src/dns/dns-server.test.ts › other names go to the machine's resolver within the limits of client_config, or do not exist without";
+const dnsLoads = "engine/src/load/dns-filter.test.ts › a DNS filter's table and limits arrive";
 
 /** Listeners, their chains and what stands in these beside HTTP. */
 export const listenerFields: AcceptedFields = {
@@ -94,7 +98,7 @@ export const listenerFields: AcceptedFields = {
   "envoy.config.listener.v3.AdditionalAddress": proven(addresses, "address"),
   "envoy.config.core.v3.Address": proven(served, "socket_address"),
   "envoy.config.core.v3.SocketAddress": {
-    ...enumerated(withoutEffect(onlyDefault, served), "protocol", "TCP"),
+    ...enumerated(namesServed, "protocol", "TCP", "UDP"),
     ...proven(served, "address", "port_value"),
   },
   "envoy.config.core.v3.CidrRange": proven(chainMatch, "address_prefix", "prefix_len"),
@@ -122,6 +126,28 @@ export const listenerFields: AcceptedFields = {
     "destination_port_range",
   ),
   "envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet": proven(disabledFilters, "rules"),
+  "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig": {
+    ...proven(through(dnsLoads, namesServed), "stat_prefix", "server_config"),
+    ...proven(through(dnsLoads, namesForwarded), "client_config"),
+  },
+  "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig": proven(
+    through(dnsLoads, namesServed),
+    "inline_dns_table",
+  ),
+  "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig": proven(
+    through(dnsLoads, namesForwarded),
+    "resolver_timeout",
+    "max_pending_lookups",
+  ),
+  "envoy.data.dns.v3.DnsTable": proven(through(dnsLoads, namesServed), "virtual_domains"),
+  "envoy.data.dns.v3.DnsTable.DnsVirtualDomain": proven(
+    through(dnsLoads, namesServed),
+    "name",
+    "endpoint",
+    "answer_ttl",
+  ),
+  "envoy.data.dns.v3.DnsTable.DnsEndpoint": proven(through(dnsLoads, namesServed), "address_list"),
+  "envoy.data.dns.v3.DnsTable.AddressList": proven(through(dnsLoads, namesServed), "address"),
   "envoy.config.listener.v3.FilterChain": {
     ...proven(served, "filters"),
     ...proven(through(chainLoads, served), "name"),

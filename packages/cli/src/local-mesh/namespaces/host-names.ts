@@ -1,0 +1,113 @@
+import { createSocket } from "node:dgram";
+import type { Socket as DatagramSocket } from "node:dgram";
+import { readFileSync } from "node:fs";
+import type { Server, Socket } from "node:net";
+import { connect, createServer } from "node:net";
+import { once } from "node:events";
+
+/** Questions that wait for an answer at one time; what comes then is not passed on, and asked again by whoever needs it. */
+const maxWaiting = 1024;
+const maxConnections = 64;
+/** Longer than resolvers wait for an answer. */
+const waitMs = 10_000;
+const port = 53;
+
+export interface HostNamesOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: the machine has no resolver. */
+  readonly resolver: string | undefined;
+}
+
+/** The first name server of this machine. */
+export function hostResolver(path = "/etc/resolv.conf"): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    // resolv.conf(5): without the file it is this machine.
+    return "127.0.0.1";
+  }
+  return /^\s*nameserver\s+([0-9A-Fa-f.:]+)/m.exec(text)?.[1];
+}
+
+/**
+ * Carries questions for names between namespaces and the machine's resolver, which may listen on loopback alone. Nothing is read:
+ * who asks checks what comes back. Ends with its process.
+ */
+export class HostNames {
+  readonly #options: HostNamesOptions;
+  readonly #socket: DatagramSocket;
+  readonly #server: Server;
+  readonly #waiting = new Set<DatagramSocket>();
+  readonly #connections = new Set<Socket>();
+
+  private constructor(options: HostNamesOptions) {
+    this.#options = options;
+    this.#socket = createSocket(options.host.includes(":") ? "udp6" : "udp4");
+    this.#socket.on("error", () => undefined);
+    this.#socket.on("message", (question, { address, port: from }) => this.#ask(question, address, from));
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#relay(client));
+    this.#server.on("error", () => undefined);
+  }
+
+  static async open(options: HostNamesOptions): Promise<HostNames> {
+    const names = new HostNames(options);
+    names.#socket.bind(options.port, options.host);
+    names.#server.listen(options.port, options.host);
+    await Promise.all([once(names.#socket, "listening"), once(names.#server, "listening")]);
+    return names;
+  }
+
+  close(): void {
+    this.#socket.close();
+    this.#server.close();
+    for (const socket of this.#waiting) socket.close();
+    this.#waiting.clear();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  /** A socket for each question: the kernel gives it a port that nobody can guess, and the answer goes to who asked. */
+  #ask(question: Buffer, address: string, from: number): void {
+    const { resolver } = this.#options;
+    if (resolver === undefined || this.#waiting.size >= maxWaiting) return;
+    const upstream = createSocket(resolver.includes(":") ? "udp6" : "udp4");
+    this.#waiting.add(upstream);
+    const end = (): void => {
+      clearTimeout(timer);
+      if (this.#waiting.delete(upstream)) upstream.close();
+    };
+    const timer = setTimeout(end, waitMs);
+    upstream.on("error", end);
+    upstream.once("message", (answer) => {
+      this.#socket.send(answer, from, address);
+      end();
+    });
+    // Connected: answers of anybody else do not arrive.
+    upstream.connect(port, resolver, () => {
+      if (this.#waiting.has(upstream)) upstream.send(question);
+    });
+  }
+
+  #relay(client: Socket): void {
+    const { resolver } = this.#options;
+    if (resolver === undefined || this.#connections.size >= maxConnections * 2) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect({ host: resolver, port, allowHalfOpen: true });
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      this.#connections.add(socket);
+      socket.setTimeout(waitMs, () => socket.destroy());
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        this.#connections.delete(socket);
+        other.destroy();
+      });
+      socket.pipe(other);
+    }
+  }
+}
