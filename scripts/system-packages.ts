@@ -13,6 +13,8 @@ export const systemPackages: Readonly<Record<string, string>> = {
   openssl: "openssl",
   zsh: "zsh",
   fish: "fish",
+  ip: "iproute2",
+  "iptables-restore": "iptables",
 };
 
 /** Modules of the system's Python → Debian package. They are no commands: Debian's own interpreter has them, and no other. */
