@@ -53,11 +53,11 @@ export function pointerTo(memory: Uint8Array): bigint | undefined {
 
 /** Without the runtime's warning that it is experimental: people who run a mesh can do nothing about it, and its self-test says what fails. */
 function loadForeignFunctions(): ForeignFunctions {
-  const { emitWarning } = process;
+  const emitWarning = Object.getOwnPropertyDescriptor(process, "emitWarning");
   process.emitWarning = () => undefined;
   try {
     return createRequire(import.meta.url)("node:ffi") as ForeignFunctions;
   } finally {
-    process.emitWarning = emitWarning;
+    if (emitWarning !== undefined) Object.defineProperty(process, "emitWarning", emitWarning);
   }
 }

@@ -33,6 +33,10 @@ export function proxyCommand(): Command {
       ]),
     )
     .option("--drain-time-s <seconds>", "longest time that open requests get after SIGTERM, default 5")
+    .option("--parent-shutdown-time-s <seconds>", "longest time that what is open gets after a hot restart, default 60")
+    .option("--restart", "hand the running proxy of --state-dir over to a new one; SIGHUP does the same")
+    .option("--start-time-s <seconds>", "longest time that a hot restart waits for the new proxy, default 60")
+    .option("--tls-key-log <file>", "DEBUGGING ONLY: append the secrets of every traffic TLS session")
     .option("--service-node <id>", "wins over node.id of the bootstrap")
     .option("--service-cluster <name>", "wins over node.cluster of the bootstrap")
     .addHelpText("after", exampleText("heddle proxy -c envoy.yaml"));
