@@ -76,7 +76,7 @@ export function compileOutboundCluster(
     ...poolFields(blocks.connectionPool),
     // What nobody declared is asked for by HTTP/1.1 alone: carriers are for ports that say what they are.
     ...(isHttp(protocol) ? httpFields(blocks.connectionPool?.http, protocol === "http" ? audience : undefined) : {}),
-    ...(isTunnelled(protocol, audience) ? tunnelFields : {}),
+    ...(isTunnelled(protocol, blocks.tls, audience) ? tunnelFields : {}),
     ...balancerFields(blocks.loadBalancer),
     name: outboundClusterName(host, port, subset),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },

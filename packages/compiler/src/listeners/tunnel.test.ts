@@ -69,3 +69,18 @@ test("HTTP has carriers of its own, and a workload without a port for tunnels is
   const { listeners, tunnel } = said(new TestMesh(""));
   assert.deepEqual({ listeners, tunnel }, { listeners: [], tunnel: undefined });
 });
+
+test("a DestinationRule that turns mutual TLS off for a destination turns its carriers off, too", () => {
+  const rule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews, namespace: default }
+spec:
+  host: reviews
+  trafficPolicy: { tls: { mode: MODE } }
+`;
+  const disabled = said(new TestMesh(rule.replace("MODE", "DISABLE"), tunnelled));
+  assert.deepEqual([disabled.matches, disabled.options], [[], []]);
+  const mutual = said(new TestMesh(rule.replace("MODE", "ISTIO_MUTUAL"), tunnelled));
+  assert.deepEqual([mutual.matches, mutual.options], [["tunnel"], ["heddle.v1.TunnelOptions"]]);
+});

