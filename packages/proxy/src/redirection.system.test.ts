@@ -24,6 +24,12 @@ function addressed(listener: Json, host: string, port: number, more: Json = {}):
   return { ...listener, address: { socket_address: { address: host, port_value: port } }, ...more };
 }
 
+/** Of both families, since a socket for `::` takes IPv6 alone. */
+function forBothFamilies(listener: Json, port: number): Json {
+  const ipv4 = { address: { socket_address: { address: "0.0.0.0", port_value: port } } };
+  return addressed(listener, "::", port, { additional_addresses: [ipv4] });
+}
+
 /** One that stands for a destination and listens nowhere. */
 function virtual(name: string, host: string, port: number): Json {
   return addressed(tcpListener(name, name), host, port, { bind_to_port: false });
@@ -55,7 +61,7 @@ before(async () => {
   const names = ["passthrough", "reviews", "reviews6", "any-9081", "chain-8080", "chain-range", "chain-other"];
   for (const name of names) servers.set(name, await startRawServer());
   const byChain = {
-    ...addressed(tcpListener("by-chain", "chain-other"), "::", capturePort + 1),
+    ...forBothFamilies(tcpListener("by-chain", "chain-other"), capturePort + 1),
     listener_filters: [originalDst],
     filter_chains: [
       chain("chain-8080", { destination_port: 8080 }),
@@ -66,10 +72,11 @@ before(async () => {
   proxy = await TestProxy.start(
     bootstrap(
       [
-        addressed(tcpListener("passthrough", "passthrough"), "::", capturePort, {
+        {
+          ...forBothFamilies(tcpListener("passthrough", "passthrough"), capturePort),
           use_original_dst: true,
           ...fileLog(join(folder, "access.log"), "%DOWNSTREAM_LOCAL_ADDRESS%"),
-        }),
+        },
         virtual("reviews", "10.96.0.1", 9080),
         virtual("reviews6", "fd00:96::1", 9080),
         virtual("any-9081", "0.0.0.0", 9081),
