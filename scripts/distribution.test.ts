@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "@heddle/testkit";
-import { buildDistribution } from "./distribution.ts";
+import { buildDistribution, ensureDistribution } from "./distribution.ts";
 
 // Outside the repository: nothing of its sources and packages is found from there.
 const folder = mkdtempSync(join(tmpdir(), "heddle-distribution-"));
@@ -91,4 +91,22 @@ test("its demo passes a check: control plane, proxies, applications and edge are
   const { child, output } = heddle(t, "demo", "--check", "--only", "mtls", "--only", "reload", "--port", "0");
   assert.deepEqual(await once(child, "close"), [0, null], output());
   assert.match(output(), /√/);
+});
+
+test("a build stays while its sources do, and is replaced whole when it was made of others", async () => {
+  const made = join(folder, "ensured");
+  const madeAt = (): number => statSync(join(made, "bin/heddle.js")).ino;
+  await ensureDistribution(made);
+  const first = madeAt();
+  await ensureDistribution(made);
+  assert.equal(madeAt(), first);
+  writeFileSync(join(made, "sources.sha256"), "of others");
+  writeFileSync(join(made, "lib/left.js"), "");
+  await ensureDistribution(made);
+  assert.notEqual(madeAt(), first);
+  assert.ok(!readdirSync(join(made, "lib")).includes("left.js"));
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith("ensured.")),
+    [],
+  );
 });

@@ -1,4 +1,6 @@
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { globSync, readFileSync, statSync } from "node:fs";
+import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "esbuild";
@@ -70,6 +72,43 @@ export async function buildDistribution(folder: string): Promise<{ path: string;
   for (const name of ["LICENSE", "NOTICE"]) await cp(join(root, name), join(folder, name));
   await writeFile(join(folder, "package.json"), `${JSON.stringify(await manifest(), undefined, 2)}\n`);
   return Object.entries(metafile.outputs).map(([path, { bytes }]) => ({ path: resolve(root, path), bytes }));
+}
+
+/** What the distribution is made from. */
+const ingredients = [
+  "packages/*/src/**/*",
+  "packages/*/package.json",
+  "packages/cli/{bin,programs}/**/*",
+  "examples/bookshop/**/*",
+  "scripts/distribution.ts",
+  "package.json",
+  "package-lock.json",
+];
+const digestFile = "sources.sha256";
+
+/** Changes with every byte of the sources. */
+function digestOfSources(): string {
+  const hash = createHash("sha256");
+  for (const path of globSync(ingredients, { cwd: root, exclude: (name) => name === ".heddle" }).sort()) {
+    if (statSync(join(root, path)).isFile()) hash.update(`${path}\0`).update(readFileSync(join(root, path)));
+  }
+  return hash.digest("hex");
+}
+
+/** Builds into the folder unless what is there was made of these very sources. Whoever runs from it meanwhile sees the old files or the new ones. */
+export async function ensureDistribution(folder: string): Promise<void> {
+  const digest = digestOfSources();
+  const made = await readFile(join(folder, digestFile), "utf8").catch(() => "");
+  if (made === digest) return;
+  const next = `${folder}.${process.pid}`;
+  try {
+    await buildDistribution(next);
+    await writeFile(join(next, digestFile), digest);
+    await rm(folder, { recursive: true, force: true });
+    await rename(next, folder);
+  } finally {
+    await rm(next, { recursive: true, force: true });
+  }
 }
 
 /** The pinned runtimes are the only packages that what is bundled needs. */
