@@ -37,6 +37,6 @@ export async function chooseMode(
   return {
     mode: "namespaces",
     hasIpv6,
-    notice: `mode namespaces: each replica has a network of its own, and its proxy gets all of its TCP${families}${why}`,
+    notice: `mode namespaces: each replica has a network of its own, from which nothing leaves this machine, and its proxy gets all of its TCP${families}${why}`,
   };
 }
