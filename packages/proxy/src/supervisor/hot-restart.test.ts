@@ -174,7 +174,11 @@ test("a fourth hand-over waits until one of three draining generations is gone",
   t.after(() => upstream[Symbol.asyncDispose]());
   const { proxy } = await started(
     t,
-    bootstrap([httpListener({ name: "web", routes: [direct, route("/", "app")] })], [cluster("app", [upstream.port])]),
+    bootstrap(
+      // Without a time limit: requests are open as long as the generations take to start.
+      [httpListener({ name: "web", routes: [direct, route("/", "app", { timeout: "0s" })] })],
+      [cluster("app", [upstream.port])],
+    ),
   );
   const port = await listenerPort(await proxy.ready(), "web");
   const clients: RawPeer[] = [];
