@@ -2,6 +2,7 @@
 //   node scripts/run-checks.ts [name…]      all, or only those named (types, lint, …)
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { staleInstall } from "./stale-install.ts";
 
 interface Outcome {
   name: string;
@@ -20,6 +21,12 @@ const known = Object.keys(scripts)
 const unknown = wanted.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   console.error(`no such check: ${unknown.join(", ")}; there are ${known.join(", ")}`);
+  process.exit(2);
+}
+
+const stale = staleInstall(".");
+if (stale.length > 0) {
+  console.error(`node_modules is not what package-lock.json says (${stale.join(", ")}): run npm ci first`);
   process.exit(2);
 }
 
