@@ -177,6 +177,21 @@ for (const [mode, edges] of modes) {
       assert.equal(handler.count("end"), 1);
     });
 
+    test("a handler that pauses and goes on within one call is not left waiting", async () => {
+      const [socket, handler, client] = await serve();
+      handler.consume = (offered) => {
+        socket.pause();
+        socket.resume();
+        return offered;
+      };
+      await client.send("one ");
+      await handler.until(() => handler.received === "one ");
+      await client.send("two");
+      client.socket.end();
+      await handler.seen("end");
+      assert.equal(handler.received, "one two");
+    });
+
     test("a paused socket keeps what comes and delivers it before the end", async () => {
       const [socket, handler, client] = await serve();
       socket.pause();

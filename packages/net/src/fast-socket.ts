@@ -2,6 +2,8 @@ import type { Socket } from "node:net";
 import { connect } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { getSystemErrorName } from "node:util";
+import type { InputOwner } from "./input-flow.ts";
+import { InputFlow } from "./input-flow.ts";
 import { canonicalHost, formatAddress } from "./ip-address.ts";
 import type { SocketAddress } from "./ip-address.ts";
 import type { StreamHandle } from "./runtime-edges.ts";
@@ -53,7 +55,7 @@ interface OwnedSocket extends Socket {
  * A TCP connection, from accept or connect to close, that can be upgraded to TLS on the way. Reads go through one buffer shared by all sockets of
  * the thread, writes are gathered and leave once per callback; where the runtime's private edges are missing, the public API does both.
  */
-export class FastSocket implements OutputOwner, StreamSocket {
+export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
   handler: SocketHandler = idleHandler;
   /** The established TLS session; undefined on plaintext. */
   tls: TlsSession | undefined;
@@ -69,19 +71,14 @@ export class FastSocket implements OutputOwner, StreamSocket {
   readonly isOutbound: boolean;
 
   #socket: Socket;
+  readonly #input = new InputFlow(this, false);
   readonly #output: SocketOutput;
   #state: State;
   #tlsContext: ServerTlsContext | ClientTlsContext | undefined;
   #wallMs: () => number = Date.now;
   #failure: SocketFailure | undefined;
 
-  #isPaused = false;
-  #isResumed = false;
-  #isOffering = false;
-  #held: Buffer | undefined;
   #keepalive: TcpKeepalive | undefined;
-  #hasPeerEnded = false;
-  #isEndDelivered = false;
 
   /** The peer takes nothing more, though it may have answered: see `onOutputFailed`. */
   #outputFailure = "";
@@ -154,9 +151,7 @@ export class FastSocket implements OutputOwner, StreamSocket {
     this.#wallMs = wallMs;
     this.#stopReading();
     this.#disown(raw);
-    const received = this.#held;
-    this.#held = undefined;
-    this.#isPaused = false;
+    const received = this.#input.handOver();
     this.#state = "handshaking";
 
     const tls =
@@ -170,7 +165,7 @@ export class FastSocket implements OutputOwner, StreamSocket {
     if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(tls, onSharedRead);
     else tls.on("data", onData);
     if (received !== undefined) handleOf(tls)?.receive?.(received);
-    if (this.#hasPeerEnded) this.destroy(tlsFailure(context.role, "EOF"));
+    if (this.#input.hasPeerEnded) this.destroy(tlsFailure(context.role, "EOF"));
   }
 
   /** Copies bytes [start, end) into the output. @returns false when the owner should wait for `onDrain`; the bytes are taken in any case */
@@ -190,29 +185,15 @@ export class FastSocket implements OutputOwner, StreamSocket {
 
   /** Stops `onBytes` at once; what still arrives is kept. The kernel's window then slows the peer down. */
   pause(): void {
-    this.#isResumed = false;
-    if (this.#isPaused || this.#state !== "open") return;
-    this.#isPaused = true;
-    this.#stopReading();
-    this.#closeIfLost();
+    this.#input.pause();
   }
 
   /** Offers what was kept and reads on. Within `onBytes` it only notes that more is wanted. */
   resume(): void {
-    this.#isResumed = true;
-    if (this.#isOffering || !this.#isPaused || this.#state !== "open") return;
     enterTurn();
     try {
-      this.#isPaused = false;
-      const held = this.#held;
-      if (held !== undefined) {
-        this.#held = undefined;
-        this.#offer(held, 0, held.length);
-      }
-      if (this.#isPaused || this.#state !== "open") return;
-      if (this.#hasPeerEnded) this.#deliverEnd();
-      else this.#startReading();
-      if (this.#isCloseDeferred) this.takeClose();
+      this.#input.resume();
+      if (this.#isCloseDeferred && this.#state === "open" && !this.#input.isPaused) this.takeClose();
     } finally {
       leaveTurn();
     }
@@ -254,11 +235,7 @@ export class FastSocket implements OutputOwner, StreamSocket {
   unread(bytes: Buffer, consumedBytes = 0): void {
     if (this.#state !== "open") return;
     this.bytesRead -= consumedBytes;
-    if (bytes.length > 0) this.#held = this.#held === undefined ? bytes : Buffer.concat([bytes, this.#held]);
-    this.#isEndDelivered = false;
-    this.#isResumed = false;
-    this.#isPaused = true;
-    this.#stopReading();
+    this.#input.unread(bytes);
   }
 
   /** Bytes written and not yet taken by the kernel. */
@@ -330,14 +307,10 @@ export class FastSocket implements OutputOwner, StreamSocket {
         this.destroy({ kind: "local", code: "internal_error", text: "data before the handshake's end", cause: "" });
       return;
     }
-    if (this.#isPaused) {
-      // TLS delivers what it has already decrypted although reading was stopped.
-      this.#hold(bytes, start, end);
-      return;
-    }
     enterTurn();
     try {
-      this.#offer(bytes, start, end);
+      // TLS delivers what it has already decrypted although reading was stopped: that is kept.
+      this.#input.take(bytes, start, end);
     } finally {
       if (end - start === fullRecordBytes && this.tls !== undefined) leaveTurnExpectingMore();
       else leaveTurn();
@@ -373,20 +346,15 @@ export class FastSocket implements OutputOwner, StreamSocket {
 
   /** @internal */
   takeEnd(): void {
-    this.#hasPeerEnded = true;
-    if (this.#state === "handshaking" && this.#tlsContext !== undefined) {
+    enterTurn();
+    try {
+      this.#input.takeEnd();
+    } finally {
+      leaveTurn();
+    }
+    if (this.#state === "handshaking" && this.#tlsContext !== undefined)
       this.destroy(tlsFailure(this.#tlsContext.role, "EOF"));
-      return;
-    }
-    if (this.#state === "open" && !this.#isPaused) {
-      enterTurn();
-      try {
-        this.#deliverEnd();
-      } finally {
-        leaveTurn();
-      }
-    }
-    this.#closeIfLost();
+    else this.#closeIfLost();
   }
 
   /** @internal */
@@ -399,7 +367,12 @@ export class FastSocket implements OutputOwner, StreamSocket {
   /** @internal */
   takeClose(): void {
     if (this.#isClosed) return;
-    if (this.#state === "open" && this.#failure === undefined && this.#hasPeerEnded && !this.#isEndDelivered) {
+    if (
+      this.#state === "open" &&
+      this.#failure === undefined &&
+      this.#input.hasPeerEnded &&
+      !this.#input.isEndDelivered
+    ) {
       this.#isCloseDeferred = true;
       return;
     }
@@ -429,7 +402,7 @@ export class FastSocket implements OutputOwner, StreamSocket {
    */
   onOutputFailed(cause: string): void {
     const isPeerGone = cause === "EPIPE" || cause === "ECONNRESET";
-    if (!isPeerGone || this.#isPaused || this.#hasPeerEnded || this.#state !== "open") {
+    if (!isPeerGone || this.#input.isPaused || this.#input.hasPeerEnded || this.#state !== "open") {
       this.takeError(cause);
       return;
     }
@@ -439,7 +412,7 @@ export class FastSocket implements OutputOwner, StreamSocket {
 
   /** @internal */
   onOutputWaiting(): void {
-    if (this.#isPaused || this.#hasPeerEnded) this.#closeIfLost();
+    if (this.#input.isPaused || this.#input.hasPeerEnded) this.#closeIfLost();
   }
 
   /**
@@ -482,10 +455,11 @@ export class FastSocket implements OutputOwner, StreamSocket {
   #beginReading(): void {
     if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(this.#socket, onSharedRead);
     else this.#socket.on("data", onData);
-    this.#startReading();
+    this.startReading();
   }
 
-  #startReading(): void {
+  /** @internal */
+  startReading(): void {
     if (!runtimeEdges.sharedReadBuffer) {
       this.#socket.resume();
       return;
@@ -501,6 +475,17 @@ export class FastSocket implements OutputOwner, StreamSocket {
     return handleOf(this.#socket)?.fd ?? -1;
   }
 
+  /** @internal */
+  stopReading(): void {
+    this.#stopReading();
+    this.#closeIfLost();
+  }
+
+  /** @internal */
+  onEndDelivered(): void {
+    if (this.#outputFailure !== "") this.takeError(this.#outputFailure);
+  }
+
   #stopReading(): void {
     if (!runtimeEdges.sharedReadBuffer) {
       this.#socket.pause();
@@ -510,60 +495,6 @@ export class FastSocket implements OutputOwner, StreamSocket {
     if (handle === undefined || !handle.reading) return;
     handle.reading = false;
     handle.readStop();
-  }
-
-  #offer(bytes: Buffer, start: number, end: number): void {
-    let source = bytes;
-    let from = start;
-    let to = end;
-    let hasUnread = false;
-    this.#isOffering = true;
-    try {
-      for (;;) {
-        this.#isResumed = false;
-        const used = this.handler.onBytes(source, from, to);
-        from += used;
-        if (this.#state !== "open") return;
-        if (from < to) {
-          // The handler asked for more within the call (the next pipelined message): offer at once, unless it takes nothing.
-          if (this.#isResumed && used > 0) continue;
-          break;
-        }
-        // Everything was taken; what an inspector put back is for the handler that it started.
-        const unread = this.#isResumed ? this.#held : undefined;
-        if (unread === undefined) break;
-        this.#held = undefined;
-        this.#isPaused = false;
-        hasUnread = true;
-        source = unread;
-        from = 0;
-        to = unread.length;
-      }
-    } finally {
-      this.#isOffering = false;
-    }
-    if (from < to) {
-      this.#hold(source, from, to);
-      this.#isPaused = true;
-      this.#stopReading();
-      this.#closeIfLost();
-    } else if (hasUnread && !this.#isPaused) {
-      this.#startReading();
-    }
-  }
-
-  #hold(bytes: Buffer, start: number, end: number): void {
-    const unread = bytes.subarray(start, end);
-    // What was kept before is ours, and needs no other copy.
-    const rest = bytes.buffer === sharedReadBuffer.buffer ? Buffer.from(unread) : unread;
-    this.#held = this.#held === undefined ? rest : Buffer.concat([this.#held, rest]);
-  }
-
-  #deliverEnd(): void {
-    if (this.#isEndDelivered) return;
-    this.#isEndDelivered = true;
-    this.handler.onEnd();
-    if (this.#outputFailure !== "") this.takeError(this.#outputFailure);
   }
 
   #failureOf(cause: string): SocketFailure {
@@ -576,7 +507,7 @@ export class FastSocket implements OutputOwner, StreamSocket {
   /** No event but `onClose` follows. */
   #close(): void {
     this.#state = "closed";
-    this.#held = undefined;
+    this.#input.discard();
     this.#output.discard();
   }
 }

@@ -1,5 +1,7 @@
 import type { ErrorCode } from "@heddle/core";
 import type { SocketHandler } from "./fast-socket.ts";
+import type { InputOwner } from "./input-flow.ts";
+import { InputFlow } from "./input-flow.ts";
 import type { SocketAddress } from "./ip-address.ts";
 import type { SocketFailure } from "./socket-failure.ts";
 import type { StreamSocket } from "./stream-socket.ts";
@@ -26,7 +28,7 @@ export interface VirtualEnds {
 }
 
 /** A byte stream inside another connection: a CONNECT stream of HTTP/2. What it does is what `FastSocket` does; only TLS it cannot begin. */
-export class VirtualSocket implements StreamSocket {
+export class VirtualSocket implements InputOwner, StreamSocket {
   handler: SocketHandler = idle;
   remoteAddress: SocketAddress;
   localAddress: SocketAddress;
@@ -39,13 +41,7 @@ export class VirtualSocket implements StreamSocket {
   /** The carrier's windows and queues limit what is kept. */
   highWaterBytes = 0;
   readonly #carrier: VirtualCarrier;
-  #isPaused = true;
-  #isCarrierPaused = false;
-  #isResumed = false;
-  #isOffering = false;
-  #held: Buffer | undefined;
-  #hasPeerEnded = false;
-  #isEndDelivered = false;
+  readonly #input = new InputFlow(this, true);
   #hasEnded = false;
   #isClosed = false;
   #failure: SocketFailure | undefined;
@@ -67,13 +63,11 @@ export class VirtualSocket implements StreamSocket {
   receive(bytes: Buffer, start: number, end: number): void {
     if (this.#isClosed) return;
     this.bytesRead += end - start;
-    if (this.#isPaused || this.#isOffering) this.#hold(bytes, start, end);
-    else this.#offer(bytes, start, end);
+    this.#input.take(bytes, start, end);
   }
 
   receiveEnd(): void {
-    this.#hasPeerEnded = true;
-    if (!this.#isPaused && !this.#isOffering) this.#deliverEnd();
+    this.#input.takeEnd();
   }
 
   drained(): void {
@@ -127,30 +121,17 @@ export class VirtualSocket implements StreamSocket {
   }
 
   pause(): void {
-    this.#isResumed = false;
-    if (this.#isPaused || this.#isClosed) return;
-    this.#isPaused = true;
-    this.#pauseCarrier();
+    this.#input.pause();
   }
 
   resume(): void {
-    this.#isResumed = true;
-    if (this.#isOffering || !this.#isPaused || this.#isClosed) return;
-    this.#isPaused = false;
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.#offer(held, 0, held.length);
-    if (this.#isPaused || this.#isClosed) return;
-    if (this.#hasPeerEnded) this.#deliverEnd();
-    else this.#resumeCarrier();
+    this.#input.resume();
   }
 
   unread(bytes: Buffer, consumedBytes = 0): void {
     if (this.#isClosed) return;
     this.bytesRead -= consumedBytes;
-    if (bytes.length > 0) this.#held = this.#held === undefined ? bytes : Buffer.concat([bytes, this.#held]);
-    this.#isEndDelivered = false;
-    this.pause();
+    this.#input.unread(bytes);
   }
 
   accept(): void {
@@ -174,80 +155,32 @@ export class VirtualSocket implements StreamSocket {
     this.destroy(failure);
   }
 
-  #offer(bytes: Buffer, start: number, end: number): void {
-    let source = bytes;
-    let from = start;
-    let to = end;
-    this.#isOffering = true;
-    try {
-      for (;;) {
-        this.#isResumed = false;
-        const used = this.handler.onBytes(source, from, to);
-        from += used;
-        if (this.#isClosed) return;
-        // More was wanted within the call: the next message, or what an inspector put back for whom it started.
-        if (from < to) {
-          if (this.#isResumed && used > 0) continue;
-          break;
-        }
-        const more = this.#isResumed || !this.#isPaused ? this.#held : undefined;
-        if (more === undefined) break;
-        this.#held = undefined;
-        this.#isPaused = false;
-        source = more;
-        from = 0;
-        to = more.length;
-      }
-    } finally {
-      this.#isOffering = false;
-    }
-    if (from < to) {
-      const rest = Buffer.from(source.subarray(from, to));
-      this.#held = this.#held === undefined ? rest : Buffer.concat([rest, this.#held]);
-      this.#isPaused = true;
-      this.#pauseCarrier();
-      return;
-    }
-    // The last word within the call was that more is wanted.
-    if (this.#isResumed) this.#isPaused = false;
-    if (this.#isPaused) return;
-    if (this.#hasPeerEnded) this.#deliverEnd();
-    else this.#resumeCarrier();
-  }
+  // InputOwner ------------------------------------------------------------------------------------
 
-  #pauseCarrier(): void {
-    if (this.#isCarrierPaused) return;
-    this.#isCarrierPaused = true;
+  /** @internal */
+  stopReading(): void {
     this.#carrier.pause();
   }
 
-  #resumeCarrier(): void {
-    if (!this.#isCarrierPaused) return;
-    this.#isCarrierPaused = false;
+  /** @internal */
+  startReading(): void {
     this.#carrier.resume();
   }
 
-  #hold(bytes: Buffer, start: number, end: number): void {
-    const rest = Buffer.from(bytes.subarray(start, end));
-    this.#held = this.#held === undefined ? rest : Buffer.concat([this.#held, rest]);
-  }
-
-  #deliverEnd(): void {
-    if (this.#isEndDelivered || this.#isClosed) return;
-    this.#isEndDelivered = true;
-    this.handler.onEnd();
+  /** @internal */
+  onEndDelivered(): void {
     this.#closeIfEnded();
   }
 
   #closeIfEnded(): void {
-    if (this.#hasEnded && this.#isEndDelivered) this.#close(undefined);
+    if (this.#hasEnded && this.#input.isEndDelivered) this.#close(undefined);
   }
 
   /** The handler hears of it later, as with a socket of the runtime. */
   #close(failure: SocketFailure | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#held = undefined;
+    this.#input.discard();
     this.#failure = failure;
     process.nextTick(tellClosed, this);
   }
