@@ -103,8 +103,9 @@ export class InputFlow {
         if (!this.#owner.isOpen) return;
         if (from < to) {
           // The handler asked for more within the call (the next pipelined message): offer at once, unless it takes nothing.
-          if (this.#isResumed && used > 0) continue;
-          break;
+          if (!this.#isResumed || used === 0) break;
+          this.isPaused = false;
+          continue;
         }
         // Everything was taken; what an inspector put back is for the handler that it started, and more may have come within the call.
         const more = this.#isResumed || !this.isPaused ? this.#held : undefined;

@@ -117,6 +117,22 @@ test("a handler that pauses and goes on within one call is not left waiting", ()
   assert.deepEqual([reader.text, carrier.asked.at(-1)], ["ab", "resume"]);
 });
 
+test("a handler that goes on within a call, and takes the rest in the next, is not left waiting", () => {
+  const { socket, carrier, reader, receive } = opened();
+  socket.start(reader);
+  let calls = 0;
+  reader.take = (_bytes, start, end) => {
+    calls += 1;
+    if (calls > 1) return end - start;
+    socket.pause();
+    socket.resume();
+    return 1;
+  };
+  receive("abc");
+  receive("d");
+  assert.deepEqual([reader.text, carrier.asked.at(-1)], ["abcd", "resume"]);
+});
+
 test("it closes once, later, when both halves have ended; before that each goes on without the other", async () => {
   const { socket, carrier, reader, receive } = opened();
   socket.start(reader);
