@@ -9,6 +9,7 @@ import { PooledTransport } from "../transport.ts";
 /** The checks' own connections: traffic neither waits for them nor counts them. */
 export class CheckTransport {
   readonly #tls: ClientTlsContexts;
+  readonly #live = new LiveState();
   readonly #pooled: PooledTransport;
 
   /** Begins to connect to an endpoint. */
@@ -22,7 +23,7 @@ export class CheckTransport {
   ) {
     this.#tls = tls;
     this.dial = dial;
-    this.#pooled = new PooledTransport({ live: new LiveState(), timers, tls, wallMs, dial });
+    this.#pooled = new PooledTransport({ live: this.#live, timers, tls, wallMs, dial });
   }
 
   open(endpoint: BoundEndpoint, cluster: BoundCluster, sink: ExchangeSink): UpstreamExchange {
@@ -37,6 +38,7 @@ export class CheckTransport {
 
   retain(clusters: ReadonlyMap<string, BoundCluster>): void {
     this.#pooled.retain(clusters);
+    this.#live.prune({ clusters });
   }
 
   close(): void {

@@ -20,7 +20,7 @@ export class ClusterCheck {
   readonly #transport: CheckTransport;
   readonly #onChange: () => void;
   readonly #checked = new Map<string, Checked>();
-  readonly #tls = new Map<UpstreamTlsConfig, UpstreamTlsConfig>();
+  readonly #tls = new WeakMap<UpstreamTlsConfig, UpstreamTlsConfig>();
   #cluster: BoundCluster;
 
   constructor(

@@ -1,6 +1,10 @@
+import { RequestRecord } from "@heddle/engine";
 import { type Framing, HeaderList } from "@heddle/http";
 import type { ExchangeFailure, ExchangeSink, UpstreamExchange } from "../exchange.ts";
 import type { ProbeOutcome } from "./prober.ts";
+
+/** What the headers of a check are made for: their values hold no operators (the loader refuses them), so nothing is asked of it. */
+export const noRequest = new RequestRecord();
 
 /** One request of a check and what comes back, judged when it is whole. */
 export abstract class ExchangeProbe implements ExchangeSink {

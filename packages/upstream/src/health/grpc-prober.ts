@@ -1,9 +1,8 @@
-import type { GrpcCheckConfig } from "@heddle/engine";
+import { BoundHeaderMutation, type GrpcCheckConfig } from "@heddle/engine";
 import { HeaderList } from "@heddle/http";
 import type { ExchangeSink, UpstreamExchange } from "../exchange.ts";
-import { ExchangeProbe } from "./exchange-probe.ts";
+import { ExchangeProbe, noRequest } from "./exchange-probe.ts";
 import { decodeCheckResponse, encodeCheckRequest, serving } from "./grpc-health-message.ts";
-import { applyLiteralHeaders } from "./literal-headers.ts";
 import type { Prober, ProbeOutcome } from "./prober.ts";
 
 /** No answer is longer than a message with one small number. */
@@ -12,6 +11,7 @@ const maxResponseBytes = 64;
 /** `grpc_health_check`: the server says SERVING of the service (gRPC Health Checking Protocol). */
 export class GrpcProber implements Prober {
   readonly #config: GrpcCheckConfig;
+  readonly #headers: BoundHeaderMutation;
   readonly #authority: string;
   readonly #timeoutMs: number;
   readonly #open: (sink: ExchangeSink) => UpstreamExchange;
@@ -24,13 +24,14 @@ export class GrpcProber implements Prober {
     open: (sink: ExchangeSink) => UpstreamExchange,
   ) {
     this.#config = config;
+    this.#headers = new BoundHeaderMutation([config.metadata]);
     this.#authority = authority;
     this.#timeoutMs = timeoutMs;
     this.#open = open;
   }
 
   probe(done: (outcome: ProbeOutcome) => void): void {
-    const { serviceName, metadata } = this.#config;
+    const { serviceName } = this.#config;
     const probe = new GrpcProbe(done);
     this.#probe = probe;
     const headers = new HeaderList();
@@ -38,7 +39,7 @@ export class GrpcProber implements Prober {
     headers.set("te", "trailers");
     headers.set("grpc-timeout", `${Math.max(1, Math.round(this.#timeoutMs))}m`);
     headers.set("user-agent", "Heddle/HC");
-    applyLiteralHeaders(metadata, headers);
+    this.#headers.apply(headers, noRequest, undefined);
     const message = encodeCheckRequest(serviceName);
     probe.start(this.#open, (exchange) => {
       exchange.sendHead("POST", "/grpc.health.v1.Health/Check", this.#authority, headers, { kind: "chunked" });

@@ -37,6 +37,11 @@ const http: HttpCheckConfig = {
   serviceName: undefined,
 };
 
+/** Node reads the octets of a field as Latin-1. */
+function latin1AsUtf8(text: string): string {
+  return Buffer.from(text, "latin1").toString();
+}
+
 function checkWith(changes: Partial<HealthCheckConfig>): HealthCheckConfig {
   return {
     timeoutMs: 500,
@@ -243,7 +248,7 @@ test("the request is what the check says, and so is the response that counts", a
     request.on("data", (bytes: Buffer) => (sent += bytes.toString()));
     request.on("end", () => {
       seen.push({
-        text: `${method} ${url} ${headers.host} ${String(headers["x-own"])} ${headers["user-agent"]}`,
+        text: `${method} ${url} ${headers.host} ${latin1AsUtf8(String(headers["x-own"]))} ${headers["user-agent"]}`,
         body: sent,
       });
       response.writeHead(status, { "x-envoy-upstream-healthchecked-cluster": served, "x-envoy-degraded": "1" });
@@ -251,22 +256,26 @@ test("the request is what the check says, and so is the response that counts", a
     });
   });
   const bytes = (text: string) => Uint8Array.from(Buffer.from(text));
-  const set = (name: string, value: string) =>
-    ({ name, value, action: "append-if-exists-or-add", keepEmptyValue: false }) as const;
+  const set = (value: string, action: "append-if-exists-or-add" | "overwrite-if-exists-or-add") =>
+    ({ name: "x-own", value, action, keepEmptyValue: false }) as const;
   const checker: HttpCheckConfig = {
     ...http,
     host: "health.example",
     method: "POST",
     body: bytes("are you well?"),
     receive: [bytes("serving"), bytes("today")],
-    headers: { remove: ["user-agent"], set: [set("x-own", "yes")] },
+    // As for requests (Envoy's HeaderParser): what overwrites goes before what is appended, and values may be any UTF-8.
+    headers: {
+      remove: ["user-agent"],
+      set: [set("2", "append-if-exists-or-add"), set("one €", "overwrite-if-exists-or-add")],
+    },
     expectedStatuses: [{ start: 200, end: 300 }],
     serviceName: { kind: "prefix", value: "books", ignoreCase: false },
   };
   const harness = new Harness(t);
   harness.begin([port], { checker, healthyThreshold: 1 });
   await harness.ended(1);
-  assert.deepEqual(seen[0], { text: "POST /healthz health.example yes undefined", body: "are you well?" });
+  assert.deepEqual(seen[0], { text: "POST /healthz health.example one €, 2 undefined", body: "are you well?" });
   assert.equal(harness.health(), "failed");
   let checks = 1;
   const next = async (): Promise<string> => {

@@ -1,8 +1,7 @@
-import { type HttpCheckConfig, matchesString, type StatusRange } from "@heddle/engine";
+import { BoundHeaderMutation, type HttpCheckConfig, matchesString, type StatusRange } from "@heddle/engine";
 import { HeaderList } from "@heddle/http";
 import type { ExchangeSink, UpstreamExchange } from "../exchange.ts";
-import { ExchangeProbe } from "./exchange-probe.ts";
-import { applyLiteralHeaders } from "./literal-headers.ts";
+import { ExchangeProbe, noRequest } from "./exchange-probe.ts";
 import { PayloadMatcher } from "./payload-matcher.ts";
 import type { Prober, ProbeOutcome } from "./prober.ts";
 
@@ -13,23 +12,25 @@ const degraded = "x-envoy-degraded";
 /** `http_health_check`: a request whose response has an expected status, and body where one is expected. */
 export class HttpProber implements Prober {
   readonly #config: HttpCheckConfig;
+  readonly #headers: BoundHeaderMutation;
   readonly #authority: string;
   readonly #open: (sink: ExchangeSink) => UpstreamExchange;
   #probe: HttpProbe | undefined;
 
   constructor(config: HttpCheckConfig, authority: string, open: (sink: ExchangeSink) => UpstreamExchange) {
     this.#config = config;
+    this.#headers = new BoundHeaderMutation([config.headers]);
     this.#authority = authority;
     this.#open = open;
   }
 
   probe(done: (outcome: ProbeOutcome) => void): void {
-    const { path, method, body, headers: mutation } = this.#config;
+    const { path, method, body } = this.#config;
     const probe = new HttpProbe(this.#config, done);
     this.#probe = probe;
     const headers = new HeaderList();
     headers.set("user-agent", "Heddle/HC");
-    applyLiteralHeaders(mutation, headers);
+    this.#headers.apply(headers, noRequest, undefined);
     probe.start(this.#open, (exchange) => {
       const framing = body === undefined ? { kind: "none" as const } : { kind: "length" as const, bytes: body.length };
       exchange.sendHead(method, path, this.#authority, headers, framing);

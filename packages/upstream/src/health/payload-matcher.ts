@@ -14,6 +14,7 @@ export class PayloadMatcher {
 
   /** @returns whether everything has been found */
   push(bytes: Buffer, start: number, end: number): boolean {
+    if (this.isComplete) return true;
     this.#held = Buffer.concat([this.#held, bytes.subarray(start, end)]);
     for (let block = this.#blocks[this.#next]; block !== undefined; block = this.#blocks[this.#next]) {
       const at = this.#held.indexOf(block);
@@ -25,6 +26,8 @@ export class PayloadMatcher {
       this.#held = this.#held.subarray(at + block.length);
       this.#next += 1;
     }
+    // Nothing more is looked for, and what comes is not kept.
+    this.#held = Buffer.alloc(0);
     return true;
   }
 }
