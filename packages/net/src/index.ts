@@ -50,7 +50,7 @@ export type { SocketFailure } from "./socket-failure.ts";
 export { causeOf } from "./socket-failure.ts";
 export type { StreamSocket } from "./stream-socket.ts";
 export type { TcpKeepalive } from "./tcp-keepalive.ts";
-export { logTlsKeysTo } from "./tls-key-log.ts";
+export { checkTlsKeyLog, logTlsKeysTo } from "./tls-key-log.ts";
 export type { TlsSession } from "./tls-session.ts";
 export { KnownIntermediates, TrustAnchors } from "./trust-anchors.ts";
 export type { VirtualCarrier, VirtualEnds } from "./virtual-socket.ts";

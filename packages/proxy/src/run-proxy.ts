@@ -37,9 +37,9 @@ function refuse(problem: string): number {
 
 /** Said whatever the log level is, and before anything is served. @returns whether the file can be written */
 async function announceKeyLog(file: string): Promise<boolean> {
-  const { logTlsKeysTo } = await import("@heddle/net");
+  const { checkTlsKeyLog } = await import("@heddle/net");
   try {
-    logTlsKeysTo(file)();
+    checkTlsKeyLog(file);
   } catch (error) {
     process.stderr.write(`heddle proxy: --tls-key-log: ${(error as Error).message}\n`);
     return false;
