@@ -13,7 +13,7 @@ export interface OutputBuffer {
   used: number;
 }
 
-const pools: readonly OutputBuffer[][] = capacities.map(() => []);
+const pools: readonly [OutputBuffer[], OutputBuffer[], OutputBuffer[]] = [[], [], []];
 
 /** The smallest capacity that holds so many bytes, or the largest. */
 function classOf(bytes: number): 0 | 1 | 2 {
@@ -24,7 +24,7 @@ function classOf(bytes: number): 0 | 1 | 2 {
 /** An empty buffer that holds at least `wanted` bytes, or as many as one can hold. */
 export function takeOutputBuffer(wanted: number): OutputBuffer {
   const size = classOf(wanted);
-  return pools[size]?.pop() ?? { bytes: Buffer.allocUnsafeSlow(capacities[size]), used: 0 };
+  return pools[size].pop() ?? { bytes: Buffer.allocUnsafeSlow(capacities[size]), used: 0 };
 }
 
 /** Gives back a buffer that nobody reads any more. */
@@ -32,16 +32,14 @@ export function releaseOutputBuffer(buffer: OutputBuffer): void {
   buffer.used = 0;
   const size = classOf(buffer.bytes.length);
   const pool = pools[size];
-  if (pool !== undefined && pool.length < maxPooled[size]) pool.push(buffer);
+  if (pool.length < maxPooled[size]) pool.push(buffer);
 }
 
 /** The same content with room for `more` bytes behind it, or with as much as one can hold; the buffer itself when no larger one helps. */
 export function growOutputBuffer(buffer: OutputBuffer, more: number): OutputBuffer {
-  const larger = takeOutputBuffer(buffer.used + more);
-  if (larger.bytes.length <= buffer.bytes.length) {
-    releaseOutputBuffer(larger);
-    return buffer;
-  }
+  const wanted = buffer.used + more;
+  if (classOf(wanted) <= classOf(buffer.bytes.length)) return buffer;
+  const larger = takeOutputBuffer(wanted);
   buffer.bytes.copy(larger.bytes, 0, 0, buffer.used);
   larger.used = buffer.used;
   releaseOutputBuffer(buffer);
