@@ -14,13 +14,18 @@ export async function startedAt(pid: number): Promise<string> {
   }
 }
 
-/** Whether `pid` is still the process that was started then. */
-export async function isSameProcess(pid: number, started: string): Promise<boolean> {
+/** Whether there is a process with this id, whoever's it is. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
     // EPERM: it lives, and is somebody else's.
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-  return (await startedAt(pid)) === started;
+}
+
+/** Whether `pid` is still the process that was started then. */
+export async function isSameProcess(pid: number, started: string): Promise<boolean> {
+  return isAlive(pid) && (await startedAt(pid)) === started;
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, chmodSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isAlive } from "./process-identity.ts";
 
 /**
  * What a state file turned out to be. `newer` must stop the process from writing there: an older Heddle would
@@ -118,22 +119,12 @@ export function prepareStateDirectory(path: string): void {
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
   for (const name of readdirSync(path)) {
     const pid = temporaryName.exec(name)?.[1];
+    // Of a process id that another program has by now, its file stays until the next start: too much is better than too little here.
     if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(path, name), { force: true });
   }
 }
 
 const temporaryName = /\.(\d+)-[0-9a-f]{12}\.tmp$/;
-
-/** Of a process id that another program has by now, its file stays until the next start: too much is better than too little here. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, and is somebody else's.
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
-}
 
 function parseHeader(line: string): Header | undefined {
   let value: unknown;
