@@ -12,9 +12,14 @@ export interface SeriesValues {
   readonly cells: Float64Array;
 }
 
+interface Source {
+  readonly cells: Float64Array;
+  readonly offset: number;
+}
+
 interface Series {
   readonly series: Pick<SeriesAnnouncement, "family" | "labels" | "dotted">;
-  readonly sources: { readonly cells: Float64Array; readonly offset: number }[];
+  readonly sources: Source[];
 }
 
 /**
@@ -27,17 +32,11 @@ export class MetricReader {
 
   /** Takes note of a series. The `announce` callback of a writer, or what arrived by `postMessage`. */
   add(announcement: SeriesAnnouncement): void {
-    const { family, labels, buffer, offset } = announcement;
+    const { buffer, offset } = announcement;
     let cells = this.#views.get(buffer);
     if (cells === undefined) this.#views.set(buffer, (cells = new Float64Array(buffer)));
-    let members = this.#families.get(family.name);
-    if (members === undefined) this.#families.set(family.name, (members = new Map()));
-    const key = seriesKey(family.name, labels);
-    const known = members.get(key);
     // What this process counts wins over what came from one that counted in another form.
-    if (known === undefined || !hasSameForm(known.series.family, family))
-      members.set(key, { series: announcement, sources: [{ cells, offset }] });
-    else known.sources.push({ cells, offset });
+    if (!this.#attach(announcement, { cells, offset })) this.#replace(announcement, { cells, offset });
   }
 
   /**
@@ -45,16 +44,24 @@ export class MetricReader {
    *
    * @returns false when the metric is known here in another form, as after an update of the program; then nothing is added
    */
-  addSource(series: Pick<SeriesAnnouncement, "family" | "labels" | "dotted">, cells: Float64Array): boolean {
-    const { family, labels } = series;
-    let members = this.#families.get(family.name);
-    if (members === undefined) this.#families.set(family.name, (members = new Map()));
-    const key = seriesKey(family.name, labels);
-    const known = members.get(key);
-    if (known === undefined) members.set(key, { series, sources: [{ cells, offset: 0 }] });
-    else if (!hasSameForm(known.series.family, family)) return false;
-    else known.sources.push({ cells, offset: 0 });
+  addSource(series: Series["series"], cells: Float64Array): boolean {
+    return this.#attach(series, { cells, offset: 0 });
+  }
+
+  /** @returns false when the series is known in another form */
+  #attach(series: Series["series"], source: Source): boolean {
+    const known = this.#families.get(series.family.name)?.get(seriesKey(series.family.name, series.labels));
+    if (known === undefined) this.#replace(series, source);
+    else if (hasSameForm(known.series.family, series.family)) known.sources.push(source);
+    else return false;
     return true;
+  }
+
+  #replace(series: Series["series"], source: Source): void {
+    const { name } = series.family;
+    let members = this.#families.get(name);
+    if (members === undefined) this.#families.set(name, (members = new Map()));
+    members.set(seriesKey(name, series.labels), { series, sources: [source] });
   }
 
   /**
