@@ -42,6 +42,21 @@ export function parseAddress(text: string): SocketAddress | undefined {
   return isIPv4(host) ? { host, port } : undefined;
 }
 
+/** The canonical text of an address of 4 or 16 bytes in the network's order. */
+export function hostOfBytes(bytes: Buffer, at: number, size: 4 | 16): string {
+  if (size === 4) return bytes.subarray(at, at + 4).join(".");
+  const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(at + 2 * index));
+  return isMapped(groups) ? formatIpv4(groups[6] ?? 0, groups[7] ?? 0) : formatIpv6(groups);
+}
+
+/** The bytes of an address in the network's order: 4, or 16 of IPv6 and where an IPv4 address is to be mapped. */
+export function bytesOfHost(host: string, isMappedIpv4: boolean): Buffer {
+  const groups = parseIpv6(host.includes(":") ? host : `::ffff:${host}`) ?? [];
+  const bytes = Buffer.alloc(16);
+  groups.forEach((group, index) => bytes.writeUInt16BE(group, 2 * index));
+  return host.includes(":") || isMappedIpv4 ? bytes : bytes.subarray(12);
+}
+
 /** Eight 16-bit groups, or undefined. */
 function parseIpv6(text: string): number[] | undefined {
   if (!isIPv6(text)) return undefined;

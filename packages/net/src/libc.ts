@@ -46,6 +46,11 @@ export function libc(): Libc | undefined {
   return loaded;
 }
 
+/** C's `int`s one behind the other, in the machine's order, as socket options take them. */
+export function integers(...values: readonly number[]): Buffer {
+  return Buffer.from(Int32Array.from(values).buffer);
+}
+
 /** Where a buffer lies, for a structure that refers to it; the caller keeps the buffer alive. undefined: the runtime does not tell. */
 export function pointerTo(memory: Uint8Array): bigint | undefined {
   return libc() === undefined ? undefined : rawPointer?.(memory);

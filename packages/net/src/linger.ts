@@ -1,5 +1,4 @@
-import { endianness } from "node:os";
-import { libc } from "./libc.ts";
+import { integers, libc } from "./libc.ts";
 
 /** SOL_SOCKET and SO_LINGER by system. */
 const numbersOf: Partial<Record<NodeJS.Platform, readonly [level: number, name: number]>> = {
@@ -11,8 +10,6 @@ const numbersOf: Partial<Record<NodeJS.Platform, readonly [level: number, name: 
 export function lingerNone(descriptor: number): boolean {
   const numbers = numbersOf[process.platform];
   if (numbers === undefined || descriptor < 0) return false;
-  const value = Buffer.alloc(8);
-  if (endianness() === "LE") value.writeInt32LE(1);
-  else value.writeInt32BE(1);
+  const value = integers(1, 0);
   return libc()?.setsockopt(descriptor, ...numbers, value, value.length) === 0;
 }

@@ -1,7 +1,6 @@
-import { endianness } from "node:os";
-import { canonicalHost } from "./ip-address.ts";
+import { hostOfBytes } from "./ip-address.ts";
 import type { SocketAddress } from "./ip-address.ts";
-import { libc } from "./libc.ts";
+import { integers, libc } from "./libc.ts";
 
 /** SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST have one number (linux/netfilter_ipv4.h, linux/netfilter_ipv6/ip6_tables.h). */
 const originalDst = 80;
@@ -16,7 +15,9 @@ const addressBytes = 28;
 
 /** One for all calls of the thread: each is read before the next is made. */
 const answer = Buffer.alloc(addressBytes);
-const answerBytes = Buffer.alloc(4);
+/** A length, as the kernel reads and writes it. */
+const answerLength = new Uint32Array(1);
+const answerLengthBytes = Buffer.from(answerLength.buffer);
 
 /** Why connections cannot be asked where they were meant to go; undefined: they can be. */
 export function originalDestinationProblem(): string | undefined {
@@ -39,12 +40,10 @@ export function originalDestination(descriptor: number, localHost: string): Sock
 
 /** sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)): family in the machine's order, port and address in the network's; undefined: neither. */
 export function parseSocketAddress(bytes: Buffer, length: number): SocketAddress | undefined {
-  const family = endianness() === "LE" ? bytes.readUInt16LE(0) : bytes.readUInt16BE(0);
+  const [family] = new Uint16Array(Uint8Array.from(bytes.subarray(0, 2)).buffer);
   const port = bytes.readUInt16BE(2);
-  if (family === 2 && length >= 16) return { host: bytes.subarray(4, 8).join("."), port };
-  if (family !== 10 || length < addressBytes) return undefined;
-  const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(8 + 2 * index).toString(16));
-  return { host: canonicalHost(groups.join(":")), port };
+  if (family === 2 && length >= 16) return { host: hostOfBytes(bytes, 4, 4), port };
+  return family === 10 && length >= addressBytes ? { host: hostOfBytes(bytes, 8, 16), port } : undefined;
 }
 
 /**
@@ -53,21 +52,16 @@ export function parseSocketAddress(bytes: Buffer, length: number): SocketAddress
  * @returns what was wrong; empty: nothing
  */
 export function tryOriginalDestination(descriptor: number, local: SocketAddress): string {
-  if (getOption(descriptor, solSocket, soType) !== 4 || readInt() !== sockStream) return "SO_TYPE is not SOCK_STREAM";
+  if (getOption(descriptor, solSocket, soType) !== 4 || !answer.subarray(0, 4).equals(integers(sockStream)))
+    return "SO_TYPE is not SOCK_STREAM";
   const found = originalDestination(descriptor, local.host);
   if (found === undefined || (found.host === local.host && found.port === local.port)) return "";
   return `a connection that was not redirected was meant for ${found.host}, port ${found.port}`;
 }
 
-function readInt(): number {
-  return endianness() === "LE" ? answer.readInt32LE(0) : answer.readInt32BE(0);
-}
-
 /** Fills `answer`. @returns the size of what the kernel wrote; undefined: it refused */
 function getOption(descriptor: number, level: number, name: number): number | undefined {
-  if (endianness() === "LE") answerBytes.writeUInt32LE(addressBytes);
-  else answerBytes.writeUInt32BE(addressBytes);
-  const status = libc()?.getsockopt(descriptor, level, name, answer, answerBytes);
-  if (status !== 0) return undefined;
-  return endianness() === "LE" ? answerBytes.readUInt32LE(0) : answerBytes.readUInt32BE(0);
+  answerLength[0] = addressBytes;
+  const status = libc()?.getsockopt(descriptor, level, name, answer, answerLengthBytes);
+  return status === 0 ? answerLength[0] : undefined;
 }

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type { SocketAddress } from "./ip-address.ts";
-import { canonicalHost } from "./ip-address.ts";
+import { bytesOfHost, canonicalHost, hostOfBytes } from "./ip-address.ts";
 
 /** A type-length-value of a version 2 header (§2.2). */
 export interface ProxyTlv {
@@ -141,15 +141,9 @@ function readAddresses(bytes: Buffer, at: number, family: number): ProxiedAddres
   const size = family === families.tcp4 ? 4 : 16;
   const ports = at + 2 * size;
   return {
-    source: { host: readHost(bytes, at, size), port: bytes.readUInt16BE(ports) },
-    destination: { host: readHost(bytes, at + size, size), port: bytes.readUInt16BE(ports + 2) },
+    source: { host: hostOfBytes(bytes, at, size), port: bytes.readUInt16BE(ports) },
+    destination: { host: hostOfBytes(bytes, at + size, size), port: bytes.readUInt16BE(ports + 2) },
   };
-}
-
-function readHost(bytes: Buffer, at: number, size: number): string {
-  if (size === 4) return bytes.subarray(at, at + 4).join(".");
-  const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(at + 2 * index).toString(16));
-  return canonicalHost(groups.join(":"));
 }
 
 /** undefined: they do not fill the space exactly. The values are copies, since the bytes they came in are used again. */
@@ -206,7 +200,7 @@ function formatVersion2(addresses: ProxiedAddresses | undefined, tlvs: readonly 
   const ports = Buffer.alloc(4);
   ports.writeUInt16BE(source.port);
   ports.writeUInt16BE(destination.port, 2);
-  const parts: Uint8Array[] = [hostBytes(source.host, isIpv4), hostBytes(destination.host, isIpv4), ports];
+  const parts: Uint8Array[] = [bytesOfHost(source.host, !isIpv4), bytesOfHost(destination.host, !isIpv4), ports];
   let length = parts.reduce((sum, part) => sum + part.length, 0);
   for (const { type, value } of tlvs) {
     if (length + 3 + value.length > 65_535) break;
@@ -218,27 +212,4 @@ function formatVersion2(addresses: ProxiedAddresses | undefined, tlvs: readonly 
   fixed.writeUInt8(isIpv4 ? families.tcp4 : families.tcp6, 13);
   fixed.writeUInt16BE(length, 14);
   return Buffer.concat([fixed, ...parts]);
-}
-
-/** The bytes of an address; IPv4 is mapped where the other end is IPv6. */
-function hostBytes(host: string, isIpv4: boolean): Buffer {
-  if (!host.includes(":")) {
-    const four = Buffer.from(host.split(".").map(Number));
-    return isIpv4 ? four : Buffer.concat([Buffer.alloc(10), Buffer.of(0xff, 0xff), four]);
-  }
-  const groups = ipv6Groups(host);
-  const bytes = Buffer.alloc(16);
-  groups.forEach((group, index) => bytes.writeUInt16BE(group, 2 * index));
-  return bytes;
-}
-
-/** Of canonical text, which has no dotted part. */
-function ipv6Groups(host: string): number[] {
-  const [head = "", tail] = host.split("::");
-  const read = (text: string): number[] =>
-    text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
-  const first = read(head);
-  if (tail === undefined) return first;
-  const last = read(tail);
-  return [...first, ...Array.from({ length: 8 - first.length - last.length }, () => 0), ...last];
 }

@@ -22,6 +22,7 @@ const instructionBytes = 8;
  */
 export function beginNoConnections(descriptor: number): boolean {
   const functions = libc();
+  if (process.platform !== "linux" || functions === undefined) return false;
   const program = Buffer.alloc(instructions.length * instructionBytes);
   instructions.forEach(([code, ifTrue, ifFalse, value], index) => {
     const at = index * instructionBytes;
@@ -31,10 +32,12 @@ export function beginNoConnections(descriptor: number): boolean {
     program.writeUInt32LE(value, at + 4);
   });
   const address = pointerTo(program);
-  if (process.platform !== "linux" || functions === undefined || address === undefined) return false;
+  if (address === undefined) return false;
   // struct sock_fprog: the number of instructions, and where they are.
   const description = Buffer.alloc(16);
   description.writeUInt16LE(instructions.length, 0);
   description.writeBigUInt64LE(address, 8);
-  return functions.setsockopt(descriptor, solSocket, soAttachFilter, description, description.length) === 0;
+  const status = functions.setsockopt(descriptor, solSocket, soAttachFilter, description, description.length);
+  // The kernel has copied the program by now; until then nothing else refers to it, and it must not be collected.
+  return status === 0 && program.length > 0;
 }

@@ -1,5 +1,4 @@
-import { endianness } from "node:os";
-import { libc } from "./libc.ts";
+import { integers, libc } from "./libc.ts";
 
 /** Probes of an idle connection (tcp(7)); undefined members stay the operating system's, as in Envoy's `TcpKeepalive`. */
 export interface TcpKeepalive {
@@ -40,18 +39,11 @@ export function setTcpKeepalive(
   if (numbers === undefined || calls === undefined)
     return "TCP keep-alive cannot be set with this runtime: it has no node:ffi";
   const set = (level: number, name: number, value: number | undefined): boolean =>
-    value === undefined || calls.setsockopt(descriptor, level, name, integer(value), 4) === 0;
+    value === undefined || calls.setsockopt(descriptor, level, name, integers(value), 4) === 0;
   const { socketLevel, keepAlive, tcpLevel, idle, interval, count } = numbers;
   if (!set(socketLevel, keepAlive, 1)) return "the system refuses TCP keep-alive on this socket";
   if (!set(tcpLevel, idle, timeSeconds)) return `the system refuses ${timeSeconds} s as keepalive_time`;
   if (!set(tcpLevel, interval, intervalSeconds)) return `the system refuses ${intervalSeconds} s as keepalive_interval`;
   if (!set(tcpLevel, count, probes)) return `the system refuses ${probes} as keepalive_probes`;
   return undefined;
-}
-
-function integer(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  if (endianness() === "LE") bytes.writeInt32LE(value);
-  else bytes.writeInt32BE(value);
-  return bytes;
 }
