@@ -1,8 +1,8 @@
 import { createSocket } from "node:dgram";
 import type { Socket as DatagramSocket } from "node:dgram";
 import { readFileSync } from "node:fs";
-import type { Server, Socket } from "node:net";
-import { connect, createServer } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
+import { connect, createServer, isIP } from "node:net";
 import { once } from "node:events";
 
 /** Questions that wait for an answer at one time; what comes then is not passed on, and asked again by whoever needs it. */
@@ -19,7 +19,7 @@ export interface HostNamesOptions {
   readonly resolver: string | undefined;
 }
 
-/** The first name server of this machine. */
+/** The first name server of this machine; of a link-local one with the interface that it is behind (`fe80::1%eth0`). */
 export function hostResolver(path = "/etc/resolv.conf"): string | undefined {
   let text: string;
   try {
@@ -28,7 +28,7 @@ export function hostResolver(path = "/etc/resolv.conf"): string | undefined {
     // resolv.conf(5): without the file it is this machine.
     return "127.0.0.1";
   }
-  return /^\s*nameserver\s+([0-9A-Fa-f.:]+)/m.exec(text)?.[1];
+  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, host = ""]) => host).find((host) => isIP(host) !== 0);
 }
 
 /**
@@ -39,7 +39,8 @@ export class HostNames {
   readonly #options: HostNamesOptions;
   readonly #socket: DatagramSocket;
   readonly #server: Server;
-  readonly #waiting = new Set<DatagramSocket>();
+  /** What ends the wait for each answer. */
+  readonly #waiting = new Set<() => void>();
   readonly #connections = new Set<Socket>();
 
   private constructor(options: HostNamesOptions) {
@@ -53,17 +54,23 @@ export class HostNames {
 
   static async open(options: HostNamesOptions): Promise<HostNames> {
     const names = new HostNames(options);
-    names.#socket.bind(options.port, options.host);
     names.#server.listen(options.port, options.host);
-    await Promise.all([once(names.#socket, "listening"), once(names.#server, "listening")]);
+    await once(names.#server, "listening");
+    const { port: taken } = names.#server.address() as AddressInfo;
+    names.#socket.bind(taken, options.host);
+    await once(names.#socket, "listening");
     return names;
+  }
+
+  /** Where questions are taken, the same over UDP and TCP. */
+  get address(): { readonly host: string; readonly port: number } {
+    return { host: this.#options.host, port: this.#socket.address().port };
   }
 
   close(): void {
     this.#socket.close();
     this.#server.close();
-    for (const socket of this.#waiting) socket.close();
-    this.#waiting.clear();
+    for (const end of this.#waiting) end();
     for (const connection of this.#connections) connection.destroy();
   }
 
@@ -72,21 +79,20 @@ export class HostNames {
     const { resolver } = this.#options;
     if (resolver === undefined || this.#waiting.size >= maxWaiting) return;
     const upstream = createSocket(resolver.includes(":") ? "udp6" : "udp4");
-    this.#waiting.add(upstream);
     const end = (): void => {
       clearTimeout(timer);
-      if (this.#waiting.delete(upstream)) upstream.close();
+      if (this.#waiting.delete(end)) upstream.close();
     };
+    this.#waiting.add(end);
     const timer = setTimeout(end, waitMs);
     upstream.on("error", end);
     upstream.once("message", (answer) => {
       this.#socket.send(answer, from, address);
       end();
     });
-    // Connected: answers of anybody else do not arrive.
-    upstream.connect(port, resolver, () => {
-      if (this.#waiting.has(upstream)) upstream.send(question);
-    });
+    // Connected: answers of anybody else do not arrive. A callback of `connect` would get its errors, which are for "error".
+    upstream.once("connect", () => upstream.send(question));
+    upstream.connect(port, resolver);
   }
 
   #relay(client: Socket): void {
