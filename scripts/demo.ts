@@ -2,13 +2,12 @@
 // ports mode: 17.5 s and 31 s of CPU until ready from the sources, 9.3 s and 17 s from the build, which takes one itself).
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const dist = fileURLToPath(new URL("../dist", import.meta.url));
+const cache = fileURLToPath(new URL("../.cache/heddle", import.meta.url));
 
 async function launcher(): Promise<string> {
   try {
     const { ensureDistribution } = await import("./distribution.ts");
-    await ensureDistribution(dist);
-    return `${dist}/bin/heddle.js`;
+    return `${await ensureDistribution(cache)}/bin/heddle.js`;
   } catch (error) {
     // Installed without its development dependencies, or in a folder that is read-only.
     process.stderr.write(`starting from the sources, which takes longer: ${(error as Error).message.split("\n")[0]}\n`);

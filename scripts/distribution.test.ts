@@ -2,9 +2,19 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, test } from "node:test";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -93,20 +103,18 @@ test("its demo passes a check: control plane, proxies, applications and edge are
   assert.match(output(), /√/);
 });
 
-test("a build stays while its sources do, and is replaced whole when it was made of others", async () => {
-  const made = join(folder, "ensured");
-  const madeAt = (): number => statSync(join(made, "bin/heddle.js")).ino;
-  await ensureDistribution(made);
-  const first = madeAt();
-  await ensureDistribution(made);
-  assert.equal(madeAt(), first);
-  writeFileSync(join(made, "sources.sha256"), "of others");
-  writeFileSync(join(made, "lib/left.js"), "");
-  await ensureDistribution(made);
-  assert.notEqual(madeAt(), first);
-  assert.ok(!readdirSync(join(made, "lib")).includes("left.js"));
-  assert.deepEqual(
-    readdirSync(folder).filter((name) => name.startsWith("ensured.")),
-    [],
-  );
+test("a build is made once for the same sources, also by two at once, and one that nobody starts from any more goes", async () => {
+  const cache = join(folder, "builds");
+  const [one, other] = await Promise.all([ensureDistribution(cache), ensureDistribution(cache)]);
+  assert.equal(one, other);
+  const { ino } = statSync(join(one, "bin/heddle.js"));
+  const [old, recent] = [join(cache, "old"), join(cache, "recent")];
+  for (const path of [old, recent]) mkdirSync(path);
+  utimesSync(old, 0, 0);
+  assert.equal(await ensureDistribution(cache), one);
+  assert.equal(statSync(join(one, "bin/heddle.js")).ino, ino);
+  // Another is made: as if the sources had changed.
+  renameSync(one, join(cache, "before"));
+  await ensureDistribution(cache);
+  assert.deepEqual(readdirSync(cache).sort(), [basename(one), "before", "recent"].sort());
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { globSync, readFileSync, statSync } from "node:fs";
-import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "esbuild";
@@ -84,7 +84,9 @@ const ingredients = [
   "package.json",
   "package-lock.json",
 ];
-const digestFile = "sources.sha256";
+
+/** A build that nobody has started from for so long is removed when another is made. */
+const keptMs = 7 * 24 * 3_600_000;
 
 /** Changes with every byte of the sources. */
 function digestOfSources(): string {
@@ -95,19 +97,39 @@ function digestOfSources(): string {
   return hash.digest("hex");
 }
 
-/** Builds into the folder unless what is there was made of these very sources. Whoever runs from it meanwhile sees the old files or the new ones. */
-export async function ensureDistribution(folder: string): Promise<void> {
-  const digest = digestOfSources();
-  const made = await readFile(join(folder, digestFile), "utf8").catch(() => "");
-  if (made === digest) return;
-  const next = `${folder}.${process.pid}`;
+/**
+ * A build of these very sources in a folder of its own below `cache`: made if it is not there. What somebody runs from is never changed, since a mesh starts
+ * processes and loads parts of itself from there as long as it lives.
+ *
+ * @returns the folder
+ */
+export async function ensureDistribution(cache: string): Promise<string> {
+  const folder = join(cache, digestOfSources());
+  const now = new Date();
+  const isThere = await utimes(folder, now, now).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return folder;
+  await mkdir(cache, { recursive: true });
+  await prune(cache, now.getTime() - keptMs);
+  const made = await mkdtemp(join(cache, "making-"));
   try {
-    await buildDistribution(next);
-    await writeFile(join(next, digestFile), digest);
-    await rm(folder, { recursive: true, force: true });
-    await rename(next, folder);
+    await buildDistribution(made);
+    await rename(made, folder);
+  } catch (error) {
+    // Somebody else was faster, with the same result.
+    if (!existsSync(folder)) throw error;
   } finally {
-    await rm(next, { recursive: true, force: true });
+    await rm(made, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+async function prune(cache: string, before: number): Promise<void> {
+  for (const name of await readdir(cache)) {
+    const path = join(cache, name);
+    if ((await stat(path)).mtimeMs < before) await rm(path, { recursive: true, force: true });
   }
 }
 
