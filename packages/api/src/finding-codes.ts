@@ -270,8 +270,8 @@ export const findingCodes = {
   },
   HDL0115: {
     severity: "warning",
-    title: "Port that nobody listens on",
-    text: "The condition or setting is for a port that the workloads concerned do not have, so it has no effect.",
+    title: "Port that no service has",
+    text: "The condition or setting is for a port that the services or workloads concerned do not serve. A condition on it is never true; a mode of mutual TLS for it counts only where all traffic is intercepted (mode namespaces).",
     hint: "Name a port that the message lists.",
   },
   HDL0116: {

@@ -110,7 +110,7 @@ export class ResourceQueries {
 
   #compileInboundListener(audience: string, id: string): Listener {
     const { profile, policies, trustDomain } = this.#workload(id);
-    const modes = { service: this.#model.transportMode(id), others: this.#model.otherPortsMode(id) };
+    const modes = this.#model.transportModes(id);
     return compileInboundListener(profile, modes, policies, trustDomain, audienceFromKey(audience));
   }
 

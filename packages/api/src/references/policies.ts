@@ -108,7 +108,7 @@ function checkPorts(peer: PeerAuthenticationResource, set: ResourceSet): Finding
   if (ports.size === 0) return [];
   return Object.keys(peer.spec.portLevelMtls ?? {}).flatMap((port) => {
     if (ports.has(port)) return [];
-    const message = `No selected workload listens on port ${port}; they listen on ${[...ports].join(", ")}.`;
+    const message = `No selected workload serves port ${port}; they serve ${[...ports].join(", ")}. The mode counts only where all traffic is intercepted (mode namespaces), for connections straight to that port.`;
     return [findingOn(peer, "HDL0115", ["spec", "portLevelMtls", port], message)];
   });
 }

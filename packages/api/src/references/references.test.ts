@@ -263,11 +263,11 @@ test("4.3: at each level the oldest PeerAuthentication wins", () => {
   );
 });
 
-test("4.3: portLevelMtls for a port that the workload does not have is a warning", () => {
+test("4.3: portLevelMtls for a port that the workload does not serve is a warning that says where it counts", () => {
   const spec = (port: number) =>
     `selector: { matchLabels: { app: web } }\nportLevelMtls: { ${port}: { mode: STRICT } }`;
   none("PeerAuthentication", spec(8080));
-  assert.match(one("PeerAuthentication", spec(80)), /^HDL0115 .*they listen on 8080/);
+  assert.match(one("PeerAuthentication", spec(80)), /^HDL0115 .*they serve 8080\. The mode counts only where/);
 });
 
 test("callers that nobody in the mesh is are warnings", () => {

@@ -1,8 +1,9 @@
 // istio.md 4.3: PeerAuthentication and mutual TLS, rule by rule.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { matchFilterChain } from "@heddle/engine";
 import { acceptedNames, clientTlsOf, endpointsOf, reviewsHost, serverTlsOf, TestMesh } from "../testing/test-mesh.ts";
-import { Traffic } from "../testing/traffic.ts";
+import { connectionOf, Traffic } from "../testing/traffic.ts";
 
 const reviewsCluster = `outbound|9080||${reviewsHost}`;
 const strict = ["mutual-tls"];
@@ -31,6 +32,8 @@ spec:
   ${ports === undefined ? "" : `portLevelMtls: { ${ports} }`}
 `;
 }
+
+const intercepted = { mode: "namespaces" } as const;
 
 const opaque = { change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol: "tcp" }) };
 
@@ -114,6 +117,43 @@ test("4.3 portLevelMtls of the workload's policy is keyed by the workload's port
   assert.deepEqual(new TestMesh(onPort('"9080": { mode: DISABLE }')).chains("reviews-v1-0"), disabled);
   assert.deepEqual(new TestMesh(onPort('"9081": { mode: DISABLE }')).chains("reviews-v1-0"), permissive);
   assert.deepEqual(new TestMesh(onPort('"9080": { mode: UNSET }')).chains("reviews-v1-0"), permissive);
+});
+
+test("4.3 portLevelMtls holds on ports that no service has, too, where their connections are intercepted", () => {
+  const own = (mode: string, ports: string) => peerAuthentication({ labels: "app: reviews", mode, ports });
+  for (const [resources, plaintextAt, closedAt] of [
+    [own("PERMISSIVE", '"9999": { mode: STRICT }'), 9998, 9999],
+    [own("STRICT", '"9999": { mode: PERMISSIVE }'), 9999, 9998],
+    [own("STRICT", '"9999": { mode: DISABLE }'), 9999, 9998],
+  ] as const) {
+    const listener = new Traffic(new TestMesh(resources, intercepted))
+      .snapshot("reviews-v1-0")
+      .listeners.get("virtualInbound");
+    assert.ok(listener);
+    const terminalAt = (port: number, host: string) =>
+      matchFilterChain(listener, connectionOf({ localAddress: { host, port } }))?.tcp?.clusters[0]?.name;
+    for (const host of ["198.18.1.2", "fd00::1:2"]) {
+      assert.equal(terminalAt(plaintextAt, host), "InboundPassthroughCluster");
+      assert.equal(terminalAt(closedAt, host), undefined);
+    }
+  }
+});
+
+test("4.3 a port of which portLevelMtls says UNSET, the service's and the proxy's own have no chains beside the others", () => {
+  const ports =
+    '"9999": { mode: STRICT }, "9998": { mode: UNSET }, "9080": { mode: STRICT }, "15006": { mode: STRICT }';
+  const mesh = new TestMesh(peerAuthentication({ labels: "app: reviews", mode: "DISABLE", ports }), intercepted);
+  assert.deepEqual(
+    mesh
+      .inbound("reviews-v1-0")
+      .filterChains.map(({ name, filterChainMatch }) => [name, filterChainMatch?.destinationPort]),
+    [
+      ["virtualInbound-blackhole", 15_006],
+      ["mutual-tls", 9080],
+      ["passthrough-9999-mutual-tls", 9999],
+      ["passthrough-plaintext", undefined],
+    ],
+  );
 });
 
 test("4.3 STRICT has only TLS chains, and they demand a certificate of this trust domain", () => {

@@ -16,7 +16,7 @@ import {
 } from "../authorization/compile.ts";
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
-import type { EffectiveMode } from "../mtls/effective-mode.ts";
+import { type EffectiveMode, type EffectiveModes, modeOnPort } from "../mtls/effective-mode.ts";
 import { meshProtocols, serverTransportSocket } from "../mtls/tls-context.ts";
 import {
   blackHoleClusterName,
@@ -40,29 +40,22 @@ type Filters = NonNullable<FilterChainInit["filters"]>;
 /** How long a client may take until it has said whether it speaks TLS, and until its handshake is done; Envoy's default for the first. */
 const detectionTimeoutMs = 15_000;
 
-/** What holds on the service's own port, and, where all traffic is intercepted, on the workload's other ports. */
-export interface InboundModes {
-  readonly service: EffectiveMode;
-  readonly others: EffectiveMode;
-}
-
 /**
  * Where a workload's proxy takes traffic for it. Which filter chains there are is what its mode means (istio.md 4.3): STRICT has no
  * chain for plaintext, so that such a connection is closed; DISABLE does not look for TLS at all. Where traffic is intercepted, all of
  * it comes here: what is meant for the service's port takes its chains, and other ports are passed through as TCP under the same rules
- * (Istio's `inboundTrafficPolicy` PASSTHROUGH).
+ * (Istio's `inboundTrafficPolicy` PASSTHROUGH), each port of which `portLevelMtls` speaks under its own mode.
  */
 export function compileInboundListener(
   instance: WorkloadProfile,
-  modes: InboundModes,
+  modes: EffectiveModes,
   policies: WorkloadPolicies,
   trustDomain: string,
   audience: Audience,
 ): Listener {
   const isIntercepted = instance.interception !== undefined;
-  const context = { instance, policies, trustDomain, audience };
-  const ports: ChainContext[] = [{ ...context, mode: modes.service, ...servicePort(instance) }];
-  if (isIntercepted) ports.push({ ...context, mode: modes.others, ...passthroughPorts });
+  const served = [servicePort(instance, modes), ...(isIntercepted ? otherPorts(instance, modes) : [])];
+  const ports = served.map((port): ChainContext => ({ instance, policies, trustDomain, audience, ...port }));
   const { inbound } = interceptionPorts;
   const { listenerFilters, ...times } = inspection(ports);
   return create(ListenerSchema, {
@@ -111,6 +104,7 @@ interface ServedPorts {
   readonly prefix: string;
   /** What policies about ports are decided against; undefined: where the connection was meant to go. */
   readonly policyPort: number | undefined;
+  readonly mode: EffectiveMode;
 }
 
 interface ChainContext extends ServedPorts {
@@ -118,21 +112,38 @@ interface ChainContext extends ServedPorts {
   readonly policies: WorkloadPolicies;
   readonly trustDomain: string;
   readonly audience: Audience;
-  readonly mode: EffectiveMode;
 }
 
-function servicePort({ protocol, servicePort: port, appPort, interception }: WorkloadProfile): ServedPorts {
-  const destinationPort = interception === undefined ? undefined : appPort;
-  return { protocol, cluster: inboundClusterName(port), destinationPort, prefix: "", policyPort: port };
+function servicePort(instance: WorkloadProfile, modes: EffectiveModes): ServedPorts {
+  const { protocol, servicePort: port, appPort, interception } = instance;
+  return {
+    protocol,
+    cluster: inboundClusterName(port),
+    destinationPort: interception === undefined ? undefined : appPort,
+    prefix: "",
+    policyPort: port,
+    mode: modeOnPort(modes, port),
+  };
 }
 
-const passthroughPorts: ServedPorts = {
-  protocol: "tcp",
-  cluster: inboundPassthroughClusterName,
-  destinationPort: undefined,
-  prefix: "passthrough-",
-  policyPort: undefined,
-};
+/** The ports that no service has: those of which the policy speaks one by one, and all the others together. */
+function otherPorts({ appPort }: WorkloadProfile, { general, ports }: EffectiveModes): ServedPorts[] {
+  const opaque = { protocol: "tcp", cluster: inboundPassthroughClusterName };
+  const single = Object.entries(ports).map(([port, mode]) => ({ port: Number(port), mode }));
+  return [
+    ...single
+      // The service's port has chains of its own, and the proxy's leads nowhere.
+      .filter(({ port }) => port !== appPort && port !== interceptionPorts.inbound)
+      .map(({ port, mode }) => ({
+        ...opaque,
+        destinationPort: port,
+        prefix: `passthrough-${port}-`,
+        policyPort: port,
+        mode,
+      })),
+    { ...opaque, destinationPort: undefined, prefix: "passthrough-", policyPort: undefined, mode: general },
+  ];
+}
 
 function portChains(context: ChainContext): FilterChainInit[] {
   const { mode, protocol } = context;

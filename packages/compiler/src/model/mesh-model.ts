@@ -5,7 +5,7 @@ import { indexRules, type MergedRule, mergeRules, selectRuleGroup } from "../des
 import type { ServiceEndpoint } from "../endpoints/compile.ts";
 import type { MeshInputs, MeshSettings, WorkloadInstance, WorkloadProfile } from "../inputs.ts";
 import { workloadIdentity } from "../metrics/compile.ts";
-import { type EffectiveMode, effectiveMode } from "../mtls/effective-mode.ts";
+import { type EffectiveMode, type EffectiveModes, effectiveModes, modeOnPort } from "../mtls/effective-mode.ts";
 import { originOf } from "../provenance.ts";
 import type { Query, QueryGraph } from "../query-graph.ts";
 import type { RoutingRules } from "../routing/compile.ts";
@@ -34,8 +34,8 @@ export class MeshModel {
   readonly #ruleIndex: Query<[], Map<string, Map<string, readonly string[]>>>;
   readonly #ruleGroup: Query<[clientNamespace: string, host: string], string>;
   readonly #mergedRule: Query<[group: string], MergedRule | undefined>;
+  readonly #transportModes: Query<[id: string], EffectiveModes>;
   readonly #transportMode: Query<[id: string], EffectiveMode>;
-  readonly #otherPortsMode: Query<[id: string], EffectiveMode>;
   readonly #policies: Query<[id: string], WorkloadPolicies>;
 
   constructor(graph: QueryGraph) {
@@ -97,10 +97,10 @@ export class MeshModel {
     });
     this.#mergedRule = graph.query("merged rule", isDeepEqual, (group) => this.#computeMergedRule(group));
 
+    this.#transportModes = graph.query("transport modes", isDeepEqual, (id) => this.#computeTransportModes(id));
     this.#transportMode = graph.query("transport mode", isDeepEqual, (id) =>
-      this.#computeTransportMode(id, this.profile(id).servicePort),
+      modeOnPort(this.#transportModes.get(id), this.profile(id).servicePort),
     );
-    this.#otherPortsMode = graph.query("mode of other ports", isDeepEqual, (id) => this.#computeTransportMode(id, 0));
     this.#policies = graph.query("policies", isDeepEqual, (id) => this.#computePolicies(id));
   }
 
@@ -159,13 +159,14 @@ export class MeshModel {
     return this.#mergedRule.get(group);
   }
 
+  /** On the port of the workload's service. */
   transportMode(id: string): EffectiveMode {
     return this.#transportMode.get(id);
   }
 
-  /** Of an intercepted workload's ports that no service has. */
-  otherPortsMode(id: string): EffectiveMode {
-    return this.#otherPortsMode.get(id);
+  /** On all ports of the workload. */
+  transportModes(id: string): EffectiveModes {
+    return this.#transportModes.get(id);
   }
 
   policies(id: string): WorkloadPolicies {
@@ -213,11 +214,11 @@ export class MeshModel {
     );
   }
 
-  #computeTransportMode(id: string, port: number): EffectiveMode {
+  #computeTransportModes(id: string): EffectiveModes {
     const instance = this.profile(id);
     const table = this.#tables.peerAuthentications;
     const rules = table.keys().map((key) => required(table.get(key), key));
-    return effectiveMode(rules, instance, port, this.settings.rootNamespace);
+    return effectiveModes(rules, instance, this.settings.rootNamespace);
   }
 
   #computePolicies(id: string): WorkloadPolicies {

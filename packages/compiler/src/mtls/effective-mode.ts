@@ -8,7 +8,7 @@ export interface PeerAuthenticationRule {
   readonly spec: PeerAuthenticationSpec;
 }
 
-/** The mode in force on a port and the resource that set it; undefined: nobody did, and it is the default. */
+/** A mode in force and the resource that set it; undefined: nobody did, and it is the default. */
 export interface EffectiveMode {
   readonly mode: TransportMode;
   readonly provenance: { readonly origin: Origin; readonly rule: string } | undefined;
@@ -20,19 +20,25 @@ export interface EffectiveMode {
  */
 const defaultMode: EffectiveMode = { mode: "STRICT", provenance: undefined };
 
+/** What holds on a workload's ports. */
+export interface EffectiveModes {
+  /** On every port that is not among `ports`. */
+  readonly general: EffectiveMode;
+  /** By port, where the workload's own policy says something about it. */
+  readonly ports: Readonly<Record<string, EffectiveMode>>;
+}
+
 /**
  * Root namespace without selector, then namespace, then workload, then the workload policy's entry for the port; UNSET inherits from
  * the level above. At each level the oldest counts; a selector in the root namespace selects nothing (istio.md 4.3).
  *
  * @param rules of the workload's namespace and of the root namespace, in any order
- * @param port the workload's own port
  */
-export function effectiveMode(
+export function effectiveModes(
   rules: readonly PeerAuthenticationRule[],
   workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
-  port: number,
   rootNamespace: string,
-): EffectiveMode {
+): EffectiveModes {
   let mesh: PeerAuthenticationRule | undefined;
   let namespace: PeerAuthenticationRule | undefined;
   let own: PeerAuthenticationRule | undefined;
@@ -52,8 +58,18 @@ export function effectiveMode(
     "mtls",
     inherit(mesh, mesh?.spec.mtls, "mtls", defaultMode),
   );
-  const byWorkload = inherit(own, own?.spec.mtls, "mtls", byNamespace);
-  return inherit(own, own?.spec.portLevelMtls?.[String(port)], `portLevelMtls.${port}`, byWorkload);
+  const general = inherit(own, own?.spec.mtls, "mtls", byNamespace);
+  const ports: Record<string, EffectiveMode> = {};
+  for (const [port, mtls] of Object.entries(own?.spec.portLevelMtls ?? {})) {
+    const mode = inherit(own, mtls, `portLevelMtls.${port}`, general);
+    if (mode !== general) ports[port] = mode;
+  }
+  return { general, ports };
+}
+
+/** @param port the workload's own port */
+export function modeOnPort({ general, ports }: EffectiveModes, port: number): EffectiveMode {
+  return ports[String(port)] ?? general;
 }
 
 function inherit(

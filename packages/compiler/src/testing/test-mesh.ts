@@ -18,11 +18,12 @@ import { readScene } from "./scene.ts";
 /**
  * A caller in each of two namespaces, a service with two versions, a service elsewhere, and an edge: what most rules need to be seen.
  */
-const workloads = `
+const workloads = (mode: MeshMode): string => `
 apiVersion: heddle.dev/v1alpha1
 kind: LocalMesh
 metadata: { name: test }
 spec:
+  mode: ${mode}
   edge: { service: web }
   workloads:
     - { name: web, service: web, version: v1, command: [web], port: 8080 }
@@ -35,6 +36,8 @@ spec:
 export const reviewsHost = "reviews.default.svc.cluster.local";
 export const ratingsHost = "ratings.other.svc.cluster.local";
 
+type MeshMode = "ports" | "namespaces";
+
 export type ChangeInstance = (instance: WorkloadInstance) => WorkloadInstance;
 
 /** A mesh made of the resources of a test, compiled. */
@@ -43,9 +46,12 @@ export class TestMesh {
   readonly instances: readonly WorkloadInstance[];
   readonly dialect: Dialect;
 
-  constructor(resources: string, options: { dialect?: Dialect; change?: ChangeInstance; mayBeBroken?: boolean } = {}) {
+  constructor(
+    resources: string,
+    options: { dialect?: Dialect; mode?: MeshMode; change?: ChangeInstance; mayBeBroken?: boolean } = {},
+  ) {
     this.dialect = options.dialect ?? "heddle";
-    const { inputs, findings } = readScene(workloads + resources, "test.yaml");
+    const { inputs, findings } = readScene(workloads(options.mode ?? "ports") + resources, "test.yaml");
     if (options.mayBeBroken !== true)
       assert.deepEqual(
         findings.filter(({ severity }) => severity === "error"),
