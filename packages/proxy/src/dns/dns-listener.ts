@@ -6,7 +6,7 @@ import type { DnsFilterConfig } from "@heddle/engine";
 import { type DnsAnswer, dnsCode, dnsType, encodeAnswer, parseQuery } from "@heddle/http";
 import type { SocketAddress } from "@heddle/net";
 import type { DnsStats } from "./dns-stats.ts";
-import { Forwarder, type Transport, withLength } from "./forwarder.ts";
+import { Forwarder, type ResolverAddress, type Transport, withLength } from "./forwarder.ts";
 import { MessageStream } from "./message-stream.ts";
 import { bindNames, type NameTable } from "./name-table.ts";
 
@@ -19,7 +19,7 @@ const largestMessage = 0xffff;
 
 export interface DnsListenerOptions {
   readonly config: DnsFilterConfig;
-  readonly resolvers: () => readonly SocketAddress[];
+  readonly resolvers: () => readonly ResolverAddress[];
   readonly stats: DnsStats;
   readonly logger: Logger;
 }

@@ -266,6 +266,18 @@ test("other names go to the machine's resolver within the limits of client_confi
   assert.equal(asked.length, 3);
 });
 
+test("a resolver to which there is no way is passed over at once", async (t) => {
+  const resolver = await startResolver(t, (message) => answerWith(message, dnsCode.nxDomain));
+  // Refused while the socket is connected: a broadcast (EACCES), and a link-local address without its link (EINVAL).
+  const unreachable = ["255.255.255.255", "fe80::1", "fe80::1%nowhere"].map((host) => ({ host, port: 53 }));
+  const client = { resolver_timeout: "60s", max_pending_lookups: 8 };
+  const config = listenerOf({ reviews }, client, "30s", ["127.0.0.1"]);
+  const { addresses } = await start(t, config, [...unreachable, resolver]);
+  const [address] = addresses;
+  assert.ok(address);
+  assert.equal((await askUdp(address, "other.example")).code, dnsCode.nxDomain);
+});
+
 test("an answer to another question, or under another number, is not believed", async (t) => {
   const resolver = await startResolver(t, (message) => {
     const forged = answerWith(message, dnsCode.noError);

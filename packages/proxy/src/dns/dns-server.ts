@@ -5,12 +5,13 @@ import type { SocketAddress } from "@heddle/net";
 import type { MetricWriter } from "@heddle/telemetry";
 import { DnsListener } from "./dns-listener.ts";
 import { DnsStats } from "./dns-stats.ts";
+import type { ResolverAddress } from "./forwarder.ts";
 
 export interface DnsServerOptions {
   readonly writer: MetricWriter;
   readonly logger: Logger;
   /** Whom questions are passed on to. */
-  readonly resolvers: () => readonly SocketAddress[];
+  readonly resolvers: () => readonly ResolverAddress[];
   /** A listener has begun, or could not. */
   readonly onChange: () => void;
 }

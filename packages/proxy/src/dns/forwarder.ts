@@ -2,7 +2,6 @@ import { randomInt } from "node:crypto";
 import { createSocket, type Socket as DatagramSocket } from "node:dgram";
 import { connect, type Socket } from "node:net";
 import { type DnsQuery, isReplyTo } from "@heddle/http";
-import type { SocketAddress } from "@heddle/net";
 import { MessageStream } from "./message-stream.ts";
 
 export type Transport = "udp" | "tcp";
@@ -10,9 +9,15 @@ export type Transport = "udp" | "tcp";
 /** Gets the resolver's answer, under the number of the question; undefined: none came. */
 export type OnReply = (reply: Buffer | undefined) => void;
 
+/** Where a resolver is: an IP literal, and unlike the host of a `SocketAddress` with its zone (`fe80::1%eth0`), if it has one. */
+export interface ResolverAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface ForwarderOptions {
   /** Asked one after the other, each for `timeoutMs`. */
-  readonly resolvers: readonly SocketAddress[];
+  readonly resolvers: readonly ResolverAddress[];
   readonly timeoutMs: number;
   readonly maxPending: number;
 }
@@ -100,7 +105,7 @@ class Lookup {
     if (isReplyTo(reply, this.#id, this.#query)) this.#end(reply);
   }
 
-  #askByUdp({ host, port }: SocketAddress): void {
+  #askByUdp({ host, port }: ResolverAddress): void {
     const socket: DatagramSocket = createSocket(host.includes(":") ? "udp6" : "udp4");
     let isOpen = true;
     this.#close = () => {
@@ -114,13 +119,14 @@ class Lookup {
     socket.on("message", (reply) => {
       if (isOpen) this.#take(reply);
     });
-    // Connected, so that the kernel drops what comes from anybody else.
-    socket.connect(port, host, () => {
+    // Connected, so that the kernel drops what comes from anybody else. No callback: it would get a failure in the place of "error".
+    socket.once("connect", () => {
       if (isOpen) socket.send(this.#message);
     });
+    socket.connect(port, host);
   }
 
-  #askByTcp({ host, port }: SocketAddress): void {
+  #askByTcp({ host, port }: ResolverAddress): void {
     const socket: Socket = connect({ host, port });
     let isOpen = true;
     this.#close = () => {

@@ -1,20 +1,23 @@
 import { readFileSync } from "node:fs";
-import { parseAddress, type SocketAddress } from "@heddle/net";
+import { isIP } from "node:net";
+import type { ResolverAddress } from "./forwarder.ts";
 
 /** glibc's MAXNS: more name servers than these are not asked. */
 const maxServers = 3;
 
+/** RFC 1035 §4.2. */
+const port = 53;
+
 /** The name servers of this machine (resolv.conf(5)); without the file, or one in it, the machine itself. */
-export function machineResolvers(path = "/etc/resolv.conf"): SocketAddress[] {
+export function machineResolvers(path = "/etc/resolv.conf"): ResolverAddress[] {
   let text = "";
   try {
     text = readFileSync(path, "utf8");
   } catch {
     // The default holds.
   }
-  const servers = [...text.matchAll(/^\s*nameserver\s+([0-9A-Fa-f.:]+)/gm)].flatMap(([, host = ""]) => {
-    const address = parseAddress(host.includes(":") ? `[${host}]:53` : `${host}:53`);
-    return address === undefined ? [] : [address];
-  });
-  return servers.length === 0 ? [{ host: "127.0.0.1", port: 53 }] : servers.slice(0, maxServers);
+  // To the end of the word: a link-local address cut off before its zone is another one, which no way leads to.
+  const hosts = [...text.matchAll(/^[ \t]*nameserver[ \t]+([^\s#;]+)/gm)].map(([, host = ""]) => host);
+  const servers = hosts.filter((host) => isIP(host) !== 0).map((host) => ({ host, port }));
+  return servers.length === 0 ? [{ host: "127.0.0.1", port }] : servers.slice(0, maxServers);
 }
