@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isRunning } from "@heddle/testkit";
-import { endGroup, signalGroup, spawnGuarded } from "./guarded-process.ts";
+import { endGroup, hiddenDescriptor, signalGroup, spawnGuarded } from "./guarded-process.ts";
 
 function start(script: string): ChildProcess {
   return spawnGuarded({ command: [process.execPath, "-e", script], cwd: "/", env: process.env });
@@ -105,4 +105,17 @@ test("an application whose guard was killed can be ended with its group", { time
   endGroup(child);
   await gone(pid);
   endGroup(child);
+});
+
+test("what is hidden reaches the command by its descriptor, however long, and no list of processes", async () => {
+  const hidden = "secret".repeat(100_000);
+  const script = `process.stdout.write(String(require("node:fs").readFileSync(${hiddenDescriptor}).length))`;
+  const child = spawnGuarded({ command: [process.execPath, "-e", script], cwd: "/", env: {}, hidden });
+  assert.equal(await firstLine(child), String(hidden.length));
+  assert.deepEqual(await once(child, "close"), [0, null]);
+});
+
+test("a command that never reads what is hidden ends as it likes", async () => {
+  const child = spawnGuarded({ command: [process.execPath, "-e", ""], cwd: "/", env: {}, hidden: "x".repeat(1e6) });
+  assert.deepEqual(await once(child, "close"), [0, null]);
 });

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import type { Stream, Writable } from "node:stream";
 
 /**
  * What runs between `heddle` and an application. Descriptor 3 is a pipe from `heddle`: when `heddle` ends, however it ends,
@@ -22,10 +23,14 @@ kill -KILL "$watcher" 2>/dev/null
 exit "$status"
 `;
 
+export const hiddenDescriptor = 5;
+
 export interface GuardedCommand {
   readonly command: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  /** What the command can read, to its end, from `hiddenDescriptor`: nobody sees it in a list of processes. */
+  readonly hidden?: string;
 }
 
 /**
@@ -33,12 +38,21 @@ export interface GuardedCommand {
  * error are pipes. A program that is not found ends with 127, as a shell says it.
  */
 export function spawnGuarded(command: GuardedCommand): ChildProcess {
-  return spawn("/bin/sh", ["-c", guard, "heddle-guard", ...command.command], {
+  const child = spawn("/bin/sh", ["-c", guard, "heddle-guard", ...command.command], {
     cwd: command.cwd,
     env: command.env,
     detached: true,
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    // The guard has 4 for itself.
+    stdio: ["ignore", "pipe", "pipe", "pipe", ...(command.hidden === undefined ? [] : (["ignore", "pipe"] as const))],
   });
+  const hidden = (child.stdio as readonly (Stream | null | undefined)[])[hiddenDescriptor] as
+    | Writable
+    | null
+    | undefined;
+  // It may have ended before it read.
+  hidden?.on("error", () => hidden.destroy());
+  hidden?.end(command.hidden);
+  return child;
 }
 
 /** Ends what is left of a group whose guard has ended: an application whose guard was killed would keep its port. */

@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { endGroup, spawnGuarded } from "../../local-mesh/guarded-process.ts";
 import { findCaller } from "../../local-mesh/namespaces/caller.ts";
 import { OwnNamespace } from "../../local-mesh/namespaces/own-namespace.ts";
 import type { Check } from "../check.ts";
@@ -95,12 +96,20 @@ function placeOf(demo: RunningDemo): OwnNamespace {
 
 async function runIgnorantProgram(demo: RunningDemo): Promise<Told> {
   const program = ignorantProgram(demo.replica(calleeId).instance.address);
-  const { command, env } = placeOf(demo).applicationCommand({
-    command: [process.execPath, "-e", program],
-    cwd: "/",
-    env: { PATH: process.env["PATH"] },
-  });
-  const [file = "", ...args] = command;
-  const { stdout } = await promisify(execFile)(file, args, { env, timeout: limitMs });
-  return JSON.parse(stdout) as Told;
+  const child = spawnGuarded(
+    placeOf(demo).applicationCommand({
+      command: [process.execPath, "-e", program],
+      cwd: "/",
+      env: { PATH: process.env["PATH"] },
+    }),
+  );
+  const timer = setTimeout(() => endGroup(child), limitMs);
+  const read = async (stream: Readable | null): Promise<string> => (stream === null ? "" : text(stream));
+  try {
+    const [stdout, stderr] = await Promise.all([read(child.stdout), read(child.stderr)]);
+    if (stdout === "") throw new Error(`the program said nothing: ${stderr.trim()}`);
+    return JSON.parse(stdout) as Told;
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
 import { CommandFailed, runCommand } from "./command.ts";
 import { findCaller } from "./caller.ts";
 import { proxyFolders } from "./proxy-process.ts";
 import { withView } from "./proxy-view.ts";
 import { namespacePorts, proxyUser, redirectRules } from "./redirect-rules.ts";
+import { findSystemProgram, systemProgram } from "./system-program.ts";
 
 /** Whether replicas can have namespaces here: `problem` says in words why not. */
 export type Capability = { readonly problem: undefined; readonly hasIpv6: boolean } | { readonly problem: string };
@@ -26,7 +26,7 @@ export async function namespacesCapability(env: NodeJS.ProcessEnv = process.env)
   if (uid !== 0) return { problem: "it needs root" };
   if (findCaller(env, uid, process.getgid?.() ?? -1).uid === proxyUser)
     return { problem: `applications would run as user ${proxyUser}, which is the proxies'` };
-  const missing = Object.keys(programs).filter((program) => !isOnPath(program, env));
+  const missing = Object.keys(programs).filter((program) => findSystemProgram(program) === undefined);
   if (missing.length > 0) {
     const packages = [...new Set(missing.map((program) => programs[program]))].join(" ");
     return {
@@ -44,10 +44,6 @@ export async function namespacesCapability(env: NodeJS.ProcessEnv = process.env)
 /** People install and know `iptables`; `iptables-restore` comes with it. */
 function commandOf(program: string): string {
   return program === "iptables-restore" ? "iptables" : program;
-}
-
-function isOnPath(program: string, env: NodeJS.ProcessEnv): boolean {
-  return (env["PATH"] ?? "").split(":").some((folder) => folder !== "" && existsSync(`${folder}/${program}`));
 }
 
 /** By it the proxy asks for original destinations; young, and not in every build of the runtime. */
@@ -86,7 +82,7 @@ async function tryOut(): Promise<boolean> {
   const inside = ["unshare", "--net", "--mount", "--"];
   const said = await runCommand([...inside, "sh", "-c", trial, "heddle-trial", ipv4, ipv6]);
   const folders = proxyFolders();
-  const asProxy = ["setpriv", `--reuid=${proxyUser}`, `--regid=${proxyUser}`, "--clear-groups", "--"];
+  const asProxy = [systemProgram("setpriv"), `--reuid=${proxyUser}`, `--regid=${proxyUser}`, "--clear-groups", "--"];
   try {
     await runCommand([...inside, ...withView(folders, [...asProxy, ...askKernel])]);
   } catch (error) {

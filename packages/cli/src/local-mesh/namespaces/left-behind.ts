@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { isSameProcess } from "@heddle/state";
 import { holderName } from "./network-namespace.ts";
 
@@ -33,6 +34,6 @@ async function ownerOf(pid: string): Promise<{ pid: number; startedAt: string } 
     return undefined;
   }
   const at = words.indexOf(holderName);
-  if (words[0] !== "sh" || at < 0) return undefined;
+  if (basename(words[0] ?? "") !== "sh" || at < 0) return undefined;
   return { pid: Number(words[at + 1]), startedAt: words[at + 2] ?? "" };
 }

@@ -4,6 +4,7 @@ import { CommandFailed, runCommand } from "./command.ts";
 import { reclaimNamespaces } from "./left-behind.ts";
 import { NetworkNamespace } from "./network-namespace.ts";
 import { namespacePorts, redirectRules } from "./redirect-rules.ts";
+import { quoted } from "./shell-word.ts";
 import type { MeshSubnet } from "./subnets.ts";
 import { ipv4PrefixLength, ipv6PrefixLength, isTaken, meshSubnet, ServiceAddresses, subnetCount } from "./subnets.ts";
 
@@ -173,8 +174,4 @@ async function tieHost(hub: NetworkNamespace): Promise<MeshSubnet> {
   throw new CommandFailed(
     `no network is free: ${subnetCount} meshes run, or this machine has addresses in all of 198.18.0.0/15`,
   );
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { startedAt } from "@heddle/state";
 import { CommandFailed, runCommand } from "./command.ts";
+import { systemEnvironment, systemProgram } from "./system-program.ts";
 
 /** First word of the command line of every holder, by which the next run finds those that a killed one left. */
 export const holderName = "heddle-namespace";
@@ -45,12 +46,17 @@ export class NetworkNamespace {
   /** @throws CommandFailed (as a rejection) when this system does not allow it */
   static async open(): Promise<NetworkNamespace> {
     const owner = [String(process.pid), await startedAt(process.pid)];
-    const child = spawn("unshare", ["--net", "--mount", "--", "sh", "-c", holder, holderName, ...owner], {
-      // A process group of its own: Ctrl-C is not for it.
-      detached: true,
-      cwd: "/",
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
-    });
+    const child = spawn(
+      systemProgram("unshare"),
+      ["--net", "--mount", "--", systemProgram("sh"), "-c", holder, holderName, ...owner],
+      {
+        // A process group of its own: Ctrl-C is not for it.
+        detached: true,
+        cwd: "/",
+        env: systemEnvironment(),
+        stdio: ["ignore", "pipe", "pipe", "pipe"],
+      },
+    );
     const ended = once(child, "close").catch(() => undefined);
     let words = "";
     child.stderr?.on("data", (bytes: Buffer) => (words += bytes.toString()));
@@ -64,7 +70,9 @@ export class NetworkNamespace {
 
   /** The command line that runs another inside. */
   enter(argv: readonly string[]): string[] {
-    return ["nsenter", `--target=${this.pid}`, "--net", "--mount", "--", ...argv];
+    const [program = "", ...args] = argv;
+    const inside = [`--target=${this.pid}`, "--net", "--mount", "--", systemProgram(program), ...args];
+    return [systemProgram("nsenter"), ...inside];
   }
 
   /** @throws CommandFailed (as a rejection) */

@@ -12,9 +12,10 @@ import type { Caller } from "./caller.ts";
 import { callerVariables } from "./caller.ts";
 import type { MeshNetwork, ReplicaNetwork } from "./mesh-network.ts";
 import type { NetworkNamespace } from "./network-namespace.ts";
-import { applicationCommandLine, proxyCommandLine } from "./proxy-process.ts";
+import { applicationCommandLine, proxyCommandLine, shellExports } from "./proxy-process.ts";
 import { namespacePorts, proxyUser } from "./redirect-rules.ts";
 import { namespaceBootstrap, readinessPath } from "./static-listeners.ts";
+import { systemEnvironment } from "./system-program.ts";
 
 const loopback = "127.0.0.1";
 const probeTimeoutMs = 2000;
@@ -105,8 +106,10 @@ export class OwnNamespace implements ReplicaPlace {
     const { caller } = this.#options;
     return {
       command: this.#network.namespace.enter(applicationCommandLine(caller, cwd, command)),
-      cwd,
-      env: { ...env, ...callerVariables(caller), ...this.#options.planned.env },
+      // What goes in runs as root until it is the caller: nothing of the workload's may govern it.
+      cwd: "/",
+      env: systemEnvironment(),
+      hidden: shellExports({ ...env, ...callerVariables(caller), ...this.#options.planned.env }),
     };
   }
 

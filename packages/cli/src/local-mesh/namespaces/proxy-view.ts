@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { proxyUser } from "./redirect-rules.ts";
+import { systemProgram } from "./system-program.ts";
 
 /** Folders that every system has and that hold nothing a proxy needs: one of them is covered while the view is made. */
 const stages = ["/mnt", "/media", "/srv", "/opt", "/boot"];
@@ -61,5 +62,15 @@ export function withView(
   if (steps.length === 0) return [...argv];
   const begin = `mount -t tmpfs -o mode=0755,size=64k heddle ${staged}`;
   const script = ["set -e", begin, ...kept, ...steps, `umount ${staged}`, `shift ${args.length}`, 'exec "$@"'];
-  return ["unshare", "--mount", "--", "sh", "-c", script.join("\n"), "heddle-view", ...args, ...argv];
+  return [
+    systemProgram("unshare"),
+    "--mount",
+    "--",
+    systemProgram("sh"),
+    "-c",
+    script.join("\n"),
+    "heddle-view",
+    ...args,
+    ...argv,
+  ];
 }

@@ -1,0 +1,35 @@
+// Needs root and Linux: network namespaces with redirection.
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { answers, edgeUrl, startMesh } from "../testing/live-mesh.ts";
+import { smallMesh } from "../testing/small-mesh.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
+
+test("what a workload's env says governs the workload, and none of the programs that run as root to start it", {
+  timeout: 120_000,
+}, async (context) => {
+  const folder = temporaryFolder(context, smallMesh);
+  const planted = join(folder, "planted");
+  mkdirSync(join(folder, "bin"));
+  for (const name of ["nsenter", "setpriv", "env", "sh", "cat", "ip", "unshare"]) {
+    writeFileSync(join(folder, "bin", name), `#!/bin/sh\necho ${name} >> ${planted}\nexit 1\n`);
+    chmodSync(join(folder, "bin", name), 0o755);
+  }
+  writeFileSync(join(folder, "bin/back-server"), `#!/bin/sh\nexec ${process.execPath} server.cjs\n`);
+  chmodSync(join(folder, "bin/back-server"), 0o755);
+  const [front = "", back = ""] = smallMesh["mesh.yaml"]?.split("- name: back") ?? [];
+  const env = `env: { PATH: ./bin:/usr/bin, LD_PRELOAD: /no/such.so, GREETING: "it's 'quoted' $HOME \`id\`" }`;
+  writeFileSync(
+    join(folder, "mesh.yaml"),
+    `${front}- name: back${back.replace("[node, server.cjs]", "[back-server]").replace("calls: []", `calls: []\n      ${env}`)}`,
+  );
+  const heddle = startMesh(context, folder, "namespaces");
+  await answers(await edgeUrl(heddle), "it's 'quoted' $HOME `id` from back-0");
+  const told = existsSync(planted) ? readFileSync(planted, "utf8") : "";
+  assert.equal(told, "");
+  // The loader complains once for each program that it was told to load this into: the script, and the node that it becomes.
+  const complaints = readFileSync(join(folder, ".heddle/logs/back-0.log"), "utf8").match(/\/no\/such\.so/g) ?? [];
+  assert.equal(complaints.length, 2);
+});
