@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { runHeddle } from "../testing/heddle-process.ts";
+import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
 import { nothingStays, openDemo } from "../testing/live-demo.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 
@@ -23,6 +23,17 @@ test("the demo shows its page and a table of traffic, and Ctrl-C leaves nothing"
   heddle.kill("SIGINT");
   assert.equal(await heddle.end(), 0);
   await nothingStays(live);
+});
+
+test("a demo that cannot have namespaces says why at its start", { timeout: 60_000 }, async (context) => {
+  const temporary = temporaryFolder(context);
+  // Who is root is told of the user; others, that they are not root.
+  const env = { TMPDIR: temporary, SUDO_UID: "1337", SUDO_GID: "1337" };
+  const heddle = new HeddleProcess(["demo", "--port", "0"], { env });
+  context.after(() => heddle.dispose());
+  await heddle.line(/^mode ports: .* Mode namespaces, which isolates, is not possible: ./);
+  heddle.kill("SIGINT");
+  assert.equal(await heddle.end(), 0);
 });
 
 test("a port in use is named with the remedy, and nothing was started", { timeout: 30_000 }, async (context) => {

@@ -44,11 +44,11 @@ export class Shop {
     const { folder } = workspace;
     try {
       const { output, port, isChecked } = options;
-      const { mode } = await chooseMode(options.mode).catch(refuseMode);
-      if (mode === "namespaces" && isChecked === true) await addTcpServices(folder);
+      const mode = await chooseMode(options.mode).catch(refuseMode);
+      if (mode.mode === "namespaces" && isChecked === true) await addTcpServices(folder);
       const session = await MeshSession.open({ folder, output, edgePort: port, mode, proxyLogLevel: "info" });
       // Its programs run as whoever called.
-      if (mode === "namespaces") await giveToCaller(dirname(folder));
+      if (mode.mode === "namespaces") await giveToCaller(dirname(folder));
       return new Shop(options, workspace, session);
     } catch (error) {
       await workspace.remove();

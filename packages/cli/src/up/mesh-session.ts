@@ -28,8 +28,8 @@ export interface MeshSessionOptions {
   readonly output: MeshOutput;
   /** Port of the edge, in place of the one in the file. */
   readonly edgePort: number | undefined;
-  /** Undefined: as the file says, else the best that is possible. */
-  readonly mode: MeshMode | undefined;
+  /** What was asked for, or a choice made already. Undefined: as the file says, else the best that is possible. */
+  readonly mode: MeshMode | ModeChoice | undefined;
   readonly proxyLogLevel: string;
 }
 
@@ -88,7 +88,8 @@ export class MeshSession {
     const plan = withPort(planOf(await readFolder(folder), output), options.edgePort);
     const missing = await findMissingCommands(plan, folder, applicationVariables(process.env));
     if (missing.length > 0) throw missingCommands(missing);
-    const mode = await chooseMode(options.mode ?? plan.mode).catch(refuseMode);
+    const mode =
+      typeof options.mode === "object" ? options.mode : await chooseMode(options.mode ?? plan.mode).catch(refuseMode);
     const stateDir = join(folder, stateFolderName);
     const result = await MeshLock.acquire(stateDir).catch((error: unknown) => refuseState(stateDir, error));
     if (result.kind === "taken") {
