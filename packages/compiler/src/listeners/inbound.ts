@@ -30,7 +30,7 @@ import { type MetadataInit, metadataOf, provenanceKey, provenanceOf } from "../p
 import { compileInboundRetryPolicy } from "../retries/compile.ts";
 import { duration, extension, listenerAddresses, tcpAddress } from "../wire.ts";
 import { httpTerminal } from "./http-connection-manager.ts";
-import { detection, httpInspector, plaintextHttp, tlsInspector } from "./protocol-detection.ts";
+import { detectionTimes, inspectors, plaintextHttp } from "./protocol-detection.ts";
 import { tcpTerminal } from "./tcp-proxy.ts";
 import { wildcards } from "./wildcards.ts";
 
@@ -57,7 +57,12 @@ export function compileInboundListener(
   const served = [servicePort(instance, modes), ...(isIntercepted ? otherPorts(instance, modes) : [])];
   const ports = served.map((port): ChainContext => ({ instance, policies, trustDomain, audience, ...port }));
   const { inbound } = interceptionPorts;
-  const { listenerFilters, ...times } = inspection(ports);
+  const filterChains = [
+    // Nobody redirected it: there is no port that it was meant for.
+    ...(isIntercepted ? [blackHoleChain(inbound)] : []),
+    ...ports.flatMap(portChains),
+  ];
+  const listenerFilters = inspectors(filterChains.map(({ filterChainMatch = {} }) => filterChainMatch));
   return create(ListenerSchema, {
     name: inboundListenerName,
     ...(isIntercepted
@@ -68,23 +73,16 @@ export function compileInboundListener(
       ...(isIntercepted ? [extension("envoy.filters.listener.original_dst", OriginalDstSchema, {})] : []),
       ...listenerFilters,
     ],
-    ...times,
-    filterChains: [
-      // Nobody redirected it: there is no port that it was meant for.
-      ...(isIntercepted ? [blackHoleChain(inbound)] : []),
-      ...ports.flatMap(portChains),
-    ],
+    ...(listenerFilters.length === 0 ? {} : inspectionTimes(ports)),
+    filterChains,
   });
 }
 
-/** The listener filters that look at the first bytes, and for how long. */
-function inspection(ports: readonly ChainContext[]) {
-  const detectsTls = ports.some(({ mode }) => mode.mode !== "DISABLE");
+/** How long a client may keep the inspectors waiting, and what becomes of who is silent for longer. */
+function inspectionTimes(ports: readonly ChainContext[]) {
   const isUndeclared = ports.some(({ mode, protocol }) => protocol === "auto" && mode.mode !== "STRICT");
-  if (isUndeclared) return detection(detectsTls ? [tlsInspector, httpInspector] : [httpInspector]);
-  if (!detectsTls) return { listenerFilters: [] };
+  if (isUndeclared) return detectionTimes;
   return {
-    listenerFilters: [tlsInspector],
     listenerFiltersTimeout: duration(detectionTimeoutMs),
     // Only where the server may have to speak first is silence taken for plaintext; there, TCP policy holds.
     continueOnListenerFiltersTimeout: ports.some(

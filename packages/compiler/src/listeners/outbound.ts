@@ -6,7 +6,7 @@ import { listenerName, opaqueClusterName, outboundClusterName, outboundRouteTabl
 import { listenerAddresses, tcpAddress } from "../wire.ts";
 import { compileFaultFilter } from "../routing/fault.ts";
 import { httpTerminal, routesByName } from "./http-connection-manager.ts";
-import { detection, httpInspector, plaintextHttp } from "./protocol-detection.ts";
+import { detectionTimes, httpInspector, plaintextHttp } from "./protocol-detection.ts";
 import { tcpTerminal } from "./tcp-proxy.ts";
 
 /** In ports mode a service is called on a port of the caller's own proxy, which only the caller's machine can reach. */
@@ -78,7 +78,8 @@ function outboundChains(
     httpTerminal(`outbound_${name}`, filters, { routeSpecifier: routesByName(outboundRouteTableName(host, port)) });
   if (protocol === "auto") {
     return {
-      ...detection([httpInspector]),
+      listenerFilters: [httpInspector],
+      ...detectionTimes,
       filterChains: [{ name: `${name}_http`, filterChainMatch: plaintextHttp, filters: [http()] }],
       defaultFilterChain: { name, filters: tcp(opaqueClusterName(host, port)) },
     };

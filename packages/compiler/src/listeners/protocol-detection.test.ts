@@ -105,6 +105,43 @@ test("an undeclared port waits a tenth of a second for the first bytes, a declar
   }
 });
 
+/** Which ports of an intercepted workload each inspector looks at: its service's, one that `portLevelMtls` names, another, the proxy's own. */
+function inspected(protocol: string, service: string, single: string, others: string): Record<string, boolean[]> {
+  const resources = `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: own, namespace: default }
+spec:
+  selector: { matchLabels: { app: reviews } }
+  mtls: { mode: ${others} }
+  portLevelMtls: { "9080": { mode: ${service} }, "9999": { mode: ${single} } }
+`;
+  const mesh = new TestMesh(resources, {
+    mode: "namespaces",
+    change: (instance) => ({ ...instance, protocol }),
+  });
+  const listener = new Traffic(mesh).snapshot("reviews-v1-0").listeners.get("virtualInbound");
+  assert.ok(listener);
+  return Object.fromEntries(
+    listener.filters
+      .filter(({ kind }) => kind !== "original_dst")
+      .map(({ kind, isDisabledOn }) => [kind, [9080, 9999, 1234, 15_006].map((port) => isDisabledOn?.(port) !== true)]),
+  );
+}
+
+test("each inspector looks only where chains ask for what it finds, so that a server may speak first on the other ports", () => {
+  assert.deepEqual(inspected("tcp", "DISABLE", "DISABLE", "DISABLE"), {});
+  assert.deepEqual(inspected("tcp", "DISABLE", "STRICT", "STRICT"), { tls_inspector: [false, true, true, false] });
+  assert.deepEqual(inspected("tcp", "PERMISSIVE", "DISABLE", "STRICT"), { tls_inspector: [true, false, true, false] });
+  assert.deepEqual(inspected("tcp", "STRICT", "DISABLE", "DISABLE"), { tls_inspector: [true, false, false, false] });
+  assert.deepEqual(inspected("tcp", "STRICT", "PERMISSIVE", "DISABLE"), { tls_inspector: [true, true, false, false] });
+  assert.deepEqual(inspected("auto", "DISABLE", "STRICT", "PERMISSIVE"), {
+    tls_inspector: [false, true, true, false],
+    http_inspector: [true, false, false, false],
+  });
+  assert.deepEqual(inspected("auto", "STRICT", "STRICT", "STRICT"), { tls_inspector: [true, true, true, false] });
+});
+
 test("a caller's proxy looks, too, and its handshake says what it found", () => {
   const mesh = new TestMesh("", undeclared);
   const port = mesh.instance("web-0").outboundPorts["reviews.default"];
