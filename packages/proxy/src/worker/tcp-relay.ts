@@ -17,10 +17,6 @@ import type { TcpStats } from "./metrics.ts";
 import { encodePeerMetadata } from "./peer-metadata.ts";
 import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
 
-/** Envoy's default `delayed_close_timeout`. */
-const lingerMs = 1_000;
-const nothing = Buffer.alloc(0);
-
 /**
  * The `tcp_proxy` filter: bytes both ways between a client and an endpoint, each side's end passed on by itself. A side that
  * reads slowly stops the other from being read. Nothing is written to the client before the endpoint is there.
@@ -45,8 +41,6 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   #isDestroyed = false;
   /** Both sides have ended, and the client is gone; what it sent is still on its way. */
   #isFlushing = false;
-  /** The endpoint is gone; what it sent is still on its way. */
-  #isDrainingClient = false;
   /** Why there is no endpoint. */
   #failureCode: ErrorCode = "no_healthy_upstream";
 
@@ -163,8 +157,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   }
 
   onDrain(): void {
-    if (this.#isDrainingClient) this.#linger();
-    else this.#upstream?.socket?.resume();
+    this.#upstream?.socket?.resume();
   }
 
   onClose(failure: SocketFailure | undefined): void {
@@ -234,17 +227,9 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     this.#account.transportFailure = failure?.text ?? "";
     this.#failureCode = failure?.code ?? "upstream_connect_failed";
     if (!wasReady) return this.#connect();
-    if (failure !== undefined) return this.#client.reset();
-    // Whether anything waits for a client that reads slowly: then it has as long as nothing else ends the connection.
-    this.#client.highWaterBytes = 0;
-    this.#isDrainingClient = !this.#client.write(nothing, 0, 0);
-    this.#client.end();
-    if (!this.#isDrainingClient) this.#linger();
-  }
-
-  /** Nothing that the client still sends can be delivered; it gets a moment to take notice of the end. */
-  #linger(): void {
-    this.#deadlines.set(deadline.delayedClose, this.#worker.timers.now(), lingerMs);
+    // In order: both sides have ended. The client's connection closes by itself when it has taken the rest, for which it has as long as nothing
+    // else ends it (Envoy's FlushWrite).
+    if (failure !== undefined) this.#client.reset();
   }
 
   #touch(): void {
