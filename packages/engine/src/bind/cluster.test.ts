@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ClusterSchema, type JsonObject } from "@heddle/xds/api";
+import type { EndpointConfig, EndpointsConfig } from "../config/endpoints.ts";
 import { loadCluster } from "../load/cluster.ts";
 import { clusterJson, configOf, fromEnvoyJson, typeUrls } from "../testing/harness.ts";
-import { bindCluster } from "./cluster.ts";
+import { bindCluster, type CheckedHealth } from "./cluster.ts";
 import type { BoundCluster } from "./types.ts";
 
 function tls(sni: string): JsonObject {
@@ -79,27 +80,41 @@ test("of two endpoints with one address the first counts", () => {
   );
 });
 
-test("endpoints that did not change stay the same objects, also across new assignments", () => {
-  const config = configOf(
-    loadCluster(
-      fromEnvoyJson(ClusterSchema, { name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} } } }),
-    ),
-  );
-  const endpoint = (host: string, weight = 1) => ({
+function discovered(options: JsonObject = {}) {
+  const eds = { name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} } }, ...options };
+  return configOf(loadCluster(fromEnvoyJson(ClusterSchema, eds)));
+}
+
+function endpoint(host: string, weight = 1): EndpointConfig {
+  return {
     address: { host, port: 1 },
     hostname: "",
     weight,
     additionalAddresses: [],
     identity: "",
     healthCheck: { port: 0, hostname: "", isDisabled: false },
-    health: "healthy" as const,
+    health: "healthy",
     metadata: { istio: { workload: "a;b;c;d;e" } },
-  });
-  const assignment = (...endpoints: ReturnType<typeof endpoint>[]) => ({
+  };
+}
+
+function assignment(...endpoints: EndpointConfig[]): EndpointsConfig {
+  const locality = { region: "", zone: "", subZone: "" };
+  return {
     clusterName: "c",
     overprovisioningFactor: 140,
-    localities: [{ priority: 0, weight: 0, locality: { region: "", zone: "", subZone: "" }, endpoints }],
-  });
+    localities: [{ priority: 0, weight: 0, locality, endpoints }],
+  };
+}
+
+const checks = {
+  health_checks: [
+    { timeout: "1s", interval: "1s", unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {} },
+  ],
+};
+
+test("endpoints that did not change stay the same objects, also across new assignments", () => {
+  const config = discovered();
   const before = bindCluster(config, assignment(endpoint("10.0.0.1"), endpoint("10.0.0.2")), undefined);
   const after = bindCluster(
     config,
@@ -109,6 +124,34 @@ test("endpoints that did not change stay the same objects, also across new assig
   assert.equal(after.endpoints[2], before.endpoints[0]);
   assert.notEqual(after.endpoints[1], before.endpoints[1]);
   assert.equal(after.endpoints[1]?.weight, 7);
+});
+
+test("an endpoint that is kept only because its check succeeds has the health that the check finds now", () => {
+  const config = discovered(checks);
+  const finds = (health: "healthy" | "degraded" | "failed"): CheckedHealth => new Map([["10.0.0.1:1", health]]);
+  const present = bindCluster(config, assignment(endpoint("10.0.0.1")), undefined, finds("healthy"));
+  const shape = ({ endpoints, levels }: BoundCluster) => [
+    endpoints.map(({ isRemoved, activeHealth, health }) => [isRemoved, activeHealth, health]),
+    levels.map(({ healthy, degraded }) => [healthy.endpoints.length, degraded.endpoints.length]),
+  ];
+  const kept = bindCluster(config, assignment(), present, finds("healthy"));
+  assert.deepEqual(shape(kept), [[[true, "healthy", "healthy"]], [[1, 0]]]);
+  const degraded = bindCluster(config, assignment(), kept, finds("degraded"));
+  assert.deepEqual(shape(degraded), [[[true, "degraded", "degraded"]], [[0, 1]]]);
+  const again = bindCluster(config, assignment(), degraded, finds("degraded"));
+  assert.equal(again.endpoints[0], degraded.endpoints[0]);
+  const healthy = bindCluster(config, assignment(), again, finds("healthy"));
+  assert.deepEqual(shape(healthy), shape(kept));
+  assert.deepEqual(shape(bindCluster(config, assignment(), healthy, finds("failed"))), [[], []]);
+});
+
+test("an endpoint that discovery had found unhealthy goes at once, whatever its check finds", () => {
+  const config = discovered(checks);
+  const checked: CheckedHealth = new Map([["10.0.0.1:1", "healthy"]]);
+  const known = assignment({ ...endpoint("10.0.0.1"), health: "unhealthy" });
+  const present = bindCluster(config, known, undefined, checked);
+  assert.equal(present.endpoints.length, 1);
+  assert.deepEqual(bindCluster(config, assignment(), present, checked).endpoints, []);
 });
 
 test("an endpoint's addresses are tried by turns of the families, beginning as happy_eyeballs_config says", () => {

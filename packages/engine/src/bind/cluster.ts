@@ -38,8 +38,8 @@ export function bindCluster(
     }
   }
   for (const endpoint of known.values()) {
-    if (seen.has(endpoint.key) || !staysWhileHealthy(config, endpoint, checked)) continue;
-    endpoints.push(endpoint.isRemoved ? endpoint : { ...endpoint, isRemoved: true });
+    const kept = seen.has(endpoint.key) ? undefined : keepWhileHealthy(config, endpoint, checked);
+    if (kept !== undefined) endpoints.push(kept);
   }
   return {
     name: config.name,
@@ -70,13 +70,25 @@ export function bindDestination(cluster: BoundCluster, address: EndpointConfig["
 
 /**
  * Discovery is believed only so far: an endpoint that it forgets while its health check succeeds goes on serving until the check fails
- * (Envoy, "Service discovery", "on eventually consistent service discovery").
+ * (Envoy, "Service discovery", "on eventually consistent service discovery"), unless discovery itself had called it unhealthy.
  */
-function staysWhileHealthy(config: ClusterConfig, endpoint: BoundEndpoint, checked: CheckedHealth): boolean {
-  if (config.healthCheck === undefined || config.ignoreHealthOnHostRemoval) return false;
-  if (config.type !== "eds" && config.type !== "strict_dns") return false;
-  const health = checked.get(endpoint.key);
-  return health === "healthy" || health === "degraded";
+function keepWhileHealthy(
+  config: ClusterConfig,
+  endpoint: BoundEndpoint,
+  checked: CheckedHealth,
+): BoundEndpoint | undefined {
+  if (config.healthCheck === undefined || config.ignoreHealthOnHostRemoval) return undefined;
+  if (config.type !== "eds" && config.type !== "strict_dns") return undefined;
+  const activeHealth = checked.get(endpoint.key);
+  if (activeHealth === undefined || activeHealth === "failed" || endpoint.discoveredHealth === "unhealthy")
+    return undefined;
+  const kept = {
+    ...endpoint,
+    isRemoved: true,
+    activeHealth,
+    health: healthOf(endpoint.discoveredHealth, activeHealth),
+  };
+  return isSameEndpoint(endpoint, kept) ? endpoint : kept;
 }
 
 function activeHealthOf(
