@@ -9,6 +9,8 @@ export type { ExitCode } from "./exit-codes.ts";
 export { exitCodes } from "./exit-codes.ts";
 export type { LogFields, Logger, LogLevel } from "./logger.ts";
 export { isLogged, logLevels, parseLogLevel, silentLogger } from "./logger.ts";
+export type { OutputBuffer } from "./output-buffer.ts";
+export { growOutputBuffer, releaseOutputBuffer, takeOutputBuffer, widenOutputBuffer } from "./output-buffer.ts";
 export { RestartBackOff } from "./restart-back-off.ts";
 export { Secret } from "./secret.ts";
 export type { SpiffeId } from "./spiffe-id.ts";

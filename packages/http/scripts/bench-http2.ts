@@ -1,5 +1,6 @@
 // What a request costs both codecs together, client and server in one process and without sockets.
 //   node packages/http/scripts/bench-http2.ts
+import { releaseOutputBuffer } from "@heddle/core";
 import { defaultHttp2Limits, HeaderList, Http2Connection } from "../src/index.ts";
 import type { Http2Sink } from "../src/index.ts";
 
@@ -48,9 +49,11 @@ const client: Http2Connection = new Http2Connection("client", defaultHttp2Limits
 function exchange(): void {
   while (client.hasOutput || server.hasOutput) {
     const request = client.takeOutput();
-    server.push(request, 0, request.length, 0);
+    server.push(request.bytes, 0, request.used, 0);
+    releaseOutputBuffer(request);
     const answer = server.takeOutput();
-    client.push(answer, 0, answer.length, 0);
+    client.push(answer.bytes, 0, answer.used, 0);
+    releaseOutputBuffer(answer);
   }
 }
 

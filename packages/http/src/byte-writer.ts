@@ -51,18 +51,6 @@ export class ByteWriter {
     this.#slab[this.#end++] = value;
   }
 
-  /** Appends an unsigned 32-bit integer in network byte order. */
-  uint32(value: number): void {
-    this.#reserve(4);
-    this.#end = this.#slab.writeUInt32BE(value, this.#end);
-  }
-
-  /** Sets bits of a byte that was written since the last `take`. @param at its position among those, from 0 */
-  setBits(at: number, bits: number): void {
-    const index = this.#start + at;
-    this.#slab[index] = (this.#slab[index] as number) | bits;
-  }
-
   bytes(bytes: Buffer, start: number, end: number): void {
     this.#reserve(end - start);
     bytes.copy(this.#slab, this.#end, start, end);

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { connect } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { getSystemErrorName } from "node:util";
+import type { OutputBuffer } from "@heddle/core";
 import type { InputOwner } from "./input-flow.ts";
 import { InputFlow } from "./input-flow.ts";
 import { canonicalHost, formatAddress } from "./ip-address.ts";
@@ -171,6 +172,11 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
   /** Copies bytes [start, end) into the output. @returns false when the owner should wait for `onDrain`; the bytes are taken in any case */
   write(bytes: Uint8Array, start: number, end: number): boolean {
     return this.#output.write(bytes, start, end);
+  }
+
+  /** As `write`, of a buffer that is the socket's from now on. */
+  writeOwn(buffer: OutputBuffer): boolean {
+    return this.#output.writeOwn(buffer);
   }
 
   /** Hands the gathered output to the kernel now. Happens by itself at the end of each callback. */

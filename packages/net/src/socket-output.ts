@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
-import type { OutputBuffer } from "./output-buffer.ts";
-import { growOutputBuffer, releaseOutputBuffer, takeOutputBuffer } from "./output-buffer.ts";
+import type { OutputBuffer } from "@heddle/core";
+import { growOutputBuffer, releaseOutputBuffer, takeOutputBuffer } from "@heddle/core";
 import type { StreamHandle, WriteRequest } from "./runtime-edges.ts";
 import { lastWriteError } from "./runtime-edges.ts";
 import type { Flushable } from "./turn.ts";
@@ -73,6 +73,32 @@ export class SocketOutput implements Flushable {
       this.#gather(bytes, start, end);
       this.#flushLater();
     }
+    return this.#hasRoom();
+  }
+
+  /**
+   * Takes a buffer over, which is given back to the pool: not copied, unless others wait before it, of which a peer that does not read could make many.
+   *
+   * @returns as `write` does
+   */
+  writeOwn(buffer: OutputBuffer): boolean {
+    const { used } = buffer;
+    if (this.#isDead || this.#hasEnded || used === 0) {
+      releaseOutputBuffer(buffer);
+      return true;
+    }
+    this.queuedBytes += used;
+    if (this.#gathering === undefined) {
+      this.#gathering = buffer;
+    } else {
+      this.#gather(buffer.bytes, 0, used);
+      releaseOutputBuffer(buffer);
+    }
+    this.#flushLater();
+    return this.#hasRoom();
+  }
+
+  #hasRoom(): boolean {
     if (this.queuedBytes <= this.highWaterBytes) return true;
     // The kernel may well take all of it: only what it leaves is a reason to stop.
     if (!this.#isWriting) this.flush();

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "@heddle/core";
+import type { ErrorCode, OutputBuffer } from "@heddle/core";
 import type { SocketHandler } from "./fast-socket.ts";
 import type { SocketAddress } from "./ip-address.ts";
 import type { SocketFailure } from "./socket-failure.ts";
@@ -30,6 +30,8 @@ export interface StreamSocket {
   replaceAddresses(ends: { readonly source: SocketAddress; readonly destination: SocketAddress }): void;
   /** @returns false: taken, but wait for `onDrain` */
   write(bytes: Uint8Array, start: number, end: number): boolean;
+  /** As `write`, of a buffer that is the socket's from now on. */
+  writeOwn(buffer: OutputBuffer): boolean;
   flush(): void;
   end(): void;
   pause(): void;

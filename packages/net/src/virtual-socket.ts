@@ -1,4 +1,5 @@
-import type { ErrorCode } from "@heddle/core";
+import type { ErrorCode, OutputBuffer } from "@heddle/core";
+import { releaseOutputBuffer } from "@heddle/core";
 import type { SocketHandler } from "./fast-socket.ts";
 import type { InputOwner } from "./input-flow.ts";
 import { InputFlow } from "./input-flow.ts";
@@ -109,6 +110,13 @@ export class VirtualSocket implements InputOwner, StreamSocket {
     if (this.#isClosed || this.#hasEnded) return true;
     this.bytesWritten += end - start;
     return this.#carrier.write(bytes, start, end);
+  }
+
+  /** The carrier copies it. */
+  writeOwn(buffer: OutputBuffer): boolean {
+    const hasRoom = this.write(buffer.bytes, 0, buffer.used);
+    releaseOutputBuffer(buffer);
+    return hasRoom;
   }
 
   flush(): void {}

@@ -1,4 +1,3 @@
-import { ByteWriter } from "../byte-writer.ts";
 import { HpackEncoder } from "../hpack/encoder.ts";
 import type { Http2Sink } from "./connection-sink.ts";
 import { DataSender } from "./data-sender.ts";
@@ -12,6 +11,7 @@ import {
   encodeSettings,
   encodeWindowUpdate,
 } from "./frame-encoder.ts";
+import { FrameOutput } from "./frame-output.ts";
 import type { Http2Limits } from "./limits.ts";
 import { MessageEncoder } from "./message-encoder.ts";
 import { PeerSettings } from "./peer-settings.ts";
@@ -28,7 +28,7 @@ export class ConnectionState {
   readonly isServer: boolean;
   readonly limits: Http2Limits;
   readonly sink: Http2Sink;
-  readonly output = new ByteWriter();
+  readonly output = new FrameOutput();
   readonly hpackEncoder: HpackEncoder;
   readonly encoder: MessageEncoder;
   readonly guard: FloodGuard;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   body,
+  bytesOf,
   data,
   exchange,
   fields,
@@ -28,7 +29,7 @@ test("a server says its settings and opens its window first", () => {
 
 test("a client says its preface, and refuses push", () => {
   const { connection } = new Recorded("client");
-  const output = connection.takeOutput();
+  const output = bytesOf(connection.takeOutput());
   assert.equal(output.toString("latin1", 0, 24), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   assert.ok(output.includes(Buffer.from("000200000000", "hex")));
 });

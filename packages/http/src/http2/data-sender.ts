@@ -1,7 +1,7 @@
-import type { ByteWriter } from "../byte-writer.ts";
 import type { FloodGuard } from "./flood-guard.ts";
 import { defaultMaxFrameBytes, defaultWindow, FrameFlag, maxWindow } from "./frame.ts";
 import { encodeData } from "./frame-encoder.ts";
+import type { FrameOutput } from "./frame-output.ts";
 import { releaseQueueBuffer, takeQueueBuffer } from "./queue-buffer.ts";
 import type { Http2Stream } from "./stream.ts";
 
@@ -17,7 +17,7 @@ export interface DataSenderEvents {
  * data and a window take turns of one frame each.
  */
 export class DataSender {
-  readonly #output: ByteWriter;
+  readonly #output: FrameOutput;
   readonly #guard: FloodGuard;
   readonly #maxQueuedBytes: number;
   readonly #events: DataSenderEvents;
@@ -27,7 +27,7 @@ export class DataSender {
   /** Counts how often output was taken. */
   #generation = 0;
 
-  constructor(output: ByteWriter, guard: FloodGuard, maxQueuedBytes: number, events: DataSenderEvents) {
+  constructor(output: FrameOutput, guard: FloodGuard, maxQueuedBytes: number, events: DataSenderEvents) {
     this.#output = output;
     this.#guard = guard;
     this.#maxQueuedBytes = maxQueuedBytes;

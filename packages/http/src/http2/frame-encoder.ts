@@ -1,35 +1,22 @@
-import type { ByteWriter } from "../byte-writer.ts";
 import { FrameFlag, FrameType } from "./frame.ts";
-
-/** Appends a frame header (RFC 9113 §4.1). */
-export function encodeFrameHeader(
-  writer: ByteWriter,
-  length: number,
-  type: number,
-  flags: number,
-  streamId: number,
-): void {
-  writer.uint32(((length << 8) | type) >>> 0);
-  writer.byte(flags);
-  writer.uint32(streamId);
-}
+import type { FrameOutput } from "./frame-output.ts";
 
 /** Appends bytes [start, end) as one DATA frame (RFC 9113 §6.1); the caller keeps to frame size and windows. */
 export function encodeData(
-  writer: ByteWriter,
+  output: FrameOutput,
   streamId: number,
   bytes: Buffer,
   start: number,
   end: number,
   isEnd: boolean,
 ): void {
-  encodeFrameHeader(writer, end - start, FrameType.data, isEnd ? FrameFlag.endStream : 0, streamId);
-  writer.bytes(bytes, start, end);
+  output.header(end - start, FrameType.data, isEnd ? FrameFlag.endStream : 0, streamId);
+  output.bytes(bytes, start, end);
 }
 
 /** Appends a header block as HEADERS and as many CONTINUATION frames as it needs (RFC 9113 §4.3). */
 export function encodeHeaderBlock(
-  writer: ByteWriter,
+  output: FrameOutput,
   streamId: number,
   block: Buffer,
   isEnd: boolean,
@@ -41,47 +28,46 @@ export function encodeHeaderBlock(
   do {
     const end = Math.min(block.length, start + maxFrameBytes);
     if (end === block.length) flags |= FrameFlag.endHeaders;
-    encodeFrameHeader(writer, end - start, type, flags, streamId);
-    writer.bytes(block, start, end);
+    output.header(end - start, type, flags, streamId);
+    output.bytes(block, start, end);
     type = FrameType.continuation;
     flags = 0;
     start = end;
   } while (start < block.length);
 }
 
-export function encodeSettings(writer: ByteWriter, settings: readonly (readonly [id: number, value: number])[]): void {
-  encodeFrameHeader(writer, settings.length * 6, FrameType.settings, 0, 0);
+export function encodeSettings(output: FrameOutput, settings: readonly (readonly [id: number, value: number])[]): void {
+  output.header(settings.length * 6, FrameType.settings, 0, 0);
   for (const [id, value] of settings) {
-    writer.byte(id >>> 8);
-    writer.byte(id & 0xff);
-    writer.uint32(value);
+    output.uint16(id);
+    output.uint32(value);
   }
 }
 
-export function encodeSettingsAck(writer: ByteWriter): void {
-  encodeFrameHeader(writer, 0, FrameType.settings, FrameFlag.ack, 0);
+export function encodeSettingsAck(output: FrameOutput): void {
+  output.header(0, FrameType.settings, FrameFlag.ack, 0);
 }
 
 /** @param payload eight bytes at `start` */
-export function encodePing(writer: ByteWriter, payload: Buffer, start: number, isAck: boolean): void {
-  encodeFrameHeader(writer, 8, FrameType.ping, isAck ? FrameFlag.ack : 0, 0);
-  writer.bytes(payload, start, start + 8);
+export function encodePing(output: FrameOutput, payload: Buffer, start: number, isAck: boolean): void {
+  output.header(8, FrameType.ping, isAck ? FrameFlag.ack : 0, 0);
+  output.bytes(payload, start, start + 8);
 }
 
-export function encodeRstStream(writer: ByteWriter, streamId: number, errorCode: number): void {
-  encodeFrameHeader(writer, 4, FrameType.rstStream, 0, streamId);
-  writer.uint32(errorCode);
+export function encodeRstStream(output: FrameOutput, streamId: number, errorCode: number): void {
+  output.header(4, FrameType.rstStream, 0, streamId);
+  output.uint32(errorCode);
 }
 
 /** @param debugData for people, in ASCII */
-export function encodeGoAway(writer: ByteWriter, lastStreamId: number, errorCode: number, debugData: string): void {
-  encodeFrameHeader(writer, 8 + debugData.length, FrameType.goAway, 0, 0);
-  writer.uint32(lastStreamId);
-  writer.uint32(errorCode);
-  writer.latin1(debugData);
+export function encodeGoAway(output: FrameOutput, lastStreamId: number, errorCode: number, debugData: string): void {
+  output.header(8 + debugData.length, FrameType.goAway, 0, 0);
+  output.uint32(lastStreamId);
+  output.uint32(errorCode);
+  output.latin1(debugData);
 }
 
-export function encodeWindowUpdate(writer: ByteWriter, streamId: number, increment: number): void {
-  encodeFrameHeader(writer, 4, FrameType.windowUpdate, 0, streamId);
-  writer.uint32(increment);
+export function encodeWindowUpdate(output: FrameOutput, streamId: number, increment: number): void {
+  output.header(4, FrameType.windowUpdate, 0, streamId);
+  output.uint32(increment);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TimerTarget } from "@heddle/core";
+import { bytesOf } from "../testing/http2-frames.ts";
 import { Http2Connection } from "./connection.ts";
 import type { Http2Sink } from "./connection-sink.ts";
 import { Http2KeepAlive } from "./keep-alive.ts";
@@ -38,7 +39,7 @@ function keepAlive(jitterPercent: number): {
   const owner = { flushLater: () => {}, onPeerLost: () => (lost += 1) };
   const settings = { intervalMs: 100, timeoutMs: 30, jitterPercent };
   const alive = new Http2KeepAlive(codec, settings, timers as never, () => 0.5, owner);
-  return { timers, asked: () => codec.takeOutput(), alive, lost: () => lost };
+  return { timers, asked: () => bytesOf(codec.takeOutput()), alive, lost: () => lost };
 }
 
 test("the pause between two PINGs is longer by a random part of the jitter", () => {

@@ -1,10 +1,10 @@
-import { ByteWriter } from "../byte-writer.ts";
+import type { OutputBuffer } from "@heddle/core";
 import { HeaderList } from "../header-list.ts";
 import { HpackEncoder } from "../hpack/encoder.ts";
 import { Http2Connection } from "../http2/connection.ts";
 import type { Http2Sink } from "../http2/connection-sink.ts";
 import { clientPreface, FrameType } from "../http2/frame.ts";
-import { encodeFrameHeader } from "../http2/frame-encoder.ts";
+import { FrameOutput } from "../http2/frame-output.ts";
 import type { Http2Limits } from "../http2/limits.ts";
 import { defaultHttp2Limits } from "../http2/limits.ts";
 import type { Fields } from "./hpack.ts";
@@ -21,10 +21,15 @@ export const post: Fields = [[":method", "POST"], ...get.slice(1)];
 /** One frame, of any kind and content. */
 export function frame(type: number, flags: number, streamId: number, payload: Buffer | string = ""): Buffer {
   const bytes = typeof payload === "string" ? Buffer.from(payload, "latin1") : payload;
-  const writer = new ByteWriter();
-  encodeFrameHeader(writer, bytes.length, type, flags, streamId);
-  writer.bytes(bytes, 0, bytes.length);
-  return writer.take();
+  const output = new FrameOutput();
+  output.header(bytes.length, type, flags, streamId);
+  output.bytes(bytes, 0, bytes.length);
+  return bytesOf(output.take());
+}
+
+/** What was taken as output. */
+export function bytesOf({ bytes, used }: OutputBuffer): Buffer {
+  return bytes.subarray(0, used);
 }
 
 export function uint32(value: number): Buffer {
@@ -79,7 +84,7 @@ export class Recorded {
   frames(): string[] {
     const found: string[] = [];
     while (this.connection.hasOutput) {
-      let bytes = this.connection.takeOutput();
+      let bytes = bytesOf(this.connection.takeOutput());
       if (bytes.subarray(0, 24).equals(clientPreface)) bytes = bytes.subarray(24);
       for (let at = 0; at < bytes.length; ) {
         const length = bytes.readUIntBE(at, 3);
@@ -140,8 +145,8 @@ export class Recorded {
 /** Carries what both wrote to each other until neither has more. */
 export function exchange(a: Recorded, b: Recorded): void {
   while (a.connection.hasOutput || b.connection.hasOutput) {
-    b.push(a.connection.takeOutput());
-    a.push(b.connection.takeOutput());
+    b.push(bytesOf(a.connection.takeOutput()));
+    a.push(bytesOf(b.connection.takeOutput()));
   }
 }
 

@@ -7,6 +7,7 @@ import type { Http2Limits } from "../http2/limits.ts";
 import { defaultHttp2Limits } from "../http2/limits.ts";
 import type { Http2RequestHead, Http2ResponseHead } from "../http2/message-head.ts";
 import type { Http2Violation } from "../http2/violation.ts";
+import { bytesOf } from "./http2-frames.ts";
 
 /** One stream as a test sees it. */
 export interface SeenStream {
@@ -52,7 +53,7 @@ export class SocketConnection {
 
   flush(): void {
     while (this.codec.hasOutput && !this.#isBlocked && !this.socket.destroyed) {
-      this.#isBlocked = !this.socket.write(this.codec.takeOutput());
+      this.#isBlocked = !this.socket.write(bytesOf(this.codec.takeOutput()));
     }
     if (this.codec.isDead) this.socket.end();
   }

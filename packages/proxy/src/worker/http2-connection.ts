@@ -121,10 +121,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
 
   #flush(): void {
     if (this.#isClosed) return;
-    while (!this.#isBlocked && this.codec.hasOutput) {
-      const bytes = this.codec.takeOutput();
-      this.#isBlocked = !this.#socket.write(bytes, 0, bytes.length);
-    }
+    while (!this.#isBlocked && this.codec.hasOutput) this.#isBlocked = !this.#socket.writeOwn(this.codec.takeOutput());
     this.#socket.flush();
   }
 

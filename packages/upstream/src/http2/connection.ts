@@ -158,9 +158,9 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
 
   #flush(): void {
     while (!this.#isBlocked && this.codec.hasOutput) {
-      const bytes = this.codec.takeOutput();
+      const output = this.codec.takeOutput();
       this.flushes += 1;
-      this.#isBlocked = !this.#socket.write(bytes, 0, bytes.length);
+      this.#isBlocked = !this.#socket.writeOwn(output);
     }
     this.#socket.flush();
   }
