@@ -78,7 +78,7 @@ export class DnsListener {
    * until it has drained.
    */
   async #open({ host, port }: SocketAddress): Promise<void> {
-    const { logger } = this.#options;
+    const { logger, stats } = this.#options;
     const isIpv6 = host.includes(":");
     const server = createServer((connection) => this.#accept(connection));
     this.#servers.push(server);
@@ -89,6 +89,12 @@ export class DnsListener {
     const socket = createSocket({ type: isIpv6 ? "udp6" : "udp4", reusePort: true, ipv6Only: isIpv6 });
     this.#sockets.push(socket);
     socket.on("message", (message, { address, port: from }) => {
+      if (from === 0) {
+        // Whoever sends from there wants no answer (RFC 768), and the runtime throws at an attempt to send one.
+        stats.queries.add(1);
+        stats.invalid.add(1);
+        return;
+      }
       this.#answer(message, "udp", (reply) => {
         if (!this.#isClosed) socket.send(reply, from, address);
       });
