@@ -44,10 +44,10 @@ export class DnsListener {
     this.#forwarder = this.#forwarderOf(options.config);
   }
 
-  /** Rejects, with nothing left open, when an address cannot be had. */
+  /** Rejects, with nothing left open, when an address cannot be had. When it is closed meanwhile, it resolves and nothing is open either. */
   async listen(): Promise<void> {
     try {
-      for (const address of this.#options.config.addresses) await this.#open(address);
+      for (const address of this.#options.config.addresses) if (!this.#isClosed) await this.#open(address);
     } catch (error) {
       this.close();
       throw error;
@@ -83,7 +83,8 @@ export class DnsListener {
     const server = createServer((connection) => this.#accept(connection));
     this.#servers.push(server);
     server.listen({ host, port, reusePort: true, exclusive: true, ipv6Only: isIpv6 });
-    await once(server, "listening");
+    await listeningOrClosed(server);
+    if (this.#isClosed) return;
     server.on("error", (error) => logger.error("questions by TCP cannot be taken", { error }));
     const { port: bound } = server.address() as AddressInfo;
     const socket = createSocket({ type: isIpv6 ? "udp6" : "udp4", reusePort: true, ipv6Only: isIpv6 });
@@ -100,7 +101,8 @@ export class DnsListener {
       });
     });
     socket.bind({ address: host, port: bound, exclusive: true });
-    await once(socket, "listening");
+    await listeningOrClosed(socket);
+    if (this.#isClosed) return;
     socket.on("error", (error) => logger.error("questions for names cannot be read", { error }));
     this.addresses.push({ host, port: bound });
   }
@@ -189,4 +191,9 @@ export class DnsListener {
     }
     return true;
   }
+}
+
+/** Rejects with the "error" that comes in the place of both. */
+async function listeningOrClosed(socket: Server | DatagramSocket): Promise<void> {
+  await Promise.race([once(socket, "listening"), once(socket, "close")]);
 }

@@ -337,3 +337,26 @@ test("a listener whose address is taken is said not to listen until it has it", 
   await events.until("listening", () => server.isListening);
   assert.deepEqual((await askUdp({ host: "127.0.0.1", port }, "reviews")).addresses, ["240.240.0.1"]);
 });
+
+test("a listener that is gone before it listens leaves no socket open", async (t) => {
+  const config = listenerOf({ reviews });
+  const open = (): string[] => process.getActiveResourcesInfo().filter((kind) => /^(TCPServer|UDP)/.test(kind));
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  // What the tests before this one have closed goes with the next turn.
+  while (open().length > 0) await turn();
+  // However far it has come with its two addresses.
+  for (let ticks = 0; ticks < 20; ticks++) {
+    const server = new DnsServer({
+      writer: new MetricWriter({ announce: () => undefined }),
+      logger: silentLogger,
+      resolvers: () => [],
+      onChange: () => assert.ok(server.addressesOf("dns").length > 0, "told of a listener that is gone"),
+    });
+    t.after(() => server.close());
+    server.update(new Map([["dns", config]]));
+    for (let tick = 0; tick < ticks; tick++) await new Promise<void>((resolve) => process.nextTick(resolve));
+    server.update(new Map());
+    for (let count = 0; count < 5; count++) await turn();
+    assert.deepEqual(open(), [], `gone after ${ticks} ticks`);
+  }
+});

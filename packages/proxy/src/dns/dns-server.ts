@@ -87,6 +87,7 @@ export class DnsServer {
     const { logger, onChange } = this.#options;
     try {
       await open.listener.listen();
+      if (this.#open.get(name) !== open) return;
       open.isListening = true;
       onChange();
     } catch (error) {
