@@ -13,6 +13,7 @@ export const systemPackages: Readonly<Record<string, string>> = {
   openssl: "openssl",
   zsh: "zsh",
   fish: "fish",
+  dig: "bind9-dnsutils",
   ip: "iproute2",
   "iptables-restore": "iptables",
 };

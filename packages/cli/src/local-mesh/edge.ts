@@ -3,7 +3,7 @@ import type { HeldPort } from "@heddle/net";
 import { formatAddress } from "@heddle/net";
 import type { PlannedEdge } from "./plan.ts";
 import { edgeInstanceId } from "./plan.ts";
-import { takePort } from "./ports.ts";
+import { PortProblem, takePort } from "./ports.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyFiles, ProxyIdentity } from "./proxy-files.ts";
 import { proxyFiles, spiffeId } from "./proxy-files.ts";
@@ -24,6 +24,9 @@ export interface EdgeOptions {
 
 const proxyGraceMs = 8000;
 
+/** The port that the edge should have, the one that people choose, could not be had. */
+export class EdgePortProblem extends PortProblem {}
+
 /** The proxy that takes plaintext requests from this machine into the mesh. */
 export class Edge {
   readonly sidecar: Sidecar;
@@ -31,7 +34,7 @@ export class Edge {
   readonly #port: HeldPort;
   #planned: PlannedEdge;
 
-  /** Binds its port; throws `PortProblem` when somebody has it. Nothing is started yet. */
+  /** Binds its port; throws `EdgePortProblem` when somebody has it. Nothing is started yet. */
   constructor(options: EdgeOptions) {
     const { planned, trustDomain, stateDir, report } = options;
     this.#planned = planned;
@@ -46,7 +49,7 @@ export class Edge {
       trustDomain,
       kind: "edge",
     };
-    this.#port = takePort(planned.address, planned.port);
+    this.#port = takeEdgePort(planned);
     const files = proxyFiles(stateDir, edgeInstanceId);
     this.sidecar = new Sidecar({
       name: `${edgeInstanceId}/proxy`,
@@ -81,5 +84,13 @@ export class Edge {
     // The proxy has its own descriptor; while this one is open, clients would wait in its queue.
     this.#port.close();
     await this.sidecar.stop(proxyGraceMs);
+  }
+}
+
+function takeEdgePort({ address, port }: PlannedEdge): HeldPort {
+  try {
+    return takePort(address, port);
+  } catch (error) {
+    throw error instanceof PortProblem ? new EdgePortProblem(error.message) : error;
   }
 }

@@ -1,4 +1,5 @@
 import type { HeldPort } from "@heddle/net";
+import { formatAddress } from "@heddle/net";
 import type { MeshMode } from "@heddle/api";
 import { formatSpiffeId, silentLogger } from "@heddle/core";
 import { rm } from "node:fs/promises";
@@ -13,10 +14,8 @@ import { Edge } from "./edge.ts";
 import { JoinTokenKeeper } from "./join-token-keeper.ts";
 import type { ModeChoice } from "./mode.ts";
 import { findCaller } from "./namespaces/caller.ts";
-import { HostNames, hostResolver } from "./namespaces/host-names.ts";
 import { MeshNetwork } from "./namespaces/mesh-network.ts";
 import { OwnNamespace } from "./namespaces/own-namespace.ts";
-import { namespacePorts } from "./namespaces/redirect-rules.ts";
 import type { MeshPlan, PlannedInstance } from "./plan.ts";
 import { edgeInstanceId, fingerprint } from "./plan.ts";
 import { ApplicationPorts, PortProblem, takePort } from "./ports.ts";
@@ -68,7 +67,6 @@ export class MeshRunner {
   #addresses: ControlPlaneAddresses | undefined;
   #ports: ApplicationPorts | undefined;
   #network: MeshNetwork | undefined;
-  #hostNames: HostNames | undefined;
   #writing: Promise<void> = Promise.resolve();
   /** Changes follow each other, and `stop` follows the last. */
   #changing: Promise<void> = Promise.resolve();
@@ -147,19 +145,28 @@ export class MeshRunner {
     for (const { sidecar } of proxies) sidecar.start();
   }
 
-  /** Istio's, on a network of the mesh's own; else the port of the run before, where proxies that others run look for the control plane; any free one when somebody has taken it. */
+  /** Any free port when somebody has taken the one that it should be: proxies of this run are told. */
   async #holdXdsPort(): Promise<HeldPort> {
-    if (this.#network !== undefined) return takePort(this.#network.subnet.hostIpv4, xdsPort);
+    const wanted = await this.#wantedXdsPort();
+    try {
+      return takePort(wanted.host, wanted.port);
+    } catch (error) {
+      if (!(error instanceof PortProblem) || wanted.port === 0) throw error;
+      this.#options.report("heddle", `the control plane's port ${wanted.name} is taken; it gets another`);
+      return takePort(wanted.host, 0);
+    }
+  }
+
+  /** Istio's, on a network of the mesh's own; else that of the run before, where proxies that others run look for the control plane. */
+  async #wantedXdsPort(): Promise<{ host: string; port: number; name: string }> {
+    if (this.#network !== undefined) {
+      const host = this.#network.subnet.hostIpv4;
+      return { host, port: xdsPort, name: formatAddress(host, xdsPort) };
+    }
     const { stateDir, report } = this.#options;
     const logger = { ...silentLogger, warn: (message: string) => report("heddle", message) };
-    const last = await readPort(stateDir, systemClock, logger);
-    try {
-      return takePort(xdsHost, last);
-    } catch (error) {
-      if (!(error instanceof PortProblem) || last === 0) throw error;
-      report("heddle", `the control plane's port of the last run, ${last}, is taken; it gets another`);
-      return takePort(xdsHost, 0);
-    }
+    const port = await readPort(stateDir, systemClock, logger);
+    return { host: xdsHost, port, name: `of the last run, ${port},` };
   }
 
   /** The list of the run before is written anew; not over one of a newer Heddle, and not in silence over one that is damaged. */
@@ -261,8 +268,9 @@ export class MeshRunner {
     await this.#controlPlane.stop(controlPlaneGraceMs);
     this.#xdsPort?.close();
     this.#xdsPort = undefined;
-    this.#hostNames?.close();
-    await this.#network?.close();
+    const network = this.#network;
+    this.#network = undefined;
+    await network?.close();
     await this.#writing.catch(() => undefined);
     this.#replicas.clear();
     this.#edge = undefined;
@@ -295,10 +303,7 @@ export class MeshRunner {
   async #openNetwork(): Promise<void> {
     const { mode } = this.#options;
     if (mode.mode !== "namespaces") return;
-    const network = await MeshNetwork.open(mode.hasIpv6);
-    this.#network = network;
-    const host = network.subnet.hostIpv4;
-    this.#hostNames = await HostNames.open({ host, port: namespacePorts.dns, resolver: hostResolver() });
+    this.#network = await MeshNetwork.open(mode.hasIpv6);
   }
 
   #openPlace(planned: PlannedInstance): Promise<ReplicaPlace> {

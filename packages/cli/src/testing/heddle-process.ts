@@ -13,6 +13,8 @@ export interface HeddleOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** A command line that runs the one behind it: `heddle` gets to see another machine than the test. */
+  readonly under?: readonly string[];
 }
 
 /** The command in a process of its own, as a user would start it. */
@@ -28,7 +30,8 @@ export class HeddleProcess {
   stderr = "";
 
   constructor(args: readonly string[], options: HeddleOptions = {}) {
-    this.child = spawn(process.execPath, [main, ...args], {
+    const [program = "", ...words] = [...(options.under ?? []), process.execPath, main, ...args];
+    this.child = spawn(program, words, {
       cwd: options.cwd,
       env: {
         ...process.env,

@@ -8,6 +8,7 @@ import { applicationVariables } from "../local-mesh/application-path.ts";
 import { findMissingCommands } from "../local-mesh/command-lookup.ts";
 import type { MissingCommand } from "../local-mesh/command-lookup.ts";
 import { StartProblem } from "../local-mesh/control-plane-process.ts";
+import { EdgePortProblem } from "../local-mesh/edge.ts";
 import type { MeshFolder } from "../local-mesh/mesh-folder.ts";
 import { pickMesh, readMeshFolder } from "../local-mesh/mesh-folder.ts";
 import { MeshRunner } from "../local-mesh/mesh-runner.ts";
@@ -123,17 +124,23 @@ export class MeshSession {
       await this.#source.start();
     } catch (error) {
       await this.stop();
-      if (error instanceof StartProblem || error instanceof StateIsNewer || error instanceof CommandFailed) {
-        throw new UserProblem(error.message, { where: this.#options.folder, hint: "Nothing of it is running." });
-      }
-      if (!(error instanceof PortProblem)) throw error;
-      // The edge's port is the only one that is not chosen here.
-      throw this.#options.edgePort === undefined
+      throw this.#explain(error);
+    }
+  }
+
+  /** What people can put right, in their words. */
+  #explain(error: unknown): unknown {
+    const { folder, edgePort } = this.#options;
+    if (error instanceof EdgePortProblem)
+      return edgePort === undefined
         ? new UserProblem(error.message, { where: this.plan.edgePlace, hint: "Nothing was started." })
         : new UserProblem(error.message, {
             hint: "Choose another with --port; 0 takes any free one. Nothing was started.",
           });
-    }
+    const isKnown = [StartProblem, StateIsNewer, CommandFailed, PortProblem].some((kind) => error instanceof kind);
+    return isKnown
+      ? new UserProblem((error as Error).message, { where: folder, hint: "Nothing of it is running." })
+      : error;
   }
 
   /** Ends every process, in order, and gives the folder back. */

@@ -1,9 +1,16 @@
 // Needs root and Linux: network namespaces with redirection.
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { answers, edgeUrl, startMesh } from "../testing/live-mesh.ts";
+import { writeStateFile } from "@heddle/state";
+import { runHeddle } from "../testing/heddle-process.ts";
+import { callerUid, NamespacedMesh } from "../testing/namespaced-mesh.ts";
 import { smallMesh } from "../testing/small-mesh.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 
@@ -32,4 +39,30 @@ test("what a workload's env says governs the workload, and none of the programs 
   // The loader complains once for each program that it was told to load this into: the script, and the node that it becomes.
   const complaints = readFileSync(join(folder, ".heddle/logs/back-0.log"), "utf8").match(/\/no\/such\.so/g) ?? [];
   assert.equal(complaints.length, 2);
+});
+
+test("programs of the machine that have the mesh's ports keep them, and the mesh gets others", {
+  timeout: 120_000,
+}, async (context) => {
+  const xds = createServer().listen(15_012, "0.0.0.0");
+  await once(xds, "listening");
+  context.after(() => xds.close());
+  const names = createSocket("udp4").bind(15_053, "0.0.0.0");
+  await once(names, "listening");
+  context.after(() => names.close());
+  const mesh = await NamespacedMesh.start(context);
+  await mesh.heddle.line(/the control plane's port 198\.18\.\d+\.1:15012 is taken; it gets another/);
+  await answers(await edgeUrl(mesh.heddle), `${callerUid} from back-0`);
+  assert.equal(await mesh.inside("front-0", ["dig", "+short", "example.com"]), NamespacedMesh.outside);
+});
+
+test("a start in namespaces that cannot go on says why, and leaves nothing", { timeout: 60_000 }, async (context) => {
+  const before = Object.keys(networkInterfaces());
+  const folder = temporaryFolder(context, smallMesh);
+  mkdirSync(join(folder, ".heddle"));
+  await writeStateFile(join(folder, ".heddle/instances.json"), "instances", 99, Buffer.from("[]"));
+  const { code, stderr } = await runHeddle(["up", folder, "--mode", "namespaces"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^heddle: .*instances\.json has format version 99, newer than this Heddle knows/);
+  assert.deepEqual(Object.keys(networkInterfaces()), before);
 });

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder } from "../../testing/temporary-folder.ts";
+import { PortProblem } from "../ports.ts";
 import { HostNames, hostResolver } from "./host-names.ts";
 
 const files: readonly [what: string, text: string, expected: string | undefined][] = [
@@ -40,4 +42,35 @@ test("a question that cannot be passed on is lost alone: the next is taken", asy
   const last = connect({ host, port });
   last.on("error", () => undefined);
   await once(last, "close");
+});
+
+for (const protocol of ["TCP", "UDP"]) {
+  test(`another port is taken where the wanted one is in use over ${protocol}`, async (t) => {
+    const holder = createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    t.after(() => holder.close());
+    const { port: wanted } = holder.address() as AddressInfo;
+    if (protocol === "UDP") {
+      const other = createSocket("udp4").bind(wanted, "127.0.0.1");
+      await once(other, "listening");
+      t.after(() => other.close());
+      holder.close();
+      await once(holder, "close");
+    }
+    const names = await HostNames.open({ host: "127.0.0.1", port: wanted, resolver: undefined });
+    t.after(() => names.close());
+    assert.notEqual(names.address.port, wanted);
+    // What the first try had is free again.
+    if (protocol === "TCP") return;
+    const again = createServer().listen(wanted, "127.0.0.1");
+    t.after(() => again.close());
+    await once(again, "listening");
+  });
+}
+
+test("an address that is not of this machine is named", async () => {
+  await assert.rejects(
+    HostNames.open({ host: "192.0.2.1", port: 0, resolver: undefined }),
+    (error) => error instanceof PortProblem && /on 192\.0\.2\.1: .*EADDRNOTAVAIL/.test(error.message),
+  );
 });

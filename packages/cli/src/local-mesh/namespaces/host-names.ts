@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { connect, createServer, isIP } from "node:net";
 import { once } from "node:events";
+import { PortProblem } from "../ports.ts";
 
 /** Questions that wait for an answer at one time; what comes then is not passed on, and asked again by whoever needs it. */
 const maxWaiting = 1024;
@@ -12,8 +13,12 @@ const maxConnections = 64;
 const waitMs = 10_000;
 const port = 53;
 
+/** Tries to find a port that is free over TCP and UDP alike. */
+const portTries = 10;
+
 export interface HostNamesOptions {
   readonly host: string;
+  /** The one to have, if it is free. */
   readonly port: number;
   /** Undefined: the machine has no resolver. */
   readonly resolver: string | undefined;
@@ -52,14 +57,28 @@ export class HostNames {
     this.#server.on("error", () => undefined);
   }
 
+  /** @throws PortProblem (as a rejection) */
   static async open(options: HostNamesOptions): Promise<HostNames> {
-    const names = new HostNames(options);
-    names.#server.listen(options.port, options.host);
-    await once(names.#server, "listening");
-    const { port: taken } = names.#server.address() as AddressInfo;
-    names.#socket.bind(taken, options.host);
-    await once(names.#socket, "listening");
-    return names;
+    for (let tries = 1; ; tries++) {
+      const names = new HostNames(options);
+      try {
+        await names.#listen(tries === 1 ? options.port : 0);
+        return names;
+      } catch (error) {
+        names.close();
+        const { code, message } = error as NodeJS.ErrnoException;
+        if (code !== "EADDRINUSE" || tries === portTries)
+          throw new PortProblem(`questions for names cannot be taken on ${options.host}: ${message}`);
+      }
+    }
+  }
+
+  async #listen(wanted: number): Promise<void> {
+    this.#server.listen(wanted, this.#options.host);
+    await once(this.#server, "listening");
+    const { port: taken } = this.#server.address() as AddressInfo;
+    this.#socket.bind(taken, this.#options.host);
+    await once(this.#socket, "listening");
   }
 
   /** Where questions are taken, the same over UDP and TCP. */

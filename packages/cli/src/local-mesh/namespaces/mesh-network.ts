@@ -1,6 +1,7 @@
 import type { Interception } from "@heddle/compiler";
 import { PortProblem } from "../ports.ts";
 import { CommandFailed, runCommand } from "./command.ts";
+import { HostNames, hostResolver } from "./host-names.ts";
 import { reclaimNamespaces } from "./left-behind.ts";
 import { NetworkNamespace } from "./network-namespace.ts";
 import { namespacePorts, redirectRules } from "./redirect-rules.ts";
@@ -26,17 +27,19 @@ export class MeshNetwork {
   readonly subnet: MeshSubnet;
   readonly hasIpv6: boolean;
   readonly #hub: NetworkNamespace;
+  readonly #hostNames: HostNames;
   readonly #services = new ServiceAddresses();
   readonly #taken = new Set<number>();
   #links = 0;
 
-  private constructor(subnet: MeshSubnet, hub: NetworkNamespace, hasIpv6: boolean) {
+  private constructor(subnet: MeshSubnet, hub: NetworkNamespace, hostNames: HostNames, hasIpv6: boolean) {
     this.subnet = subnet;
     this.#hub = hub;
+    this.#hostNames = hostNames;
     this.hasIpv6 = hasIpv6;
   }
 
-  /** Also ends what killed runs left. @throws CommandFailed (as a rejection) */
+  /** Also ends what killed runs left. @throws CommandFailed, PortProblem (as a rejection) */
   static async open(hasIpv6: boolean): Promise<MeshNetwork> {
     await reclaimNamespaces();
     const hub = await NetworkNamespace.open();
@@ -50,7 +53,9 @@ export class MeshNetwork {
       await runCommand(["ip", "link", "set", "dev", link, "up"]);
       if (hasIpv6)
         await runCommand(["ip", "address", "add", `${subnet.hostIpv6}/${ipv6PrefixLength}`, "dev", link, "nodad"]);
-      return new MeshNetwork(subnet, hub, hasIpv6);
+      const { dns: port } = namespacePorts;
+      const hostNames = await HostNames.open({ host: subnet.hostIpv4, port, resolver: hostResolver() });
+      return new MeshNetwork(subnet, hub, hostNames, hasIpv6);
     } catch (error) {
       await hub.close();
       throw error;
@@ -102,8 +107,9 @@ export class MeshNetwork {
     };
   }
 
-  close(): Promise<void> {
-    return this.#hub.close();
+  async close(): Promise<void> {
+    this.#hostNames.close();
+    await this.#hub.close();
   }
 
   #takeNumber(): number {
@@ -142,7 +148,7 @@ export class MeshNetwork {
       loopback: "127.0.0.1/32",
       passthroughSource: "127.0.0.6/32",
       resolver: hostIpv4,
-      resolverAt: `${hostIpv4}:${namespacePorts.dns}`,
+      resolverAt: `${hostIpv4}:${this.#hostNames.address.port}`,
     });
   }
 
@@ -152,7 +158,7 @@ export class MeshNetwork {
       loopback: "::1/128",
       passthroughSource: "::6/128",
       resolver: hostIpv6,
-      resolverAt: `[${hostIpv6}]:${namespacePorts.dns}`,
+      resolverAt: `[${hostIpv6}]:${this.#hostNames.address.port}`,
     });
   }
 }
