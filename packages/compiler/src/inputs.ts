@@ -55,8 +55,6 @@ export type WorkloadProfile = Omit<WorkloadInstance, "ready" | "outboundPorts">;
 export interface MeshSettings {
   readonly trustDomain: string;
   readonly rootNamespace: string;
-  /** What becomes of intercepted calls to nobody that the mesh knows; absent: ALLOW_ANY, as in Istio. */
-  readonly outboundTrafficPolicy?: "ALLOW_ANY" | "REGISTRY_ONLY";
 }
 
 /** Everything that decides what proxies are told. */

@@ -72,9 +72,7 @@ export class ResourceQueries {
         hosts.split(" ").flatMap((host) => this.#model.service(host) ?? []),
       ),
     );
-    this.virtualOutbound = query("virtual outbound listener", (id) =>
-      compileVirtualOutbound(this.#model.profile(id), this.#model.settings.outboundTrafficPolicy ?? "ALLOW_ANY"),
-    );
+    this.virtualOutbound = query("virtual outbound listener", (id) => compileVirtualOutbound(this.#model.profile(id)));
     this.serviceListener = query("service listener", (audience, id, host, port) =>
       this.#compileServiceListener(audience, id, host, Number(port)),
     );

@@ -7,9 +7,9 @@ import { wildcards } from "./wildcards.ts";
 
 /**
  * Where everything arrives that an intercepted workload sends. A connection goes on to the listener of the address that it was meant
- * for; what no service has goes where it was meant to go, or nowhere, as the outbound traffic policy says.
+ * for; what no service has goes where it was meant to go (Istio's `outboundTrafficPolicy` ALLOW_ANY).
  */
-export function compileVirtualOutbound(instance: WorkloadProfile, policy: "ALLOW_ANY" | "REGISTRY_ONLY"): Listener {
+export function compileVirtualOutbound(instance: WorkloadProfile): Listener {
   const { outbound } = interceptionPorts;
   return create(ListenerSchema, {
     name: outboundListenerName,
@@ -22,7 +22,7 @@ export function compileVirtualOutbound(instance: WorkloadProfile, policy: "ALLOW
         ...tcpChain("virtualOutbound-blackhole", blackHoleClusterName),
         filterChainMatch: { destinationPort: outbound },
       },
-      tcpChain("virtualOutbound-catchall-tcp", policy === "ALLOW_ANY" ? passthroughClusterName : blackHoleClusterName),
+      tcpChain("virtualOutbound-catchall-tcp", passthroughClusterName),
     ],
   });
 }
