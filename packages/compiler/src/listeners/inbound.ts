@@ -17,7 +17,7 @@ import {
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import { type EffectiveMode, type EffectiveModes, modeOnPort } from "../mtls/effective-mode.ts";
-import { meshProtocols, serverTransportSocket } from "../mtls/tls-context.ts";
+import { handshakeTimeoutMs, meshProtocols, serverTransportSocket } from "../mtls/tls-context.ts";
 import {
   blackHoleClusterName,
   defaultRouteName,
@@ -37,8 +37,8 @@ import { wildcards } from "./wildcards.ts";
 type FilterChainInit = Omit<MessageInitShape<typeof FilterChainSchema>, "$typeName">;
 type Filters = NonNullable<FilterChainInit["filters"]>;
 
-/** How long a client may take until it has said whether it speaks TLS, and until its handshake is done; Envoy's default for the first. */
-const detectionTimeoutMs = 15_000;
+/** How long a client may take until it has said whether it speaks TLS; Envoy's default. */
+const inspectionTimeoutMs = 15_000;
 
 /**
  * Where a workload's proxy takes traffic for it. Which filter chains there are is what its mode means (istio.md 4.3): STRICT has no
@@ -83,7 +83,7 @@ function inspectionTimes(ports: readonly ChainContext[]) {
   const isUndeclared = ports.some(({ mode, protocol }) => protocol === "auto" && mode.mode !== "STRICT");
   if (isUndeclared) return detectionTimes;
   return {
-    listenerFiltersTimeout: duration(detectionTimeoutMs),
+    listenerFiltersTimeout: duration(inspectionTimeoutMs),
     // Only where the server may have to speak first is silence taken for plaintext; there, TCP policy holds.
     continueOnListenerFiltersTimeout: ports.some(
       ({ mode, protocol }) => mode.mode === "PERMISSIVE" && protocol !== "http",
@@ -183,7 +183,7 @@ function mutualTlsChain(context: ChainContext): FilterChainInit {
       applicationProtocols: mode.mode === "PERMISSIVE" && !isHttp ? meshProtocols("tcp") : [],
     },
     transportSocket: serverTransportSocket(trustDomain, protocol, audience),
-    transportSocketConnectTimeout: duration(detectionTimeoutMs),
+    transportSocketConnectTimeout: duration(handshakeTimeoutMs),
     ...chainMetadata(context),
     filters: isHttp
       ? httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD)
@@ -197,7 +197,7 @@ function mutualTlsChain(context: ChainContext): FilterChainInit {
  */
 function undeclaredTlsChains(context: ChainContext): FilterChainInit[] {
   const { trustDomain, audience, mode } = context;
-  const common = { transportSocketConnectTimeout: duration(detectionTimeoutMs), ...chainMetadata(context) };
+  const common = { transportSocketConnectTimeout: duration(handshakeTimeoutMs), ...chainMetadata(context) };
   return [
     {
       name: "mutual-tls-http",

@@ -12,13 +12,11 @@ import type { Audience } from "../audience.ts";
 import { compileNetworkAuthorization, type WorkloadPolicies } from "../authorization/compile.ts";
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, workloadMetadata } from "../metrics/compile.ts";
-import { tunnelServerSocket } from "../mtls/tls-context.ts";
+import { handshakeTimeoutMs, tunnelServerSocket } from "../mtls/tls-context.ts";
 import { inboundClusterName, tunnelledListenerName, tunnelListenerName } from "../names.ts";
 import { duration, extension, tcpAddress } from "../wire.ts";
 import { httpTerminal } from "./http-connection-manager.ts";
 import { tcpTerminal } from "./tcp-proxy.ts";
-
-const handshakeTimeoutMs = 15_000;
 
 /**
  * Where carriers from other proxies come in (HBONE): mutual TLS with HTTP/2 whose CONNECT streams are connections of the listener below. Nothing else

@@ -32,48 +32,17 @@ function carrierProtocols(protocol: string, audience: Audience): string[] {
   return protocol === "http" && audience.messages.has("CarrierOptions") ? ["h2"] : [];
 }
 
-/** Identities of this trust domain, and no plaintext: the server's side of mutual TLS. */
+/** How long a client may take for its handshake. */
+export const handshakeTimeoutMs = 15_000;
+
+/** The server's side: identities of this trust domain, and no plaintext. */
 export function serverTransportSocket(trustDomain: string, protocol: string, audience: Audience) {
-  return extension(socketName, DownstreamTlsContextSchema, {
-    requireClientCertificate: true,
-    commonTlsContext: {
-      ...commonContext([{ case: "prefix", value: `spiffe://${trustDomain}/` }], audience),
-      // A client of the mesh that speaks no ALPN of Istio's, such as a plain HTTP library with a certificate, is served as well.
-      alpnProtocols: [
-        ...carrierProtocols(protocol, audience),
-        ...meshProtocols(protocol),
-        ...(protocol === "http" ? ["http/1.1"] : []),
-      ],
-    },
-  });
-}
-
-/** What carriers of streams speak, and nothing else. */
-const tunnelProtocols = ["h2"];
-
-/** The server's side of a carrier of streams. */
-export function tunnelServerSocket(trustDomain: string, audience: Audience) {
-  return extension(socketName, DownstreamTlsContextSchema, {
-    requireClientCertificate: true,
-    commonTlsContext: {
-      ...commonContext([{ case: "prefix", value: `spiffe://${trustDomain}/` }], audience),
-      alpnProtocols: tunnelProtocols,
-    },
-  });
-}
-
-/** The client's side of a carrier of streams: the server must be one of `identities`. */
-export function tunnelClientSocket(sni: string, identities: readonly string[], audience: Audience) {
-  return extension(socketName, UpstreamTlsContextSchema, {
-    sni,
-    commonTlsContext: {
-      ...commonContext(
-        identities.map((value) => ({ case: "exact", value })),
-        audience,
-      ),
-      alpnProtocols: tunnelProtocols,
-    },
-  });
+  return serverSocket(trustDomain, audience, [
+    ...carrierProtocols(protocol, audience),
+    ...meshProtocols(protocol),
+    // A client of the mesh that speaks no ALPN of Istio's, such as a plain HTTP library with a certificate, is served as well.
+    ...(protocol === "http" ? ["http/1.1"] : []),
+  ]);
 }
 
 /** The client's side: the server must be one of `identities`. */
@@ -83,15 +52,37 @@ export function clientTransportSocket(
   protocol: string,
   audience: Audience,
 ) {
+  return clientSocket(sni, identities, audience, [...carrierProtocols(protocol, audience), ...meshProtocols(protocol)]);
+}
+
+/** What carriers of streams speak, and nothing else. */
+const tunnelProtocols = ["h2"];
+
+/** The server's side of a carrier of streams. */
+export function tunnelServerSocket(trustDomain: string, audience: Audience) {
+  return serverSocket(trustDomain, audience, tunnelProtocols);
+}
+
+/** The client's side of a carrier of streams: the server must be one of `identities`. */
+export function tunnelClientSocket(sni: string, identities: readonly string[], audience: Audience) {
+  return clientSocket(sni, identities, audience, tunnelProtocols);
+}
+
+function serverSocket(trustDomain: string, audience: Audience, alpnProtocols: string[]) {
+  return extension(socketName, DownstreamTlsContextSchema, {
+    requireClientCertificate: true,
+    commonTlsContext: {
+      ...commonContext([{ case: "prefix", value: `spiffe://${trustDomain}/` }], audience),
+      alpnProtocols,
+    },
+  });
+}
+
+function clientSocket(sni: string, identities: readonly string[], audience: Audience, alpnProtocols: string[]) {
+  const names = identities.map((value): SanPattern => ({ case: "exact", value }));
   return extension(socketName, UpstreamTlsContextSchema, {
     sni,
-    commonTlsContext: {
-      ...commonContext(
-        identities.map((value) => ({ case: "exact", value })),
-        audience,
-      ),
-      alpnProtocols: [...carrierProtocols(protocol, audience), ...meshProtocols(protocol)],
-    },
+    commonTlsContext: { ...commonContext(names, audience), alpnProtocols },
   });
 }
 
