@@ -12,6 +12,9 @@ import { tcpTerminal } from "./tcp-proxy.ts";
 /** In ports mode a service is called on a port of the caller's own proxy, which only the caller's machine can reach. */
 const loopback = "127.0.0.1";
 
+/** What could not be connected has carried nothing, so that another endpoint may be tried (design §5, Retries). */
+const connectAttempts = 3;
+
 /** One port of a service, as callers' listeners stand for it. */
 interface CalledPort {
   readonly host: string;
@@ -64,16 +67,11 @@ function outboundChains(
   trustDomain: string,
   audience: Audience,
 ) {
-  const filters = [
-    ...compilePeerMetadata(audience, "outbound", workloadMetadata(instance, trustDomain)),
-    compileFaultFilter(),
-    ...compileStandardMetrics(audience, "source"),
-  ];
-  // Tunnels say in `baggage` whose they are; before an Envoy's TCP proxy the filter would mean nothing.
-  const says = audience.messages.has("TunnelOptions")
-    ? compilePeerMetadata(audience, "outbound", workloadMetadata(instance, trustDomain))
-    : [];
-  const tcp = (cluster: string) => [...says, tcpTerminal(cluster, says.length > 0)];
+  const self = compilePeerMetadata(audience, "outbound", workloadMetadata(instance, trustDomain));
+  const filters = [...self, compileFaultFilter(), ...compileStandardMetrics(audience, "source")];
+  // Of byte streams only tunnels can say, in `baggage`, whose they are.
+  const byteFilters = audience.messages.has("TunnelOptions") ? self : [];
+  const tcp = (cluster: string) => [...byteFilters, tcpTerminal(cluster, connectAttempts)];
   const http = () =>
     httpTerminal(`outbound_${name}`, filters, { routeSpecifier: routesByName(outboundRouteTableName(host, port)) });
   if (protocol === "auto") {
