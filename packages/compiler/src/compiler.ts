@@ -21,10 +21,18 @@ export interface ProxyResources {
   readonly secrets: List<Secret>;
 }
 
+/** A port of a service that the application calls. */
+interface Call {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: string;
+  /** Where it is called: a port of the caller's proxy, or, where calls are intercepted, the port itself. */
+  readonly listenerPort: number;
+}
+
 /** What a workload's proxy takes traffic for, and where that traffic may end up. */
 interface Reach {
-  /** Services that the application calls: on ports of its proxy, or at ports of their own where its calls are intercepted. */
-  readonly calls: readonly { readonly host: string; readonly port: number; readonly isHttp: boolean }[];
+  readonly calls: readonly Call[];
   readonly isIntercepted: boolean;
   /** The service behind the edge's port. */
   readonly edge: { readonly host: string; readonly port: number } | undefined;
@@ -104,8 +112,8 @@ export class Compiler {
       if (service === undefined || (isIntercepted && service.addresses.length === 0)) return [];
       const { host, ports } = service;
       return isIntercepted
-        ? ports.map(({ port, protocol }) => ({ host, port, isHttp: isHttp(protocol) }))
-        : [{ host, port: localPort, isHttp: isHttp(firstPort(service).protocol) }];
+        ? ports.map((port): Call => ({ host, ...port, listenerPort: port.port }))
+        : [{ host, ...firstPort(service), listenerPort: localPort }];
     });
     const behind = kind === "edge" ? this.#model.service(hostOfServiceKey(edgeService ?? "")) : undefined;
     const edge = behind === undefined || edgePort === undefined ? undefined : { host: behind.host, port: edgePort };
@@ -119,7 +127,7 @@ export class Compiler {
     const isSidecar = this.#model.profile(id).kind === "sidecar";
     const listener = isIntercepted ? this.#resources.serviceListener : this.#resources.outboundListener;
     return byName([
-      ...calls.map(({ host, port }) => listener.get(audience, id, host, String(port))),
+      ...calls.map(({ host, listenerPort }) => listener.get(audience, id, host, String(listenerPort))),
       ...(isIntercepted ? [this.#resources.virtualOutbound.get(id)] : []),
       // Envoy has its names from the agent beside it, which answers by TCP as well.
       ...(isIntercepted && audienceFromKey(audience).dialect === "heddle"
@@ -148,7 +156,7 @@ export class Compiler {
     const maskOf = (host: string) => this.#model.sourceMask(host, caller);
     return byName([
       ...calls
-        .filter(({ isHttp }) => isHttp)
+        .filter(({ protocol }) => isHttp(protocol))
         .map(({ host, port }) =>
           isIntercepted
             ? this.#resources.interceptedTable.get(audience, host, maskOf(host), String(port))
@@ -194,16 +202,13 @@ export class Compiler {
     });
   }
 
-  /** Ports within reach that carry what their first bytes say, and so need a cluster for what is not HTTP. */
+  /** Called ports that carry what their first bytes say, and so need a cluster for what is not HTTP; routes lead to none. */
   #undeclared(id: string) {
     const { namespace } = this.#model.profile(id);
-    return this.#reach.get(id).hosts.flatMap((host) => {
-      const group = this.#model.ruleGroup(namespace, host);
-      const ports = this.#model.service(host)?.ports ?? [];
-      return ports
-        .filter(({ protocol }) => protocol === "auto")
-        .map(({ port }) => ({ group, host, port: String(port) }));
-    });
+    return this.#reach
+      .get(id)
+      .calls.filter(({ protocol }) => protocol === "auto")
+      .map(({ host, port }) => ({ group: this.#model.ruleGroup(namespace, host), host, port: String(port) }));
   }
 }
 
