@@ -32,6 +32,7 @@ const lostBehindPeer: AttemptFailure = {
   bytesWritten: 1,
   reusedConnection: false,
   responseStarted: false,
+  isCountedElsewhere: false,
   transportFailure: "",
 };
 
@@ -52,7 +53,7 @@ export function afterFailure(
   trace?: DecisionTrace,
 ): void {
   const endpoint = req.countedEndpoint;
-  if (endpoint !== undefined && failure.code !== "overflow" && failure.isCountedElsewhere !== true) {
+  if (endpoint !== undefined && failure.code !== "overflow" && !failure.isCountedElsewhere) {
     endpoint.errors++;
     if (isConnectFailure(failure.code)) endpoint.connectFailures++;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@heddle/xds/api";
 import { applyDelta } from "../bind/snapshot.ts";
+import { connectionView } from "../testing/fixtures.ts";
 import { clusterJson, Mesh, numbers, routesJson, routeTo, seeded } from "../testing/harness.ts";
 import { finishRequest } from "./accounting.ts";
 import { pickEndpoint } from "./load-balancer.ts";
@@ -17,7 +18,7 @@ function picks(mesh: Mesh, count: number): Record<string, number> {
   assert.ok(cluster !== undefined);
   const counts: Record<string, number> = {};
   for (let i = 0; i < count; i++) {
-    const key = pickEndpoint(mesh.live, cluster, mesh.random)?.host ?? "none";
+    const key = pickEndpoint(mesh.live, cluster, mesh.random, connectionView(), undefined)?.host ?? "none";
     counts[key] = (counts[key] ?? 0) + 1;
   }
   return counts;

@@ -60,6 +60,7 @@ function advance(mesh: Mesh, req: RequestRecord, event: number, kinds: Map<Reque
         bytesWritten: event,
         reusedConnection: false,
         responseStarted: false,
+        isCountedElsewhere: false,
         transportFailure: "",
       },
       mesh.random,

@@ -14,16 +14,19 @@ import type { LiveState } from "./live-state.ts";
  * - random: weights do not count (Envoy's RandomLoadBalancer).
  *
  * An ORIGINAL_DST cluster has no choice: it takes the address that the connection, or the header, wants.
+ *
+ * @param connection the client's
+ * @param headers of the request; undefined: there is none, but a connection of bytes
  */
 export function pickEndpoint(
   live: LiveState,
   cluster: BoundCluster,
   random: RandomSource,
-  connection?: ConnectionView,
-  headers?: MutableHeaders,
+  connection: ConnectionView,
+  headers: MutableHeaders | undefined,
 ): BoundEndpoint | undefined {
   if (cluster.config.type === "original_dst") {
-    const address = connection === undefined ? undefined : originalDestination(cluster.config, connection, headers);
+    const address = originalDestination(cluster.config, connection, headers);
     return address === undefined ? undefined : live.destinations.endpoint(cluster, address);
   }
   const group = pickGroup(cluster.levels, random);

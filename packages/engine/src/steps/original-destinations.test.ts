@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ClusterSchema, type JsonObject } from "@heddle/xds/api";
 import { applyDelta, emptySnapshot, type Snapshot } from "../bind/snapshot.ts";
+import type { BoundCluster, BoundEndpoint } from "../bind/types.ts";
 import { loadCluster } from "../load/cluster.ts";
 import { connectionView, PlainHeaders } from "../testing/fixtures.ts";
 import { configOf, fromEnvoyJson, problemsOf } from "../testing/harness.ts";
@@ -23,52 +24,56 @@ function bound(own: JsonObject = {}): Snapshot {
 const restored = connectionView({ localAddress: { host: "10.0.0.9", port: 5432 }, isDestinationRestored: true });
 const random = (): number => 0;
 
+function pick(live: LiveState, cluster: BoundCluster, connection = restored): BoundEndpoint | undefined {
+  return pickEndpoint(live, cluster, random, connection, undefined);
+}
+
 test("an ORIGINAL_DST cluster's endpoint is where the connection was meant to go, and the same while it is in use", () => {
   const cluster = bound().clusters.get("pass")!;
   const live = new LiveState();
   assert.ok(cluster.isReady);
-  const first = pickEndpoint(live, cluster, random, restored);
+  const first = pick(live, cluster);
   assert.deepEqual([first?.key, first?.addresses], ["10.0.0.9:5432", [{ host: "10.0.0.9", port: 5432 }]]);
-  assert.equal(pickEndpoint(live, cluster, random, restored), first);
+  assert.equal(pick(live, cluster), first);
   // One that came here on purpose would be sent round in a circle.
-  assert.equal(pickEndpoint(live, cluster, random, connectionView()), undefined);
+  assert.equal(pick(live, cluster, connectionView()), undefined);
 });
 
 test("the header's address wins where use_http_header says so, and upstream_port_override changes the port", () => {
-  const pick = (own: JsonObject, headers: Record<string, string>) => {
+  const pickedKey = (own: JsonObject, headers: Record<string, string>) => {
     const list = new PlainHeaders();
     for (const [name, value] of Object.entries(headers)) list.append(name, value);
     const cluster = bound({ original_dst_lb_config: own }).clusters.get("pass")!;
     return pickEndpoint(new LiveState(), cluster, random, restored, list)?.key;
   };
   const header = { "x-envoy-original-dst-host": "10.0.0.7:81" };
-  assert.equal(pick({ use_http_header: true }, header), "10.0.0.7:81");
-  assert.equal(pick({ use_http_header: true }, { "x-envoy-original-dst-host": "[::0:1]:81" }), "[::1]:81");
-  assert.equal(pick({}, header), "10.0.0.9:5432");
+  assert.equal(pickedKey({ use_http_header: true }, header), "10.0.0.7:81");
+  assert.equal(pickedKey({ use_http_header: true }, { "x-envoy-original-dst-host": "[::0:1]:81" }), "[::1]:81");
+  assert.equal(pickedKey({}, header), "10.0.0.9:5432");
   for (const bad of ["db.example:81", "10.0.0.7", "10.0.0.7:0", "10.0.0.7:99999", "::1:81"])
-    assert.equal(pick({ use_http_header: true }, { "x-envoy-original-dst-host": bad }), "10.0.0.9:5432");
+    assert.equal(pickedKey({ use_http_header: true }, { "x-envoy-original-dst-host": bad }), "10.0.0.9:5432");
   assert.equal(
-    pick({ use_http_header: true, http_header_name: "X-To" }, { ...header, "x-to": "10.0.0.8:82" }),
+    pickedKey({ use_http_header: true, http_header_name: "X-To" }, { ...header, "x-to": "10.0.0.8:82" }),
     "10.0.0.8:82",
   );
-  assert.equal(pick({ upstream_port_override: 99 }, {}), "10.0.0.9:99");
+  assert.equal(pickedKey({ upstream_port_override: 99 }, {}), "10.0.0.9:99");
 });
 
 test("a destination that nobody asks for is forgotten after the cleanup interval, one in use is not", () => {
   const snapshot = bound({ cleanup_interval: "2s" });
   const cluster = snapshot.clusters.get("pass")!;
   const live = new LiveState();
-  const endpoint = pickEndpoint(live, cluster, random, restored)!;
+  const endpoint = pick(live, cluster)!;
   live.endpoint(endpoint).activeRequests = 1;
   assert.equal(live.sweepDestinations(snapshot, 0), false);
   assert.equal(live.sweepDestinations(snapshot, 2000), false);
   live.endpoint(endpoint).activeRequests = 0;
-  pickEndpoint(live, cluster, random, restored);
+  pick(live, cluster);
   assert.equal(live.sweepDestinations(snapshot, 3999), false);
   assert.equal(live.sweepDestinations(snapshot, 4000), false);
   assert.equal(live.sweepDestinations(snapshot, 6000), true);
   assert.deepEqual(live.destinations.of("pass"), []);
-  pickEndpoint(live, cluster, random, restored);
+  pick(live, cluster);
   assert.equal(live.sweepDestinations(emptySnapshot, 6001), true);
   assert.deepEqual(live.destinations.of("pass"), []);
 });
@@ -77,7 +82,7 @@ test("destinations are bounded in number", () => {
   const cluster = bound().clusters.get("pass")!;
   const live = new LiveState();
   const to = (port: number, host: string) =>
-    pickEndpoint(live, cluster, random, connectionView({ localAddress: { host, port }, isDestinationRestored: true }));
+    pick(live, cluster, connectionView({ localAddress: { host, port }, isDestinationRestored: true }));
   for (let port = 1; port <= 16_384; port++) assert.ok(to(port, "10.0.0.1"));
   assert.equal(to(1, "10.0.0.2"), undefined);
   assert.ok(to(1, "10.0.0.1"));

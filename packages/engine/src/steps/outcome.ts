@@ -8,7 +8,7 @@ export interface AttemptFailure {
   readonly reusedConnection: boolean;
   readonly responseStarted: boolean;
   /** A connection that was being made for several requests failed, and another one of them counts it (design §5, "Between proxies"). */
-  readonly isCountedElsewhere?: boolean;
+  readonly isCountedElsewhere: boolean;
   readonly transportFailure: string;
 }
 

@@ -24,7 +24,15 @@ function retryMesh(policy: JsonObject | undefined, cluster: JsonObject = {}, hos
 }
 
 function failure(code: ErrorCode, parts: Partial<AttemptFailure> = {}): AttemptFailure {
-  return { code, bytesWritten: 100, reusedConnection: false, responseStarted: false, transportFailure: "", ...parts };
+  return {
+    code,
+    bytesWritten: 100,
+    reusedConnection: false,
+    responseStarted: false,
+    isCountedElsewhere: false,
+    transportFailure: "",
+    ...parts,
+  };
 }
 
 function fail(mesh: Mesh, req: RequestRecord, own: AttemptFailure): string {

@@ -94,7 +94,8 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   #connect(): void {
     const { worker, chain } = { worker: this.#worker, chain: this.slot.chain };
     const cluster = chain === undefined ? undefined : chooseTcpCluster(worker.snapshot, chain, worker.random);
-    const endpoint = cluster === undefined ? undefined : pickEndpoint(worker.live, cluster, worker.random, this.view);
+    const endpoint =
+      cluster === undefined ? undefined : pickEndpoint(worker.live, cluster, worker.random, this.view, undefined);
     if (cluster === undefined || endpoint === undefined || this.#attemptsLeft <= 0) {
       worker.logger.info("a TCP connection has no endpoint", {
         cluster: cluster?.name ?? "",
