@@ -1,23 +1,31 @@
 import type { ListenerConfig } from "../config/listener.ts";
-import type { ListenerFilterConfig, ListenerFilterPredicate, PassedTlvs } from "../config/listener-filter.ts";
+import type {
+  ListenerFilterPredicate,
+  LookingFilterConfig,
+  PassedTlvs,
+  ProxyProtocolFilterConfig,
+} from "../config/listener-filter.ts";
 
 /** A listener filter whose condition is compiled. */
-export type BoundListenerFilter = ListenerFilterConfig & {
+export type BoundListenerFilter = {
   /** Whether connections that were meant for this port pass it by; undefined: none does. */
   readonly isDisabledOn: ((port: number) => boolean) | undefined;
-  /** Whether a TLV of this type, of a PROXY protocol header, may go on to endpoints. */
-  readonly passesTlv: (type: number) => boolean;
-};
+} & (
+  | LookingFilterConfig
+  | (ProxyProtocolFilterConfig & {
+      /** Whether a TLV of this type may go on to endpoints. */
+      readonly passesTlv: (type: number) => boolean;
+    })
+);
 
 /** The filters of a listener; a TLS inspector behind them where a chain could not be chosen without it, as Envoy adds it. */
 export function bindListenerFilters({ listenerFilters, filterChains }: ListenerConfig): readonly BoundListenerFilter[] {
-  const bound = listenerFilters.map(
-    (filter): BoundListenerFilter => ({
-      ...filter,
-      isDisabledOn: filter.disabledFor === undefined ? undefined : bindPredicate(filter.disabledFor),
-      passesTlv: (type) => filter.kind === "proxy_protocol" && passesTlv(filter.passedTlvs, type),
-    }),
-  );
+  const bound = listenerFilters.map((filter): BoundListenerFilter => {
+    const isDisabledOn = filter.disabledFor === undefined ? undefined : bindPredicate(filter.disabledFor);
+    return filter.kind === "proxy_protocol"
+      ? { ...filter, isDisabledOn, passesTlv: (type) => passesTlv(filter.passedTlvs, type) }
+      : { ...filter, isDisabledOn };
+  });
   if (bound.some(({ kind }) => kind === "tls_inspector")) return bound;
   const needsTls = filterChains.some(
     ({ match: { transportProtocol, serverNames, applicationProtocols } }) =>
@@ -31,7 +39,6 @@ const addedInspector: BoundListenerFilter = {
   kind: "tls_inspector",
   disabledFor: undefined,
   isDisabledOn: undefined,
-  passesTlv: () => false,
 };
 
 /** Whether what is passed holds this type. */

@@ -24,6 +24,9 @@ export interface ProxyProtocolFilterConfig extends Common {
 
 export type PassedTlvs = "all" | readonly number[];
 
-export type ListenerFilterConfig =
-  | (Common & { readonly kind: "tls_inspector" | "http_inspector" | "original_dst" })
-  | ProxyProtocolFilterConfig;
+/** Those that only look at a connection, without settings. */
+export interface LookingFilterConfig extends Common {
+  readonly kind: "tls_inspector" | "http_inspector" | "original_dst";
+}
+
+export type ListenerFilterConfig = LookingFilterConfig | ProxyProtocolFilterConfig;
