@@ -13,11 +13,13 @@ export {
   edgeRouteTableName,
   inboundClusterName,
   inboundListenerName,
+  interceptionPorts,
   listenerName,
   mutualTlsServerName,
   outboundClusterName,
   outboundRouteTableName,
   parsePolicyName,
+  passthroughSources,
   type PolicyReference,
   policyRuleName,
 } from "./names.ts";

@@ -46,6 +46,12 @@ export const blackHoleClusterName = "BlackHoleCluster";
 /** Istio's ports of a workload that has an address of its own (design §5). */
 export const interceptionPorts = { outbound: 15_001, inbound: 15_006, dns: 15_053 } as const;
 
+/**
+ * Where a proxy's connections come from that pass inbound traffic through to its own workload (Istio's): whoever redirects lets those alone, since they
+ * would come to the proxy again. Nobody else uses these addresses.
+ */
+export const passthroughSources = { ipv4: "127.0.0.6", ipv6: "::6" } as const;
+
 /** Where carriers come in, and the listener that their streams are connections of. */
 export const tunnelListenerName = "tunnelInbound";
 export const tunnelledListenerName = "tunnelled";

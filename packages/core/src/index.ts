@@ -1,3 +1,4 @@
+export { forwardSecretSuites } from "./cipher-suites.ts";
 export type { Clock, RandomSource } from "./clock.ts";
 export { Drain } from "./drain.ts";
 export { formatDuration, parseDuration } from "./duration.ts";

@@ -1,6 +1,11 @@
 import { type Cluster, Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema, create } from "@heddle/xds/api";
 import type { WorkloadProfile } from "../inputs.ts";
-import { blackHoleClusterName, inboundPassthroughClusterName, passthroughClusterName } from "../names.ts";
+import {
+  blackHoleClusterName,
+  inboundPassthroughClusterName,
+  passthroughClusterName,
+  passthroughSources,
+} from "../names.ts";
 import { hasIpv6 } from "../listeners/wildcards.ts";
 import { duration } from "../wire.ts";
 import { connectTimeoutMs, unlimited } from "./compile.ts";
@@ -29,14 +34,10 @@ export function compileFixedCluster(name: FixedClusterName, instance: WorkloadPr
   });
 }
 
-/**
- * Connections to the workload's own address would be redirected to the proxy again. Those from these addresses are let through: nobody
- * else uses them (Istio's 127.0.0.6 and ::6).
- */
 function passthroughSource(instance: WorkloadProfile) {
   return {
-    sourceAddress: source("127.0.0.6"),
-    ...(hasIpv6(instance) ? { extraSourceAddresses: [{ address: source("::6") }] } : {}),
+    sourceAddress: source(passthroughSources.ipv4),
+    ...(hasIpv6(instance) ? { extraSourceAddresses: [{ address: source(passthroughSources.ipv6) }] } : {}),
   };
 }
 

@@ -12,7 +12,7 @@ import {
   type TransportSocket,
   type UpstreamTlsContext,
 } from "@heddle/xds/api";
-import { Secret } from "@heddle/core";
+import { forwardSecretSuites, Secret } from "@heddle/core";
 import type {
   CommonTlsConfig,
   DownstreamTlsConfig,
@@ -104,16 +104,7 @@ const versions: Readonly<Partial<Record<TlsParameters_TlsProtocol, TlsVersion>>>
 };
 
 /** Authenticated encryption alone. The last two have no ephemeral key exchange, and are used only where somebody names them, as Istio does. */
-const cipherSuites: readonly string[] = [
-  "ECDHE-ECDSA-AES128-GCM-SHA256",
-  "ECDHE-RSA-AES128-GCM-SHA256",
-  "ECDHE-ECDSA-AES256-GCM-SHA384",
-  "ECDHE-RSA-AES256-GCM-SHA384",
-  "ECDHE-ECDSA-CHACHA20-POLY1305",
-  "ECDHE-RSA-CHACHA20-POLY1305",
-  "AES128-GCM-SHA256",
-  "AES256-GCM-SHA384",
-];
+const cipherSuites: readonly string[] = [...forwardSecretSuites, "AES128-GCM-SHA256", "AES256-GCM-SHA384"];
 
 const groups: readonly string[] = ["X25519MLKEM768", "X25519", "P-256", "P-384", "P-521"];
 

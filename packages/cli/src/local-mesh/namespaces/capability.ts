@@ -1,3 +1,4 @@
+import { passthroughSources } from "@heddle/compiler";
 import { CommandFailed, runCommand } from "./command.ts";
 import { findCaller } from "./caller.ts";
 import { proxyFolders } from "./proxy-process.ts";
@@ -60,7 +61,7 @@ ip link add name a type veth peer name b
 ip link add name mesh type bridge
 ip link set dev lo up
 printf '%s' "$1" | iptables-restore
-ip address add ::6/128 dev lo 2>/dev/null && printf '%s' "$2" | ip6tables-restore 2>/dev/null && echo ipv6
+ip address add ${passthroughSources.ipv6}/128 dev lo 2>/dev/null && printf '%s' "$2" | ip6tables-restore 2>/dev/null && echo ipv6
 :
 `;
 
@@ -69,13 +70,13 @@ async function tryOut(): Promise<boolean> {
   const at = `198.18.0.1:${namespacePorts.dns}`;
   const ipv4 = redirectRules({
     loopback: "127.0.0.1/32",
-    passthroughSource: "127.0.0.6/32",
+    passthroughSource: `${passthroughSources.ipv4}/32`,
     resolver: "198.18.0.1",
     resolverAt: at,
   });
   const ipv6 = redirectRules({
     loopback: "::1/128",
-    passthroughSource: "::6/128",
+    passthroughSource: `${passthroughSources.ipv6}/128`,
     resolver: "fd68::1",
     resolverAt: `[fd68::1]:${namespacePorts.dns}`,
   });

@@ -1,4 +1,4 @@
-import type { Interception } from "@heddle/compiler";
+import { type Interception, passthroughSources } from "@heddle/compiler";
 import { PortProblem } from "../ports.ts";
 import { CommandFailed, runCommand } from "./command.ts";
 import { HostNames, hostResolver } from "./host-names.ts";
@@ -129,7 +129,8 @@ export class MeshNetwork {
     ];
     if (this.hasIpv6) {
       lines.push("for each in all default eth0 lo; do echo 0 > /proc/sys/net/ipv6/conf/$each/disable_ipv6; done");
-      lines.push(`ip address add ${ipv6}/${ipv6PrefixLength} dev eth0 nodad`, "ip address add ::6/128 dev lo nodad");
+      lines.push(`ip address add ${ipv6}/${ipv6PrefixLength} dev eth0 nodad`);
+      lines.push(`ip address add ${passthroughSources.ipv6}/128 dev lo nodad`);
     }
     lines.push(`ip address add ${ipv4}/${ipv4PrefixLength} dev eth0`, "ip link set dev eth0 up");
     lines.push(`ip route add default via ${hostIpv4}`);
@@ -146,7 +147,7 @@ export class MeshNetwork {
     const { hostIpv4 } = this.subnet;
     return redirectRules({
       loopback: "127.0.0.1/32",
-      passthroughSource: "127.0.0.6/32",
+      passthroughSource: `${passthroughSources.ipv4}/32`,
       resolver: hostIpv4,
       resolverAt: `${hostIpv4}:${this.#hostNames.address.port}`,
     });
@@ -156,7 +157,7 @@ export class MeshNetwork {
     const { hostIpv6 } = this.subnet;
     return redirectRules({
       loopback: "::1/128",
-      passthroughSource: "::6/128",
+      passthroughSource: `${passthroughSources.ipv6}/128`,
       resolver: hostIpv6,
       resolverAt: `[${hostIpv6}]:${this.#hostNames.address.port}`,
     });

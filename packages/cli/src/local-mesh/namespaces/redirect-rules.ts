@@ -1,14 +1,14 @@
+import { interceptionPorts } from "@heddle/compiler";
+
 /** User and group of the proxies: their own connections are not redirected. Istio's. */
 export const proxyUser = 1337;
 
 /** Istio's ports of a workload with an address of its own, on which its proxy listens or its host asks. */
 export const namespacePorts = {
+  ...interceptionPorts,
   admin: 15_000,
-  outbound: 15_001,
-  inbound: 15_006,
   hbone: 15_008,
   readiness: 15_021,
-  dns: 15_053,
   metrics: 15_090,
 } as const;
 
