@@ -55,7 +55,7 @@ function byOffsets(): Candidate {
       for (const name of looked) checksum += headers.get(name)?.length ?? 0;
       removeHopByHop(headers, true);
       for (const [name, value] of added) headers.set(name, value);
-      encodeRequestHead(writer, head.method, head.path, head.authority, headers, none);
+      writer.latin1(encodeRequestHead(head.method, head.path, head.authority, headers, none) ?? "");
     },
     onData() {},
     onTrailers() {},

@@ -9,11 +9,11 @@ export { HpackEncoder } from "./hpack/encoder.ts";
 export type { HpackField } from "./hpack/field.ts";
 export type { BodyKind, BodySink } from "./http1/body-reader.ts";
 export {
-  encodeChunk,
   encodeLastChunk,
   encodeRequestHead,
   encodeResponseHead,
   isEncodableField,
+  writeChunk,
 } from "./http1/encoder.ts";
 export type { Framing } from "./http1/framing.ts";
 export type { Http1Limits } from "./http1/limits.ts";

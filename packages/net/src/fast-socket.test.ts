@@ -239,6 +239,18 @@ for (const [mode, edges] of modes) {
       assert.ok(got === Buffer.alloc(sent, "bcdefghijklmnopqrstuvwxyza").toString("latin1"));
     });
 
+    test("text of any length goes out one byte a character, in its place among bytes", async () => {
+      const [socket, , client] = await serve();
+      // The last is longer than any buffer that output is gathered in.
+      const texts = ["head\r\n", "\xe9\xff\0", "x".repeat(20_000), "y".repeat(400_000)];
+      for (const [index, text] of texts.entries()) {
+        socket.writeText(text);
+        socket.write(Buffer.from(`.${index}.`), 1, 2);
+      }
+      socket.end();
+      assert.ok((await client.untilEnd()) === texts.map((text, index) => `${text}${index}`).join(""));
+    });
+
     test("buffers that wait for a slow reader are gathered in one", async () => {
       const [socket, , client] = await serve();
       client.socket.pause();

@@ -179,6 +179,11 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
     return this.#output.writeOwn(buffer);
   }
 
+  /** As `write`, of characters that are one byte each: none above U+00FF. */
+  writeText(text: string): boolean {
+    return this.#output.writeText(text);
+  }
+
   /** Hands the gathered output to the kernel now. Happens by itself at the end of each callback. */
   flush(): void {
     this.#output.flush();

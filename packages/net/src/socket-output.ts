@@ -66,7 +66,7 @@ export class SocketOutput implements Flushable {
   }
 
   /** Copies bytes [start, end). @returns false when the writer should wait for `onOutputDrained`; they are taken in any case */
-  write(bytes: Uint8Array, start: number, end: number): boolean {
+  write(bytes: Buffer, start: number, end: number): boolean {
     if (this.#isDead || this.#hasEnded) return true;
     if (start < end) {
       this.queuedBytes += end - start;
@@ -98,6 +98,20 @@ export class SocketOutput implements Flushable {
     return this.#hasRoom();
   }
 
+  /** As `write`, of characters that are one byte each: none above U+00FF. They go to the buffer that leaves without another copy. */
+  writeText(text: string): boolean {
+    const { length } = text;
+    if (this.#isDead || this.#hasEnded || length === 0) return true;
+    const buffer = this.#roomFor(length);
+    // Longer than a buffer can be.
+    if (buffer.bytes.length - buffer.used < length) return this.write(Buffer.from(text, "latin1"), 0, length);
+    buffer.used += buffer.bytes.write(text, buffer.used, "latin1");
+    this.queuedBytes += length;
+    this.#flushLater();
+    return this.#hasRoom();
+  }
+
+  /** @returns false, and `onOutputDrained` follows, when more is queued than is wanted */
   #hasRoom(): boolean {
     if (this.queuedBytes <= this.highWaterBytes) return true;
     // The kernel may well take all of it: only what it leaves is a reason to stop.
@@ -118,11 +132,9 @@ export class SocketOutput implements Flushable {
     this.#isDirty = false;
     if (!this.#isOpen) return;
     while (!this.#isWriting && !this.#isDead) {
-      let next = this.#backlog.shift();
-      if (next === undefined) {
-        next = this.#gathering;
-        this.#gathering = undefined;
-      }
+      let next = this.#gathering;
+      if (this.#backlog.length > 0) next = this.#backlog.shift();
+      else this.#gathering = undefined;
       if (next === undefined) break;
       this.#send(next);
     }
@@ -170,14 +182,12 @@ export class SocketOutput implements Flushable {
     }
   }
 
-  #gather(bytes: Uint8Array, start: number, end: number): void {
+  #gather(bytes: Buffer, start: number, end: number): void {
     let from = start;
     while (from < end) {
-      let buffer = (this.#gathering ??= takeOutputBuffer(end - from));
-      if (buffer.bytes.length - buffer.used < end - from)
-        buffer = this.#gathering = growOutputBuffer(buffer, end - from);
+      const buffer = this.#roomFor(end - from);
       const length = Math.min(buffer.bytes.length - buffer.used, end - from);
-      buffer.bytes.set(bytes.subarray(from, from + length), buffer.used);
+      bytes.copy(buffer.bytes, buffer.used, from, from + length);
       buffer.used += length;
       from += length;
       if (from < end) {
@@ -188,6 +198,14 @@ export class SocketOutput implements Flushable {
         if (this.#isDead) return;
       }
     }
+  }
+
+  /** The buffer that is gathering, with room for so many bytes behind what it holds, or as much as one can have. */
+  #roomFor(byteCount: number): OutputBuffer {
+    const buffer = (this.#gathering ??= takeOutputBuffer(byteCount));
+    return buffer.bytes.length - buffer.used >= byteCount
+      ? buffer
+      : (this.#gathering = growOutputBuffer(buffer, byteCount));
   }
 
   #flushLater(): void {

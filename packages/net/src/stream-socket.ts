@@ -29,7 +29,9 @@ export interface StreamSocket {
   restoreDestination(): boolean;
   replaceAddresses(ends: { readonly source: SocketAddress; readonly destination: SocketAddress }): void;
   /** @returns false: taken, but wait for `onDrain` */
-  write(bytes: Uint8Array, start: number, end: number): boolean;
+  write(bytes: Buffer, start: number, end: number): boolean;
+  /** As `write`, of characters that are one byte each: none above U+00FF. */
+  writeText(text: string): boolean;
   /** As `write`, of a buffer that is the socket's from now on. */
   writeOwn(buffer: OutputBuffer): boolean;
   flush(): void;

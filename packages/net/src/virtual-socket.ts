@@ -11,7 +11,7 @@ import type { TlsSession } from "./tls-session.ts";
 /** What carries a virtual socket's bytes. It calls `receive`, `receiveEnd`, `drained` and `lost`. */
 export interface VirtualCarrier {
   /** @returns false: taken, but `drained` comes before more is wanted */
-  write(bytes: Uint8Array, start: number, end: number): boolean;
+  write(bytes: Buffer, start: number, end: number): boolean;
   end(): void;
   /** Nothing more is to be delivered until `resume`; what is delivered nevertheless is kept. */
   pause(): void;
@@ -106,7 +106,7 @@ export class VirtualSocket implements InputOwner, StreamSocket {
     this.localAddress = destination;
   }
 
-  write(bytes: Uint8Array, start: number, end: number): boolean {
+  write(bytes: Buffer, start: number, end: number): boolean {
     if (this.#isClosed || this.#hasEnded) return true;
     this.bytesWritten += end - start;
     return this.#carrier.write(bytes, start, end);
@@ -117,6 +117,10 @@ export class VirtualSocket implements InputOwner, StreamSocket {
     const hasRoom = this.write(buffer.bytes, 0, buffer.used);
     releaseOutputBuffer(buffer);
     return hasRoom;
+  }
+
+  writeText(text: string): boolean {
+    return this.write(Buffer.from(text, "latin1"), 0, text.length);
   }
 
   flush(): void {}

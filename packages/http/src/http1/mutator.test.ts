@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ByteWriter } from "../byte-writer.ts";
+import { GatheredBytes } from "../testing/gathered-bytes.ts";
 import { HeaderList } from "../header-list.ts";
 import { removeHopByHop } from "../hop-by-hop.ts";
 import type { DecodedRequest } from "../testing/recorder.ts";
 import { decodeRequests, decodeResponse, testLimits } from "../testing/recorder.ts";
-import { encodeChunk, encodeLastChunk, encodeRequestHead } from "./encoder.ts";
+import { encodeLastChunk, encodeRequestHead, writeChunk } from "./encoder.ts";
 import type { Framing } from "./framing.ts";
 
 const seed = Number(process.env["HEDDLE_SEED"] ?? 20_260_101);
@@ -114,22 +114,24 @@ function mutate(text: string, random: (below: number) => number): string {
 /** The request as a proxy sends it on. */
 function forward(request: DecodedRequest): Buffer {
   const { head } = request;
-  const writer = new ByteWriter();
+  const sent = new GatheredBytes();
   const headers = HeaderList.of(...head.headers);
   removeHopByHop(headers, false);
   const framing: Framing =
     head.bodyKind === "length" ? { kind: "length", bytes: head.contentLength } : { kind: head.bodyKind };
   // HTTP/1.0 may come without any Host; the proxy gives it the listener's default.
   const authority = head.authority === "" ? "default" : head.authority;
-  assert.equal(encodeRequestHead(writer, head.method, head.path, authority, headers, framing), true);
+  const text = encodeRequestHead(head.method, head.path, authority, headers, framing);
+  assert.ok(text !== undefined);
+  sent.writeText(text);
   const body = Buffer.from(request.body, "latin1");
   if (framing.kind === "chunked") {
-    encodeChunk(writer, body, 0, body.length);
-    encodeLastChunk(writer, HeaderList.of(...request.trailers));
+    writeChunk(sent, body, 0, body.length);
+    sent.writeText(encodeLastChunk(HeaderList.of(...request.trailers)));
   } else {
-    writer.bytes(body, 0, body.length);
+    sent.write(body, 0, body.length);
   }
-  return writer.take();
+  return sent.bytes;
 }
 
 /**

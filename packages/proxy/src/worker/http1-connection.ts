@@ -1,6 +1,5 @@
 import type { ConnectionView } from "@heddle/engine";
 import {
-  ByteWriter,
   encodeLastChunk,
   encodeResponseHead,
   type Framing,
@@ -9,6 +8,7 @@ import {
   type Http1RequestSink,
   type Http1Violation,
   type RequestHead,
+  writeChunk,
 } from "@heddle/http";
 import type { SocketFailure, SocketHandler, StreamSocket, TlsSession } from "@heddle/net";
 import { nextConnectionId } from "./connection-id.ts";
@@ -29,10 +29,6 @@ import {
 } from "./request-path.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 import { leaveRestUnread } from "./unread-rest.ts";
-
-/** What has been encoded leaves at once for the socket, so one writer serves all connections. */
-const scratch = new ByteWriter();
-const chunkEnd = Buffer.from("\r\n");
 
 /**
  * One HTTP/1.1 connection of a client. It reads one request at a time: the next is not even decoded before the former is
@@ -226,7 +222,8 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
 
   sendInformational(status: number, headers: HeaderList): void {
     if (this.#isClosed) return;
-    if (encodeResponseHead(scratch, status, headers, { kind: "none" }, 1, this.#chain.names)) this.#writeScratch();
+    const head = encodeResponseHead(status, headers, noBody, 1, this.#chain.names);
+    if (head !== undefined) this.#socket.writeText(head);
   }
 
   sendHead(status: number, headers: HeaderList, framing: Framing): void {
@@ -243,8 +240,9 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     } else if (this.#isTunnelBegun(status)) headers.remove("content-length");
     else if (this.#isClosing) headers.set("connection", "close");
     else if (versionMinor === 0) headers.set("connection", "keep-alive");
-    if (encodeResponseHead(scratch, status, headers, sent, versionMinor, this.#chain.names)) {
-      this.#writeScratch();
+    const head = encodeResponseHead(status, headers, sent, versionMinor, this.#chain.names);
+    if (head !== undefined) {
+      this.#socket.writeText(head);
       return;
     }
     // A value that configuration put together would have split the response (RFC 9110 §5.5): nothing of it may leave.
@@ -252,7 +250,6 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
       status,
       path: this.#exchange.req.path,
     });
-    scratch.reset();
     this.#isClosing = true;
     this.#socket.destroy();
   }
@@ -271,13 +268,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
     if (this.#isClosed) return true;
-    const socket = this.#socket;
-    if (!this.#isChunked) return socket.write(bytes, start, end);
-    scratch.latin1((end - start).toString(16));
-    scratch.bytes(chunkEnd, 0, 2);
-    this.#writeScratch();
-    socket.write(bytes, start, end);
-    return socket.write(chunkEnd, 0, 2);
+    return this.#isChunked ? writeChunk(this.#socket, bytes, start, end) : this.#socket.write(bytes, start, end);
   }
 
   sendTrailers(trailers: HeaderList): void {
@@ -286,10 +277,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
 
   endResponse(): void {
     if (this.#isClosed) return;
-    if (this.#isChunked) {
-      encodeLastChunk(scratch, this.#responseTrailers, this.#chain.names);
-      this.#writeScratch();
-    }
+    if (this.#isChunked) this.#socket.writeText(encodeLastChunk(this.#responseTrailers, this.#chain.names));
     this.#responseTrailers = undefined;
     if (this.#isClosing) this.#linger();
   }
@@ -350,11 +338,6 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     );
   }
 
-  #writeScratch(): void {
-    const bytes = scratch.take();
-    this.#socket.write(bytes, 0, bytes.length);
-  }
-
   // Time ------------------------------------------------------------------------------------------
 
   onDeadline(which: Deadline): void {
@@ -401,5 +384,6 @@ class RequestSink implements Http1RequestSink {
   }
 }
 
+const noBody: Framing = { kind: "none" };
 const chunked: Framing = { kind: "chunked" };
 const closeDelimited: Framing = { kind: "close" };

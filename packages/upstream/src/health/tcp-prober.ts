@@ -88,7 +88,7 @@ export class TcpProber implements Prober, DialOwner, SocketHandler {
     const { send, receive } = this.#options.config;
     this.#matcher = new PayloadMatcher(receive);
     if (send !== undefined) {
-      socket.write(send, 0, send.length);
+      socket.write(Buffer.from(send), 0, send.length);
       socket.flush();
     }
     if (this.#matcher.isComplete) this.#succeed();

@@ -10,13 +10,12 @@ import type {
   ResponseHead,
 } from "@heddle/http";
 import {
-  ByteWriter,
-  encodeChunk,
   encodeLastChunk,
   encodeRequestHead,
   ensureWebSocketKey,
   Http1ResponseDecoder,
   properCaseWords,
+  writeChunk,
 } from "@heddle/http";
 import type { ClientTlsContext, StreamSocket, SocketFailure, SocketHandler } from "@heddle/net";
 import type { ExchangeConnection } from "../exchange.ts";
@@ -28,9 +27,6 @@ import {
   type PooledConnection,
 } from "../pooled-connection.ts";
 import type { PooledExchange, RequestStream } from "../pooled-exchange.ts";
-
-/** A message is encoded and taken within one call, so one writer serves all connections of a thread. */
-const writer = new ByteWriter();
 
 /** One HTTP/1.1 connection to an endpoint: one request at a time, many after one another. */
 export class Http1Connection implements PooledConnection, RequestStream, SocketHandler {
@@ -123,8 +119,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.#framing = framing;
     if (framing.kind === "upgrade" && framing.protocol === "websocket")
       ensureWebSocketKey(headers, () => randomBytes(16));
-    if (!encodeRequestHead(writer, method, path, authority, headers, framing, this.#names)) {
-      writer.reset();
+    const head = encodeRequestHead(method, path, authority, headers, framing, this.#names);
+    if (head === undefined) {
       // A name or value that would end its line: the request must not go out in another shape than it was judged in.
       this.#exchange?.breakOff(
         "upstream_protocol_error",
@@ -133,16 +129,13 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
       return;
     }
     this.#decoder.expect(method, framing.kind === "upgrade");
-    this.#put();
+    this.#socket.writeText(head);
     if (framing.kind === "none" || framing.kind === "upgrade" || framing.kind === "connect") this.#isRequestSent = true;
   }
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
     this.#bodyBytes += end - start;
-    if (this.#framing.kind === "chunked") {
-      encodeChunk(writer, bytes, start, end);
-      return this.#put();
-    }
+    if (this.#framing.kind === "chunked") return writeChunk(this.#socket, bytes, start, end);
     if (this.#framing.kind === "length" && this.#bodyBytes > this.#framing.bytes) {
       // More than was announced would be read as the next request.
       this.#exchange?.breakOff("internal_error", "the request's body is longer than its Content-Length");
@@ -154,8 +147,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   sendTrailers(trailers: HeaderList): void {
     if (this.#framing.kind !== "chunked") return;
     this.#hasTrailers = true;
-    encodeLastChunk(writer, this.cluster.config.enableTrailers ? trailers : undefined, this.#names);
-    this.#put();
+    this.#socket.writeText(encodeLastChunk(this.cluster.config.enableTrailers ? trailers : undefined, this.#names));
   }
 
   end(): void {
@@ -168,10 +160,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
       this.#exchange?.breakOff("internal_error", "the request's body is shorter than its Content-Length");
       return;
     }
-    if (this.#framing.kind === "chunked" && !this.#hasTrailers) {
-      encodeLastChunk(writer);
-      this.#put();
-    }
+    if (this.#framing.kind === "chunked" && !this.#hasTrailers) this.#socket.writeText(encodeLastChunk());
     this.#isRequestSent = true;
   }
 
@@ -187,11 +176,6 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   abandon(): void {
     this.#exchange = undefined;
     this.close();
-  }
-
-  #put(): boolean {
-    const bytes = writer.take();
-    return this.#socket.write(bytes, 0, bytes.length);
   }
 
   // SocketHandler -------------------------------------------------------------------------------

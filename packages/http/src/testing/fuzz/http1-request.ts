@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { FuzzTarget } from "@heddle/testkit";
-import { ByteWriter } from "../../byte-writer.ts";
 import { HeaderList } from "../../header-list.ts";
 import { removeHopByHop } from "../../hop-by-hop.ts";
-import { encodeChunk, encodeLastChunk, encodeRequestHead } from "../../http1/encoder.ts";
+import { encodeLastChunk, encodeRequestHead, writeChunk } from "../../http1/encoder.ts";
 import type { Framing } from "../../http1/framing.ts";
 import { cutEveryByte, type DecodedRequest, decodeRequests, testLimits } from "../recorder.ts";
+import { GatheredBytes } from "../gathered-bytes.ts";
 import { cutAt, withCuts } from "./splits.ts";
 
 const limits = { ...testLimits, maxHeadBytes: 2000, maxHeaders: 20, maxTrailersBytes: 200, maxChunkExtensionBytes: 50 };
@@ -15,19 +15,18 @@ function forwarded(request: DecodedRequest): Buffer {
   const { head, body, trailers } = request;
   const headers = HeaderList.of(...head.headers);
   removeHopByHop(headers, false);
-  const writer = new ByteWriter();
+  const sent = new GatheredBytes();
   const framing: Framing =
     head.bodyKind === "length" ? { kind: "length", bytes: head.contentLength } : { kind: head.bodyKind };
-  assert.ok(
-    encodeRequestHead(writer, head.method, head.path || "/", head.authority, headers, framing),
-    "it can be sent on",
-  );
+  const text = encodeRequestHead(head.method, head.path || "/", head.authority, headers, framing);
+  assert.ok(text !== undefined, "it can be sent on");
+  sent.writeText(text);
   const bytes = Buffer.from(body, "latin1");
   if (framing.kind === "chunked") {
-    encodeChunk(writer, bytes, 0, bytes.length);
-    encodeLastChunk(writer, HeaderList.of(...trailers));
-  } else writer.bytes(bytes, 0, bytes.length);
-  return writer.take();
+    writeChunk(sent, bytes, 0, bytes.length);
+    sent.writeText(encodeLastChunk(HeaderList.of(...trailers)));
+  } else sent.write(bytes, 0, bytes.length);
+  return sent.bytes;
 }
 
 export const target: FuzzTarget = {
