@@ -8,7 +8,7 @@ import { InputFlow } from "./input-flow.ts";
 import { canonicalHost, formatAddress } from "./ip-address.ts";
 import type { SocketAddress } from "./ip-address.ts";
 import type { StreamHandle } from "./runtime-edges.ts";
-import { handleOf, readIntoSharedBuffer, runtimeEdges, sharedReadBuffer } from "./runtime-edges.ts";
+import { handleOf, readIntoSharedBuffer, runtimeEdges } from "./runtime-edges.ts";
 import type { SocketFailure } from "./socket-failure.ts";
 import { causeOf, connectFailure, establishedFailure } from "./socket-failure.ts";
 import type { OutputOwner } from "./socket-output.ts";
@@ -117,7 +117,6 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
       ...(options.from === undefined ? {} : { localAddress: options.from }),
       noDelay: true,
       allowHalfOpen: true,
-      ...(runtimeEdges.sharedReadBuffer ? { onread: { buffer: sharedReadBuffer, callback: onSharedRead } } : {}),
     });
     const remote = { host: canonicalHost(address.host), port: address.port };
     const fast = new FastSocket(socket, "connecting", true, remote, { host: "", port: 0 });
@@ -163,14 +162,14 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
     this.#adopt(tls);
     this.#output.attach(tls);
     tls.on(context.role === "server" ? "secure" : "secureConnect", onSecure);
-    if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(tls, onSharedRead);
+    if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(tls, this);
     else tls.on("data", onData);
     if (received !== undefined) handleOf(tls)?.receive?.(received);
     if (this.#input.hasPeerEnded) this.destroy(tlsFailure(context.role, "EOF"));
   }
 
   /** Copies bytes [start, end) into the output. @returns false when the owner should wait for `onDrain`; the bytes are taken in any case */
-  write(bytes: Uint8Array, start: number, end: number): boolean {
+  write(bytes: Buffer, start: number, end: number): boolean {
     return this.#output.write(bytes, start, end);
   }
 
@@ -339,6 +338,7 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
     }
     this.#state = "open";
     this.localAddress = addressOf(this.#socket, "local");
+    if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(this.#socket, this);
     this.#becomeReady();
   }
 
@@ -464,7 +464,7 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
   }
 
   #beginReading(): void {
-    if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(this.#socket, onSharedRead);
+    if (runtimeEdges.sharedReadBuffer) readIntoSharedBuffer(this.#socket, this);
     else this.#socket.on("data", onData);
     this.startReading();
   }
@@ -530,11 +530,6 @@ const idleHandler: SocketHandler = {
   onDrain() {},
   onClose() {},
 };
-
-function onSharedRead(this: Socket, length: number): boolean {
-  (this as OwnedSocket).heddleSocket?.takeBytes(sharedReadBuffer, 0, length);
-  return true;
-}
 
 function onData(this: Socket, chunk: Buffer): void {
   (this as OwnedSocket).heddleSocket?.takeBytes(chunk, 0, chunk.length);

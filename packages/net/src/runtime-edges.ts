@@ -13,6 +13,8 @@ export interface StreamHandle {
   readStart(): number;
   readStop(): number;
   useUserBuffer(buffer: Uint8Array): void;
+  /** Called after each read, with the outcome in `streamBaseState`. */
+  onread: OnRead;
   /** With null as request: 0 when everything was written at once, a negative errno, or the request that completes later. */
   writeBuffer(request: null, bytes: Uint8Array): number | WriteRequest;
   /** TLSWrap only: takes ciphertext that was read before the upgrade. */
@@ -21,6 +23,16 @@ export interface StreamHandle {
   getpeername?(into: HandleAddress): number;
   getsockname?(into: HandleAddress): number;
   close(): void;
+  /** Who gets what is read, and what the runtime does at the end and at errors. */
+  heddleReader?: Reader;
+  heddleRuntimeOnRead?: OnRead;
+}
+
+type OnRead = (this: StreamHandle, bytes: ArrayBuffer | undefined) => void;
+
+/** Takes what is read, bytes [start, end), which are valid during the call only. */
+export interface Reader {
+  takeBytes(bytes: Buffer, start: number, end: number): void;
 }
 
 export interface WriteRequest {
@@ -42,6 +54,7 @@ type ConnectionCallback = (this: unknown, error: number, handle: StreamHandle | 
 interface StreamWrapBinding {
   readonly streamBaseState: Int32Array;
   readonly kLastWriteErr: number;
+  readonly kReadBytesOrError: number;
 }
 
 export type RuntimeEdge = "sharedReadBuffer" | "directWrite" | "rawAccept" | "originalDestination";
@@ -62,10 +75,9 @@ export const runtimeEdges: Record<RuntimeEdge, boolean> = {
  */
 export const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(262_144);
 
-const socketSymbols = findSocketSymbols();
 const streamWrap = findStreamWrap();
 
-runtimeEdges.sharedReadBuffer = socketSymbols !== undefined;
+runtimeEdges.sharedReadBuffer = streamWrap !== undefined;
 runtimeEdges.directWrite = streamWrap !== undefined;
 runtimeEdges.rawAccept = true;
 // Linux alone has it. Nothing takes its place: who needs it is told.
@@ -76,20 +88,23 @@ export function handleOf(socket: Socket): StreamHandle | undefined {
   return (socket as unknown as { _handle?: StreamHandle | null })._handle ?? undefined;
 }
 
-/** A callback of `onread`: `this` is the socket. */
-export type ReadCallback = (this: Socket, length: number, buffer: Uint8Array) => boolean;
-
 /**
- * Makes a socket read into the shared buffer. The public option `onread` does this for sockets that the runtime creates itself; a TLSSocket around
- * an existing socket ignores it, so the fields behind the option are set instead.
+ * Makes a socket read into the shared buffer, past the runtime's own handler, which looks up half a dozen fields of the socket for each read. The end and
+ * errors stay its business. The public option `onread` does less, and not for a TLSSocket around an existing socket.
  */
-export function readIntoSharedBuffer(socket: Socket, callback: ReadCallback): void {
+export function readIntoSharedBuffer(socket: Socket, reader: Reader): void {
   const handle = handleOf(socket);
-  if (socketSymbols === undefined || handle === undefined) throw new Error("the shared read buffer is not available");
-  const fields = socket as unknown as Record<symbol, unknown>;
-  fields[socketSymbols.buffer] = sharedReadBuffer;
-  fields[socketSymbols.callback] = callback;
+  if (streamWrap === undefined || handle === undefined) throw new Error("the shared read buffer is not available");
+  handle.heddleReader = reader;
+  handle.heddleRuntimeOnRead ??= handle.onread;
+  handle.onread = onRead;
   handle.useUserBuffer(sharedReadBuffer);
+}
+
+function onRead(this: StreamHandle, bytes: ArrayBuffer | undefined): void {
+  const length = streamWrap === undefined ? 0 : (streamWrap.streamBaseState[streamWrap.kReadBytesOrError] as number);
+  if (length > 0) this.heddleReader?.takeBytes(sharedReadBuffer, 0, length);
+  else this.heddleRuntimeOnRead?.(bytes);
 }
 
 /** Error of the last write that returned a request; 0 when it was accepted. */
@@ -120,21 +135,16 @@ export function socketAround(handle: StreamHandle): Socket {
   return new NetSocket(options as unknown as ConstructorParameters<typeof NetSocket>[0]);
 }
 
-function findSocketSymbols(): { buffer: symbol; callback: symbol } | undefined {
-  const symbols = Object.getOwnPropertySymbols(new NetSocket());
-  const buffer = symbols.find((symbol) => symbol.description === "kBuffer");
-  const callback = symbols.find((symbol) => symbol.description === "kBufferCb");
-  return buffer === undefined || callback === undefined ? undefined : { buffer, callback };
-}
-
 function findStreamWrap(): StreamWrapBinding | undefined {
   const { binding } = process as unknown as { binding?: (name: string) => Partial<StreamWrapBinding> };
   try {
     const found = binding?.call(process, "stream_wrap");
-    if (!(found?.streamBaseState instanceof Int32Array) || typeof found.kLastWriteErr !== "number") return undefined;
-    return { streamBaseState: found.streamBaseState, kLastWriteErr: found.kLastWriteErr };
+    if (!(found?.streamBaseState instanceof Int32Array)) return undefined;
+    const { streamBaseState, kLastWriteErr, kReadBytesOrError } = found;
+    if (typeof kLastWriteErr !== "number" || typeof kReadBytesOrError !== "number") return undefined;
+    return { streamBaseState, kLastWriteErr, kReadBytesOrError };
   } catch {
-    // process.binding is deprecated: when it is gone, writes go through the public API.
+    // process.binding is deprecated: when it is gone, reads and writes go through the public API.
     return undefined;
   }
 }

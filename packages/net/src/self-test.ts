@@ -143,9 +143,8 @@ class Trial {
 
   #read(socket: Socket): Promise<string> {
     return new Promise((resolve, reject) => {
-      const callback = (length: number): boolean => {
-        resolve(sharedReadBuffer.toString("latin1", 0, length));
-        return true;
+      const reader = {
+        takeBytes: (bytes: Buffer, start: number, end: number): void => resolve(bytes.toString("latin1", start, end)),
       };
       if (!runtimeEdges.sharedReadBuffer) {
         socket.on("data", (chunk: Buffer) => resolve(chunk.toString("latin1")));
@@ -154,7 +153,7 @@ class Trial {
       }
       // What an earlier read left must not pass for this one.
       sharedReadBuffer.fill(0, 0, question.length);
-      readIntoSharedBuffer(socket, callback);
+      readIntoSharedBuffer(socket, reader);
       const handle = handleOf(socket);
       if (handle === undefined) {
         reject(new Error("the socket has no handle"));

@@ -6,7 +6,9 @@ export interface Flushable {
   flush(): void;
 }
 
-const dirty: Flushable[] = [];
+/** The first `dirtyCount` wait. The list keeps its length: cutting an array is a call into native code, and this happens with every message. */
+const dirty: (Flushable | undefined)[] = [];
+let dirtyCount = 0;
 let depth = 0;
 let isScheduled = false;
 let isAwaitingMore = false;
@@ -18,7 +20,7 @@ export function enterTurn(): void {
 
 export function leaveTurn(): void {
   depth -= 1;
-  if (depth === 0 && dirty.length > 0) flushDirty();
+  if (depth === 0 && dirtyCount > 0) flushDirty();
 }
 
 /**
@@ -27,14 +29,15 @@ export function leaveTurn(): void {
  */
 export function leaveTurnExpectingMore(): void {
   depth -= 1;
-  if (depth > 0 || dirty.length === 0 || isAwaitingMore) return;
+  if (depth > 0 || dirtyCount === 0 || isAwaitingMore) return;
   isAwaitingMore = true;
   setImmediate(flushAwaited);
 }
 
 /** Has `target` flushed at the end of this callback, or on the next tick outside of one. The caller sees to it that it is listed once. */
 export function flushLater(target: Flushable): void {
-  dirty.push(target);
+  dirty[dirtyCount] = target;
+  dirtyCount += 1;
   if (depth > 0 || isScheduled) return;
   isScheduled = true;
   process.nextTick(flushScheduled);
@@ -54,9 +57,13 @@ function flushDirty(): void {
   // A flush may run handlers that write again: they append to the list that is being walked.
   depth += 1;
   try {
-    for (let i = 0; i < dirty.length; i += 1) dirty[i]?.flush();
+    for (let i = 0; i < dirtyCount; i += 1) {
+      const target = dirty[i];
+      dirty[i] = undefined;
+      target?.flush();
+    }
   } finally {
-    dirty.length = 0;
+    dirtyCount = 0;
     depth -= 1;
   }
 }
