@@ -1,6 +1,7 @@
 export { forwardSecretSuites } from "./cipher-suites.ts";
 export type { Clock, RandomSource } from "./clock.ts";
 export { Drain } from "./drain.ts";
+export { emptyList } from "./empty-list.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export type { ErrorCode, ErrorEntry, ErrorSource, ResponseFlag, RetryRule } from "./error-codes.ts";
 export { errorCodes, errorEntry, isErrorCode } from "./error-codes.ts";

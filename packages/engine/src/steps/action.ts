@@ -1,4 +1,4 @@
-import { type ErrorCode, errorEntry, type ResponseFlag } from "@heddle/core";
+import { emptyList, type ErrorCode, errorEntry, type ResponseFlag } from "@heddle/core";
 import type { BoundEndpoint, BoundMirror, BoundRbacPolicy } from "../bind/types.ts";
 import type { RequestRecord } from "./request-record.ts";
 
@@ -58,7 +58,7 @@ export class Action {
     this.policy = undefined;
     this.delayMs = 0;
     this.endpoint = undefined;
-    this.mirrors.length = 0;
+    emptyList(this.mirrors);
   }
 
   /** `respond` as the error table has it, noted in the request's flags and details. */

@@ -1,4 +1,4 @@
-import type { ResponseFlag } from "@heddle/core";
+import { emptyList, type ResponseFlag } from "@heddle/core";
 import type { Provenance } from "../config/address.ts";
 import type { ConnectionView } from "../bind/connection.ts";
 import { type MutableHeaders, noHeaders } from "../bind/headers.ts";
@@ -240,10 +240,10 @@ export class RequestRecord {
     this.weighted = undefined;
     this.cluster = undefined;
     this.clusterName = "";
-    this.flags.length = 0;
+    emptyList(this.flags);
     this.details = "";
     this.decidedBy = undefined;
-    this.shadows.length = 0;
+    emptyList(this.shadows);
     this.shadowPolicy = "";
     this.shadowResult = "";
     this.timeoutMs = 0;
@@ -257,7 +257,7 @@ export class RequestRecord {
     this.grpcWebResponse = "";
     this.attempt = 0;
     this.endpoint = undefined;
-    this.previousEndpoints.length = 0;
+    emptyList(this.previousEndpoints);
     this.canRetry = false;
     this.isResponseStarted = false;
     this.filterIndex = 0;
@@ -266,8 +266,8 @@ export class RequestRecord {
     this.retryConditionsByHeader = 0;
     this.retriesRemaining = 0;
     this.retryPolicy = undefined;
-    this.retryStatusCodes.length = 0;
-    this.retryHeaderNames.length = 0;
+    emptyList(this.retryStatusCodes);
+    emptyList(this.retryHeaderNames);
     this.retriesDone = 0;
     this.timeoutStatus = 0;
     this.tellsGrpcTimeout = false;

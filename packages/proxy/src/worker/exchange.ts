@@ -1,4 +1,4 @@
-import type { ErrorCode } from "@heddle/core";
+import { emptyList, type ErrorCode } from "@heddle/core";
 import { type BoundMirror, type ConnectionView, RequestRecord } from "@heddle/engine";
 import { type Framing, HeaderList, type RequestHead } from "@heddle/http";
 import type { ExchangeConnection, ExchangeFailure, ExchangeSink, UpstreamExchange } from "@heddle/upstream";
@@ -129,7 +129,7 @@ export class Exchange implements ExchangeSink {
   reset(): void {
     this.req.release();
     this.body.reset();
-    this.mirrors.length = 0;
+    emptyList(this.mirrors);
     // Not cleared but replaced: the log and the encoder of the last response may still read the old one.
     this.responseHeaders = new HeaderList();
     this.responseTrailers = undefined;

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { type TimerHandle, type TimerTarget, TimerWheel } from "@heddle/core";
 
 const tickMs = 10;
