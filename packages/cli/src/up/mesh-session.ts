@@ -55,6 +55,7 @@ export class MeshSession {
   #retry: NodeJS.Timeout | undefined;
   #retryMs = firstRetryMs;
   #isStopping = false;
+  #stopped: Promise<void> | undefined;
   /** The folder was last seen with a mesh that cannot be run. */
   #wasRefused = false;
 
@@ -143,14 +144,22 @@ export class MeshSession {
       : error;
   }
 
-  /** Ends every process, in order, and gives the folder back. */
-  async stop(): Promise<void> {
+  /** Ends every process, in order, and gives the folder back: once, since then it may be somebody else's. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.#isStopping = true;
     this.#source.close();
     clearTimeout(this.#retry);
     await this.#runner.stop();
-    await this.#lock.release();
-    if (this.mode.mode === "namespaces") await giveToCaller(join(this.#options.folder, stateFolderName));
+    try {
+      if (this.mode.mode === "namespaces") await giveToCaller(join(this.#options.folder, stateFolderName));
+    } finally {
+      await this.#lock.release();
+    }
   }
 
   async #reload(found: MeshFolder): Promise<void> {

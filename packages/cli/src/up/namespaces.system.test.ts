@@ -2,17 +2,22 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { setImmediate as immediate } from "node:timers/promises";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { answers, edgeUrl, startMesh } from "../testing/live-mesh.ts";
 import { writeStateFile } from "@heddle/state";
+import { enterNetworkNamespace } from "@heddle/testkit";
 import { runHeddle } from "../testing/heddle-process.ts";
 import { callerUid, NamespacedMesh } from "../testing/namespaced-mesh.ts";
 import { smallMesh } from "../testing/small-mesh.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
+
+// A machine for each test: nobody else has its ports, or a mesh on it.
+beforeEach(enterNetworkNamespace);
 
 test("what a workload's env says governs the workload, and none of the programs that run as root to start it", {
   timeout: 120_000,
@@ -57,12 +62,23 @@ test("programs of the machine that have the mesh's ports keep them, and the mesh
 });
 
 test("a start in namespaces that cannot go on says why, and leaves nothing", { timeout: 60_000 }, async (context) => {
-  const before = Object.keys(networkInterfaces());
+  const interfaces = Object.keys(networkInterfaces());
   const folder = temporaryFolder(context, smallMesh);
   mkdirSync(join(folder, ".heddle"));
   await writeStateFile(join(folder, ".heddle/instances.json"), "instances", 99, Buffer.from("[]"));
   const { code, stderr } = await runHeddle(["up", folder, "--mode", "namespaces"]);
   assert.equal(code, 1);
   assert.match(stderr, /^heddle: .*instances\.json has format version 99, newer than this Heddle knows/);
-  assert.deepEqual(Object.keys(networkInterfaces()), before);
+  assert.deepEqual(Object.keys(networkInterfaces()), interfaces);
+});
+
+test("what a run keeps belongs to the caller by the time that another may begin", {
+  timeout: 120_000,
+}, async (context) => {
+  const { heddle, folder } = await NamespacedMesh.start(context);
+  await heddle.line(/ is ready after /);
+  heddle.kill("SIGINT");
+  while (existsSync(join(folder, ".heddle/runner.json"))) await immediate();
+  assert.equal(statSync(join(folder, ".heddle")).uid, callerUid);
+  assert.equal(await heddle.end(), 0);
 });
