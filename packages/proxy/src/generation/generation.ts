@@ -60,9 +60,9 @@ function isLoopback(host: string): boolean {
   return host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.");
 }
 
-/** Of a process as a whole; the sum of two processes would say nothing. */
+/** Gauges of a process as a whole, or of what both know, say nothing when they are summed (Envoy: `NeverImport`). */
 function isCarried({ kind, name }: MetricFamily): boolean {
-  return kind !== "gauge" || !/^envoy_(overload|server)_/.test(name);
+  return kind !== "gauge" || !/^envoy_(overload|server|cluster_membership)_/.test(name);
 }
 
 /**

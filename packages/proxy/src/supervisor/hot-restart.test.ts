@@ -126,6 +126,39 @@ test("a process that has the number of a proxy that is gone is not told anything
   assert.deepEqual(await ended, [0, null]);
 });
 
+/** The statistics by name, once there are these. */
+async function untilStats(admin: number, ...lines: readonly string[]): Promise<Map<string, string>> {
+  for (;;) {
+    const text = await adminGet(admin, "/stats");
+    const present = text.split("\n");
+    if (lines.every((line) => present.includes(line)))
+      return new Map(present.map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+test("while an old proxy drains its connections count beside the new one's, its endpoints do not", async (t) => {
+  const upstream = await startRawServer();
+  t.after(() => upstream[Symbol.asyncDispose]());
+  const clusters = [cluster("app", [upstream.port])];
+  const { proxy, config } = await started(t, bootstrap([tcpListener("tcp", "app")], clusters));
+  const admin = await proxy.ready();
+  const client = await connectRaw(await listenerPort(admin, "tcp"));
+  t.after(() => client.socket.destroy());
+  await client.send("x");
+  await (await upstream.next()).until("x");
+  await untilStats(admin, "cluster.app.membership_total: 1", "cluster.app.upstream_cx_active: 1");
+  // One more, by which it can be told that the new proxy has counted its own.
+  clusters.push(cluster("another", [upstream.port]));
+  await writeFile(config, JSON.stringify(bootstrap([tcpListener("tcp", "app")], clusters)));
+  proxy.kill("SIGHUP");
+  await proxy.ready(2);
+  const stats = await untilStats(admin, "cluster.another.membership_total: 1");
+  assert.equal(stats.get("cluster.app.upstream_cx_active"), "1");
+  assert.equal(stats.get("cluster.app.membership_total"), "1");
+  assert.equal(stats.get("cluster.app.membership_healthy"), "1");
+});
+
 test("what drains when its time is over is told so: a request gets 503, a byte stream a reset", async (t) => {
   const upstream = await startRawServer();
   t.after(() => upstream[Symbol.asyncDispose]());
