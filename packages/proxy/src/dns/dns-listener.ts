@@ -75,7 +75,7 @@ export class DnsListener {
 
   /**
    * Both transports have one port; TCP comes first, where ports are scarcer. A new generation binds beside the old one, which answers
-   * until it has drained.
+   * until that one is ready.
    */
   async #open({ host, port }: SocketAddress): Promise<void> {
     const { logger, stats } = this.#options;

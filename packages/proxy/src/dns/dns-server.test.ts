@@ -13,91 +13,18 @@ import type { SocketAddress } from "@heddle/net";
 import { MetricReader, MetricWriter } from "@heddle/telemetry";
 import { fromJson, ListenerSchema, typeRegistry } from "@heddle/xds/api";
 import { EventWaiter } from "@heddle/testkit";
+import { dnsListener } from "../testing/bootstrap-json.ts";
+import { type Answer, askUdp, question, readAnswer } from "../testing/dns-client.ts";
 import { DnsServer } from "./dns-server.ts";
 import { withLength } from "./forwarder.ts";
 import { MessageStream } from "./message-stream.ts";
 
-type Domains = Readonly<Record<string, readonly string[]>>;
-
-function listenerOf(domains: Domains, client?: object, ttl = "30s", addresses = ["127.0.0.1", "::1"]): ListenerConfig {
-  const [first = "", ...more] = addresses.map((address) => ({
-    socket_address: { address, port_value: 0, protocol: "UDP" },
-  }));
-  const virtual_domains = Object.entries(domains).map(([name, address]) => ({
-    name,
-    endpoint: { address_list: { address } },
-    answer_ttl: ttl,
-  }));
-  const json = {
-    name: "dns",
-    address: first,
-    additional_addresses: more.map((address) => ({ address })),
-    listener_filters: [
-      {
-        name: "envoy.filters.udp.dns_filter",
-        typed_config: {
-          "@type": "type.googleapis.com/envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig",
-          stat_prefix: "names",
-          server_config: { inline_dns_table: { virtual_domains } },
-          ...(client === undefined ? {} : { client_config: client }),
-        },
-      },
-    ],
-  };
+function listenerOf(...parts: Parameters<typeof dnsListener>): ListenerConfig {
+  const json = dnsListener(...parts);
   const loaded = loadListener(fromJson(ListenerSchema, json as never, { registry: typeRegistry }));
   assert.deepEqual(loaded.problems, []);
   assert.ok(loaded.config);
   return loaded.config;
-}
-
-interface Answer {
-  readonly code: number;
-  readonly addresses: readonly string[];
-  readonly ttl: number | undefined;
-  readonly isTruncated: boolean;
-  readonly isAuthoritative: boolean;
-}
-
-function question(name: string, type: number, id = 7): Buffer {
-  const labels = name.split(".").map((label) => Buffer.from([label.length, ...Buffer.from(label)]));
-  const tail = Buffer.alloc(5);
-  tail.writeUInt16BE(type, 1);
-  tail.writeUInt16BE(1, 3);
-  return Buffer.concat([Buffer.from([0, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...labels, tail]);
-}
-
-function read(reply: Buffer, asked: Buffer): Answer {
-  assert.equal(reply.readUInt16BE(0), asked.readUInt16BE(0));
-  const flags = reply.readUInt16BE(2);
-  const addresses: string[] = [];
-  let at = asked.length;
-  let ttl: number | undefined;
-  for (let left = reply.readUInt16BE(6); left > 0; left--) {
-    ttl = reply.readUInt32BE(at + 6);
-    const length = reply.readUInt16BE(at + 10);
-    const bytes = reply.subarray(at + 12, at + 12 + length);
-    addresses.push(length === 4 ? bytes.join(".") : bytes.toString("hex"));
-    at += 12 + length;
-  }
-  return {
-    code: flags & 0xf,
-    addresses,
-    ttl,
-    isTruncated: (flags & 0x0200) !== 0,
-    isAuthoritative: (flags & 0x0400) !== 0,
-  };
-}
-
-async function askUdp({ host, port }: SocketAddress, name: string, type: number = dnsType.a): Promise<Answer> {
-  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
-  try {
-    const asked = question(name, type);
-    socket.send(asked, port, host);
-    const [reply] = (await once(socket, "message")) as [Buffer];
-    return read(reply, asked);
-  } finally {
-    socket.close();
-  }
 }
 
 async function askTcp({ host, port }: SocketAddress, ...names: string[]): Promise<Answer[]> {
@@ -109,7 +36,7 @@ async function askTcp({ host, port }: SocketAddress, ...names: string[]): Promis
   for await (const bytes of socket) {
     stream.push(bytes as Buffer);
     for (let reply = stream.next(); reply !== undefined; reply = stream.next())
-      answers.push(read(reply, asked[answers.length] ?? Buffer.alloc(0)));
+      answers.push(readAnswer(reply, asked[answers.length] ?? Buffer.alloc(0)));
     if (answers.length === names.length) break;
   }
   return answers;

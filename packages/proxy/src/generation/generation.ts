@@ -174,8 +174,8 @@ export class Generation implements AdminSource {
   }
 
   /**
-   * Another generation has taken over: leaves the admin port to it and says what has been counted, now and as long as something is
-   * open; finishes that, and ends when all is done or the time is over.
+   * Another generation has taken over: leaves the admin port and questions for names to it, and says what has been counted, now and as
+   * long as something is open; finishes that, and ends when all is done or the time is over.
    *
    * @returns the last that there is to say
    */
@@ -184,6 +184,8 @@ export class Generation implements AdminSource {
     const drained = this.#beginToDrain(deadlineMs, 0);
     // First, so that nobody who has read a counter here reads a smaller one there.
     await this.#admin?.server.finish();
+    // Questions that come from now on are for the other one, which has had sockets beside these since it was ready.
+    this.#dns.close();
     this.#channel.send(this.#counters(false));
     const timer = setInterval(() => this.#channel.send(this.#counters(false)), countersMs);
     await drained;

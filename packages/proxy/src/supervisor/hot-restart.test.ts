@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { connectRaw, type RawPeer, startRawServer } from "@heddle/testkit";
-import { bootstrap, cluster, httpListener, route, tcpListener } from "../testing/bootstrap-json.ts";
+import { connectRaw, freePort, type RawPeer, startRawServer } from "@heddle/testkit";
+import { bootstrap, cluster, dnsListener, httpListener, route, tcpListener } from "../testing/bootstrap-json.ts";
+import { askUdp } from "../testing/dns-client.ts";
 import { adminGet, listenerPort, ProxyProcess, temporaryFolder } from "../testing/proxy-process.ts";
 
 const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
@@ -157,6 +158,32 @@ test("while an old proxy drains its connections count beside the new one's, its 
   assert.equal(stats.get("cluster.app.upstream_cx_active"), "1");
   assert.equal(stats.get("cluster.app.membership_total"), "1");
   assert.equal(stats.get("cluster.app.membership_healthy"), "1");
+});
+
+test("a proxy that drains answers no questions for names any more, which it would do from an old table", async (t) => {
+  const upstream = await startRawServer();
+  t.after(() => upstream[Symbol.asyncDispose]());
+  const port = await freePort();
+  const address = { socket_address: { address: "127.0.0.1", port_value: port, protocol: "UDP" } };
+  const answering = (reviews: string): object =>
+    bootstrap(
+      [tcpListener("tcp", "app"), { ...dnsListener({ reviews: [reviews] }, undefined, "30s", ["127.0.0.1"]), address }],
+      [cluster("app", [upstream.port])],
+    );
+  const { proxy, config } = await started(t, answering("10.0.0.1"));
+  const admin = await proxy.ready();
+  const client = await connectRaw(await listenerPort(admin, "tcp"));
+  t.after(() => client.socket.destroy());
+  await client.send("x");
+  await (await upstream.next()).until("x");
+  await writeFile(config, JSON.stringify(answering("10.0.0.2")));
+  proxy.kill("SIGHUP");
+  await proxy.ready(2);
+  // Not before the old one has closed its own admin port.
+  while (!(await adminGet(admin, "/server_info")).includes('"restart_epoch": 1')) await proxy.logged(/ draining /);
+  // The kernel chooses by the client's port among sockets of one address.
+  const answers = await Promise.all(Array.from({ length: 32 }, () => askUdp({ host: "127.0.0.1", port }, "reviews")));
+  assert.deepEqual(new Set(answers.flatMap(({ addresses }) => addresses)), new Set(["10.0.0.2"]));
 });
 
 test("what drains when its time is over is told so: a request gets 503, a byte stream a reset", async (t) => {

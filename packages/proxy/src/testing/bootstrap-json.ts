@@ -72,6 +72,39 @@ export function tcpListener(name: string, clusterName: string, filters: readonly
   };
 }
 
+/** A listener on a free port of each address that answers questions for these names. `client`: how others are passed on; undefined: they are not. */
+export function dnsListener(
+  domains: Readonly<Record<string, readonly string[]>>,
+  client?: Json,
+  ttl = "30s",
+  addresses = ["127.0.0.1", "::1"],
+): Json {
+  const [first = "", ...more] = addresses.map((address) => ({
+    socket_address: { address, port_value: 0, protocol: "UDP" },
+  }));
+  const virtual_domains = Object.entries(domains).map(([name, address]) => ({
+    name,
+    endpoint: { address_list: { address } },
+    answer_ttl: ttl,
+  }));
+  return {
+    name: "dns",
+    address: first,
+    additional_addresses: more.map((address) => ({ address })),
+    listener_filters: [
+      {
+        name: "envoy.filters.udp.dns_filter",
+        typed_config: {
+          "@type": "type.googleapis.com/envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig",
+          stat_prefix: "names",
+          server_config: { inline_dns_table: { virtual_domains } },
+          ...(client === undefined ? {} : { client_config: client }),
+        },
+      },
+    ],
+  };
+}
+
 /** A listener filter. `type`: below `envoy.extensions.filters.listener`. */
 export function listenerFilter(type: string, config: Json = {}, more: Json = {}): Json {
   return { name: type, typed_config: { "@type": `${filterPackage}.listener.${type}`, ...config }, ...more };
