@@ -39,6 +39,20 @@ function verify(identity: IssuedIdentity, overrides: Partial<PeerPolicy> = {}, w
   return verifyPeer(identity.chainDer, policy(overrides), wallMs);
 }
 
+test("a peer that was verified before is judged anew by everything that may have changed", async () => {
+  const leaf = await root.issue(reviews);
+  assert.equal(codeOf(verify(leaf)), "ok");
+  assert.equal(codeOf(verify(leaf)), "ok");
+  assert.equal(codeOf(verify(leaf, {}, now + 10_000 * hour)), "peer_expired");
+  assert.equal(codeOf(verify(leaf, { anchors: anchorsOf(await ThrowawayCa.create()) })), "peer_untrusted");
+  assert.equal(codeOf(verify(leaf, { trustDomains: ["other.example"] })), "peer_wrong_trust_domain");
+  assert.equal(
+    codeOf(verify(leaf, { usage: "server", sanMatchers: [exactUri(`${reviews}2`)] })),
+    "peer_wrong_identity",
+  );
+  assert.equal(codeOf(verify(leaf)), "ok");
+});
+
 describe("a good chain", () => {
   test("gives the whole identity of the peer", async () => {
     const leaf = await root.issue(reviews, {

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "@heddle/core";
 import type { Certificate } from "./certificate.ts";
-import { hasKeyUsage, isSignedBy, keyPurpose, keyUsageBit, parseCertificate } from "./certificate.ts";
+import { hasKeyUsage, keyPurpose, keyUsageBit } from "./certificate.ts";
+import { KnownCertificates } from "./known-certificates.ts";
 import { PeerIdentity } from "./peer-identity.ts";
 import type { RevocationList } from "./revocation-list.ts";
 import type { SpiffeId } from "@heddle/core";
@@ -43,6 +44,9 @@ export type PeerVerdict = { readonly ok: true; readonly identity: PeerIdentity }
 /** Certificates looked at of what a peer sends; OpenSSL's own bound is 100, real chains have at most four. */
 const maxChainLength = 10;
 
+/** One for all connections of the thread. */
+const known = new KnownCertificates();
+
 /** Signatures checked for one peer: chains of look-alike issuers must not buy unbounded work. */
 const maxSignatureChecks = 24;
 
@@ -61,7 +65,7 @@ export function verifyPeer(chainDer: readonly Buffer[], policy: PeerPolicy, wall
     return refuse("peer_untrusted", `the peer sent ${chainDer.length} certificates`);
   const chain: Certificate[] = [];
   for (const der of chainDer) {
-    const certificate = parseCertificate(der);
+    const certificate = known.parse(der);
     if (certificate === undefined) return refuse("peer_untrusted", "a certificate of the peer's chain is malformed");
     chain.push(certificate);
   }
@@ -77,6 +81,7 @@ export function verifyPeer(chainDer: readonly Buffer[], policy: PeerPolicy, wall
   const names = checkNames(leaf, policy.sanMatchers);
   if (names !== undefined) return names;
 
+  for (const certificate of path) known.remember(certificate);
   for (const intermediate of path.slice(1)) policy.knownIntermediates?.add(intermediate);
   return {
     ok: true,
@@ -122,8 +127,8 @@ class PathSearch {
       if (this.#vouches(anchor, child, path.length - 1)) return true;
     }
     if (path.length >= maxChainLength) return false;
-    const known = this.#policy.knownIntermediates?.bySubject(child.issuerKey) ?? [];
-    for (const issuer of [...this.#candidates, ...known]) {
+    const intermediates = this.#policy.knownIntermediates?.bySubject(child.issuerKey) ?? [];
+    for (const issuer of [...this.#candidates, ...intermediates]) {
       if (issuer.subjectKey !== child.issuerKey || path.includes(issuer)) continue;
       if (!this.#vouches(issuer, child, path.length - 1)) continue;
       path.push(issuer);
@@ -140,7 +145,7 @@ class PathSearch {
       return false;
     if (this.#signatureChecks >= maxSignatureChecks) return false;
     this.#signatureChecks += 1;
-    if (!isSignedBy(child, issuer)) return false;
+    if (!known.isSignedBy(child, issuer)) return false;
     const problem = this.#checkIssuer(issuer, below) ?? this.#checkRevocation(issuer, child);
     if (problem === undefined) return true;
     this.#nearMiss ??= problem;
