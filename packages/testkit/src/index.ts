@@ -11,3 +11,4 @@ export { EventWaiter } from "./event-waiter.ts";
 export { isRunning } from "./process-state.ts";
 export { enterNetworkNamespace } from "./network-namespace.ts";
 export { freePort } from "./free-port.ts";
+export { refuseDescriptors } from "./descriptor-limit.ts";

@@ -87,12 +87,27 @@ function connectionLimit({ monitors }: OverloadConfig): number {
 /** Memory as it is now; the last heap is this thread's. */
 export function sampleMemory(load: SharedLoad): MemorySample {
   const { used_heap_size, heap_size_limit, malloced_memory, external_memory } = getHeapStatistics();
-  const constrained = process.constrainedMemory();
   return {
     heaps: [...load.heaps(), { usedBytes: used_heap_size, limitBytes: heap_size_limit }],
     externalBytes: load.externalBytes() + external_memory + malloced_memory,
-    residentBytes: process.memoryUsage.rss(),
-    // 0 or more than there is: no limit.
-    availableBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem(),
+    residentBytes: residentBytes(),
+    availableBytes: availableBytes(),
   };
+}
+
+/** The runtime reads a file for it. A proxy without a descriptor left is no reason to end: then the most that it ever had, which the kernel counts. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return process.resourceUsage().maxRSS * 1024;
+  }
+}
+
+let lastLimitBytes = 0;
+
+function availableBytes(): number {
+  // More than there is: no limit. 0: it could not be read, and is what it was.
+  lastLimitBytes = process.constrainedMemory() || lastLimitBytes;
+  return lastLimitBytes > 0 ? Math.min(lastLimitBytes, totalmem()) : totalmem();
 }
