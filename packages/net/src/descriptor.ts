@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import { FastSocket } from "./fast-socket.ts";
 import { libc } from "./libc.ts";
@@ -13,6 +13,19 @@ import { libc } from "./libc.ts";
 export function duplicateDescriptor(descriptor: number): number | undefined {
   const copy = libc()?.dup(descriptor) ?? -1;
   return copy >= 0 ? copy : undefined;
+}
+
+/**
+ * A duplicate to listen on. Without the call to make one it is the descriptor itself: right for one worker, which closes it when it ends.
+ *
+ * @throws the system's error when it is not open, and one with the code `EMFILE` when there is no room for another
+ */
+export function descriptorToListenOn(descriptor: number): number {
+  if (libc() === undefined) return descriptor;
+  const copy = duplicateDescriptor(descriptor);
+  if (copy !== undefined) return copy;
+  fstatSync(descriptor);
+  throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "@heddle/core";
 import type { Server, Socket } from "node:net";
 import { BoundSocket, createServer } from "node:net";
-import { duplicateDescriptor } from "./descriptor.ts";
+import { descriptorToListenOn } from "./descriptor.ts";
 import { FastSocket } from "./fast-socket.ts";
 import type { InheritedDescriptors } from "./inherited-descriptors.ts";
 import type { SocketAddress } from "./ip-address.ts";
@@ -78,8 +78,7 @@ export class Listener {
  */
 export async function openListener(address: SocketAddress, options: ListenerOptions): Promise<Listener> {
   const inherited = options.descriptor ?? options.inherit?.get(formatAddress(address.host, address.port));
-  // Without node:ffi the descriptor itself is used: right for one worker, which closes it when it ends.
-  const descriptor = inherited === undefined ? undefined : (duplicateDescriptor(inherited) ?? inherited);
+  const descriptor = inherited === undefined ? undefined : duplicated(inherited, address);
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
   // Where accepted handles cannot be intercepted, the runtime's own half-open, paused socket comes this way.
   server.on("connection", (socket: Socket) => options.onConnection(FastSocket.accepted(socket)));
@@ -107,6 +106,14 @@ export async function openListener(address: SocketAddress, options: ListenerOpti
     throw new ListenError(address, "EINVAL");
   }
   return new Listener(server, { host: canonicalHost(bound.address), port: bound.port });
+}
+
+function duplicated(descriptor: number, address: SocketAddress): number {
+  try {
+    return descriptorToListenOn(descriptor);
+  } catch (error) {
+    throw new ListenError(address, causeOf(error));
+  }
 }
 
 /** A socket that is bound and not listening: a holder keeps the port while the processes that listen on it come and go. */

@@ -69,9 +69,13 @@ export class TrafficListener implements ConnectionHost {
     await this.#listenOn(this.#isAccepting ? sockets : []);
   }
 
-  /** While it does not accept, connections wait in the kernel's queue, and are refused when that is full. */
+  /**
+   * While it does not accept, connections wait in the kernel's queue, and are refused when that is full.
+   *
+   * @throws ListenError (as a rejection) when a socket cannot be listened on; called again, it tries those that are left
+   */
   async setAccepting(accepts: boolean): Promise<void> {
-    if (this.#isClosed || this.#isAccepting === accepts) return;
+    if (this.#isClosed) return;
     this.#isAccepting = accepts;
     await this.#listenOn(accepts ? this.#sockets : []);
   }
@@ -81,22 +85,26 @@ export class TrafficListener implements ConnectionHost {
     const fresh = sockets.filter((socket) => !this.#listeners.some((open) => isSame(socket, open.socket)));
     for (const open of this.#listeners) if (!kept.includes(open)) open.listener.close();
     this.#listeners = kept;
-    for (const socket of fresh) {
-      const { tcpBacklog } = this.bound.config;
-      const listener = await openListener(
-        { host: socket.host, port: socket.port },
-        {
-          descriptor: socket.fd,
-          ...(tcpBacklog === undefined ? {} : { backlog: tcpBacklog }),
-          giveAway: (descriptor) => this.services.balancer.giveAway(descriptor, socket.fd),
-          onConnection: (accepted) => this.#accept(accepted, undefined),
-          onAcceptError: (cause) =>
-            this.services.worker.logger.error("connections cannot be accepted", { listener: this.#name, cause }),
-        },
-      );
-      if (this.#isClosed) listener.close();
-      else this.#listeners.push({ socket, listener });
-    }
+    // One that cannot be had keeps nobody from the others.
+    const outcomes = await Promise.allSettled(fresh.map((socket) => this.#open(socket)));
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  }
+
+  async #open(socket: ListenerSocket): Promise<void> {
+    const { tcpBacklog } = this.bound.config;
+    const listener = await openListener(
+      { host: socket.host, port: socket.port },
+      {
+        descriptor: socket.fd,
+        ...(tcpBacklog === undefined ? {} : { backlog: tcpBacklog }),
+        giveAway: (descriptor) => this.services.balancer.giveAway(descriptor, socket.fd),
+        onConnection: (accepted) => this.#accept(accepted, undefined),
+        onAcceptError: (cause) =>
+          this.services.worker.logger.error("connections cannot be accepted", { listener: this.#name, cause }),
+      },
+    );
+    if (this.#isClosed) listener.close();
+    else this.#listeners.push({ socket, listener });
   }
 
   /**

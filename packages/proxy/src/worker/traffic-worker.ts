@@ -64,7 +64,9 @@ class TrafficWorker {
   /** Removed listeners whose connections are not all gone. */
   readonly #retired = new Set<TrafficListener>();
   readonly #shrinker = new HeapShrinker();
-  #isAccepting = true;
+  /** undefined: not all listeners could do as they were told. */
+  #isAccepting: boolean | undefined = true;
+  #isSwitching = false;
   /** It drains, and nobody can come any more. */
   #hasStoppedAccepting = false;
   /** Other workers may give it connections. */
@@ -248,7 +250,7 @@ class TrafficWorker {
       let listener = this.#listeners.get(name);
       if (listener === undefined) {
         this.#listeners.set(name, (listener = new TrafficListener(bound, this.#services)));
-        await listener.setAccepting(this.#isAccepting);
+        await listener.setAccepting(this.#isAccepting ?? !this.#context.load.stopsConnections);
       } else listener.update(bound);
       await listener.listen(sockets.filter((socket) => socket.listener === name));
       if (this.#context.isDraining) listener.drain();
@@ -272,12 +274,27 @@ class TrafficWorker {
     const { load } = this.#context;
     load.sampleHeap();
     this.#shrinker.run(load.shared);
-    const accepts = !load.stopsConnections;
-    if (accepts === this.#isAccepting) return;
-    this.#isAccepting = accepts;
-    this.#inTurn(async () => {
-      for (const listener of this.#listeners.values()) await listener.setAccepting(accepts);
-    });
+    if (this.#isAccepting === !load.stopsConnections || this.#isSwitching) return;
+    this.#isSwitching = true;
+    this.#inTurn(() => this.#switchAccepting());
+  }
+
+  /** Tried with each pulse until it is done: an overload may leave no descriptors to listen with. */
+  async #switchAccepting(): Promise<void> {
+    const accepts = !this.#context.load.stopsConnections;
+    const outcomes = await Promise.allSettled(
+      [...this.#listeners.values()].map((listener) => listener.setAccepting(accepts)),
+    );
+    this.#isSwitching = false;
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed === undefined) {
+      this.#isAccepting = accepts;
+      this.#logger.info(accepts ? "connections are accepted again" : "connections are not accepted: overload");
+      return;
+    }
+    if (this.#isAccepting !== undefined)
+      this.#logger.error("connections cannot be accepted again; tried until they can", { error: failed.reason });
+    this.#isAccepting = undefined;
   }
 
   /** Goes on accepting until nobody has come for a while: whoever waits when a socket is closed is reset. */
