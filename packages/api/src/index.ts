@@ -14,7 +14,7 @@ export { clusterDomain, compareHostSpecificity, hostCovers, resolveHost, service
 export type * from "./kinds/authorization-policy/spec.ts";
 export type * from "./kinds/destination-rule/spec.ts";
 export type * from "./kinds/local-mesh/spec.ts";
-export { edgeServiceAccount, localMeshDefaults } from "./kinds/local-mesh/spec.ts";
+export { carriedProtocols, edgeServiceAccount, localMeshDefaults } from "./kinds/local-mesh/spec.ts";
 export type * from "./kinds/peer-authentication/spec.ts";
 export type { WorkloadSelector } from "./kinds/selector.ts";
 export type * from "./kinds/virtual-service/spec.ts";

@@ -1,3 +1,4 @@
+import type { CarriedProtocol } from "@heddle/api";
 import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secret } from "@heddle/xds/api";
 import { audienceFromKey, audienceOf } from "./audience.ts";
 import { fixedClusterNames } from "./destination/fixed-clusters.ts";
@@ -25,7 +26,7 @@ export interface ProxyResources {
 interface Call {
   readonly host: string;
   readonly port: number;
-  readonly protocol: string;
+  readonly protocol: CarriedProtocol;
   /** Where it is called: a port of the caller's proxy, or, where calls are intercepted, the port itself. */
   readonly listenerPort: number;
 }

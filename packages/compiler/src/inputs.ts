@@ -1,5 +1,5 @@
 import type { Message } from "@heddle/xds/api";
-import type { BrokenPolicy, ParsedResource } from "@heddle/api";
+import type { BrokenPolicy, CarriedProtocol, ParsedResource } from "@heddle/api";
 
 /** One running replica behind its proxy, or the edge. */
 export interface WorkloadInstance {
@@ -12,8 +12,7 @@ export interface WorkloadInstance {
   readonly labels: Readonly<Record<string, string>>;
   /** Empty when the workload names none. */
   readonly version: string;
-  /** `http`, `auto` where the first bytes of a connection decide, or anything else for opaque TCP. */
-  readonly protocol: string;
+  readonly protocol: CarriedProtocol;
   /** The port that users and resources know. */
   readonly servicePort: number;
   /** Address of the proxy and the application. */

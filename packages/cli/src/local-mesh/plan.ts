@@ -29,8 +29,8 @@ export interface ServiceRef {
 }
 
 export interface CalledService extends ServiceRef {
-  /** Of its URL: a service that speaks anything but HTTP has one of bytes. */
-  readonly scheme: "http" | "tcp";
+  /** Of its URL. */
+  readonly scheme: "http" | "https" | "tcp";
   readonly port: number;
 }
 
@@ -144,11 +144,22 @@ function planWorkload(
   }));
 }
 
+/** A port that may carry anything is written as the one of HTTP, which it is asked for most. */
+const urlSchemes: Readonly<Record<WorkloadProtocol, CalledService["scheme"]>> = {
+  http: "http",
+  http2: "http",
+  grpc: "http",
+  https: "https",
+  tls: "tcp",
+  tcp: "tcp",
+  auto: "http",
+};
+
 function schemeOf({ spec }: LocalMeshResource, { name, namespace }: ServiceRef): CalledService["scheme"] {
   const provider = spec.workloads.find(
     (workload) => workload.service === name && (workload.namespace ?? localMeshDefaults.namespace) === namespace,
   );
-  return provider?.protocol === "tcp" ? "tcp" : "http";
+  return urlSchemes[provider?.protocol ?? localMeshDefaults.protocol];
 }
 
 function callsOf(

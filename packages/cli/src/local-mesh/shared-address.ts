@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { carriedProtocols } from "@heddle/api";
 import type { HeldPort } from "@heddle/net";
 import { httpCall } from "./admin-client.ts";
 import type { GuardedCommand } from "./guarded-process.ts";
@@ -31,7 +32,9 @@ export class SharedAddress implements ReplicaPlace {
     this.#applicationPorts = applicationPorts;
     this.#applicationPort = applicationPort;
     this.#inbound = takePort(loopback, 0);
-    this.#tunnel = planned.protocol === "http" ? undefined : takePort(loopback, 0);
+    const carried = carriedProtocols[planned.protocol];
+    // HTTP has carriers of its own.
+    this.#tunnel = carried === "tcp" || carried === "auto" ? takePort(loopback, 0) : undefined;
     this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), takePort(loopback, 0)]));
   }
 

@@ -1,3 +1,4 @@
+import { carriedProtocols } from "@heddle/api";
 import type { WorkloadInstance } from "@heddle/compiler";
 import type { PlannedEdge, PlannedInstance } from "./plan.ts";
 import { edgeInstanceId, serviceKey } from "./plan.ts";
@@ -17,7 +18,7 @@ export function workloadInstance(
     serviceAccount: planned.serviceAccount,
     labels: planned.labels,
     version: planned.version,
-    protocol: planned.protocol,
+    protocol: carriedProtocols[planned.protocol],
     servicePort: planned.servicePort,
     ...ports,
     ready,

@@ -79,3 +79,50 @@ test("a mesh carries bytes, HTTP and a server that speaks first, and policy for 
   heddle.kill("SIGINT");
   assert.equal(await heddle.end(), 0);
 });
+
+/** Answers with what a call said that goes to and fro before either side ends, as gRPC streams do. */
+const callFiles = {
+  "mesh.yaml": `apiVersion: heddle.dev/v1alpha1
+kind: LocalMesh
+metadata: { name: calls }
+spec:
+  edge: { service: front, port: 0 }
+  workloads:
+    - { name: front, service: front, command: [node, front.cjs], port: 80 }
+    - { name: greeter, service: greeter, command: [node, greeter.cjs], port: 50051, protocol: grpc, calls: [] }
+`,
+  "front.cjs": `const http = require("node:http"), http2 = require("node:http2");
+http.createServer((request, response) => {
+  const session = http2.connect(process.env.GREETER_URL);
+  const said = [];
+  const end = (more) => { session.close(); response.end(JSON.stringify({ said, ...more })); };
+  session.on("error", (error) => end({ error: error.message }));
+  const call = session.request({ ":method": "POST", ":path": "/greet.Greeter/Chat", "content-type": "application/grpc", te: "trailers" });
+  call.on("error", (error) => end({ error: error.message }));
+  call.on("data", (chunk) => {
+    said.push(String(chunk));
+    if (said.length === 1) call.end("second");
+  });
+  call.on("trailers", (trailers) => end({ status: trailers["grpc-status"] }));
+  call.write("first");
+}).listen(process.env.PORT, "127.0.0.1");
+`,
+  "greeter.cjs": `require("node:http2").createServer((request, response) => {
+  response.writeHead(200, { "content-type": "application/grpc", trailer: "grpc-status" });
+  request.on("data", (chunk) => response.write(request.httpVersion + " " + chunk));
+  request.on("end", () => {
+    response.addTrailers({ "grpc-status": "0" });
+    response.end();
+  });
+}).listen(process.env.PORT, "127.0.0.1");
+`,
+};
+
+test("a gRPC service of a mesh is called over HTTP/2 from the application to the application, both sides speaking at once", {
+  timeout: 110_000,
+}, async (context) => {
+  const heddle = startMesh(context, temporaryFolder(context, callFiles));
+  await answers(await edgeUrl(heddle), JSON.stringify({ said: ["2.0 first", "2.0 second"], status: "0" }));
+  heddle.kill("SIGINT");
+  assert.equal(await heddle.end(), 0);
+});

@@ -1,4 +1,4 @@
-import type { ConnectionPool, LoadBalancer } from "@heddle/api";
+import type { CarriedProtocol, ConnectionPool, LoadBalancer } from "@heddle/api";
 import { parseDuration } from "@heddle/core";
 import {
   CarrierOptionsSchema,
@@ -29,8 +29,8 @@ export interface DestinationPort {
   readonly name: string;
   readonly namespace: string;
   readonly port: number;
-  /** `http`, `auto` for what was found to be HTTP, else opaque TCP. */
-  readonly protocol: string;
+  /** `auto`: what was found to be HTTP. */
+  readonly protocol: CarriedProtocol;
   /** SPIFFE identities that may answer for the service. */
   readonly identities: readonly string[];
 }
@@ -74,8 +74,9 @@ export function compileOutboundCluster(
   });
   return create(ClusterSchema, {
     ...poolFields(blocks.connectionPool),
-    // What nobody declared is asked for by HTTP/1.1 alone: carriers are for ports that say what they are.
-    ...(isHttp(protocol) ? httpFields(blocks.connectionPool?.http, protocol === "http" ? audience : undefined) : {}),
+    ...(isHttp(protocol)
+      ? httpFields(blocks.connectionPool?.http, protocol, audience.messages.has("CarrierOptions"))
+      : {}),
     ...(isTunnelled(protocol, blocks.tls, audience) ? tunnelFields : {}),
     ...balancerFields(blocks.loadBalancer),
     name: outboundClusterName(host, port, subset),
@@ -110,7 +111,7 @@ export function compileInboundCluster(
   const metadata = metadataOf({ istio: { services: [{ host, name: serviceName, namespace }] } });
   return create(ClusterSchema, {
     ...poolFields(undefined),
-    ...(isHttp(protocol) ? httpFields(undefined, undefined) : {}),
+    ...(isHttp(protocol) ? httpFields(undefined, protocol, false) : {}),
     // There is one endpoint: nothing to compare.
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     name,
@@ -175,26 +176,36 @@ function poolFields(pool: ConnectionPool | undefined): ClusterInit {
   };
 }
 
-/** @param audience of a cluster of the mesh; undefined: what is behind it is an application, which speaks HTTP/1.1 */
-function httpFields(http: ConnectionPool["http"], audience: Audience | undefined): ClusterInit {
-  const usesCarriers = audience?.messages.has("CarrierOptions") === true;
+/** @param mayShare whether both ends are proxies of ours, so that HTTP/1.1 may ride on carriers */
+function httpFields(http: ConnectionPool["http"], protocol: CarriedProtocol, mayShare: boolean): ClusterInit {
+  // What nobody declared is asked for by HTTP/1.1 alone: carriers are for ports that say what they are.
+  const usesCarriers = mayShare && protocol === "http";
   return {
     typedExtensionProtocolOptions: {
-      [httpOptionsName]: httpOptions(http, usesCarriers),
+      [httpOptionsName]: httpOptions(http, usesCarriers ? "carriers" : protocol),
       ...(usesCarriers ? { [carrierOptionsName]: packAny(CarrierOptionsSchema, { minConcurrentRequests }) } : {}),
     },
   };
 }
 
-function httpOptions(http: ConnectionPool["http"], usesCarriers: boolean) {
+function httpOptions(http: ConnectionPool["http"], version: "carriers" | CarriedProtocol) {
   return packAny(UpstreamHttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: {
       idleTimeout: duration(milliseconds(http?.idleTimeout) ?? idleTimeoutMs),
       ...(http?.maxRequestsPerConnection ? { maxRequestsPerConnection: http.maxRequestsPerConnection } : {}),
     },
-    upstreamProtocolOptions: usesCarriers
-      ? { case: "autoConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: carrier } }
-      : { case: "explicitHttpConfig", value: { protocolConfig: { case: "httpProtocolOptions", value: {} } } },
+    upstreamProtocolOptions:
+      version === "carriers"
+        ? { case: "autoConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: carrier } }
+        : {
+            case: "explicitHttpConfig",
+            value: {
+              protocolConfig:
+                version === "http2"
+                  ? { case: "http2ProtocolOptions", value: carrier }
+                  : { case: "httpProtocolOptions", value: {} },
+            },
+          },
   });
 }
 

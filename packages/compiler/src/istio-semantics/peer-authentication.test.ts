@@ -35,7 +35,7 @@ spec:
 
 const intercepted = { mode: "namespaces" } as const;
 
-const opaque = { change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol: "tcp" }) };
+const opaque = { change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol: "tcp" as const }) };
 
 test("4.3 mesh < namespace < workload: the nearest policy counts", () => {
   const mesh = peerAuthentication({ namespace: "istio-system", mode: "DISABLE" });

@@ -1,3 +1,4 @@
+import type { CarriedProtocol } from "@heddle/api";
 import {
   create,
   type FilterChainSchema,
@@ -18,6 +19,7 @@ import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
 import { type EffectiveMode, type EffectiveModes, modeOnPort } from "../mtls/effective-mode.ts";
 import { handshakeTimeoutMs, meshProtocols, serverTransportSocket } from "../mtls/tls-context.ts";
+import { isDeclaredHttp } from "../model/services.ts";
 import {
   blackHoleClusterName,
   defaultRouteName,
@@ -86,15 +88,14 @@ function inspectionTimes(ports: readonly ChainContext[]) {
     listenerFiltersTimeout: duration(inspectionTimeoutMs),
     // Only where the server may have to speak first is silence taken for plaintext; there, TCP policy holds.
     continueOnListenerFiltersTimeout: ports.some(
-      ({ mode, protocol }) => mode.mode === "PERMISSIVE" && protocol !== "http",
+      ({ mode, protocol }) => mode.mode === "PERMISSIVE" && !isDeclaredHttp(protocol),
     ),
   };
 }
 
 /** The ports that chains are for, and where what they let in goes. */
 interface ServedPorts {
-  /** `http`, `auto`, or anything else for opaque TCP. */
-  readonly protocol: string;
+  readonly protocol: CarriedProtocol;
   readonly cluster: string;
   /** Undefined: any port that has no chains of its own. */
   readonly destinationPort: number | undefined;
@@ -126,7 +127,7 @@ function servicePort(instance: WorkloadProfile, modes: EffectiveModes): ServedPo
 
 /** The ports that no service has: those of which the policy speaks one by one, and all the others together. */
 function otherPorts({ appPort }: WorkloadProfile, { general, ports }: EffectiveModes): ServedPorts[] {
-  const opaque = { protocol: "tcp", cluster: inboundPassthroughClusterName };
+  const opaque = { protocol: "tcp" as const, cluster: inboundPassthroughClusterName };
   const single = Object.entries(ports).map(([port, mode]) => ({ port: Number(port), mode }));
   return [
     ...single
@@ -154,7 +155,7 @@ function portChains(context: ChainContext): FilterChainInit[] {
   }
   return [
     ...(protocol === "auto" ? undeclaredTlsChains(context) : detectsTls ? [mutualTlsChain(context)] : []),
-    ...(mode.mode === "PERMISSIVE" && protocol !== "http" ? [foreignTlsChain(context)] : []),
+    ...(mode.mode === "PERMISSIVE" && !isDeclaredHttp(protocol) ? [foreignTlsChain(context)] : []),
     ...(mode.mode === "STRICT" ? [] : [plaintextChain(context)]),
   ];
 }
@@ -173,7 +174,7 @@ function blackHoleChain(port: number): FilterChainInit {
 
 function mutualTlsChain(context: ChainContext): FilterChainInit {
   const { protocol, prefix, trustDomain, audience, mode } = context;
-  const isHttp = protocol === "http";
+  const isHttp = isDeclaredHttp(protocol);
   return {
     name: `${prefix}mutual-tls`,
     filterChainMatch: {
@@ -260,11 +261,10 @@ function plaintextChain(context: ChainContext): FilterChainInit {
       ...(mode.mode === "PERMISSIVE" ? { transportProtocol: "raw_buffer" } : {}),
     },
     ...chainMetadata(context),
-    filters:
-      protocol === "http"
-        ? // Whoever has shown no certificate cannot say whose certificate he forwards.
-          httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.SANITIZE)
-        : tcpFilters(context),
+    filters: isDeclaredHttp(protocol)
+      ? // Whoever has shown no certificate cannot say whose certificate he forwards.
+        httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.SANITIZE)
+      : tcpFilters(context),
   };
 }
 

@@ -7,7 +7,7 @@ import { ratingsHost, reviewsHost, TestMesh } from "../testing/test-mesh.ts";
 const undeclared = {
   change: (instance: TestMesh["instances"][number]) => ({
     ...instance,
-    protocol: "auto",
+    protocol: "auto" as const,
     outboundPorts: instance.id === "web-0" ? { "reviews.default": 20_001 } : instance.outboundPorts,
   }),
 };
@@ -18,7 +18,7 @@ function opaqueClusters(mesh: TestMesh, id: string): string[] {
 }
 
 test("bytes that could not be connected try another endpoint, whoever calls; what tunnels say of the caller is for proxies that make them", () => {
-  const mesh = new TestMesh("", { change: (instance) => ({ ...instance, protocol: "tcp" }) });
+  const mesh = new TestMesh("", { change: (instance) => ({ ...instance, protocol: "tcp" as const }) });
   const port = mesh.instance("web-0").outboundPorts["reviews.default"];
   for (const [node, expected] of [
     [{ dialect: "envoy" }, ["envoy.filters.network.tcp_proxy"]],

@@ -1,7 +1,9 @@
+import type { CarriedProtocol } from "@heddle/api";
 import { create, type Listener, ListenerSchema, TrafficDirection } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, compileStandardMetrics, workloadMetadata } from "../metrics/compile.ts";
+import { isDeclaredHttp } from "../model/services.ts";
 import { listenerName, opaqueClusterName, outboundClusterName, outboundRouteTableName } from "../names.ts";
 import { listenerAddresses, tcpAddress } from "../wire.ts";
 import { compileFaultFilter } from "../routing/fault.ts";
@@ -19,7 +21,7 @@ const connectAttempts = 3;
 interface CalledPort {
   readonly host: string;
   readonly port: number;
-  readonly protocol: string;
+  readonly protocol: CarriedProtocol;
 }
 
 /** Where one workload's application calls one service. */
@@ -82,6 +84,6 @@ function outboundChains(
       defaultFilterChain: { name, filters: tcp(opaqueClusterName(host, port)) },
     };
   }
-  const own = protocol === "http" ? [http()] : tcp(outboundClusterName(host, port, ""));
+  const own = isDeclaredHttp(protocol) ? [http()] : tcp(outboundClusterName(host, port, ""));
   return { filterChains: [{ name, filters: own }] };
 }

@@ -1,12 +1,13 @@
 // Ports of which nobody says what they carry: which chain takes a connection, and what holds there.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { CarriedProtocol } from "@heddle/api";
 import { authorizeConnection, type BoundFilterChain, type ConnectionView, matchFilterChain } from "@heddle/engine";
 import { clientTlsOf, reviewsHost, TestMesh } from "../testing/test-mesh.ts";
 import { connectionOf, peerOf, Traffic } from "../testing/traffic.ts";
 
 const undeclared = {
-  change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol: "auto" }),
+  change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol: "auto" as const }),
 };
 const mode = (name: string): string => `
 apiVersion: security.istio.io/v1
@@ -94,7 +95,7 @@ test("an undeclared port waits a tenth of a second for the first bytes, a declar
     assert.deepEqual([listenerFiltersTimeout?.seconds, listenerFiltersTimeout?.nanos], [0n, 100_000_000]);
     assert.equal(continueOnListenerFiltersTimeout, true);
   }
-  for (const protocol of ["http", "tcp"]) {
+  for (const protocol of ["http", "tcp"] as const) {
     const declared = { change: (instance: TestMesh["instances"][number]) => ({ ...instance, protocol }) };
     const { listenerFilters } = new TestMesh(mode("PERMISSIVE"), declared).inbound("reviews-v1-0");
     // TLS inspection always runs under PERMISSIVE (design §5).
@@ -106,7 +107,12 @@ test("an undeclared port waits a tenth of a second for the first bytes, a declar
 });
 
 /** Which ports of an intercepted workload each inspector looks at: its service's, one that `portLevelMtls` names, another, the proxy's own. */
-function inspected(protocol: string, service: string, single: string, others: string): Record<string, boolean[]> {
+function inspected(
+  protocol: CarriedProtocol,
+  service: string,
+  single: string,
+  others: string,
+): Record<string, boolean[]> {
   const resources = `
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication

@@ -8,7 +8,7 @@ const cluster = "outbound|9080||reviews.default.svc.cluster.local";
 const tunnelled = {
   change: (instance: TestMesh["instances"][number]) => ({
     ...instance,
-    protocol: "tcp",
+    protocol: "tcp" as const,
     ...(instance.kind === "sidecar" ? { tunnelPort: 15_008 } : {}),
   }),
 };

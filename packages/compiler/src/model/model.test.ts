@@ -12,8 +12,8 @@ test("A service has the ports and identities of its workloads, each once and in 
   const service = makeService([{ ...first, servicePort: 9081, serviceAccount: "b" }, ...members], "td");
   assert.equal(service?.host, "reviews.default.svc.cluster.local");
   assert.deepEqual(service.ports, [
-    { port: 9080, protocol: "http" },
-    { port: 9081, protocol: "http" },
+    { port: 9080, protocol: "http" as const },
+    { port: 9081, protocol: "http" as const },
   ]);
   assert.deepEqual(service.identities, ["spiffe://td/ns/default/sa/b", "spiffe://td/ns/default/sa/reviews"]);
 });
@@ -21,12 +21,12 @@ test("A service has the ports and identities of its workloads, each once and in 
 test("A port to which workloads give two protocols is opaque, whoever comes first", () => {
   const [first] = members;
   assert.ok(first);
-  const tcp = { ...first, protocol: "tcp" };
+  const tcp = { ...first, protocol: "tcp" as const };
   for (const order of [
     [first, tcp, first],
     [tcp, first, first],
   ]) {
-    assert.deepEqual(makeService(order, "td")?.ports, [{ port: 9080, protocol: "tcp" }]);
+    assert.deepEqual(makeService(order, "td")?.ports, [{ port: 9080, protocol: "tcp" as const }]);
   }
 });
 

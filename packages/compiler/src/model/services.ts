@@ -1,5 +1,5 @@
 import { formatSpiffeId } from "@heddle/core";
-import { serviceHost } from "@heddle/api";
+import { type CarriedProtocol, serviceHost } from "@heddle/api";
 import type { WorkloadProfile } from "../inputs.ts";
 
 /** A service, made of the workloads that say they belong to it. */
@@ -18,12 +18,17 @@ export interface Service {
 
 export interface ServicePort {
   readonly port: number;
-  readonly protocol: string;
+  readonly protocol: CarriedProtocol;
+}
+
+/** Whether a port carries nothing but HTTP. */
+export function isDeclaredHttp(protocol: CarriedProtocol): boolean {
+  return protocol === "http" || protocol === "http2";
 }
 
 /** Whether HTTP may come on a port: declared, or found out for each connection. */
-export function isHttp(protocol: string): boolean {
-  return protocol === "http" || protocol === "auto";
+export function isHttp(protocol: CarriedProtocol): boolean {
+  return isDeclaredHttp(protocol) || protocol === "auto";
 }
 
 /** What of an instance makes its service: neither where it runs nor whether it is ready. */

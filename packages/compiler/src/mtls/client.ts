@@ -1,4 +1,4 @@
-import type { ClientTls } from "@heddle/api";
+import type { CarriedProtocol, ClientTls } from "@heddle/api";
 import { RawBufferSchema } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import { mutualTlsServerName } from "../names.ts";
@@ -9,7 +9,7 @@ import { clientTransportSocket, tunnelClientSocket } from "./tls-context.ts";
 interface TlsDestination {
   readonly host: string;
   readonly port: number;
-  readonly protocol: string;
+  readonly protocol: CarriedProtocol;
   readonly identities: readonly string[];
 }
 
@@ -31,7 +31,7 @@ function mayBeMutual(tls: ClientTls | undefined): boolean {
  * Whether connections to a port with this protocol may be streams of carriers: bytes between our own proxies, over mutual TLS. HTTP has carriers of
  * its own.
  */
-export function isTunnelled(protocol: string, tls: ClientTls | undefined, audience: Audience): boolean {
+export function isTunnelled(protocol: CarriedProtocol, tls: ClientTls | undefined, audience: Audience): boolean {
   return protocol === "tcp" && mayBeMutual(tls) && audience.messages.has("TunnelOptions");
 }
 

@@ -1,3 +1,4 @@
+import type { CarriedProtocol } from "@heddle/api";
 import {
   type CommonTlsContextSchema,
   DownstreamTlsContextSchema,
@@ -7,6 +8,7 @@ import {
   UpstreamTlsContextSchema,
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
+import { isDeclaredHttp } from "../model/services.ts";
 import { adsSource, localSecretSource } from "../config-source.ts";
 import { extension } from "../wire.ts";
 
@@ -19,29 +21,31 @@ const socketName = "envoy.transport_sockets.tls";
  * What a client of the mesh offers; the first names the HTTP version, the others say that this is the mesh (istio.md 4.3). Where the client found out
  * what a connection carries, this is how it tells the server: `auto` stands for what it found to be HTTP, `tcp` for everything else.
  */
-export function meshProtocols(protocol: string): string[] {
+export function meshProtocols(protocol: CarriedProtocol): string[] {
   if (protocol === "auto") return ["istio-http/1.1"];
-  return protocol === "http" ? ["istio-http/1.1", "istio-peer-exchange", "istio"] : ["istio-peer-exchange", "istio"];
+  const version = { http: ["istio-http/1.1"], http2: ["istio-h2"], tcp: [] }[protocol];
+  return [...version, "istio-peer-exchange", "istio"];
 }
 
 /**
- * Between our own proxies HTTP may ride on HTTP/2: many requests at once share a connection, a carrier. An Envoy is spoken to, and
- * speaks, HTTP/1.1, as the design has it for peers that are not ours.
+ * HTTP/2 is asked for and answered by its own name, which is what servers go by. Between our own proxies HTTP/1.1 may ride on it, too: many requests
+ * at once share a connection, a carrier. An Envoy is spoken to, and speaks, HTTP/1.1 then, as the design has it for peers that are not ours.
  */
-function carrierProtocols(protocol: string, audience: Audience): string[] {
-  return protocol === "http" && audience.messages.has("CarrierOptions") ? ["h2"] : [];
+function http2Protocols(protocol: CarriedProtocol, audience: Audience): string[] {
+  const isCarried = protocol === "http" && audience.messages.has("CarrierOptions");
+  return protocol === "http2" || isCarried ? ["h2"] : [];
 }
 
 /** How long a client may take for its handshake. */
 export const handshakeTimeoutMs = 15_000;
 
 /** The server's side: identities of this trust domain, and no plaintext. */
-export function serverTransportSocket(trustDomain: string, protocol: string, audience: Audience) {
+export function serverTransportSocket(trustDomain: string, protocol: CarriedProtocol, audience: Audience) {
   return serverSocket(trustDomain, audience, [
-    ...carrierProtocols(protocol, audience),
+    ...http2Protocols(protocol, audience),
     ...meshProtocols(protocol),
     // A client of the mesh that speaks no ALPN of Istio's, such as a plain HTTP library with a certificate, is served as well.
-    ...(protocol === "http" ? ["http/1.1"] : []),
+    ...(isDeclaredHttp(protocol) ? ["http/1.1"] : []),
   ]);
 }
 
@@ -49,10 +53,10 @@ export function serverTransportSocket(trustDomain: string, protocol: string, aud
 export function clientTransportSocket(
   sni: string,
   identities: readonly string[],
-  protocol: string,
+  protocol: CarriedProtocol,
   audience: Audience,
 ) {
-  return clientSocket(sni, identities, audience, [...carrierProtocols(protocol, audience), ...meshProtocols(protocol)]);
+  return clientSocket(sni, identities, audience, [...http2Protocols(protocol, audience), ...meshProtocols(protocol)]);
 }
 
 /** What carriers of streams speak, and nothing else. */

@@ -139,7 +139,7 @@ const instance: fc.Arbitrary<WorkloadInstance> = fc
     namespace: fc.constantFrom("default", "other"),
     version: versions,
     ready: fc.boolean(),
-    protocol: fc.constantFrom("http", "tcp"),
+    protocol: fc.constantFrom("http", "http2", "tcp"),
     calls: fc.uniqueArray(fc.constantFrom("a.default", "b.other", "c.default"), { maxLength: 3 }),
   })
   .map(({ number, calls, service, version, ...rest }) => ({

@@ -1,5 +1,6 @@
 import {
   type BrokenPolicy,
+  carriedProtocols,
   edgeServiceAccount,
   type Finding,
   type LocalMeshSpec,
@@ -10,6 +11,7 @@ import {
   workloadsOf,
 } from "@heddle/api";
 import type { MeshInputs, WorkloadInstance } from "../inputs.ts";
+import { isDeclaredHttp } from "../model/services.ts";
 
 /** What users write, and the workloads that `heddle up` would start for it; ports are counted out, so that they never change. */
 export interface Scene {
@@ -58,7 +60,7 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
     const { name, service, namespace, serviceAccount, labels, port } = known[index] ?? fail(workload.name);
     for (let replica = 0; replica < (workload.replicas ?? localMeshDefaults.replicas); replica++) {
       const number = instances.length;
-      const protocol = workload.protocol ?? localMeshDefaults.protocol;
+      const protocol = carriedProtocols[workload.protocol ?? localMeshDefaults.protocol];
       instances.push({
         id: `${name}-${replica}`,
         workload: name,
@@ -74,7 +76,7 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
           : {
               address: "127.0.0.1",
               inboundPort: 30_000 + number,
-              ...(protocol === "http" ? {} : { tunnelPort: 35_000 + number }),
+              ...(isDeclaredHttp(protocol) ? {} : { tunnelPort: 35_000 + number }),
               appPort: 40_000 + number,
             }),
         outboundPorts,

@@ -66,8 +66,8 @@ const workload = object<spec.LocalWorkload>({
       { required: true },
     ),
     protocol: field(
-      oneOf(["http", "tcp", "auto"], ["http2", "grpc", "https", "tls"]),
-      "What the service speaks; auto: the first bytes of each connection tell HTTP/1 from anything else, which is relayed as tcp.",
+      oneOf(["http", "http2", "grpc", "https", "tls", "tcp", "auto"], ["grpc-web", "mongo", "mysql", "redis", "udp"]),
+      "What the service speaks. http is HTTP/1.1; http2 and grpc are HTTP/2 without TLS; https and tls, the application's own TLS, are relayed as tcp is; auto: the first bytes of each connection tell HTTP/1 from anything else, which is relayed as tcp.",
       { default: localMeshDefaults.protocol },
     ),
     env: field(map(environmentName, text({ minLength: 0 })), "Environment variables of the process."),

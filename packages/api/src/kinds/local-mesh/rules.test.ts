@@ -21,7 +21,7 @@ const cases: readonly [string, string, readonly string[], boolean][] = [
   ["a command is a list", "workloads: [{ name: a, service: a, command: node a.js, port: 1 }]", ["HDL0011:1"], true],
   [
     "a protocol that is not supported yet",
-    "workloads:\n- { name: db, service: db, command: [a], port: 5432, protocol: grpc }",
+    "workloads:\n- { name: db, service: db, command: [a], port: 5432, protocol: grpc-web }",
     ["HDL0016:2"],
     true,
   ],

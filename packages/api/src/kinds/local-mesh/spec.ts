@@ -43,8 +43,22 @@ export interface LocalWorkload {
   readonly readiness?: LocalReadiness;
 }
 
-/** What a service speaks. `auto`: nobody says, and each connection's first bytes decide. */
-export type WorkloadProtocol = "http" | "tcp" | "auto";
+/** What a service speaks, in Istio's names (istio.md 4.7). `auto`: nobody says, and each connection's first bytes decide. */
+export type WorkloadProtocol = "http" | "http2" | "grpc" | "https" | "tls" | "tcp" | "auto";
+
+/** How the mesh carries what a service speaks: as requests of HTTP/1.1 or HTTP/2, as bytes, or as the first bytes say. */
+export type CarriedProtocol = "http" | "http2" | "tcp" | "auto";
+
+/** istio.md 4.7: gRPC is HTTP/2, and TLS of the application's own is opaque. */
+export const carriedProtocols: Readonly<Record<WorkloadProtocol, CarriedProtocol>> = {
+  http: "http",
+  http2: "http2",
+  grpc: "http2",
+  https: "tcp",
+  tls: "tcp",
+  tcp: "tcp",
+  auto: "auto",
+};
 
 export interface LocalReadiness {
   readonly httpGet: HttpProbe;
