@@ -9,7 +9,7 @@ import {
   parseFile,
   unreadableFile,
 } from "@heddle/api";
-import type { MeshSettings, ProxyNode, ProxyResources, WorkloadInstance } from "@heddle/compiler";
+import type { MeshInputs, MeshSettings, ProxyNode, ProxyResources, WorkloadInstance } from "@heddle/compiler";
 import { Compiler } from "@heddle/compiler";
 import type { Logger } from "@heddle/core";
 import type { SourceFile, UnreadablePath } from "../sources/folder-scan.ts";
@@ -35,7 +35,7 @@ export interface MeshConfigurationOptions {
  */
 export class MeshConfiguration {
   readonly #options: MeshConfigurationOptions;
-  readonly #compiler = new Compiler();
+  #compiler = new Compiler();
   /** Files that did not change are not parsed again. */
   #parsed: ReadonlyMap<string, { readonly text: string; readonly file: ParsedFile }> = new Map();
   #hasFiles = false;
@@ -46,14 +46,21 @@ export class MeshConfiguration {
   #areInstancesKnown = false;
   #version = 0;
   #problem: string | undefined;
-  #hasCompiled = false;
+  /** The newest version that compiled: what proxies are told. */
+  #compiled:
+    | {
+        readonly version: number;
+        readonly inputs: MeshInputs;
+        readonly instances: ReadonlyMap<string, WorkloadInstance>;
+      }
+    | undefined;
 
   constructor(options: MeshConfigurationOptions) {
     this.#options = options;
     this.#accepted = options.restored;
   }
 
-  /** Grows with every change that was taken; 0 before files and instances have been read. */
+  /** Grows with every change that was taken, also when it does not compile; 0 before files and instances have been read. */
   get version(): number {
     return this.#version;
   }
@@ -87,12 +94,20 @@ export class MeshConfiguration {
     return [
       ...(this.#hasFiles ? [] : ["the resource files"]),
       ...(this.#instances === undefined ? ["the list of instances"] : []),
-      ...(this.#problem !== undefined && !this.#hasCompiled ? ["a configuration that compiles"] : []),
+      ...(this.#problem !== undefined && this.#compiled === undefined ? ["a configuration that compiles"] : []),
     ];
   }
 
-  resourcesFor(node: ProxyNode): ProxyResources {
-    return this.#compiler.resourcesFor(node);
+  /**
+   * What a proxy is told: of the newest version that compiled, and under that one's number. Undefined: no such version knows its
+   * instance yet. Throws what the compiler throws for this proxy alone.
+   */
+  resourcesFor(node: ProxyNode): { readonly version: number; readonly resources: ProxyResources } | undefined {
+    if (this.#compiled === undefined) return undefined;
+    const { version, instances } = this.#compiled;
+    // Registered in a version that did not compile: nothing at all is not what it should be told.
+    if (!instances.has(node.instanceId)) return undefined;
+    return { version, resources: this.#compiler.resourcesFor(node) };
   }
 
   /** Takes the folder as it is now. */
@@ -144,24 +159,32 @@ export class MeshConfiguration {
   #compile(): void {
     if (!this.#hasFiles || this.#instances === undefined) return;
     this.#version += 1;
+    const inputs: MeshInputs = {
+      resources: this.#accepted,
+      broken: this.#broken,
+      instances: [...this.#instances.values()],
+      settings: this.#options.settings,
+    };
     try {
-      this.#compiler.update({
-        resources: this.#accepted,
-        broken: this.#broken,
-        instances: [...this.#instances.values()],
-        settings: this.#options.settings,
-      });
-      this.#problem = undefined;
-      this.#hasCompiled = true;
+      this.#compiler.update(inputs);
     } catch (error) {
       // A fault of the compiler's. Whoever asks hears that nobody has this version.
       this.#problem = error instanceof Error ? error.message : String(error);
       this.#options.logger.error("the configuration could not be compiled; every proxy keeps the one it has", {
         error: this.#problem,
       });
+      this.#returnToCompiled();
       return;
     }
+    this.#problem = undefined;
+    this.#compiled = { version: this.#version, inputs, instances: this.#instances };
     this.#options.onChange();
+  }
+
+  /** The compiler may have taken half of what it failed on: proxies that connect are told the whole of what was before. */
+  #returnToCompiled(): void {
+    this.#compiler = new Compiler();
+    if (this.#compiled !== undefined) this.#compiler.update(this.#compiled.inputs);
   }
 
   /** Each finding is reported once, when it appears. */

@@ -118,10 +118,10 @@ export class Publisher {
 
   #push(proxyId: string, node: ProxyNode): void {
     const { configuration, secrets, logger } = this.#options;
-    if (configuration.waitingFor.length > 0) return;
     try {
-      const snapshot = proxySnapshot(String(configuration.version), configuration.resourcesFor(node), secrets);
-      this.ads.setSnapshot(proxyId, snapshot);
+      const compiled = configuration.resourcesFor(node);
+      if (compiled === undefined) return;
+      this.ads.setSnapshot(proxyId, proxySnapshot(String(compiled.version), compiled.resources, secrets));
       this.#problems.delete(proxyId);
     } catch (error) {
       // A fault of the compiler's: it must not keep the change from the other proxies.
