@@ -3,6 +3,8 @@ import { isSignedBy, parseCertificate } from "./certificate.ts";
 
 /** A mesh's peers are few, and come again; each takes some 5 KB. */
 const maxKnown = 512;
+/** Longer ones are read each time. */
+const maxKnownBytes = 8_192;
 
 /**
  * Certificates of peers that were verified before, and which signatures on them were: what the same bytes say never changes. Dates, revocation and
@@ -30,6 +32,7 @@ export class KnownCertificates {
 
   /** The peer that showed it was verified. */
   remember(certificate: Certificate): void {
+    if (certificate.der.length > maxKnownBytes) return;
     const key = certificate.der.toString("latin1");
     this.#byDer.delete(key);
     this.#byDer.set(key, certificate);

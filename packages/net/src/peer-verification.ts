@@ -81,7 +81,7 @@ export function verifyPeer(chainDer: readonly Buffer[], policy: PeerPolicy, wall
   const names = checkNames(leaf, policy.sanMatchers);
   if (names !== undefined) return names;
 
-  for (const certificate of path) known.remember(certificate);
+  for (const certificate of chain) known.remember(certificate);
   for (const intermediate of path.slice(1)) policy.knownIntermediates?.add(intermediate);
   return {
     ok: true,
