@@ -319,7 +319,7 @@ export class Configuration {
 
   #socketsOf(listeners: Iterable<ListenerConfig>): ListenerSocket[] {
     return [...listeners].flatMap(({ name }) =>
-      (this.#sockets.get(name) ?? []).map(({ fd, host, port }) => ({ listener: name, host, port, fd })),
+      (this.#sockets.get(name) ?? []).map(({ id, fd, host, port }) => ({ listener: name, host, port, id, fd })),
     );
   }
 

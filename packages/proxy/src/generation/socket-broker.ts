@@ -7,6 +7,8 @@ import type { GenerationMessage, SocketName, SupervisorMessage } from "../superv
 
 /** A bound socket of this process. Workers duplicate its descriptor; `close` gives it up here and at the supervisor. */
 export interface ListeningSocket {
+  /** Of no other socket of this process, before or after; a descriptor is used again. */
+  readonly id: number;
   readonly fd: number;
   /** As asked for. */
   readonly wanted: { readonly host: string; readonly port: number };
@@ -38,6 +40,7 @@ export class SocketBroker {
   readonly #channel: SupervisorChannel;
   readonly #inherited: InheritedDescriptors;
   readonly #held: (SocketName & { readonly fd: number })[];
+  #lastId = 0;
 
   /**
    * @param inherited sockets of the supervisor's parent, by address
@@ -68,6 +71,7 @@ export class SocketBroker {
       };
       return {
         socket: {
+          id: ++this.#lastId,
           fd: inherited,
           wanted: { host, port },
           host,
@@ -121,6 +125,7 @@ export class SocketBroker {
     };
     const beginNone = (): void => void beginNoConnections(fd);
     return {
+      id: ++this.#lastId,
       fd,
       wanted: { host, port },
       host,

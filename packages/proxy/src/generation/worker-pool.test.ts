@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { BoundSocket } from "node:net";
 import { test } from "node:test";
 import { silentLogger } from "@heddle/core";
-import { connectRaw, startRawServer } from "@heddle/testkit";
+import type { ListenerConfig } from "@heddle/engine";
+import { loadListener } from "@heddle/engine/load";
+import { duplicateDescriptor, openListener } from "@heddle/net";
+import { connectRaw, type RawPeer, startRawServer } from "@heddle/testkit";
+import { fromJson, ListenerSchema, typeRegistry } from "@heddle/xds/api";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { SharedLoad } from "../overload/shared-load.ts";
 import { SharedQueues } from "../overload/shared-queues.ts";
@@ -68,4 +73,51 @@ test("a worker that does not beat is seen, ended and reported", async (t) => {
     t.after(() => handle.end("the test ends"));
   });
   assert.equal(reason, "it stalled");
+});
+
+function listenerSaying(name: string): ListenerConfig {
+  const says = { match: { prefix: "/" }, direct_response: { status: 200, body: { inline_string: name } } };
+  const json = httpListener({ name, routes: [says] });
+  const { config } = loadListener(fromJson(ListenerSchema, json as never, { registry: typeRegistry }));
+  assert.ok(config);
+  return config;
+}
+
+test("a connection that a worker is given is served by the listener that it came by, whoever else has its descriptor", async (t) => {
+  const queues = SharedQueues.create(1);
+  const events = { onSeries() {}, onHealth() {}, onGone() {} };
+  const load = SharedLoad.create(1);
+  load.setMaxConnections(100);
+  const shared = { load: load.buffer, queues: queues.buffer };
+  const worker = new WorkerHandle(0, silentLogger, "off", events, shared);
+  t.after(() => worker.end("the test ends"));
+  const bound = new BoundSocket({ host: "127.0.0.1", port: 0 });
+  t.after(() => bound.close());
+  const configure = async (set: readonly string[], remove: readonly string[]): Promise<void> => {
+    const sockets = set.map((listener, id) => ({ listener, host: "127.0.0.1", port: 0, id, fd: bound.fd() }));
+    const delta = { listeners: { set: set.map(listenerSaying), remove } };
+    assert.equal(await worker.configure({ delta, secrets: { set: [], remove: [] }, sockets, limits: [] }), undefined);
+  };
+  let socketId = 0;
+  const accepting = await openListener(
+    { host: "127.0.0.1", port: 0 },
+    {
+      onConnection: () => assert.fail("it was not taken"),
+      giveAway: (descriptor) => queues.put(0, duplicateDescriptor(descriptor) ?? -1, socketId),
+    },
+  );
+  t.after(() => accepting.close());
+  const given = async (id: number): Promise<RawPeer> => {
+    socketId = id;
+    const client = await connectRaw(accepting.address.port);
+    t.after(() => client.socket.destroy());
+    await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    return client;
+  };
+  await configure(["zero", "one"], []);
+  assert.equal((await (await given(0)).response()).body, "zero");
+  assert.equal((await (await given(1)).response()).body, "one");
+  await configure([], ["one"]);
+  // It is served by what is left of the listener, or by nobody.
+  assert.doesNotMatch(await (await given(1)).untilEnd(), /zero/);
 });

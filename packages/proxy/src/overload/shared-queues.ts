@@ -58,7 +58,7 @@ export class SharedQueues {
   /**
    * Gives a connection away.
    *
-   * @param listener the descriptor of the listening socket that it came by, the main thread's: it means the same in every worker
+   * @param listener the number of the listening socket that it came by, which means the same in every worker and is never used again
    * @returns false when the worker takes no more; the connection is still the caller's
    */
   put(worker: number, descriptor: number, listener: number): boolean {

@@ -18,7 +18,10 @@ export class ConnectionBalancer {
     this.#queues = queues;
   }
 
-  /** @returns true when the connection is another worker's from now on */
+  /**
+   * @param listener the number of the listening socket that it came by
+   * @returns true when the connection is another worker's from now on
+   */
   giveAway(descriptor: number, listener: number): boolean {
     const target = this.#fewest();
     if (target === this.#worker) return false;

@@ -29,6 +29,8 @@ export interface ListenerSocket {
   readonly listener: string;
   readonly host: string;
   readonly port: number;
+  /** Means the same in every worker, for good: see `ListeningSocket`. */
+  readonly id: number;
   readonly fd: number;
 }
 

@@ -81,8 +81,8 @@ export class TrafficListener implements ConnectionHost {
   }
 
   async #listenOn(sockets: readonly ListenerSocket[]): Promise<void> {
-    const kept = this.#listeners.filter((open) => sockets.some((socket) => isSame(socket, open.socket)));
-    const fresh = sockets.filter((socket) => !this.#listeners.some((open) => isSame(socket, open.socket)));
+    const kept = this.#listeners.filter((open) => sockets.some(({ id }) => id === open.socket.id));
+    const fresh = sockets.filter(({ id }) => !kept.some((open) => open.socket.id === id));
     for (const open of this.#listeners) if (!kept.includes(open)) open.listener.close();
     this.#listeners = kept;
     // One that cannot be had keeps nobody from the others.
@@ -97,7 +97,7 @@ export class TrafficListener implements ConnectionHost {
       {
         descriptor: socket.fd,
         ...(tcpBacklog === undefined ? {} : { backlog: tcpBacklog }),
-        giveAway: (descriptor) => this.services.balancer.giveAway(descriptor, socket.fd),
+        giveAway: (descriptor) => this.services.balancer.giveAway(descriptor, socket.id),
         onConnection: (accepted) => this.#accept(accepted, undefined),
         onAcceptError: (cause) =>
           this.services.worker.logger.error("connections cannot be accepted", { listener: this.#name, cause }),
@@ -212,9 +212,9 @@ export class TrafficListener implements ConnectionHost {
     this.services.worker.load.addConnections(count);
   }
 
-  /** Whether it listens, or would, on this descriptor of the main thread. */
-  has(descriptor: number): boolean {
-    return this.#sockets.some(({ fd }) => fd === descriptor);
+  /** Whether it listens, or would, on the socket of this number. */
+  has(socketId: number): boolean {
+    return this.#sockets.some(({ id }) => id === socketId);
   }
 
   /** A connection that another worker has accepted. */
@@ -284,8 +284,4 @@ function takesSameConnections({ config: one }: BoundFilterChain, { config: other
       isDeepStrictEqual(one.match, other.match) &&
       isDeepStrictEqual(one.tls, other.tls))
   );
-}
-
-function isSame(left: ListenerSocket, right: ListenerSocket): boolean {
-  return left.fd === right.fd && left.host === right.host && left.port === right.port;
 }

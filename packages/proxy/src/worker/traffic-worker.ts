@@ -262,9 +262,9 @@ class TrafficWorker {
   }
 
   /** A connection that another worker has accepted. A listener that is gone meanwhile serves nobody. */
-  readonly #onGiven = (socket: FastSocket, descriptor: number): void => {
+  readonly #onGiven = (socket: FastSocket, listeningSocketId: number): void => {
     const listeners = [...this.#listeners.values(), ...this.#retired];
-    const listener = listeners.find((candidate) => candidate.has(descriptor));
+    const listener = listeners.find((candidate) => candidate.has(listeningSocketId));
     if (listener === undefined) socket.destroy();
     else listener.adopt(socket);
   };
