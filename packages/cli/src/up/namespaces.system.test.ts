@@ -82,3 +82,53 @@ test("what a run keeps belongs to the caller by the time that another may begin"
   assert.equal(statSync(join(folder, ".heddle")).uid, callerUid);
   assert.equal(await heddle.end(), 0);
 });
+
+/** Every program of the mesh greets whoever connects to these ports, which are no service's. */
+const greeter = `
+for (const port of [9997, 9998, 9999])
+  require("node:net").createServer((socket) => socket.end("220 ready").on("error", () => {})).listen(port, "0.0.0.0");
+`;
+const portModes = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: back, namespace: default }
+spec:
+  selector: { matchLabels: { app: back } }
+  mtls: { mode: STRICT }
+  portLevelMtls: { "9998": { mode: DISABLE } }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: front, namespace: default }
+spec:
+  selector: { matchLabels: { app: front } }
+  mtls: { mode: PERMISSIVE }
+  portLevelMtls: { "9999": { mode: STRICT } }
+`;
+/** Prints what an address and port say to somebody who says this. */
+const ask = `
+const [host, port, text] = process.argv.slice(1);
+const socket = require("node:net").connect(Number(port), host);
+let got = "";
+socket.on("connect", () => socket.write(text));
+socket.on("data", (chunk) => (got += chunk));
+socket.on("error", () => {});
+socket.on("close", () => console.log(got));
+`;
+
+test("portLevelMtls holds on ports of a workload that no service has, and there a server may speak first", {
+  timeout: 120_000,
+}, async (context) => {
+  const files = { "server.cjs": `${smallMesh["server.cjs"]}${greeter}`, "ports.yaml": portModes };
+  const mesh = await NamespacedMesh.start(context, { files });
+  await answers(await edgeUrl(mesh.heddle), `${callerUid} from back-0`);
+  const addressOf = async (replica: string): Promise<string> => {
+    const [address = ""] = (await mesh.inside(replica, ["hostname", "-I"])).split(" ");
+    return address;
+  };
+  const hears = async (from: string, to: string, port: number, says: string): Promise<string> =>
+    mesh.inside(from, [process.execPath, "-e", ask, await addressOf(to), String(port), says]);
+  assert.equal(await hears("front-0", "back-0", 9998, ""), "220 ready");
+  assert.equal(await hears("front-0", "back-0", 9997, "hello"), "");
+  assert.equal(await hears("back-0", "front-0", 9998, "hello"), "220 ready");
+  assert.equal(await hears("back-0", "front-0", 9999, "hello"), "");
+});
