@@ -4,7 +4,14 @@ import type { CompiledResource } from "../inputs.ts";
 
 /** Resources as Envoy's own YAML (field names with underscores, `Any` unfolded). */
 export function resourcesToYaml(resources: readonly CompiledResource[]): string {
-  return resources.map(({ message }) => stringify(resourceToJson(message), { lineWidth: 0 })).join("---\n");
+  return resourcesToJson(resources)
+    .map((resource) => stringify(resource, { lineWidth: 0 }))
+    .join("---\n");
+}
+
+/** The same as values. */
+export function resourcesToJson(resources: readonly CompiledResource[]): unknown[] {
+  return resources.map(({ message }) => resourceToJson(message));
 }
 
 function resourceToJson(message: CompiledResource["message"]): unknown {
