@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { ApplicationPorts, inheritPorts, PortProblem, takePort } from "./ports.ts";
+import { ApplicationPorts, inheritPorts, PortProblem, takePort, takePorts } from "./ports.ts";
 
 test("a port in use is refused with its number and what to do", async () => {
   const server = createServer().listen(0, "127.0.0.1");
@@ -21,6 +22,22 @@ test("a port in use is refused with its number and what to do", async () => {
 
 test("an address that is not this host's is refused", () => {
   assert.throws(() => takePort("192.0.2.1", 0), PortProblem);
+});
+
+test("of several ports all are held, or none", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port: taken } = server.address() as AddressInfo;
+  const open = (): number => readdirSync("/proc/self/fd").length;
+  const before = open();
+  const wanted = [0, 0].map((port) => ({ host: "127.0.0.1", port }));
+  assert.throws(() => takePorts([...wanted, { host: "127.0.0.1", port: taken }]), PortProblem);
+  assert.equal(open(), before);
+  const held = takePorts(wanted);
+  assert.equal(open(), before + 2);
+  for (const port of held) port.close();
+  assert.equal(open(), before);
+  server.close();
 });
 
 test("connections wait while the process that accepts them is killed and started again", {

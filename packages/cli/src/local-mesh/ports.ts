@@ -29,6 +29,18 @@ export function takePort(host: string, port: number): HeldPort {
   }
 }
 
+/** Takes several, or none: what was held already is given back. @throws PortProblem */
+export function takePorts(wanted: readonly { readonly host: string; readonly port: number }[]): HeldPort[] {
+  const held: HeldPort[] = [];
+  try {
+    for (const { host, port } of wanted) held.push(takePort(host, port));
+    return held;
+  } catch (error) {
+    for (const port of held) port.close();
+    throw error;
+  }
+}
+
 /**
  * Descriptors and environment for a supervisor: the child's descriptor numbers begin after the four that every supervisor has
  * (input, output, error, IPC).

@@ -81,10 +81,11 @@ export class MeshNetwork {
    */
   async openReplica(files: Readonly<Record<string, string>>): Promise<ReplicaNetwork> {
     const number = this.#takeNumber();
-    const own = this.subnet.addressesOf(number);
-    if (own === undefined) throw new PortProblem("the network of the mesh has no more addresses");
-    const namespace = await NetworkNamespace.open();
+    let namespace: NetworkNamespace | undefined;
     try {
+      const own = this.subnet.addressesOf(number);
+      if (own === undefined) throw new PortProblem("the network of the mesh has no more addresses");
+      namespace = await NetworkNamespace.open();
       const link = `r${(this.#links += 1)}`;
       const veth = ["ip", "link", "add", "name", "eth0", "netns", String(namespace.pid), "type", "veth", "peer"];
       await runCommand([...veth, "name", link, "netns", String(this.#hub.pid)]);
@@ -92,14 +93,18 @@ export class MeshNetwork {
       await namespace.run(["sh", "-c", this.#setup(own, files)]);
       await namespace.run(["iptables-restore"], this.#rules4());
       if (this.hasIpv6) await namespace.run(["ip6tables-restore"], this.#rules6());
+      return this.#replicaNetwork(namespace, number, this.hasIpv6 ? [own.ipv4, own.ipv6] : [own.ipv4]);
     } catch (error) {
-      await namespace.close();
+      await namespace?.close();
       this.#taken.delete(number);
       throw error;
     }
+  }
+
+  #replicaNetwork(namespace: NetworkNamespace, number: number, addresses: readonly string[]): ReplicaNetwork {
     return {
       namespace,
-      addresses: this.hasIpv6 ? [own.ipv4, own.ipv6] : [own.ipv4],
+      addresses,
       close: async () => {
         await namespace.close();
         this.#taken.delete(number);

@@ -6,7 +6,7 @@ import { httpCall } from "../admin-client.ts";
 import type { GuardedCommand } from "../guarded-process.ts";
 import type { CalledService, PlannedInstance } from "../plan.ts";
 import { serviceKey } from "../plan.ts";
-import { takePort } from "../ports.ts";
+import { takePort, takePorts } from "../ports.ts";
 import type { FileOwner, ProxyBootstrap, ReplicaPlace } from "../replica-place.ts";
 import type { Caller } from "./caller.ts";
 import { callerVariables } from "./caller.ts";
@@ -39,7 +39,6 @@ export class OwnNamespace implements ReplicaPlace {
   readonly proxySockets: readonly HeldPort[];
   readonly #options: OwnNamespaceOptions;
   readonly #network: ReplicaNetwork;
-  readonly #door: HeldPort;
   #isClosed = false;
   #released: Promise<void> | undefined;
 
@@ -47,15 +46,14 @@ export class OwnNamespace implements ReplicaPlace {
     const { planned } = options;
     this.#options = options;
     this.#network = network;
-    // A socket belongs to the network on which it was made: this one is the machine's, and served by the proxy inside.
-    this.#door = takePort(loopback, 0);
-    this.proxySockets = [this.#door, ...holdPorts(network)];
-    this.adminAddress = formatAddress(loopback, this.#door.address.port);
+    const { door, inside } = holdPorts(network);
+    this.proxySockets = [door, ...inside];
+    this.adminAddress = formatAddress(loopback, door.address.port);
     const [address = ""] = network.addresses;
     this.bootstrap = namespaceBootstrap({
       address,
       hasIpv6: network.addresses.length > 1,
-      door: this.#door.address,
+      door: door.address,
       application: planned.servicePort,
       readinessPath: planned.readiness?.path,
     });
@@ -138,15 +136,21 @@ export class OwnNamespace implements ReplicaPlace {
 
 /**
  * Binds the proxy's ports inside, where they are Istio's, and holds them: a proxy that is killed with its supervisor finds them again, and
- * connections wait meanwhile instead of being refused. Redirected ones arrive at any address.
+ * connections wait meanwhile instead of being refused. Redirected ones arrive at any address. The door is on the machine's network, to
+ * which a socket belongs that was made there, and served by the proxy inside.
  */
-function holdPorts({ namespace, addresses }: ReplicaNetwork): HeldPort[] {
+function holdPorts({ namespace, addresses }: ReplicaNetwork): { door: HeldPort; inside: readonly HeldPort[] } {
   const { admin, outbound, inbound, readiness, metrics } = namespacePorts;
   const everywhere = addresses.length > 1 ? ["0.0.0.0", "::"] : ["0.0.0.0"];
-  return onNetworkOf(namespace.pid, () => [
-    takePort(loopback, admin),
-    ...[outbound, inbound, readiness, metrics].flatMap((port) => everywhere.map((host) => takePort(host, port))),
-  ]);
+  const wanted = [outbound, inbound, readiness, metrics].flatMap((port) => everywhere.map((host) => ({ host, port })));
+  const inside = onNetworkOf(namespace.pid, () => takePorts([{ host: loopback, port: admin }, ...wanted]));
+  try {
+    return { door: takePort(loopback, 0), inside };
+  } catch (error) {
+    // A socket that is left open keeps its network.
+    for (const port of inside) port.close();
+    throw error;
+  }
 }
 
 /** Where applications in a namespace ask for names, and that they ask: a module of the machine's own could know better. */
