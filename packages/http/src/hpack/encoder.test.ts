@@ -38,6 +38,18 @@ test("what differs in each request does not push out what repeats", () => {
   assert.equal(encodeBlock(encoder, [["x-tenant", "blue"]]).length, 1);
 });
 
+test("what repeats is in Huffman code; what does not is not worth the time", () => {
+  const encoder = new HpackEncoder();
+  const id = "7f3f1c2a-9e00-4000-8000-000000000001";
+  const block = encodeBlock(encoder, [
+    ["x-tenant", "www.example.com"],
+    ["x-request-id", id],
+    ["authorization", "Bearer abc"],
+  ]);
+  assert.ok(block.includes("f1e3c2e5f23a6ba0ab90f4ff", "hex"));
+  assert.ok(block.includes(id) && block.includes("Bearer abc"));
+});
+
 test("a table size that went down and up again is announced with both", () => {
   const encoder = new HpackEncoder();
   encodeBlock(encoder, [["a", "b"]]);

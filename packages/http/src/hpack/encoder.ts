@@ -65,8 +65,9 @@ function describe(name: string, staticIndex: number): NameEntry {
 const largestShare = 0.75;
 
 /**
- * Encodes the header blocks of one direction of a connection (RFC 7541). Strings are latin1 and in Huffman code where that is
- * shorter.
+ * Encodes the header blocks of one direction of a connection (RFC 7541). Strings are latin1; those that go into the table, and so once, are in Huffman
+ * code where that is shorter. What differs in each message is not: a dozen bytes of it would cost a tenth of the codec's time on this side, and as
+ * much on the other.
  */
 export class HpackEncoder {
   readonly #table: DynamicTable;
@@ -141,8 +142,9 @@ export class HpackEncoder {
       if (serial !== undefined) index = this.#indexOf(serial);
     }
     integer(writer, pattern, prefixBits, index);
-    if (index === 0) string(writer, name);
-    string(writer, value);
+    const isKept = pattern === 0x40;
+    if (index === 0) string(writer, name, isKept);
+    string(writer, value, isKept);
   }
 
   #remember(field: HpackField): void {
@@ -177,8 +179,8 @@ function integer(writer: ByteWriter, pattern: number, prefixBits: number, value:
 }
 
 /** RFC 7541 §5.2. */
-function string(writer: ByteWriter, text: string): void {
-  const length = huffmanLength(text);
+function string(writer: ByteWriter, text: string, mayBeHuffman: boolean): void {
+  const length = mayBeHuffman ? huffmanLength(text) : text.length;
   if (length < text.length) {
     integer(writer, 0x80, 7, length);
     encodeHuffman(writer, text);
