@@ -1,6 +1,6 @@
 import { readAuthority } from "../authority.ts";
 import { isFieldValue, isTargetText, isToken, tokenLower } from "../byte-class.ts";
-import { HeaderList } from "../header-list.ts";
+import { fieldStride, HeaderList } from "../header-list.ts";
 import type { HpackDecoder, HpackSink } from "../hpack/decoder.ts";
 import type { HpackField } from "../hpack/field.ts";
 import { readContentLength } from "../http1/message-head.ts";
@@ -31,13 +31,33 @@ export interface Http2ResponseHead {
   sensitive: readonly string[];
 }
 
-/** What a field is, kept in `HpackField.verdict`. */
-const Kind = { regular: 1, pseudo: 2, cookie: 3, host: 4, contentLength: 5, badName: 6, badValue: 7, connection: 8 };
+/** What a field is, kept in `HpackField.verdict`; from `pseudo` on, which pseudo-header field. */
+const Kind = {
+  regular: 1,
+  cookie: 2,
+  host: 3,
+  contentLength: 4,
+  badName: 5,
+  badValue: 6,
+  connection: 7,
+  badPseudo: 8,
+  pseudo: 16,
+};
 
-const connectionFields = new Set(["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"]);
-const pseudoNames = [":method", ":scheme", ":authority", ":path", ":protocol", ":status"] as const;
-type PseudoName = (typeof pseudoNames)[number];
+export const connectionFields: ReadonlySet<string> = new Set([
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "transfer-encoding",
+  "upgrade",
+]);
+const pseudoNames = [":method", ":scheme", ":authority", ":path", ":protocol", ":status"];
+/** Places in `pseudoNames`. */
+const Pseudo = { method: 0, scheme: 1, authority: 2, path: 3, protocol: 4, status: 5 };
 const none: readonly string[] = [];
+
+/** Those of the message at hand. One list serves all: to let one grow with each message costs more than the copy at its end. */
+const fields: number[] = [];
 
 /** Whether it is a field name in lower case (RFC 9113 §8.2.1). */
 export function isLowerCaseName(name: string): boolean {
@@ -64,7 +84,11 @@ function isBlank(character: number): boolean {
 }
 
 function judge({ name, value }: HpackField): number {
-  if (name.charCodeAt(0) === 0x3a) return isTrimmedValue(value) ? Kind.pseudo : Kind.badValue;
+  if (name.charCodeAt(0) === 0x3a) {
+    if (!isTrimmedValue(value)) return Kind.badValue;
+    const place = pseudoNames.indexOf(name);
+    return place < 0 ? Kind.badPseudo : Kind.pseudo + place;
+  }
   if (!isLowerCaseName(name)) return Kind.badName;
   if (!isTrimmedValue(value)) return Kind.badValue;
   if (isAboutConnection(name, value)) return Kind.connection;
@@ -81,8 +105,9 @@ export class MessageReader implements HpackSink {
   readonly #hpack: HpackDecoder;
   #rule: Http2Rule | "" = "";
   #text = "";
-  #fields: number[] = [];
-  #pseudo = new Map<string, string>();
+  #fieldNumbers = 0;
+  /** By their places in `pseudoNames`. */
+  readonly #pseudo: (string | undefined)[] = pseudoNames.map(() => undefined);
   #hasRegular = false;
   #isRequest = false;
   #cookie: string | undefined;
@@ -103,11 +128,11 @@ export class MessageReader implements HpackSink {
     const authority = this.#authority();
     if (authority === undefined) return "badAuthority";
     return {
-      method: this.#pseudo.get(":method") ?? "",
-      scheme: this.#pseudo.get(":scheme") ?? "",
+      method: this.#pseudo[Pseudo.method] ?? "",
+      scheme: this.#pseudo[Pseudo.scheme] ?? "",
       authority,
-      path: this.#pseudo.get(":path") ?? "",
-      protocol: this.#pseudo.get(":protocol") ?? "",
+      path: this.#pseudo[Pseudo.path] ?? "",
+      protocol: this.#pseudo[Pseudo.protocol] ?? "",
       headers: this.#takeHeaders(),
       contentLength: this.#contentLength,
       sensitive: this.#sensitive ?? none,
@@ -115,9 +140,9 @@ export class MessageReader implements HpackSink {
   }
 
   readResponse(bytes: Buffer, start: number, end: number): Http2ResponseHead | Http2Rule {
-    const rule = this.#read(bytes, start, end) || this.#pseudoRule([":status"]);
+    const rule = this.#read(bytes, start, end) || this.#pseudoRule(Pseudo.status);
     if (rule !== "") return rule;
-    const status = this.#pseudo.get(":status");
+    const status = this.#pseudo[Pseudo.status];
     if (status === undefined) return "missingPseudoHeader";
     // 101 means nothing in HTTP/2 (RFC 9113 §8.6).
     if (!/^[1-9][0-9][0-9]$/.test(status) || status === "101") return "badStatus";
@@ -131,7 +156,7 @@ export class MessageReader implements HpackSink {
 
   /** A trailer section has no pseudo-header fields (RFC 9113 §8.1). */
   readTrailers(bytes: Buffer, start: number, end: number): HeaderList | Http2Rule {
-    return this.#read(bytes, start, end) || this.#pseudoRule([]) || this.#takeHeaders();
+    return this.#read(bytes, start, end) || this.#pseudoRule(-1) || this.#takeHeaders();
   }
 
   /** Reads a block that is nobody's, for the tables' sake. */
@@ -143,10 +168,11 @@ export class MessageReader implements HpackSink {
     if (this.#rule !== "") return;
     if (field.verdict === 0) field.verdict = judge(field);
     if (isNeverIndexed) (this.#sensitive ??= []).push(field.name);
+    if (field.verdict >= Kind.pseudo) return this.#addPseudo(field.verdict - Kind.pseudo, field.value);
     switch (field.verdict) {
-      case Kind.pseudo:
-        this.#addPseudo(field);
-        return;
+      case Kind.badPseudo:
+        this.#rule = "badPseudoHeader";
+        break;
       case Kind.cookie:
         this.#cookie = this.#cookie === undefined ? field.value : `${this.#cookie}; ${field.value}`;
         break;
@@ -183,8 +209,8 @@ export class MessageReader implements HpackSink {
   #read(bytes: Buffer, start: number, end: number): Http2Rule | "" {
     this.#rule = "";
     this.#text = "";
-    this.#fields = [];
-    this.#pseudo.clear();
+    this.#fieldNumbers = 0;
+    this.#pseudo.fill(undefined);
     this.#hasRegular = false;
     this.#cookie = undefined;
     this.#host = undefined;
@@ -194,10 +220,9 @@ export class MessageReader implements HpackSink {
     return this.#hpack.isTooLarge ? "headersTooLarge" : this.#rule;
   }
 
-  #addPseudo({ name, value }: HpackField): void {
-    const isKnown = pseudoNames.includes(name as PseudoName);
-    if (!isKnown || this.#hasRegular || this.#pseudo.has(name)) this.#rule = "badPseudoHeader";
-    else this.#pseudo.set(name, value);
+  #addPseudo(place: number, value: string): void {
+    if (this.#hasRegular || this.#pseudo[place] !== undefined) this.#rule = "badPseudoHeader";
+    else this.#pseudo[place] = value;
   }
 
   /** The form in which `HeaderList` keeps parsed fields. */
@@ -205,35 +230,46 @@ export class MessageReader implements HpackSink {
     const start = this.#text.length;
     const valueStart = start + name.length + 2;
     this.#text += `${name}: ${value}\r\n`;
-    this.#fields.push(key, start, valueStart, valueStart + value.length);
+    const at = this.#fieldNumbers;
+    fields[at] = key;
+    fields[at + 1] = start;
+    fields[at + 2] = valueStart;
+    fields[at + 3] = valueStart + value.length;
+    this.#fieldNumbers = at + fieldStride;
   }
 
   #takeHeaders(): HeaderList {
-    const list = new HeaderList(this.#text, this.#fields);
+    const list = new HeaderList(this.#text, fields.slice(0, this.#fieldNumbers));
     if (this.#cookie !== undefined) list.append("cookie", this.#cookie);
     this.#text = "";
-    this.#fields = [];
     return list;
   }
 
-  #pseudoRule(allowed: readonly PseudoName[]): Http2Rule | "" {
-    for (const name of this.#pseudo.keys()) if (!allowed.includes(name as PseudoName)) return "badPseudoHeader";
+  /** Whether there are others than the one at this place. */
+  #pseudoRule(allowed: number): Http2Rule | "" {
+    const pseudo = this.#pseudo;
+    for (let place = 0; place < pseudo.length; place += 1) {
+      if (place !== allowed && pseudo[place] !== undefined) return "badPseudoHeader";
+    }
     return "";
   }
 
   #requestRule(allowsProtocol: boolean): Http2Rule | "" {
     const pseudo = this.#pseudo;
-    const [method, scheme, path] = [pseudo.get(":method"), pseudo.get(":scheme"), pseudo.get(":path")];
-    const isExtended = pseudo.has(":protocol");
-    if (pseudo.has(":status")) return "badPseudoHeader";
+    const method = pseudo[Pseudo.method];
+    const scheme = pseudo[Pseudo.scheme];
+    const path = pseudo[Pseudo.path];
+    const protocol = pseudo[Pseudo.protocol];
+    const isExtended = protocol !== undefined;
+    if (pseudo[Pseudo.status] !== undefined) return "badPseudoHeader";
     if (method === undefined) return "missingPseudoHeader";
     if (!isToken(method)) return "badMethod";
-    if (isExtended && (!allowsProtocol || method !== "CONNECT" || !isToken(pseudo.get(":protocol") ?? ""))) {
+    if (isExtended && (!allowsProtocol || method !== "CONNECT" || !isToken(protocol))) {
       return "badConnect";
     }
     if (method === "CONNECT" && this.#contentLength >= 0) return "badContentLength";
     if (method === "CONNECT" && !isExtended) {
-      return scheme === undefined && path === undefined && pseudo.has(":authority") ? "" : "badConnect";
+      return scheme === undefined && path === undefined && pseudo[Pseudo.authority] !== undefined ? "" : "badConnect";
     }
     if (scheme === undefined || path === undefined) return "missingPseudoHeader";
     if (scheme !== "http" && scheme !== "https") return "badScheme";
@@ -243,7 +279,7 @@ export class MessageReader implements HpackSink {
 
   /** :authority and Host must not name two entities (RFC 9113 §8.3.1). */
   #authority(): string | undefined {
-    const own = this.#pseudo.get(":authority");
+    const own = this.#pseudo[Pseudo.authority];
     const text = own ?? this.#host;
     const authority = text === undefined ? undefined : readAuthority(text);
     if (own === undefined || this.#host === undefined || authority === undefined) return authority;
