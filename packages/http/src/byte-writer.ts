@@ -32,6 +32,11 @@ export class ByteWriter {
     return this.#end - this.#start;
   }
 
+  /** Copies bytes [start, end) of what was written since the last `take`. */
+  copyTo(target: Buffer, at: number, start: number, end: number): void {
+    this.#slab.copy(target, at, this.#start + start, this.#start + end);
+  }
+
   /** Appends characters as one byte each. The caller vouches that none is above U+00FF. */
   latin1(text: string): void {
     this.#reserve(text.length);

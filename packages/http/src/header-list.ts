@@ -83,6 +83,16 @@ export class HeaderList {
     return start === isAdded ? (this.#added[value] as string) : this.#text.slice(start, value - 2);
   }
 
+  /** The field came from a parser, which has judged it: its name is a token in lower case, its value is trimmed and holds what it may. */
+  isParsedAt(index: number): boolean {
+    return this.#fields[index * fieldStride + 1] !== isAdded;
+  }
+
+  /** Whether the name of a field may be in the set. */
+  mayBeIn(names: NameSet, index: number): boolean {
+    return names.mayHave(this.#fields[index * fieldStride] as number);
+  }
+
   valueAt(index: number): string {
     const at = index * fieldStride;
     if (at >= this.#fields.length || at < 0) throw new RangeError(`no header field ${index}`);

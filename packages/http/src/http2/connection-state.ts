@@ -1,3 +1,4 @@
+import type { ByteWriter } from "../byte-writer.ts";
 import { HpackEncoder } from "../hpack/encoder.ts";
 import type { Http2Sink } from "./connection-sink.ts";
 import { DataSender } from "./data-sender.ts";
@@ -86,7 +87,7 @@ export class ConnectionState {
     return new Http2Stream(id, this.nowMs, this.limits.streamWindowBytes, this.peer.initialWindowBytes);
   }
 
-  writeBlock(stream: Http2Stream, block: Buffer, isEnd: boolean): void {
+  writeBlock(stream: Http2Stream, block: ByteWriter, isEnd: boolean): void {
     encodeHeaderBlock(this.output, stream.id, block, isEnd, defaultMaxFrameBytes);
     let rule = this.guard.frameQueued(false);
     if (this.output.length > this.limits.maxOutboundBytes) rule = "outboundFlood";

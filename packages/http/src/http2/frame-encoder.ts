@@ -1,3 +1,4 @@
+import type { ByteWriter } from "../byte-writer.ts";
 import { FrameFlag, FrameType } from "./frame.ts";
 import type { FrameOutput } from "./frame-output.ts";
 
@@ -18,7 +19,7 @@ export function encodeData(
 export function encodeHeaderBlock(
   output: FrameOutput,
   streamId: number,
-  block: Buffer,
+  block: ByteWriter,
   isEnd: boolean,
   maxFrameBytes: number,
 ): void {
@@ -29,7 +30,7 @@ export function encodeHeaderBlock(
     const end = Math.min(block.length, start + maxFrameBytes);
     if (end === block.length) flags |= FrameFlag.endHeaders;
     output.header(end - start, type, flags, streamId);
-    output.bytes(block, start, end);
+    output.written(block, start, end);
     type = FrameType.continuation;
     flags = 0;
     start = end;

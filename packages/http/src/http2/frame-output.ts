@@ -1,5 +1,6 @@
 import type { OutputBuffer } from "@heddle/core";
 import { takeOutputBuffer, widenOutputBuffer } from "@heddle/core";
+import type { ByteWriter } from "../byte-writer.ts";
 import { frameHeaderBytes } from "./frame.ts";
 
 /** Frames on their way out, in a buffer that becomes the socket's: between the codec and the kernel nothing is copied. */
@@ -49,6 +50,13 @@ export class FrameOutput {
   bytes(source: Buffer, start: number, end: number): void {
     const buffer = this.#room(end - start);
     source.copy(buffer.bytes, buffer.used, start, end);
+    buffer.used += end - start;
+  }
+
+  /** Appends bytes [start, end) of what a writer holds. */
+  written(source: ByteWriter, start: number, end: number): void {
+    const buffer = this.#room(end - start);
+    source.copyTo(buffer.bytes, buffer.used, start, end);
     buffer.used += end - start;
   }
 

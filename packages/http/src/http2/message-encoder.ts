@@ -1,8 +1,9 @@
 import { isTargetText, isToken } from "../byte-class.ts";
 import { ByteWriter } from "../byte-writer.ts";
 import type { HeaderList } from "../header-list.ts";
+import { NameSet } from "../header-list.ts";
 import type { HpackEncoder } from "../hpack/encoder.ts";
-import { isAboutConnection, isLowerCaseName, isTrimmedValue } from "./message-head.ts";
+import { connectionFields, isAboutConnection, isLowerCaseName, isTrimmedValue } from "./message-head.ts";
 
 /** What a client asks for. Host in `headers` is ignored: `authority` says it. */
 export interface Http2Request {
@@ -19,6 +20,9 @@ export interface Http2Request {
 }
 
 const slash = 0x2f;
+
+/** Fields that may have to stay behind. */
+const leftOut = new NameSet([...connectionFields, "te", "host"]);
 
 /** Names and values of the message at hand: they are checked whole before the first of them changes the tables. */
 const names: string[] = [];
@@ -37,7 +41,7 @@ export class MessageEncoder {
     this.#hpack = hpack;
   }
 
-  request(request: Http2Request): Buffer | undefined {
+  request(request: Http2Request): ByteWriter | undefined {
     const { method, scheme, authority, path, protocol } = request;
     const isPlainConnect = method === "CONNECT" && protocol === undefined;
     if (!isToken(method) || authority === "" || !isTargetText(authority)) return undefined;
@@ -59,7 +63,7 @@ export class MessageEncoder {
   }
 
   /** @param status 100 to 999 without 101, which HTTP/2 does not have */
-  response(status: number, headers: HeaderList, sensitive?: readonly string[]): Buffer | undefined {
+  response(status: number, headers: HeaderList, sensitive?: readonly string[]): ByteWriter | undefined {
     if (!Number.isInteger(status) || status < 100 || status > 999 || status === 101) return undefined;
     if (!gather(headers, false)) return undefined;
     this.#begin();
@@ -67,7 +71,7 @@ export class MessageEncoder {
     return this.#finish(sensitive);
   }
 
-  trailers(trailers: HeaderList): Buffer | undefined {
+  trailers(trailers: HeaderList): ByteWriter | undefined {
     if (!gather(trailers, false)) return undefined;
     this.#begin();
     return this.#finish(undefined);
@@ -83,12 +87,12 @@ export class MessageEncoder {
     this.#hpack.begin(block);
   }
 
-  #finish(sensitive: readonly string[] | undefined): Buffer {
+  #finish(sensitive: readonly string[] | undefined): ByteWriter {
     for (let i = 0; i < names.length; i += 1) {
       const name = names[i] as string;
       this.#hpack.field(block, name, values[i] as string, sensitive !== undefined && sensitive.includes(name));
     }
-    return block.take();
+    return block;
   }
 }
 
@@ -98,8 +102,8 @@ function gather(headers: HeaderList, dropsHost: boolean): boolean {
   for (let i = 0; i < headers.length; i += 1) {
     const name = headers.nameAt(i);
     const value = headers.valueAt(i);
-    if (!isLowerCaseName(name) || !isTrimmedValue(value)) return false;
-    if (isAboutConnection(name, value) || (dropsHost && name === "host")) continue;
+    if (!headers.isParsedAt(i) && (!isLowerCaseName(name) || !isTrimmedValue(value))) return false;
+    if (headers.mayBeIn(leftOut, i) && (isAboutConnection(name, value) || (dropsHost && name === "host"))) continue;
     names.push(name);
     values.push(value);
   }
