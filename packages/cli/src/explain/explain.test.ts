@@ -335,6 +335,22 @@ test("a service without a replica is known, and named with the line that says so
   }
 });
 
+test("a service that does not speak HTTP is named with its protocol and line, and with what would have to change", async (context) => {
+  for (const [first, second, said] of [
+    ["tcp", "tcp", "tcp"],
+    ["https", "https", "https"],
+    ["auto", "http", "auto and http"],
+  ] as const) {
+    const declared = mesh
+      .replace("version: v1,", `version: v1, protocol: ${first},`)
+      .replace("version: v2,", `version: v2, protocol: ${second},`);
+    const cwd = temporaryFolder(context, { "mesh.yaml": declared });
+    const { code, stderr } = await runHeddle(["explain", "GET", "http://api/", "--from", "web"], { cwd });
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^heddle: mesh\\.yaml:8: api\\.default speaks ${said}: its bytes .*\n→ .*\n$`));
+  }
+});
+
 test("a URL without a port is told which port it is taken for; one with the port needs no word", async (context) => {
   const cwd = temporaryFolder(context, { "mesh.yaml": mesh.replaceAll("port: 80", "port: 9000") });
   const said = /the URL names no port: taken for 9000, the port of api\.default; another client would take 80/;

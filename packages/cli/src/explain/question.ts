@@ -1,5 +1,5 @@
 import { METHODS } from "node:http";
-import { resolveHost } from "@heddle/api";
+import { carriedProtocols, resolveHost } from "@heddle/api";
 import type { WorkloadInstance } from "@heddle/compiler";
 import { exitCodes } from "@heddle/core";
 import { UserProblem } from "../user-problem.ts";
@@ -120,6 +120,7 @@ function findPort(
     throw wrong(`the service ${service} has no port ${port}`, `It has ${ports.join(", ")}.`);
   const listenPort = source.outboundPorts[service];
   if (listenPort !== undefined) {
+    requireHttp(mesh, service);
     const note = `the URL names no port: taken for ${first}, the port of ${service}; another client would take 80`;
     return { listenPort, notes: port === undefined && !ports.includes(80) ? [note] : [] };
   }
@@ -133,6 +134,18 @@ function findPort(
       hint: own ? "Ask from another workload." : `Add ${service} to its \`calls\`.`,
     },
   );
+}
+
+/** Of bytes no route and no rule for requests decides anything; where workloads of a service disagree, bytes are what is carried. */
+function requireHttp(mesh: MeshOnPaper, service: string): void {
+  const members = mesh.plan.instances.filter((one) => `${one.service}.${one.namespace}` === service);
+  const spoken = [...new Set(members.map(({ protocol }) => protocol))];
+  const carried = new Set(spoken.map((protocol) => carriedProtocols[protocol]));
+  if (carried.size === 1 && !carried.has("tcp")) return;
+  throw new UserProblem(`${service} speaks ${spoken.join(" and ")}: its bytes are passed on as they come`, {
+    where: members[0]?.place ?? "",
+    hint: "Only requests of HTTP are explained; if it speaks HTTP, let its `protocol` say so.",
+  });
 }
 
 function portsOf(mesh: MeshOnPaper, service: string): number[] {
