@@ -1,5 +1,5 @@
 import type { Suite } from "../suite.ts";
-import { autobahnClient } from "./autobahn.ts";
+import { autobahnClient, autobahnServer } from "./autobahn.ts";
 import { curl } from "./curl.ts";
 import { grpcSuites } from "./grpc.ts";
 import { h2spec } from "./h2spec.ts";
@@ -11,8 +11,9 @@ import { webSockets } from "./ws.ts";
 export const suites: readonly Suite[] = [
   h2spec,
   autobahnClient,
+  autobahnServer,
   curl,
-  pythonH2,
+  ...pythonH2,
   h2loadAgainstNode,
   nghttpAgainstNghttpd,
   webSockets,
