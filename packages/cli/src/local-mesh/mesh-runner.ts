@@ -313,7 +313,7 @@ export class MeshRunner {
     return OwnNamespace.open({
       planned,
       network: this.#network,
-      caller: findCaller(process.env, process.getuid?.() ?? 0, process.getgid?.() ?? 0),
+      caller: findCaller(),
       stateDir,
       stateFolder: proxyFiles(stateDir, planned.id).folder,
     });

@@ -59,7 +59,7 @@ export const interception: Check = {
 
   async run(demo) {
     const problems = new Problems();
-    const { uid } = findCaller(process.env, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+    const { uid } = findCaller();
     const told = await runIgnorantProgram(demo);
     problems.require(told.http === "200", `http://reviews:9080/: ${told.http}`);
     problems.require(told.longName === "200", `http://reviews.default.svc.cluster.local:9080/: ${told.longName}`);

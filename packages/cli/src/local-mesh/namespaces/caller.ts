@@ -10,7 +10,12 @@ export interface Caller {
 }
 
 /** @param uid and `gid` of this process; sudo is believed only by root, since anybody may set its variables */
-export function findCaller(env: NodeJS.ProcessEnv, uid: number, gid: number, passwd = readPasswd()): Caller {
+export function findCaller(
+  env: NodeJS.ProcessEnv = process.env,
+  uid = process.getuid?.() ?? 0,
+  gid = process.getgid?.() ?? 0,
+  passwd = readPasswd(),
+): Caller {
   const sudoUid = numberIn(env["SUDO_UID"]);
   const sudoGid = numberIn(env["SUDO_GID"]);
   const own = uid === 0 && sudoUid !== undefined && sudoGid !== undefined ? [sudoUid, sudoGid] : [uid, gid];
@@ -25,7 +30,7 @@ export function callerVariables({ account }: Caller): NodeJS.ProcessEnv {
 
 /** What this process has made for the caller belongs to the caller, who may read, move and remove it afterwards. */
 export async function giveToCaller(folder: string): Promise<void> {
-  const { uid, gid } = findCaller(process.env, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+  const { uid, gid } = findCaller();
   await runCommand(["chown", "-R", "--no-dereference", `${uid}:${gid}`, folder]);
 }
 

@@ -23,9 +23,8 @@ const programs: Readonly<Record<string, string>> = {
  */
 export async function namespacesCapability(env: NodeJS.ProcessEnv = process.env): Promise<Capability> {
   if (process.platform !== "linux") return { problem: "it needs Linux" };
-  const uid = process.getuid?.() ?? -1;
-  if (uid !== 0) return { problem: "it needs root" };
-  if (findCaller(env, uid, process.getgid?.() ?? -1).uid === proxyUser)
+  if (process.getuid?.() !== 0) return { problem: "it needs root" };
+  if (findCaller(env).uid === proxyUser)
     return { problem: `applications would run as user ${proxyUser}, which is the proxies'` };
   const missing = Object.keys(programs).filter((program) => findSystemProgram(program) === undefined);
   if (missing.length > 0) {
@@ -67,19 +66,9 @@ ip address add ${passthroughSources.ipv6}/128 dev lo 2>/dev/null && printf '%s' 
 
 /** @returns whether there is IPv6. @throws CommandFailed with what the system said */
 async function tryOut(): Promise<boolean> {
-  const at = `198.18.0.1:${namespacePorts.dns}`;
-  const ipv4 = redirectRules({
-    loopback: "127.0.0.1/32",
-    passthroughSource: `${passthroughSources.ipv4}/32`,
-    resolver: "198.18.0.1",
-    resolverAt: at,
-  });
-  const ipv6 = redirectRules({
-    loopback: "::1/128",
-    passthroughSource: `${passthroughSources.ipv6}/128`,
-    resolver: "fd68::1",
-    resolverAt: `[fd68::1]:${namespacePorts.dns}`,
-  });
+  const { dns: port } = namespacePorts;
+  const ipv4 = redirectRules("ipv4", { host: "198.18.0.1", port });
+  const ipv6 = redirectRules("ipv6", { host: "fd68::1", port });
   const inside = ["unshare", "--net", "--mount", "--"];
   const said = await runCommand([...inside, "sh", "-c", trial, "heddle-trial", ipv4, ipv6]);
   const folders = proxyFolders();

@@ -91,8 +91,10 @@ export class MeshNetwork {
       await runCommand([...veth, "name", link, "netns", String(this.#hub.pid)]);
       await this.#hub.run(["ip", "link", "set", "dev", link, "master", "mesh", "up"]);
       await namespace.run(["sh", "-c", this.#setup(own, files)]);
-      await namespace.run(["iptables-restore"], this.#rules4());
-      if (this.hasIpv6) await namespace.run(["ip6tables-restore"], this.#rules6());
+      const { hostIpv4, hostIpv6 } = this.subnet;
+      const { port } = this.#hostNames.address;
+      await namespace.run(["iptables-restore"], redirectRules("ipv4", { host: hostIpv4, port }));
+      if (this.hasIpv6) await namespace.run(["ip6tables-restore"], redirectRules("ipv6", { host: hostIpv6, port }));
       return this.#replicaNetwork(namespace, number, this.hasIpv6 ? [own.ipv4, own.ipv6] : [own.ipv4]);
     } catch (error) {
       await namespace?.close();
@@ -146,26 +148,6 @@ export class MeshNetwork {
     // A cache of the machine's names would answer before anybody is asked.
     lines.push("if [ -d /run/nscd ]; then mount -t tmpfs -o size=4k heddle /run/nscd; fi");
     return lines.join("\n");
-  }
-
-  #rules4(): string {
-    const { hostIpv4 } = this.subnet;
-    return redirectRules({
-      loopback: "127.0.0.1/32",
-      passthroughSource: `${passthroughSources.ipv4}/32`,
-      resolver: hostIpv4,
-      resolverAt: `${hostIpv4}:${this.#hostNames.address.port}`,
-    });
-  }
-
-  #rules6(): string {
-    const { hostIpv6 } = this.subnet;
-    return redirectRules({
-      loopback: "::1/128",
-      passthroughSource: `${passthroughSources.ipv6}/128`,
-      resolver: hostIpv6,
-      resolverAt: `[${hostIpv6}]:${this.#hostNames.address.port}`,
-    });
   }
 }
 

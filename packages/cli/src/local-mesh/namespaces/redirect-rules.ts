@@ -1,4 +1,5 @@
 import { interceptionPorts } from "@heddle/compiler";
+import { formatAddress } from "@heddle/net";
 
 /** User and group of the proxies: their own connections are not redirected. Istio's. */
 export const proxyUser = 1337;
@@ -12,24 +13,30 @@ export const namespacePorts = {
   metrics: 15_090,
 } as const;
 
-export interface RedirectFamily {
-  /** Loopback, as what stays within the workload is known. */
-  readonly loopback: string;
-  /** Source of connections that the proxy passes through to ports without a service: they are not redirected again. */
-  readonly passthroughSource: string;
-  /** Where the host answers questions for names that the mesh does not have. */
-  readonly resolver: string;
-  /** `host:port` of it, since port 53 of the host may be taken. */
-  readonly resolverAt: string;
-}
+const families = {
+  ipv4: {
+    /** As what stays within the workload is known. */
+    loopback: "127.0.0.1/32",
+    /** Source of connections that the proxy passes through to ports without a service: they are not redirected again. */
+    passthroughSource: "127.0.0.6/32",
+  },
+  ipv6: { loopback: "::1/128", passthroughSource: "::6/128" },
+} as const;
 
 /**
  * What `iptables-restore` or `ip6tables-restore` is given inside a namespace. Istio's chains: what arrives goes to the proxy but for
  * the proxy's own ports; what the application sends goes there but for what it says to itself; what the proxy sends goes out, but for
  * calls of the workload to its own service. Questions for names (port 53) go to the proxy's answerer, and the proxy's own to the host.
+ *
+ * @param resolver where the host answers questions for names that the mesh does not have; its own port 53 may be taken
  */
-export function redirectRules({ loopback, passthroughSource, resolver, resolverAt }: RedirectFamily): string {
+export function redirectRules(
+  family: keyof typeof families,
+  resolver: { readonly host: string; readonly port: number },
+): string {
+  const { loopback, passthroughSource } = families[family];
   const { outbound, inbound, hbone, readiness, metrics, dns } = namespacePorts;
+  const resolverAt = formatAddress(resolver.host, resolver.port);
   const isProxy = `-m owner --uid-owner ${proxyUser}`;
   const isNotProxy = `-m owner ! --uid-owner ${proxyUser}`;
   const redirect = (port: number): string => `-j REDIRECT --to-ports ${port}`;
@@ -45,8 +52,8 @@ export function redirectRules({ loopback, passthroughSource, resolver, resolverA
 -A HEDDLE_INBOUND -p tcp -j HEDDLE_IN_REDIRECT
 -A OUTPUT -p udp --dport 53 ${isNotProxy} ${redirect(dns)}
 -A OUTPUT -p tcp --dport 53 ${isNotProxy} ${redirect(dns)}
--A OUTPUT -p udp -d ${resolver} --dport 53 -j DNAT --to-destination ${resolverAt}
--A OUTPUT -p tcp -d ${resolver} --dport 53 -j DNAT --to-destination ${resolverAt}
+-A OUTPUT -p udp -d ${resolver.host} --dport 53 -j DNAT --to-destination ${resolverAt}
+-A OUTPUT -p tcp -d ${resolver.host} --dport 53 -j DNAT --to-destination ${resolverAt}
 -A OUTPUT -p tcp -j HEDDLE_OUTPUT
 -A HEDDLE_OUTPUT -o lo -s ${passthroughSource} -j RETURN
 -A HEDDLE_OUTPUT -o lo ! -d ${loopback} -p tcp ! --dport ${hbone} ${isProxy} -j HEDDLE_IN_REDIRECT
