@@ -64,6 +64,12 @@ export class NamespacedMesh {
     return stdout.trim();
   }
 
+  /** Its own addresses, IPv4 first. */
+  async addressesOf(replica: string): Promise<string[]> {
+    const told = await this.inside(replica, ["hostname", "-I"]);
+    return told.split(" ");
+  }
+
   #applicationOf(replica: string): number {
     const found = this.heddle
       .family()

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { beforeEach, test } from "node:test";
 import { answers, edgeUrl, startMesh } from "../testing/live-mesh.ts";
 import { writeStateFile } from "@heddle/state";
-import { enterNetworkNamespace } from "@heddle/testkit";
+import { enterNetworkNamespace, isRunning } from "@heddle/testkit";
 import { runHeddle } from "../testing/heddle-process.ts";
 import { callerUid, NamespacedMesh } from "../testing/namespaced-mesh.ts";
 import { smallMesh } from "../testing/small-mesh.ts";
@@ -131,4 +131,55 @@ test("portLevelMtls holds on ports of a workload that no service has, and there 
   assert.equal(await hears("front-0", "back-0", 9997, "hello"), "");
   assert.equal(await hears("back-0", "front-0", 9998, "hello"), "220 ready");
   assert.equal(await hears("back-0", "front-0", 9999, "hello"), "");
+});
+
+const policy = (mode: string): string => `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata:
+  name: back
+spec:
+  selector: { matchLabels: { app: back } }
+  mtls: { mode: ${mode} }
+`;
+
+test("a workload in namespaces runs as who called, finds names as in a pod, and takes no plaintext under STRICT", {
+  timeout: 120_000,
+}, async (context) => {
+  const mesh = await NamespacedMesh.start(context, { files: { "policy.yaml": policy("STRICT") } });
+  await mesh.heddle.line(/ is ready after /);
+  const ask = (...words: string[]): Promise<string> => mesh.inside("front-0", words);
+  await answers(await edgeUrl(mesh.heddle), `${callerUid} from back-0`);
+
+  const [virtual = ""] = (await ask("getent", "ahostsv4", "back")).split(" ");
+  assert.match(virtual, /^240\.240\.\d+\.\d+$/);
+  for (const name of ["back", "back.default", "back.default.svc.cluster.local"])
+    assert.equal((await ask("getent", "ahostsv4", name)).split(" ")[0], virtual, name);
+  const whole = "back.default.svc.cluster.local";
+  assert.equal(await ask("dig", "+short", whole), virtual);
+  assert.equal(await ask("dig", "+short", "+tcp", whole), virtual);
+  assert.equal(await ask("dig", "+short", "example.com"), NamespacedMesh.outside);
+
+  const get = "fetch(process.argv[1]).then(async (it) => console.log(await it.text()), () => console.log('refused'))";
+  const call = (url: string): Promise<string> => ask(join(mesh.folder, "node"), "-e", get, url);
+  assert.equal(await call("http://back/"), `${callerUid} from back-0`);
+  // Past the service, where no proxy makes it mutual TLS.
+  const [own] = await mesh.addressesOf("back-0");
+  assert.equal(await call(`http://${own}/`), "refused");
+  writeFileSync(join(mesh.folder, "policy.yaml"), policy("PERMISSIVE"));
+  while ((await call(`http://${own}/`)) === "refused") await immediate();
+});
+
+test("what a killed run could not end is ended by the next", { timeout: 180_000 }, async (context) => {
+  const mesh = await NamespacedMesh.start(context);
+  await mesh.heddle.line(/ is ready after /);
+  const holders = mesh.heddle.family().filter(({ command }) => command.includes("heddle-namespace"));
+  assert.ok(holders.length >= 3, "the hub's and one for each replica");
+  for (const { pid } of holders) process.kill(pid, "SIGSTOP");
+  mesh.heddle.kill("SIGKILL");
+  await mesh.heddle.end();
+  assert.ok(holders.every(({ pid }) => isRunning(pid)));
+  const again = mesh.again(context);
+  await again.heddle.line(/ is ready after /);
+  await mesh.heddle.nothingLeft();
+  await answers(await edgeUrl(again.heddle), `${callerUid} from back-0`);
 });
