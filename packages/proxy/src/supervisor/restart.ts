@@ -8,7 +8,7 @@ const lookMs = 50;
  * `heddle proxy --restart`: asks the proxy of a state directory to hand over to a new generation, and waits until that one serves or
  * has failed to.
  *
- * @returns the exit code: 0 the new generation serves; 1 it does not, and the old one goes on; 4 no proxy runs there
+ * @returns the exit code: 0 the new generation serves; 1 it does not, and the old one goes on if it can; 4 no proxy runs there
  */
 export async function restartProxy(stateDir: string): Promise<number> {
   const before = await readSupervisorState(stateDir);
@@ -32,7 +32,7 @@ export async function restartProxy(stateDir: string): Promise<number> {
         say("a new proxy serves; the old one finishes what it has begun");
         return exitCodes.fine;
       }
-      say(`the new proxy does not serve, and the old one goes on: ${now.last.reason}`);
+      say(`the new proxy does not serve; ${now.last.reason}`);
       return exitCodes.negative;
     }
     if (!(await isSameProcess(before.pid, before.startedAt))) {

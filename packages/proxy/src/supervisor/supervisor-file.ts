@@ -8,7 +8,7 @@ const formatVersion = 1;
 /** How the last hand-over to a new generation went. */
 export interface HandOver {
   readonly isReady: boolean;
-  /** Why not; empty when it is ready. */
+  /** Who serves instead, and why; empty when it is ready. */
   readonly reason: string;
 }
 

@@ -1,20 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { exitCodes, type Logger, RestartBackOff } from "@heddle/core";
-import {
-  formatAddress,
-  formatInheritedDescriptors,
-  listenDescriptorsVariable,
-  parseInheritedDescriptors,
-} from "@heddle/net";
+import { formatAddress, listenDescriptorsVariable, parseInheritedDescriptors } from "@heddle/net";
 import { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { CounterLedger } from "./counter-ledger.ts";
 import type { GenerationMessage, GenerationSetup, SocketName, SupervisorMessage } from "./messages.ts";
 import { type HeldSocket, SocketTable } from "./socket-table.ts";
+import { firstPassed, spawnGeneration } from "./spawn-generation.ts";
 import { type HandOver, SupervisorFile } from "./supervisor-file.ts";
 
 /** Time that a generation gets after its own deadline before it is killed. */
@@ -23,8 +16,6 @@ const killGraceMs = 2_000;
 const lastWordMs = 2_000;
 /** Generations that drain at once: each holds some 80 MB. The next hand-over waits until one of them is gone. */
 const maxRetiring = 3;
-
-const generationEntry = fileURLToPath(new URL("../generation/entry.ts", import.meta.url));
 
 /**
  * Runs one proxy until it is told to stop, and returns the exit code.
@@ -126,15 +117,7 @@ class Supervisor {
       lineage: { hasPredecessor: this.#serving !== undefined, epoch: this.#count, startedAtMs: this.#startedAtMs },
       sockets: held.map((socket, index) => ({ ...socket, fd: firstPassed + inherited.size + index })),
     };
-    const child = spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(setup)], {
-      stdio: ["ignore", "inherit", "inherit", "ipc", ...this.#inherited.values(), ...held.map(({ fd }) => fd)],
-      env: {
-        ...process.env,
-        [listenDescriptorsVariable]: formatInheritedDescriptors(inherited),
-        // For all modules of all threads, the first ones included: a variable is the only way. Measured: 100 ms and 20 MB less.
-        NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compileCacheFolder(),
-      },
-    });
+    const child = spawnGeneration(setup, inherited, [...this.#inherited.values(), ...held.map(({ fd }) => fd)]);
     const generation: Generation = {
       number: ++this.#count,
       process: child,
@@ -293,18 +276,41 @@ class Supervisor {
       this.#finish(generation.fatalExitCode);
       return;
     }
-    // A hand-over that failed leaves the older generation in charge, unless that one is already on its way out.
-    if ([...this.#live].some((other) => !other.isRetiring)) {
-      const reason = generation.failure === "" ? `it ended before it was ready (${how})` : generation.failure;
+    const other = [...this.#live].find(({ isRetiring }) => !isRetiring);
+    if (other === undefined) this.#startAgain(generation, how);
+    else if (generation.isReady) this.#onServingLost(other, how);
+    else {
+      const reason = reasonOf(generation, how);
       this.#logger.error("the new generation does not serve; the old one goes on", { reason });
-      this.#answer({ isReady: false, reason });
-      return;
+      this.#answer({ isReady: false, reason: `the old one goes on: ${reason}` });
     }
-    this.#counters.clear();
-    for (const other of this.#live) other.isForgotten = true;
+  }
+
+  /** The one that was serving has crashed within a hand-over: the other starts for both, and nobody could serve in its place if it took long. */
+  #onServingLost(young: Generation, how: string): void {
+    this.#forgetCounters();
+    clearTimeout(young.waitTimer);
+    this.#logger.error("the proxy ended unexpectedly; the new generation, which starts already, takes its place", {
+      how,
+    });
+  }
+
+  #startAgain(generation: Generation, how: string): void {
+    this.#forgetCounters();
     const delayMs = this.#backOff.nextDelayMs(performance.now() - generation.startedAt);
     this.#logger.error("the proxy ended unexpectedly and is started again", { how, delayMs });
     this.#restartTimer = setTimeout(() => this.#start(), delayMs);
+    if (generation.isReady || this.#begun === this.#answered) return;
+    this.#last = {
+      isReady: false,
+      reason: `the old one is gone, too, and the proxy is started again: ${reasonOf(generation, how)}`,
+    };
+    this.#note(this.#begun);
+  }
+
+  #forgetCounters(): void {
+    this.#counters.clear();
+    for (const other of this.#live) if (other.isReady) other.isForgotten = true;
   }
 
   #renew(): void {
@@ -357,24 +363,7 @@ class Supervisor {
   }
 }
 
-/** In the user's own folder: in a shared one somebody else could have put code there. */
-function compileCacheFolder(): string {
-  return join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "heddle", "compile");
+/** Why a generation does not serve that was never ready. */
+function reasonOf({ failure }: Generation, how: string): string {
+  return failure === "" ? `it ended before it was ready (${how})` : failure;
 }
-
-/** After the standard streams and the IPC channel. */
-const firstPassed = 4;
-
-/**
- * Without the notice that `node:ffi`, which duplicates descriptors, is young: what it does is tested at start. And collecting
- * the young generation in one thread: next to nothing of a request survives, so there is nothing to share out (measured:
- * 8 % less CPU per request and 25 MB less). Collecting the old generation when it has grown by a third, not when it is four times
- * as large, and a small young generation for the main thread (`entry.ts` gives the workers theirs): a configuration leaves more
- * behind while it is loaded than it takes in the end (measured with 1,000 services: 90 MB less).
- */
-const runtimeFlags = [
-  "--disable-warning=ExperimentalWarning",
-  "--no-parallel-scavenge",
-  "--optimize-for-size",
-  "--max-semi-space-size=2",
-];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -121,4 +121,32 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "heddle-proxy-"));
   t.after(() => rm(path, { recursive: true, force: true }));
   return path;
+}
+
+/** How a command went. */
+interface Command {
+  readonly exitCode: number | null;
+  readonly log: string;
+}
+
+/** `heddle proxy` with these words, until it ends. */
+export async function runProxy(args: readonly string[]): Promise<Command> {
+  const proxy = new ProxyProcess(args);
+  return { exitCode: await proxy.exited(), log: proxy.log };
+}
+
+/** A proxy with a bootstrap file and a state directory, once it serves. */
+export async function startProxy(
+  t: TestContext,
+  content: object,
+  args: readonly string[] = [],
+): Promise<{ proxy: ProxyProcess; folder: string; config: string; stateDir: string }> {
+  const folder = await temporaryFolder(t);
+  const config = join(folder, "envoy.json");
+  const stateDir = join(folder, "state");
+  await writeFile(config, JSON.stringify(content));
+  const proxy = new ProxyProcess(["-c", config, "--state-dir", stateDir, ...args]);
+  t.after(() => proxy[Symbol.asyncDispose]());
+  await proxy.ready();
+  return { proxy, folder, config, stateDir };
 }
