@@ -57,7 +57,7 @@ test("data waits for the peer's windows, also for negative ones", () => {
 });
 
 test("streams take turns, and none sends more than its share", () => {
-  const server = started();
+  const server = started({ maxQueuedBytes: 64 * 1024 });
   for (const id of [1, 3, 5]) {
     server.push(headers(id, get, true));
     server.connection.sendHead(id, 200, fields(), false);

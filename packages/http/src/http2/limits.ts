@@ -14,7 +14,7 @@ export interface Http2Limits {
   readonly maxHeaders: number;
   /** Octets of a header block on the wire, counted before it ends; more cut the connection off. */
   readonly maxHeaderBlockBytes: number;
-  /** What is kept of each stream's data until the peer takes it. */
+  /** From here on a stream's sender is told to wait; what is on its way by then, a window at most, is kept besides. */
   readonly maxQueuedBytes: number;
   /** Announce extended CONNECT (RFC 8441); a server's matter. */
   readonly enableConnectProtocol: boolean;
@@ -44,7 +44,8 @@ export const defaultHttp2Limits: Http2Limits = {
   maxHeaderListBytes: 60 * 1024,
   maxHeaders: 100,
   maxHeaderBlockBytes: 128 * 1024,
-  maxQueuedBytes: 64 * 1024,
+  // One frame. More would only fall out of the processor's cache: where the peer's window is open, the socket's own buffer bridges the pause.
+  maxQueuedBytes: 16 * 1024,
   enableConnectProtocol: false,
   maxOutboundFrames: 10_000,
   maxOutboundBytes: 8 * 1024 * 1024,
