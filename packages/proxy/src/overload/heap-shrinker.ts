@@ -9,8 +9,6 @@ const everyMs = 10_000;
 export class HeapShrinker {
   #lastAtMs = Number.NEGATIVE_INFINITY;
   #collect: (() => void) | undefined;
-  /** Collections so far. */
-  count = 0;
 
   /** Collects when the action is active and it is time. */
   run(load: SharedLoad): void {
@@ -18,7 +16,6 @@ export class HeapShrinker {
     const now = performance.now();
     if (now - this.#lastAtMs < everyMs) return;
     this.#lastAtMs = now;
-    this.count += 1;
     if (this.#collect === undefined) {
       setFlagsFromString("--expose-gc");
       this.#collect = runInNewContext("gc") as () => void;

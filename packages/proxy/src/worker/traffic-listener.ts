@@ -217,12 +217,8 @@ export class TrafficListener implements ConnectionHost {
     return this.#sockets.some(({ id }) => id === socketId);
   }
 
-  /** A connection that another worker has accepted. */
-  adopt(socket: StreamSocket): void {
-    this.#accept(socket, undefined);
-  }
-
-  takeOver(socket: StreamSocket, known: ConnectionInspection): void {
+  /** @param known undefined: another worker has accepted it, and nobody has looked at it yet */
+  takeOver(socket: StreamSocket, known: ConnectionInspection | undefined): void {
     this.#accept(socket, known);
   }
 

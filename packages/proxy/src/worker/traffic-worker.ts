@@ -266,7 +266,7 @@ class TrafficWorker {
     const listeners = [...this.#listeners.values(), ...this.#retired];
     const listener = listeners.find((candidate) => candidate.has(listeningSocketId));
     if (listener === undefined) socket.destroy();
-    else listener.adopt(socket);
+    else listener.takeOver(socket, undefined);
   };
 
   /** What an overload demands of the thread as a whole; what it demands of requests and connections is seen there. */
