@@ -4,7 +4,7 @@ export { secretFromTransfer, secretToTransfer } from "./config/secret.ts";
 export type * from "./bind/connection.ts";
 export { passesTlv } from "./bind/listener-filters.ts";
 export type { MutableHeaders } from "./bind/headers.ts";
-export { canonicalIp, formatHostPort, parseIp } from "./bind/ip-address.ts";
+export { canonicalIp, formatHostPort, isLoopback, parseIp } from "./bind/ip-address.ts";
 export type { CheckedHealth } from "./bind/cluster.ts";
 export type { ConfigDelta, ResourceDelta, Snapshot } from "./bind/snapshot.ts";
 export { applyDelta, emptySnapshot, SnapshotBinder } from "./bind/snapshot.ts";

@@ -1,5 +1,6 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { Clock, LogLevel } from "@heddle/core";
+import { isLoopback, parseIp } from "@heddle/engine";
 import { formatAddress } from "@heddle/net";
 import { prepareStateDirectory } from "@heddle/state";
 import {
@@ -55,10 +56,6 @@ const lastConnectionsMs = 100;
 
 /** Counters of a generation that drains are told this often. */
 const countersMs = 1_000;
-
-function isLoopback(host: string): boolean {
-  return host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.");
-}
 
 /** Gauges of a process as a whole, or of what both know, say nothing when they are summed (Envoy: `NeverImport`). */
 function isCarried({ kind, name }: MetricFamily): boolean {
@@ -238,7 +235,7 @@ export class Generation implements AdminSource {
     // On a socket where another generation answers until this one is ready, nobody may be told that the proxy is not.
     const isOpen = !this.#lineage.hasPredecessor || !bound.socket.isShared;
     this.#admin = { server, socket: bound.socket, isOpen };
-    if (!isLoopback(address.host))
+    if (!isLoopback(parseIp(address.host) ?? []))
       this.#logger.warn("the admin port is open to other hosts: whoever reaches it owns this proxy", {
         address: address.host,
       });
