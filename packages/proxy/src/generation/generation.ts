@@ -34,6 +34,7 @@ import { LastGood } from "./last-good.ts";
 import { OwnIdentity } from "./own-identity.ts";
 import { type Profile, Profiles } from "./profiles.ts";
 import { restoreResources } from "./restore.ts";
+import { prepareForTraffic } from "./runtime-flags.ts";
 import type { ListeningSocket, SocketBroker, SupervisorChannel } from "./socket-broker.ts";
 import { StartFailure } from "./start-failure.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -325,6 +326,7 @@ export class Generation implements AdminSource {
         listeners: this.#configuration.listeners().length,
         startMs: Math.round(performance.now()),
       });
+      prepareForTraffic();
       // What no listener of this configuration wants is nobody's.
       this.#broker.releaseUnclaimed();
       // Whoever waits for us to be ready may read the file at once.

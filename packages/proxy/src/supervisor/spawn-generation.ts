@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatInheritedDescriptors, type InheritedDescriptors, listenDescriptorsVariable } from "@heddle/net";
+import { startFlags } from "../generation/runtime-flags.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import type { GenerationSetup } from "./messages.ts";
 
@@ -11,19 +12,8 @@ const generationEntry = fileURLToPath(new URL("../generation/entry.ts", import.m
 /** The number in the child of the first descriptor that is passed, after the standard streams and the IPC channel. */
 export const firstPassed = 4;
 
-/**
- * Without the notice that `node:ffi`, which duplicates descriptors, is young: what it does is tested at start. And collecting
- * the young generation in one thread: next to nothing of a request survives, so there is nothing to share out (measured:
- * 8 % less CPU per request and 25 MB less). Collecting the old generation when it has grown by a third, not when it is four times
- * as large, and a small young generation for the main thread (`entry.ts` gives the workers theirs): a configuration leaves more
- * behind while it is loaded than it takes in the end (measured with 1,000 services: 90 MB less).
- */
-const runtimeFlags = [
-  "--disable-warning=ExperimentalWarning",
-  "--no-parallel-scavenge",
-  "--optimize-for-size",
-  "--max-semi-space-size=2",
-];
+/** `node:ffi`, which duplicates descriptors, is young, and says so; what it does is tested at start. */
+const noNotice = "--disable-warning=ExperimentalWarning";
 
 /**
  * Starts the process of a generation.
@@ -36,7 +26,7 @@ export function spawnGeneration(
   inherited: InheritedDescriptors,
   descriptors: readonly number[],
 ): ChildProcess {
-  return spawn(process.execPath, [...runtimeFlags, generationEntry, JSON.stringify(setup)], {
+  return spawn(process.execPath, [noNotice, ...startFlags, generationEntry, JSON.stringify(setup)], {
     stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
     env: {
       ...process.env,
