@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { ThrowawayCa } from "@heddle/testkit";
-import { parseCertificate } from "./certificate.ts";
+import { isSignedBy, parseCertificate } from "./certificate.ts";
 import { KnownCertificates } from "./known-certificates.ts";
 
 const reviews = "spiffe://cluster.local/ns/default/sa/reviews";
@@ -49,8 +49,12 @@ test("as many are kept as there is room for, and those that were shown last", as
   );
 });
 
-test("a signature that was good is known for these two certificates only", async () => {
-  const known = new KnownCertificates();
+test("a signature that was good is checked once, for these two certificates only; one that was not is checked again", async () => {
+  let checks = 0;
+  const known = new KnownCertificates(2, (certificate, issuer) => {
+    checks += 1;
+    return isSignedBy(certificate, issuer);
+  });
   const leaf = parseCertificate(await leafDer());
   const [issuer, stranger] = [parseCertificate(derOf(root)), parseCertificate(derOf(other))];
   assert.ok(leaf !== undefined && issuer !== undefined && stranger !== undefined);
@@ -59,4 +63,5 @@ test("a signature that was good is known for these two certificates only", async
     assert.equal(known.isSignedBy(leaf, stranger), false);
     assert.equal(known.isSignedBy(issuer, leaf), false);
   }
+  assert.equal(checks, 5);
 });

@@ -44,6 +44,10 @@ test("a peer that was verified before is judged anew by everything that may have
   assert.equal(codeOf(verify(leaf)), "ok");
   assert.equal(codeOf(verify(leaf)), "ok");
   assert.equal(codeOf(verify(leaf, {}, now + 10_000 * hour)), "peer_expired");
+  assert.equal(codeOf(verify(leaf, {}, now - 10_000 * hour)), "peer_not_yet_valid");
+  const revocations = parseRevocationListsPem(await root.revoke([leaf.serialNumber]));
+  assert.ok(revocations);
+  assert.equal(codeOf(verify(leaf, { revocations })), "peer_revoked");
   assert.equal(codeOf(verify(leaf, { anchors: anchorsOf(await ThrowawayCa.create()) })), "peer_untrusted");
   assert.equal(codeOf(verify(leaf, { trustDomains: ["other.example"] })), "peer_wrong_trust_domain");
   assert.equal(

@@ -81,7 +81,9 @@ export function verifyPeer(chainDer: readonly Buffer[], policy: PeerPolicy, wall
   const names = checkNames(leaf, policy.sanMatchers);
   if (names !== undefined) return names;
 
-  for (const certificate of chain) known.remember(certificate);
+  // Of what it sent beside its path only a root: that is what many send, and nothing else is anybody's.
+  for (const certificate of chain)
+    if (path.includes(certificate) || policy.anchors.has(certificate)) known.remember(certificate);
   for (const intermediate of path.slice(1)) policy.knownIntermediates?.add(intermediate);
   return {
     ok: true,

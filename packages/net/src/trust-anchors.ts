@@ -29,6 +29,10 @@ export class TrustAnchors {
   bySubject(subjectKey: string): readonly Certificate[] {
     return this.#bySubject.get(subjectKey) ?? [];
   }
+
+  has({ subjectKey, der }: Certificate): boolean {
+    return this.bySubject(subjectKey).some((anchor) => anchor.der.equals(der));
+  }
 }
 
 /** Intermediates kept per pool; a mesh has a handful. */
