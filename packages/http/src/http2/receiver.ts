@@ -22,7 +22,7 @@ export class Receiver implements FrameSink {
   #settingsUnacknowledged = 1;
   #dataIsEmpty = false;
   /** A header block that has not ended: its parts, its stream, and what its HEADERS frame said. */
-  #block = new ByteWriter(0);
+  readonly #block = new ByteWriter();
   #blockStreamId = 0;
   #blockIsEnd = false;
   #blockIsSelfDependent = false;
@@ -101,7 +101,6 @@ export class Receiver implements FrameSink {
     this.#block.bytes(bytes, start, end);
     if (!endsHeaders) return;
     const block = this.#block.take();
-    this.#block = new ByteWriter(0);
     this.#readBlock(block, 0, block.length);
   }
 
