@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connectRaw, refuseDescriptors } from "@heddle/testkit";
-import { bootstrap, httpListener } from "../testing/bootstrap-json.ts";
-import { childrenOf, listenerPort, ProxyProcess, temporaryFolder } from "../testing/proxy-process.ts";
+import { connectRaw, freePort, refuseDescriptors } from "@heddle/testkit";
+import { LISTENER_TYPE } from "@heddle/xds/api";
+import { adsBootstrap, AdsControlPlane, type JsonResources } from "../testing/ads-control-plane.ts";
+import { bootstrap, httpListener, listenerFilter, proxyProtocol } from "../testing/bootstrap-json.ts";
+import { childrenOf, listenerPort, ProxyProcess, startProxy, temporaryFolder } from "../testing/proxy-process.ts";
 
 const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
 const monitor = "envoy.resource_monitors.global_downstream_max_connections";
@@ -53,4 +55,40 @@ test("a worker that cannot go on accepting when an overload is over tries again 
   giveBack();
   await waiting.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
   assert.equal((await waiting.response()).body, "direct");
+});
+
+/** A listener on each of these ports, whose names begin so, and one that stays, by which connections for them come, too. */
+function onPorts(prefix: string, redirected: number, ports: readonly number[]): JsonResources {
+  const listeners = ports.map((port, index) => httpListener({ name: `${prefix}-${index}`, port, routes: [direct] }));
+  const listener = { use_original_dst: true, listener_filters: [listenerFilter(proxyProtocol)] };
+  return {
+    [LISTENER_TYPE]: [httpListener({ name: "redirected", port: redirected, routes: [], listener }), ...listeners],
+  };
+}
+
+test("a worker that cannot listen as its configuration says takes the rest of it, and tries again until it can", async (t) => {
+  const controlPlane = new AdsControlPlane();
+  t.after(() => controlPlane[Symbol.asyncDispose]());
+  await controlPlane.start();
+  const [redirected, ...ports] = [await freePort(), await freePort(), await freePort()];
+  controlPlane.set(onPorts("old", redirected, ports));
+  const { proxy } = await startProxy(t, adsBootstrap(controlPlane.port), ["--concurrency", "1"]);
+  const [generation] = await childrenOf(proxy.process.pid!);
+  assert.ok(generation);
+  const giveBack = refuseDescriptors(generation);
+  // The same sockets for others: the worker has none of its own for them yet.
+  controlPlane.set(onPorts("new", redirected, ports));
+  const refusal = await controlPlane.refused(LISTENER_TYPE);
+  for (const name of ["new-0", "new-1"])
+    assert.match(refusal, new RegExp(`listener ${name}: cannot listen on .*too many open files in this process`));
+  giveBack();
+  const answer = async (port: number, header: string): Promise<string> => {
+    const client = await connectRaw(port);
+    t.after(() => client.socket.destroy());
+    await client.send(`${header}GET /direct HTTP/1.1\r\nhost: x\r\n\r\n`);
+    return (await client.response()).body;
+  };
+  for (const port of ports) assert.equal(await answer(port, ""), "direct");
+  for (const port of ports)
+    assert.equal(await answer(redirected, `PROXY TCP4 192.0.2.1 127.0.0.1 40000 ${port}\r\n`), "direct");
 });

@@ -57,10 +57,10 @@ export class TrafficListener implements ConnectionHost {
     return this.#connections.size + this.#pending.size;
   }
 
-  /** What it stands for when the destination of a connection is looked up. */
+  /** What it stands for when the destination of a connection is looked up, also while it does not accept. */
   get addresses(): readonly SocketAddress[] {
     const { bindToPort, addresses } = this.bound.config;
-    return bindToPort ? this.#listeners.map(({ socket }) => socket) : addresses;
+    return bindToPort ? this.#sockets : addresses;
   }
 
   /** Listens on exactly these sockets; what is listened on already stays untouched. */

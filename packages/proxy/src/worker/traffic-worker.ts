@@ -203,7 +203,7 @@ class TrafficWorker {
     try {
       this.#secrets.apply(command.secrets);
       await this.#swap(command.delta);
-      await this.#applyListeners(command);
+      problem = await this.#applyListeners(command);
       if (command.secrets.set.some(({ secret }) => secret.kind === "validation")) {
         for (const listener of this.#listeners.values()) listener.judgePeersAgain();
       }
@@ -234,7 +234,13 @@ class TrafficWorker {
     if (this.#isFirst) this.#health.update(snapshot.clusters);
   }
 
-  async #applyListeners({ delta, sockets, limits }: Configure): Promise<void> {
+  /**
+   * One that cannot listen keeps nobody from the others, and is tried again with the next pulse: its configuration does not come twice.
+   *
+   * @returns which listeners could not listen, and why; undefined: all could
+   */
+  async #applyListeners({ delta, sockets, limits }: Configure): Promise<string | undefined> {
+    const failures: string[] = [];
     for (const name of delta.listeners?.remove ?? []) {
       const listener = this.#listeners.get(name);
       if (listener === undefined) continue;
@@ -252,13 +258,20 @@ class TrafficWorker {
         this.#listeners.set(name, (listener = new TrafficListener(bound, this.#services)));
         await listener.setAccepting(this.#isAccepting ?? !this.#context.load.stopsConnections);
       } else listener.update(bound);
-      await listener.listen(sockets.filter((socket) => socket.listener === name));
+      try {
+        await listener.listen(sockets.filter((socket) => socket.listener === name));
+      } catch (error) {
+        failures.push(`listener ${name}: ${(error as Error).message}`);
+        this.#isAccepting = undefined;
+      }
       if (this.#context.isDraining) listener.drain();
     }
     this.#destinations.rebuild(this.#listeners.values());
-    if (this.#listeners.size === 0 || this.#takesConnections || this.#context.isDraining) return;
-    this.#takesConnections = true;
-    this.#services.balancer.open(this.#onGiven);
+    if (this.#listeners.size > 0 && !this.#takesConnections && !this.#context.isDraining) {
+      this.#takesConnections = true;
+      this.#services.balancer.open(this.#onGiven);
+    }
+    return failures.length === 0 ? undefined : failures.join("; ");
   }
 
   /** A connection that another worker has accepted. A listener that is gone meanwhile serves nobody. */
