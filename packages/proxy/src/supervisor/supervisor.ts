@@ -130,11 +130,7 @@ class Supervisor {
       failure: "",
       isForgotten: false,
     };
-    if (setup.lineage.hasPredecessor) {
-      const { startTimeMs } = this.#options;
-      const failure = `it was not ready after ${startTimeMs / 1000} s (--start-time-s)`;
-      generation.waitTimer = setTimeout(() => this.#giveUp(generation, failure), startTimeMs);
-    }
+    if (setup.lineage.hasPredecessor) this.#limitStart(generation, "");
     this.#live.add(generation);
     child.on("message", (message: GenerationMessage, handle) =>
       this.#onMessage(generation, message, handle as unknown as HeldSocket | undefined),
@@ -213,6 +209,14 @@ class Supervisor {
     if (waiting.old.size === 0) this.#takeOver(waiting.young);
   }
 
+  /** @param since from when on the time counts, in words that follow it; empty: from its start */
+  #limitStart(generation: Generation, since: string): void {
+    const { startTimeMs } = this.#options;
+    const failure = `it was not ready after ${startTimeMs / 1000} s${since} (--start-time-s)`;
+    clearTimeout(generation.waitTimer);
+    generation.waitTimer = setTimeout(() => this.#giveUp(generation, failure), startTimeMs);
+  }
+
   #giveUp(generation: Generation, failure: string): void {
     generation.failure = failure;
     generation.process.kill("SIGKILL");
@@ -286,10 +290,13 @@ class Supervisor {
     }
   }
 
-  /** The one that was serving has crashed within a hand-over: the other starts for both, and nobody could serve in its place if it took long. */
+  /**
+   * The one that was serving has crashed within a hand-over: the other starts for both, and gets its whole time once more, as a fresh
+   * start would need as long. One that hangs ends then, and a fresh one is started.
+   */
   #onServingLost(young: Generation, how: string): void {
     this.#forgetCounters();
-    clearTimeout(young.waitTimer);
+    this.#limitStart(young, " without the old one");
     this.#logger.error("the proxy ended unexpectedly; the new generation, which starts already, takes its place", {
       how,
     });
