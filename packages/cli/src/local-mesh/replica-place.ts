@@ -26,7 +26,7 @@ export interface ReplicaPlace {
   readonly bootstrap: ProxyBootstrap;
   /** How an application in this place calls a service. */
   urlOf(service: CalledService): string;
-  proxyCommand(argv: readonly string[]): readonly string[];
+  proxyCommand(argv: readonly string[]): Pick<GuardedCommand, "command" | "env">;
   applicationCommand(command: GuardedCommand): GuardedCommand;
   /** Undefined when the application is ready, else what is wrong. @param path to ask for; undefined: its port takes connections */
   probe(path: string | undefined): Promise<string | undefined>;

@@ -62,8 +62,8 @@ export class SharedAddress implements ReplicaPlace {
     return `${service.scheme}://${loopback}:${this.#outbound.get(serviceKey(service))?.address.port}`;
   }
 
-  proxyCommand(argv: readonly string[]): readonly string[] {
-    return argv;
+  proxyCommand(command: readonly string[]): Pick<GuardedCommand, "command" | "env"> {
+    return { command, env: process.env };
   }
 
   applicationCommand(command: GuardedCommand): GuardedCommand {

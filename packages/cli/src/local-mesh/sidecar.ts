@@ -9,6 +9,7 @@ import { forwardOutput } from "./process-output.ts";
 import type { LineSink } from "./process-output.ts";
 import type { ProxyFiles } from "./proxy-files.ts";
 import { readProxyState } from "./proxy-state.ts";
+import type { ReplicaPlace } from "./replica-place.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
 const proxyEntry = fileURLToPath(new URL("../main.ts", import.meta.url));
@@ -20,8 +21,8 @@ export interface SidecarOptions {
   readonly xdsAddress: () => string;
   readonly identity: string;
   readonly ports: readonly HeldPort[];
-  /** The command line that starts another where the proxy runs; by default here. */
-  readonly command?: (argv: readonly string[]) => readonly string[];
+  /** The command that starts another where the proxy runs; by default here, with this process's environment. */
+  readonly command?: ReplicaPlace["proxyCommand"];
   /** host:port by which its admin port is reached from here; undefined: as it announces it. */
   readonly adminAddress?: string | undefined;
   readonly logLevel: string;
@@ -42,9 +43,10 @@ export class Sidecar {
       start: () => {
         const { stdio, environment } = inheritPorts(options.ports);
         const own = [process.execPath, ...process.execArgv, proxyEntry, "proxy", ...this.#arguments()];
-        const [program = "", ...args] = options.command?.(own) ?? own;
+        const { command, env } = options.command?.(own) ?? { command: own, env: process.env };
+        const [program = "", ...args] = command;
         return spawn(program, args, {
-          env: { ...process.env, ...runtimeEnvironment(), ...environment },
+          env: { ...env, ...runtimeEnvironment(), ...environment },
           stdio: ["ignore", "pipe", "pipe", "ipc", ...stdio],
           // Ctrl-C is for this process, which ends its children in order; its channel ends them when it cannot.
           detached: true,

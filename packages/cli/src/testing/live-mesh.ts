@@ -5,8 +5,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { HeddleProcess } from "./heddle-process.ts";
 
 /** `heddle up` of a folder, ended with the test whatever happens. */
-export function startMesh(context: TestContext, folder: string, mode: MeshMode = "ports"): HeddleProcess {
-  const heddle = new HeddleProcess(["up", folder, "--mode", mode]);
+export function startMesh(
+  context: TestContext,
+  folder: string,
+  mode: MeshMode = "ports",
+  env: Readonly<Record<string, string>> = {},
+): HeddleProcess {
+  const heddle = new HeddleProcess(["up", folder, "--mode", mode], { env });
   context.after(() => heddle.dispose());
   return heddle;
 }

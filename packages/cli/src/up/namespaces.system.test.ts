@@ -6,7 +6,7 @@ import { setImmediate as immediate } from "node:timers/promises";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { beforeEach, test } from "node:test";
 import { answers, edgeUrl, startMesh } from "../testing/live-mesh.ts";
 import { writeStateFile } from "@heddle/state";
@@ -19,16 +19,24 @@ import { temporaryFolder } from "../testing/temporary-folder.ts";
 // A machine for each test: nobody else has its ports, or a mesh on it.
 beforeEach(enterNetworkNamespace);
 
+/** Programs in a folder that fail, and write their names where `planted` says. */
+function plant(folder: string, planted: string, names: readonly string[]): void {
+  mkdirSync(folder);
+  for (const name of names) {
+    writeFileSync(join(folder, name), `#!/bin/sh\necho ${name} >> ${planted}\nexit 1\n`);
+    chmodSync(join(folder, name), 0o755);
+  }
+}
+
 test("what a workload's env says governs the workload, and none of the programs that run as root to start it", {
   timeout: 120_000,
 }, async (context) => {
   const folder = temporaryFolder(context, smallMesh);
   const planted = join(folder, "planted");
-  mkdirSync(join(folder, "bin"));
-  for (const name of ["nsenter", "setpriv", "env", "sh", "cat", "ip", "unshare"]) {
-    writeFileSync(join(folder, "bin", name), `#!/bin/sh\necho ${name} >> ${planted}\nexit 1\n`);
-    chmodSync(join(folder, "bin", name), 0o755);
-  }
+  const programs = ["nsenter", "setpriv", "env", "sh", "cat", "ip", "unshare"];
+  plant(join(folder, "bin"), planted, programs);
+  // Where npm puts folders that anybody may have made; no proxy may pass through the mesh's, so each gets a view.
+  plant(join(folder, "first"), planted, [...programs, "mount", "mkdir", "umount"]);
   writeFileSync(join(folder, "bin/back-server"), `#!/bin/sh\nexec ${process.execPath} server.cjs\n`);
   chmodSync(join(folder, "bin/back-server"), 0o755);
   const [front = "", back = ""] = smallMesh["mesh.yaml"]?.split("- name: back") ?? [];
@@ -37,7 +45,8 @@ test("what a workload's env says governs the workload, and none of the programs 
     join(folder, "mesh.yaml"),
     `${front}- name: back${back.replace("[node, server.cjs]", "[back-server]").replace("calls: []", `calls: []\n      ${env}`)}`,
   );
-  const heddle = startMesh(context, folder, "namespaces");
+  const path = [join(folder, "first"), process.env["PATH"]].join(delimiter);
+  const heddle = startMesh(context, folder, "namespaces", { PATH: path });
   await answers(await edgeUrl(heddle), "it's 'quoted' $HOME `id` from back-0");
   const told = existsSync(planted) ? readFileSync(planted, "utf8") : "";
   assert.equal(told, "");

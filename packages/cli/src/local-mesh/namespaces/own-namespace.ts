@@ -96,8 +96,10 @@ export class OwnNamespace implements ReplicaPlace {
     return `${scheme}://${host}:${port}`;
   }
 
-  proxyCommand(argv: readonly string[]): readonly string[] {
-    return this.#network.namespace.enter(proxyCommandLine(this.#options.stateFolder, argv));
+  proxyCommand(argv: readonly string[]): Pick<GuardedCommand, "command" | "env"> {
+    const command = proxyCommandLine(this.#options.stateFolder, argv);
+    // Its view is made by root, which finds what it runs for that by name.
+    return { command: this.#network.namespace.enter(command), env: systemEnvironment() };
   }
 
   applicationCommand({ command, cwd, env }: GuardedCommand): GuardedCommand {
