@@ -17,7 +17,15 @@ import type {
   TrustBundleResponse,
 } from "./admin-api/index.ts";
 import { EventWaiter, freePort } from "@heddle/testkit";
-import { connectTimeoutFile, identityOf, instances, meshFile, policyFile, timeoutFile } from "./testing/mesh-files.ts";
+import {
+  connectTimeoutFile,
+  identityOf,
+  instances,
+  meshFile,
+  nested,
+  policyFile,
+  timeoutFile,
+} from "./testing/mesh-files.ts";
 import { TestControlPlane } from "./testing/test-control-plane.ts";
 
 async function proxyRow(plane: TestControlPlane, id: string): Promise<ProxyRow> {
@@ -61,12 +69,9 @@ test("a proxy whose configuration does not compile is not synced, and the others
 
 test("a version that never compiled is given to nobody, also not to a proxy that connects then", async (t) => {
   const plane = await TestControlPlane.start(t, { "reviews.yaml": timeoutFile("3s") });
-  const nested = (depth: number): typeof instances =>
-    instances.map((each) => (each.id === "reviews-v1-0" ? { ...each, outboundPorts: deepPorts(depth) } : each));
   await plane.register(nested(10_000));
   await plane.proxy("web-0");
   await untilRow(plane, "web-0", ({ isSynced }) => isSynced);
-  // Two that can only be told apart deep within: comparing them is more than a stack holds.
   await plane.register(nested(10_001));
   await plane.logger.until(/the configuration could not be compiled/);
   const late = await plane.proxy("ratings-0");
@@ -77,11 +82,6 @@ test("a version that never compiled is given to nobody, also not to a proxy that
   await plane.register(instances);
   assert.equal((await untilRow(plane, "ratings-0", ({ isSynced }) => isSynced)).problem, "");
 });
-
-/** What only a registry that somebody has tampered with holds. */
-function deepPorts(depth: number): (typeof instances)[number]["outboundPorts"] {
-  return JSON.parse(`{"nobody.default":${"[".repeat(depth)}${"]".repeat(depth)}}`);
-}
 
 test("while it still reads it lives, is not ready, and says what it waits for", async (t) => {
   const plane = await TestControlPlane.create(t);

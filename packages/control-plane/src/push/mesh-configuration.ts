@@ -100,13 +100,17 @@ export class MeshConfiguration {
 
   /**
    * What a proxy is told: of the newest version that compiled, and under that one's number. Undefined: no such version knows its
-   * instance yet. Throws what the compiler throws for this proxy alone.
+   * instance yet, or it is somebody else's by now. Throws what the compiler throws for this proxy alone.
    */
   resourcesFor(node: ProxyNode): { readonly version: number; readonly resources: ProxyResources } | undefined {
     if (this.#compiled === undefined) return undefined;
     const { version, instances } = this.#compiled;
+    const [then, now] = [instances.get(node.instanceId), this.instances.get(node.instanceId)];
     // Registered in a version that did not compile: nothing at all is not what it should be told.
-    if (!instances.has(node.instanceId)) return undefined;
+    if (then === undefined || now === undefined) return undefined;
+    // Given to another in one: whoever proves to be that one may not have what was the former's.
+    const { trustDomain } = this.#options.settings;
+    if (workloadIdentity(then, trustDomain) !== workloadIdentity(now, trustDomain)) return undefined;
     return { version, resources: this.#compiler.resourcesFor(node) };
   }
 
@@ -174,6 +178,8 @@ export class MeshConfiguration {
         error: this.#problem,
       });
       this.#returnToCompiled();
+      // Who may be told anything has changed all the same.
+      this.#options.onChange();
       return;
     }
     this.#problem = undefined;

@@ -18,7 +18,7 @@ import {
   unpackAny,
 } from "@heddle/xds/api";
 import type { ProxiesResponse } from "../admin-api/index.ts";
-import { instances, meshFile, nodeIdOf, policyFile, timeoutFile } from "../testing/mesh-files.ts";
+import { instances, meshFile, nested, nodeIdOf, policyFile, timeoutFile } from "../testing/mesh-files.ts";
 import { TestControlPlane } from "../testing/test-control-plane.ts";
 import type { TestProxy } from "../testing/test-proxy.ts";
 import { tlsOptions } from "../testing/test-workload.ts";
@@ -163,6 +163,28 @@ test("a proxy whose instance belongs to another service account now is cut off",
   );
   await proxy.until("the refusal", ({ state }) => state.lastError !== undefined);
   assert.match(proxy.state.lastError ?? "", /ratings-0 is spiffe:.*sa\/other now|configuration of spiffe:.*sa\/other/);
+});
+
+test("an instance that changes hands in a version that does not compile is told nothing of its former owner's", async (t) => {
+  const plane = await TestControlPlane.start(t);
+  const handedOver = (list: typeof instances): typeof instances =>
+    list.map((each) => (each.id === "web-0" ? { ...each, serviceAccount: "other", outboundPorts: {} } : each));
+  await plane.register(nested(10_000));
+  const former = await plane.proxy("web-0");
+  await former.until("its configuration", hasAll);
+  await plane.register(handedOver(nested(10_001)));
+  await former.until("the end of the stream", ({ state }) => state.lastError !== undefined);
+  assert.match(former.state.lastError ?? "", /web-0 is spiffe:.*sa\/other now|configuration of spiffe:.*sa\/other/);
+  await plane.logger.until(/the configuration could not be compiled/);
+  await former.stop();
+  const told: string[] = [];
+  const refuse = (_type: string, name: string): undefined => void told.push(name);
+  const next = await plane.proxy("web-0", { identity: await plane.join("other"), refuse });
+  await plane.logger.until(/xds stream opened.*"stream":2/);
+  // Were it sent anything while it was its former owner's, it would have had to take it before what comes now.
+  await plane.register(handedOver(instances));
+  await next.until("its configuration", (proxy) => proxy.names(LISTENER_TYPE).length > 0);
+  assert.equal(told.includes(reviews), false);
 });
 
 test("a proxy that answers nothing delays no other", async (t) => {

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
+import { setImmediate as immediate } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import {
   CLUSTER_TYPE,
@@ -170,6 +171,30 @@ describe("the server", () => {
       slow.send({ typeUrl: ENDPOINT_TYPE, responseNonce: response.nonce });
     }
     assert.ok(versions.length <= 2, `one response was under way, then the newest: ${versions.join(", ")}`);
+  });
+
+  it("gives nothing of a proxy that was disconnected to who comes while its stream cannot end", async (t) => {
+    const fixture = new AdsFixture();
+    fixture.snapshots.set("p", largeSnapshot(1));
+    await fixture.listen(t);
+    const open = { node: { id: "p" }, typeUrl: ENDPOINT_TYPE, resourceNamesSubscribe: ["a"] };
+    const slow = new ForeignClient(t, fixture.address).delta();
+    slow.send(open);
+    const first = await slow.next();
+    slow.call.pause();
+    slow.send({ typeUrl: ENDPOINT_TYPE, responseNonce: first.nonce });
+    // One response for the window, one that waits.
+    await fixture.synced("p", "1");
+    fixture.push("p", largeSnapshot(2));
+    fixture.snapshots.delete("p");
+    await immediate();
+    fixture.server.disconnect("p", "it is somebody else's now");
+    const other = new ForeignClient(t, fixture.address).delta();
+    other.send(open);
+    await fixture.changes.until("the other stream", () => fixture.calls.length > 1);
+    fixture.push("p", largeSnapshot(3));
+    assert.equal((await other.next()).systemVersionInfo, "3");
+    assert.deepEqual(fixture.calls, ["node p", "node p"]);
   });
 
   it("ends its streams when it drains and refuses new ones", async (t) => {

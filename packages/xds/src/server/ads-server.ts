@@ -84,8 +84,10 @@ export class AdsServer<Peer = unknown> {
     return [...this.#allStreams()].map((stream) => stream.status());
   }
 
-  /** Closes a proxy's streams with PERMISSION_DENIED: its identity was revoked or has expired. */
+  /** Closes a proxy's streams with PERMISSION_DENIED: its identity was revoked or has expired. Its snapshot is forgotten. */
   disconnect(proxyId: string, reason: string): void {
+    // A stream that cannot write stays for a while, and who comes meanwhile may be another.
+    this.#snapshots.delete(proxyId);
     for (const stream of this.#streams.get(proxyId) ?? []) {
       stream.close(new ConnectError(reason, Code.PermissionDenied));
     }

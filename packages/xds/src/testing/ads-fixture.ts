@@ -29,6 +29,7 @@ export class AdsFixture {
         this.calls.push(`node ${proxyId}`);
         const snapshot = this.snapshots.get(proxyId);
         if (snapshot !== undefined) this.server.setSnapshot(proxyId, snapshot);
+        this.changes.notify();
       },
       onGone: (proxyId) => {
         this.calls.push(`gone ${proxyId}`);
