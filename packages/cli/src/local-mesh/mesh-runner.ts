@@ -301,9 +301,9 @@ export class MeshRunner {
   }
 
   async #openNetwork(): Promise<void> {
-    const { mode } = this.#options;
+    const { mode, report } = this.#options;
     if (mode.mode !== "namespaces") return;
-    this.#network = await MeshNetwork.open(mode.hasIpv6);
+    this.#network = await MeshNetwork.open(mode.hasIpv6, (line) => report("heddle", line));
   }
 
   #openPlace(planned: PlannedInstance): Promise<ReplicaPlace> {

@@ -5,8 +5,15 @@ import { isSameProcess } from "@heddle/state";
 import { holderName } from "./network-namespace.ts";
 
 /** Killed processes are gone after a moment, and who was just starting another leaves that. */
-const rounds = 100;
+const patience = 100;
 const roundMs = 10;
+
+export interface Reclaimed {
+  /** How many namespaces were ended. */
+  readonly ended: number;
+  /** Who is still in one: ids of processes that SIGKILL does not end, such as those that wait for a disk. */
+  readonly remaining: readonly number[];
+}
 
 /**
  * Ends the namespaces of runs that are gone, with whoever is in them. Holders end them by themselves when their `heddle` does; one that
@@ -14,9 +21,9 @@ const roundMs = 10;
  * is at it just now is ended last, since what it has not ended would stay. Meshes in other PID namespaces (containers) are left
  * alone: the number of their `heddle` says nothing here.
  *
- * @returns how many there were
+ * @param rounds after which it gives a namespace up
  */
-export async function reclaimNamespaces(): Promise<number> {
+export async function reclaimNamespaces(rounds = patience): Promise<Reclaimed> {
   const own = { network: await namespaceOf("self", "net"), processes: await namespaceOf("self", "pid") };
   const left = new Set<string>();
   for (const pid of await processIds()) {
@@ -27,17 +34,24 @@ export async function reclaimNamespaces(): Promise<number> {
     // Whatever calls itself a holder: this machine's own network is none.
     if (network !== undefined && network !== own.network) left.add(network);
   }
-  for (const network of left) await endNamespace(network);
-  return left.size;
+  let ended = 0;
+  const remaining: number[] = [];
+  for (const network of left) {
+    const members = await endNamespace(network, rounds);
+    if (members.length === 0) ended += 1;
+    remaining.push(...members);
+  }
+  return { ended, remaining };
 }
 
-async function endNamespace(network: string): Promise<void> {
-  for (let round = 0; round < rounds; round++) {
+/** @returns who is still there */
+async function endNamespace(network: string, rounds: number): Promise<number[]> {
+  for (let round = 0; ; round++) {
     const members: { readonly pid: string; readonly isHolder: boolean }[] = [];
     for (const pid of await processIds())
       if ((await namespaceOf(pid, "net")) === network)
         members.push({ pid, isHolder: (await ownerOf(pid)) !== undefined });
-    if (members.length === 0) return;
+    if (members.length === 0 || round === rounds) return members.map(({ pid }) => Number(pid));
     const others = members.filter(({ isHolder }) => !isHolder);
     for (const { pid } of others.length > 0 ? others : members) kill(Number(pid));
     await delay(roundMs);

@@ -39,9 +39,11 @@ export class MeshNetwork {
     this.hasIpv6 = hasIpv6;
   }
 
-  /** Also ends what killed runs left. @throws CommandFailed, PortProblem (as a rejection) */
-  static async open(hasIpv6: boolean): Promise<MeshNetwork> {
-    await reclaimNamespaces();
+  /** Also ends what killed runs left, and reports what it cannot end. @throws CommandFailed, PortProblem (as a rejection) */
+  static async open(hasIpv6: boolean, report: (line: string) => void): Promise<MeshNetwork> {
+    const { remaining } = await reclaimNamespaces();
+    if (remaining.length > 0)
+      report(`processes of an earlier run do not end, and keep its network: ${remaining.join(", ")}`);
     const hub = await NetworkNamespace.open();
     try {
       await hub.run(["ip", "link", "add", "name", "mesh", "type", "bridge"]);
