@@ -1,4 +1,4 @@
-import { interceptionPorts } from "@heddle/compiler";
+import { interceptionPorts, passthroughSources } from "@heddle/compiler";
 import { formatAddress } from "@heddle/net";
 
 /** User and group of the proxies: their own connections are not redirected. Istio's. */
@@ -18,9 +18,9 @@ const families = {
     /** As what stays within the workload is known. */
     loopback: "127.0.0.1/32",
     /** Source of connections that the proxy passes through to ports without a service: they are not redirected again. */
-    passthroughSource: "127.0.0.6/32",
+    passthroughSource: `${passthroughSources.ipv4}/32`,
   },
-  ipv6: { loopback: "::1/128", passthroughSource: "::6/128" },
+  ipv6: { loopback: "::1/128", passthroughSource: `${passthroughSources.ipv6}/128` },
 } as const;
 
 /**
