@@ -32,6 +32,7 @@ export { flushGathered } from "./gathered-flush.ts";
 export { canonicalHost, formatAddress, parseAddress } from "./ip-address.ts";
 export type { HeldPort, Listener, ListenerOptions } from "./listener.ts";
 export { holdPort, ListenError, openListener } from "./listener.ts";
+export { parseNameServers } from "./name-servers.ts";
 export { onNetworkOf } from "./network-namespace.ts";
 export { originalDestinationProblem } from "./original-destination.ts";
 export { peerChain } from "./peer-chain.ts";

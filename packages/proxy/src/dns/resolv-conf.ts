@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { parseNameServers } from "@heddle/net";
 import type { ResolverAddress } from "./forwarder.ts";
 
 /** glibc's MAXNS: more name servers than these are not asked. */
@@ -16,8 +16,6 @@ export function machineResolvers(path = "/etc/resolv.conf"): ResolverAddress[] {
   } catch {
     // The default holds.
   }
-  // To the end of the word: a link-local address cut off before its zone is another one, which no way leads to.
-  const hosts = [...text.matchAll(/^[ \t]*nameserver[ \t]+([^\s#;]+)/gm)].map(([, host = ""]) => host);
-  const servers = hosts.filter((host) => isIP(host) !== 0).map((host) => ({ host, port }));
+  const servers = parseNameServers(text).map((host) => ({ host, port }));
   return servers.length === 0 ? [{ host: "127.0.0.1", port }] : servers.slice(0, maxServers);
 }

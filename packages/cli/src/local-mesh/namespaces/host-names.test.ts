@@ -14,6 +14,7 @@ const files: readonly [what: string, text: string, expected: string | undefined]
   ["an IPv4 address", "# by hand\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n", "192.0.2.1"],
   ["an IPv6 address behind an interface", "nameserver fe80::1%eth0 # the router\n", "fe80::1%eth0"],
   ["something that is no address", "nameserver resolver.example\nnameserver 192.0.2.2\n", "192.0.2.2"],
+  ["an address on a line of its own", "nameserver\n192.0.2.1\n", undefined],
   ["no server at all", "search example\n", undefined],
 ];
 

@@ -2,8 +2,9 @@ import { createSocket } from "node:dgram";
 import type { Socket as DatagramSocket } from "node:dgram";
 import { readFileSync } from "node:fs";
 import type { AddressInfo, Server, Socket } from "node:net";
-import { connect, createServer, isIP } from "node:net";
+import { connect, createServer } from "node:net";
 import { once } from "node:events";
+import { parseNameServers } from "@heddle/net";
 import { PortProblem } from "../ports.ts";
 
 /** Questions that wait for an answer at one time; what comes then is not passed on, and asked again by whoever needs it. */
@@ -33,7 +34,7 @@ export function hostResolver(path = "/etc/resolv.conf"): string | undefined {
     // resolv.conf(5): without the file it is this machine.
     return "127.0.0.1";
   }
-  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, host = ""]) => host).find((host) => isIP(host) !== 0);
+  return parseNameServers(text)[0];
 }
 
 /**
