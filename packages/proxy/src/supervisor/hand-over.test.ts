@@ -85,15 +85,24 @@ async function startingBeside({ process: { pid } }: ProxyProcess, old: number | 
   }
 }
 
-test("when the old proxy dies while the new one starts, that one takes its place", async (t) => {
-  const { proxy, stateDir } = await startProxy(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
-  const admin = await proxy.ready();
-  const port = await listenerPort(admin, "web");
+/** Asks for a hand-over, stops the new proxy before it is ready, and kills the old one. */
+async function loseServing(
+  proxy: ProxyProcess,
+  stateDir: string,
+): Promise<{ restart: ReturnType<typeof runProxy>; young: number }> {
   const [old] = await childrenOf(proxy.process.pid!);
   const restart = runProxy(["--restart", "--state-dir", stateDir]);
   const young = await startingBeside(proxy, old);
   process.kill(young, "SIGSTOP");
   process.kill(old!, "SIGKILL");
+  return { restart, young };
+}
+
+test("when the old proxy dies while the new one starts, that one takes its place", async (t) => {
+  const { proxy, stateDir } = await startProxy(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
+  const admin = await proxy.ready();
+  const port = await listenerPort(admin, "web");
+  const { restart, young } = await loseServing(proxy, stateDir);
   await proxy.logged(/the proxy ended unexpectedly/);
   process.kill(young, "SIGCONT");
   const { exitCode, log } = await restart;
@@ -108,11 +117,7 @@ test("a new proxy that hangs while the old one dies is given up for another, whi
     "--start-time-s",
     "4",
   ]);
-  const [old] = await childrenOf(proxy.process.pid!);
-  const restart = runProxy(["--restart", "--state-dir", stateDir]);
-  const young = await startingBeside(proxy, old);
-  process.kill(young, "SIGSTOP");
-  process.kill(old!, "SIGKILL");
+  const { restart, young } = await loseServing(proxy, stateDir);
   const admin = await proxy.ready(2);
   const { exitCode, log } = await restart;
   assert.equal(exitCode, 1, log);
@@ -124,11 +129,7 @@ test("a new proxy that hangs while the old one dies is given up for another, whi
 
 test("when both proxies of a hand-over die --restart says so, and what is started again serves", async (t) => {
   const { proxy, stateDir } = await startProxy(t, bootstrap([httpListener({ name: "web", routes: [direct] })], []));
-  const [old] = await childrenOf(proxy.process.pid!);
-  const restart = runProxy(["--restart", "--state-dir", stateDir]);
-  const young = await startingBeside(proxy, old);
-  process.kill(young, "SIGSTOP");
-  process.kill(old!, "SIGKILL");
+  const { restart, young } = await loseServing(proxy, stateDir);
   await proxy.logged(/the proxy ended unexpectedly/);
   process.kill(young, "SIGKILL");
   const { exitCode, log } = await restart;
