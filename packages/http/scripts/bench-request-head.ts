@@ -8,7 +8,6 @@
  */
 import type { RequestHead } from "../src/index.ts";
 import {
-  ByteWriter,
   defaultHttp1Limits,
   encodeRequestHead,
   isEncodableField,
@@ -16,6 +15,7 @@ import {
   Http1RequestDecoder,
   removeHopByHop,
 } from "../src/index.ts";
+import { ByteWriter } from "../src/byte-writer.ts";
 
 const browserHead = Buffer.from(
   [

@@ -1,5 +1,4 @@
 export { readAuthority } from "./authority.ts";
-export { ByteWriter } from "./byte-writer.ts";
 export { Base64Decoder, encodeTrailersFrame } from "./grpc-web.ts";
 export { HeaderList } from "./header-list.ts";
 export { removeHopByHop } from "./hop-by-hop.ts";
