@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
+import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess } from "../testing/heddle-process.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { checksOf } from "./check-names.ts";
@@ -11,7 +12,7 @@ test("an intact bookshop passes every check, and nothing of it stays", { timeout
   const heddle = new HeddleProcess(["demo", "--mode", "ports", "--check", "--port", "0", "--output", "json"], {
     env: { TMPDIR: temporary },
   });
-  context.after(() => heddle.dispose());
+  atEnd(context, () => heddle.dispose());
   const code = await heddle.end();
   const report = JSON.parse(heddle.stdout) as CheckReport;
   assert.deepEqual(

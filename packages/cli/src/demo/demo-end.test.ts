@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
 import { nothingStays, openDemo } from "../testing/live-demo.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
@@ -30,7 +31,7 @@ test("a demo that cannot have namespaces says why at its start", { timeout: 60_0
   // Who is root is told of the user; others, that they are not root.
   const env = { TMPDIR: temporary, SUDO_UID: "1337", SUDO_GID: "1337" };
   const heddle = new HeddleProcess(["demo", "--port", "0"], { env });
-  context.after(() => heddle.dispose());
+  atEnd(context, () => heddle.dispose());
   await heddle.line(/^mode ports: .* Mode namespaces, which isolates, is not possible: ./);
   heddle.kill("SIGINT");
   assert.equal(await heddle.end(), 0);

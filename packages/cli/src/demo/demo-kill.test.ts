@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
+import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess } from "../testing/heddle-process.ts";
 import { nothingStays, openDemo } from "../testing/live-demo.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
@@ -19,7 +20,7 @@ test("told to stop in the middle of a check, it ends with 1 and leaves nothing",
   const heddle = new HeddleProcess(["demo", "--mode", "ports", "--check", "--port", "0"], {
     env: { TMPDIR: temporary },
   });
-  context.after(() => heddle.dispose());
+  atEnd(context, () => heddle.dispose());
   await heddle.line(/^√ mtls: /);
   heddle.kill("SIGTERM");
   assert.equal(await heddle.end(), 1);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
+import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess } from "../testing/heddle-process.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 
@@ -12,7 +13,7 @@ test("a demo in namespaces that is killed leaves no process, no namespace, no in
   const before = Object.keys(networkInterfaces());
   const temporary = temporaryFolder(context);
   const heddle = new HeddleProcess(["demo", "--mode", "namespaces", "--port", "0"], { env: { TMPDIR: temporary } });
-  context.after(() => heddle.dispose());
+  atEnd(context, () => heddle.dispose());
   await heddle.line(/The bookshop is open after/);
   assert.ok(Object.keys(networkInterfaces()).some((name) => name.startsWith("heddle") && !before.includes(name)));
   heddle.kill("SIGKILL");

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ProxiesResponse } from "@heddle/control-plane/admin-api";
+import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
 import { smallMesh } from "../testing/small-mesh.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
@@ -16,7 +17,7 @@ test("a running mesh is found from its folder, from below it, and by --mesh; eve
   const below = join(folder, "src/deep");
   mkdirSync(below, { recursive: true });
   const heddle = new HeddleProcess(["up", folder, "--mode", "ports"]);
-  context.after(() => heddle.dispose());
+  atEnd(context, () => heddle.dispose());
   await heddle.line(/is ready after/);
 
   const here = await runHeddle(["proxy-status"], { cwd: folder });

@@ -100,15 +100,18 @@ export class HeddleProcess {
       });
   }
 
-  /** For `after`: whatever the test did, nothing stays. */
+  /** Whatever the test did, nothing stays: what is started while others are being ended is found on the next look. */
   async dispose(): Promise<void> {
     this.child.kill("SIGKILL");
-    for (const { pid } of this.family()) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // Ended in the meantime.
+    for (let left = this.family(); left.length > 0; left = this.family()) {
+      for (const { pid } of left) {
+        try {
+          process.kill(pid, "SIGKILL");
+        } catch {
+          // Ended in the meantime.
+        }
       }
+      await delay(20);
     }
     await this.#closed;
   }

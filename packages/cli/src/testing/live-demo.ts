@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import type { TestContext } from "node:test";
+import { atEnd } from "./at-end.ts";
 import { HeddleProcess } from "./heddle-process.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -14,7 +15,7 @@ export interface LiveDemo {
 export async function openDemo(context: TestContext): Promise<LiveDemo> {
   const temporary = temporaryFolder(context);
   const heddle = new HeddleProcess(["demo", "--mode", "ports", "--port", "0"], { env: { TMPDIR: temporary } });
-  context.after(() => heddle.dispose());
+  atEnd(context, () => heddle.dispose());
   const url = /http:\S+/.exec(await heddle.line(/The bookshop is open after [\d.]+ s: http/))?.[0] ?? "";
   return { heddle, temporary, url };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { MeshMode } from "@heddle/api";
 import { setTimeout as delay } from "node:timers/promises";
+import { atEnd } from "./at-end.ts";
 import { HeddleProcess } from "./heddle-process.ts";
 
 /** `heddle up` of a folder, ended with the test whatever happens. */
@@ -12,7 +13,7 @@ export function startMesh(
   env: Readonly<Record<string, string>> = {},
 ): HeddleProcess {
   const heddle = new HeddleProcess(["up", folder, "--mode", mode], { env });
-  context.after(() => heddle.dispose());
+  atEnd(context, () => heddle.dispose());
   return heddle;
 }
 

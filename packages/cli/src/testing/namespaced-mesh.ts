@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { TestContext } from "node:test";
+import { atEnd } from "./at-end.ts";
 import { HeddleProcess } from "./heddle-process.ts";
 import { smallMesh } from "./small-mesh.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -84,7 +85,7 @@ function launch(context: TestContext, folder: string): HeddleProcess {
     env: { SUDO_UID: String(callerUid), SUDO_GID: String(callerUid) },
     under: ["unshare", "--mount", "--", "sh", "-c", underResolver, join(folder, "resolv.conf")],
   });
-  context.after(() => heddle.dispose());
+  atEnd(context, () => heddle.dispose());
   return heddle;
 }
 

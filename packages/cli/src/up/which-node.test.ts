@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
+import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess } from "../testing/heddle-process.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 
@@ -37,7 +38,7 @@ for (const { title, front } of [
     const heddle = new HeddleProcess(["up", join(folder, "mesh"), "--mode", "ports"], {
       env: { PATH: [...path, process.env["PATH"]].join(delimiter) },
     });
-    context.after(() => heddle.dispose());
+    atEnd(context, () => heddle.dispose());
     assert.match(await heddle.line(/plain-0 .*runs on/), /runs on the user's node/);
     assert.match(await heddle.line(/typed-0 .*runs on/), /runs on Heddle's node/);
   });
