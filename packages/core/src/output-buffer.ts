@@ -1,12 +1,12 @@
 /**
- * Capacities: heads and small bodies, which is what a slow reader of small answers keeps occupied; what is gathered of many writes; a whole read of bulk
+ * Capacities: a head; a small body, which is what a slow reader of small answers keeps occupied; what is gathered of many writes; a whole read of bulk
  * data with chunk framing or a head before it, so that one read becomes one write.
  */
-const capacities = [16_384, 65_536 + 4_096, 262_144 + 4_096] as const;
-const largest = capacities[2];
+const capacities = [2_048, 16_384, 65_536 + 4_096, 262_144 + 4_096] as const;
+const largest = capacities[3];
 
-/** Buffers kept for reuse per capacity. In steady state a thread needs one or two: most writes end before the next begins. */
-const maxPooled = [64, 64, 32] as const;
+/** Buffers kept for reuse per capacity. In steady state a thread needs as many as connections write in a turn of the loop at most. */
+const maxPooled = [64, 64, 64, 32] as const;
 
 /**
  * Bytes on their way out, gathered from any number of writes. Whoever encodes takes one and fills it, hands it to a socket, and the socket gives it back. The
@@ -17,12 +17,13 @@ export interface OutputBuffer {
   used: number;
 }
 
-const pools: readonly [OutputBuffer[], OutputBuffer[], OutputBuffer[]] = [[], [], []];
+const pools: readonly [OutputBuffer[], OutputBuffer[], OutputBuffer[], OutputBuffer[]] = [[], [], [], []];
 
 /** The smallest capacity that holds so many bytes, or the largest. */
-function classOf(bytes: number): 0 | 1 | 2 {
+function classOf(bytes: number): 0 | 1 | 2 | 3 {
   if (bytes <= capacities[0]) return 0;
-  return bytes <= capacities[1] ? 1 : 2;
+  if (bytes <= capacities[1]) return 1;
+  return bytes <= capacities[2] ? 2 : 3;
 }
 
 /** An empty buffer that holds at least `wanted` bytes, or as many as one of the pool can hold. */

@@ -279,9 +279,15 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
     this.destroy();
   }
 
-  /** Drops the connection and what is queued. @param failure told to `onClose` */
+  /**
+   * Drops the connection and what the kernel has not taken. An answer that only waited for the end of the turn leaves first; a request that did does not:
+   * it may be sent again elsewhere.
+   *
+   * @param failure told to `onClose`
+   */
   destroy(failure?: SocketFailure): void {
     if (this.#state === "closed") return;
+    if (!this.isOutbound) this.#output.sendLast();
     this.#failure ??= failure;
     this.#close();
     this.#socket.destroy();

@@ -28,7 +28,6 @@ export {
   parseInheritedDescriptors,
 } from "./inherited-descriptors.ts";
 export type { SocketAddress } from "./ip-address.ts";
-export { flushGathered } from "./gathered-flush.ts";
 export { canonicalHost, formatAddress, parseAddress } from "./ip-address.ts";
 export type { HeldPort, Listener, ListenerOptions } from "./listener.ts";
 export { holdPort, ListenError, openListener } from "./listener.ts";
@@ -56,4 +55,4 @@ export type { TlsSession } from "./tls-session.ts";
 export { KnownIntermediates, TrustAnchors } from "./trust-anchors.ts";
 export type { VirtualCarrier, VirtualEnds } from "./virtual-socket.ts";
 export { VirtualSocket } from "./virtual-socket.ts";
-export { enterTurn, flushLater, leaveTurn } from "./turn.ts";
+export { flushShared } from "./turn.ts";

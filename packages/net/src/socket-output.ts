@@ -5,7 +5,7 @@ import { growOutputBuffer, releaseOutputBuffer, takeOutputBuffer } from "@heddle
 import type { StreamHandle, WriteRequest } from "./runtime-edges.ts";
 import { lastWriteError } from "./runtime-edges.ts";
 import type { Flushable } from "./turn.ts";
-import { enterTurn, flushLater, leaveTurn } from "./turn.ts";
+import { enterTurn, flushLater, flushWithCallback, leaveTurn } from "./turn.ts";
 
 /** What a connection wants to know of its output. */
 export interface OutputOwner {
@@ -20,6 +20,9 @@ export interface OutputOwner {
 /** Output kept for a peer that reads slowly before `write` says stop; Envoy's per_connection_buffer_limit is the same kind of number. */
 const defaultHighWaterBytes = 65_536;
 
+/** From here on waiting for other connections costs more, in the processor's caches, than it saves. */
+const bulkBytes = 8192;
+
 /**
  * The sending side of a connection: copies what is written into gathered buffers and hands them to the kernel, or to TLS, one after the other. Most
  * writes end at once and their buffer serves the next connection; only a peer that reads slowly keeps one.
@@ -30,7 +33,7 @@ export class SocketOutput implements Flushable {
   queuedBytes = 0;
   /** Taken by the kernel or by TLS. */
   bytesWritten = 0;
-  readonly #owner: OutputOwner;
+  #owner: OutputOwner;
   #socket: Socket;
   /** undefined: the public API writes. */
   #handle: StreamHandle | undefined;
@@ -41,7 +44,8 @@ export class SocketOutput implements Flushable {
   /** Full buffers, in front of the one that is gathering. */
   #backlog: OutputBuffer[] = [];
   #isWriting = false;
-  #isDirty = false;
+  /** Listed to be flushed: not at all, with the turn or with the callback. */
+  #listed: "no" | "later" | "soon" = "no";
   #needsDrain = false;
   #hasEnded = false;
   #isShutDown = false;
@@ -129,7 +133,7 @@ export class SocketOutput implements Flushable {
   }
 
   flush(): void {
-    this.#isDirty = false;
+    this.#listed = "no";
     if (!this.#isOpen) return;
     while (!this.#isWriting && !this.#isDead) {
       let next = this.#gathering;
@@ -144,6 +148,13 @@ export class SocketOutput implements Flushable {
       this.#socket.end();
     }
     this.#reportDrained();
+  }
+
+  /** Flushes what is listed to be flushed. Nobody is told how it went: `discard` follows. */
+  sendLast(): void {
+    if (this.#listed === "no") return;
+    this.#owner = nobody;
+    this.flush();
   }
 
   /** Drops what is queued; nothing is sent any more. */
@@ -209,9 +220,14 @@ export class SocketOutput implements Flushable {
   }
 
   #flushLater(): void {
-    if (this.#isDirty) return;
-    this.#isDirty = true;
-    flushLater(this);
+    if (this.queuedBytes >= bulkBytes) {
+      if (this.#listed === "soon") return;
+      this.#listed = "soon";
+      flushWithCallback(this);
+    } else if (this.#listed === "no") {
+      this.#listed = "later";
+      flushLater(this);
+    }
   }
 
   #send(buffer: OutputBuffer): void {
@@ -263,6 +279,12 @@ export class SocketOutput implements Flushable {
     this.#owner.onOutputDrained();
   }
 }
+
+const nobody: OutputOwner = {
+  onOutputDrained() {},
+  onOutputFailed() {},
+  onOutputWaiting() {},
+};
 
 function onWritten(this: WriteRequest, status: number): void {
   (this.heddleOwner as SocketOutput).takeWritten(this.buffer as OutputBuffer, status);

@@ -1,17 +1,38 @@
-// Writes made while the runtime is inside one of our callbacks are gathered and leave when the outermost callback returns: one system call for the
-// head, the chunks and the trailer of a message, and none of the latency that waiting for the end of the loop's turn would add.
+// When output leaves. Writes made while the runtime is inside one of our callbacks are gathered: one system call for the head, the chunks and the trailer of
+// a message. They leave when the outermost callback returns, or, in an event loop whose turns are crowded, when all callbacks of this turn have run: to
+// read what came on 64 connections and then to write what goes out on them takes 0.7 times the CPU of doing both by turns, because each of the two
+// ways through the kernel, the runtime and our code finds itself in the processor's caches (measured with HTTP/1.1 on 64 connections). Where a turn has
+// one callback there would be nothing to wait for, and a wait costs half as much again as a whole request.
 
-/** Something with output that waits for the end of the turn. */
+/** Something with output that waits to leave. */
 export interface Flushable {
   flush(): void;
 }
 
-/** The first `dirtyCount` wait. The list keeps its length: cutting an array is a call into native code, and this happens with every message. */
-const dirty: (Flushable | undefined)[] = [];
-let dirtyCount = 0;
+/** Callbacks in a turn, on average, from which on it is worth to wait for the others. */
+const crowdedCallbacks = 2;
+/** In turns that are not crowded, every so many callbacks that wrote one turn is counted, to see whether they still are not. */
+const callbacksBetweenCounts = 16;
+/** As many connections wait at most: what the first of them wrote should still be in the processor's caches. */
+const mostWaiting = 64;
+/** Of the averages of turns before, how much a turn counts. */
+const newWeight = 1 / 8;
+
+/** The first `soonCount` leave with the outermost callback. The lists keep their length: cutting an array is a call into native code. */
+const soon: (Flushable | undefined)[] = [];
+let soonCount = 0;
+/** The first `waitingCount` leave with the turn. */
+const waiting: (Flushable | undefined)[] = [];
+let waitingCount = 0;
+
 let depth = 0;
-let isScheduled = false;
-let isAwaitingMore = false;
+let isTickScheduled = false;
+let isEndScheduled = false;
+let isCrowded = false;
+let isCountDue = false;
+let callbacks = 0;
+let averageCallbacks = 1;
+let untilCount = callbacksBetweenCounts;
 
 /** Begins a callback. Every call is paired with {@link leaveTurn}, in a `finally`. */
 export function enterTurn(): void {
@@ -20,7 +41,17 @@ export function enterTurn(): void {
 
 export function leaveTurn(): void {
   depth -= 1;
-  if (depth === 0 && dirtyCount > 0) flushDirty();
+  if (depth > 0) return;
+  callbacks += 1;
+  if (soonCount > 0) {
+    flushSoon();
+    if (!isCrowded && !isEndScheduled) {
+      untilCount -= 1;
+      if (untilCount === 0) setImmediate(countNextTurn);
+      else if (isCountDue) awaitEnd();
+    }
+  }
+  if (waitingCount >= mostWaiting) flushWaiting();
 }
 
 /**
@@ -29,41 +60,94 @@ export function leaveTurn(): void {
  */
 export function leaveTurnExpectingMore(): void {
   depth -= 1;
-  if (depth > 0 || dirtyCount === 0 || isAwaitingMore) return;
-  isAwaitingMore = true;
-  setImmediate(flushAwaited);
+  if (depth === 0 && soonCount > 0 && !isEndScheduled) awaitEnd();
 }
 
-/** Has `target` flushed at the end of this callback, or on the next tick outside of one. The caller sees to it that it is listed once. */
+/** Has `target` flushed when its output should leave. The caller sees to it that it is listed once. */
 export function flushLater(target: Flushable): void {
-  dirty[dirtyCount] = target;
-  dirtyCount += 1;
-  if (depth > 0 || isScheduled) return;
-  isScheduled = true;
-  process.nextTick(flushScheduled);
+  if (isCrowded) flushWithTurn(target);
+  else flushWithCallback(target);
 }
 
-function flushScheduled(): void {
-  isScheduled = false;
-  flushDirty();
+/** Has `target` flushed at the end of this callback, or on the next tick outside of one, whatever else there is. */
+export function flushWithCallback(target: Flushable): void {
+  soon[soonCount] = target;
+  soonCount += 1;
+  if (depth > 0 || isTickScheduled) return;
+  isTickScheduled = true;
+  process.nextTick(flushOnTick);
 }
 
-function flushAwaited(): void {
-  isAwaitingMore = false;
-  flushDirty();
+/**
+ * Has a connection that carries requests of its own flushed: alone with one request it would only wait; what 64 requests write in a turn leaves in one TLS
+ * record and one system call. (Measured, CPU of two hops over mutual TLS: gathering over the turn takes 0.6 times the time at 64 requests at once, and 1.5
+ * times at one.)
+ */
+export function flushShared(target: Flushable, requestsAtOnce: number): void {
+  if (requestsAtOnce <= 1) flushLater(target);
+  else flushWithTurn(target);
 }
 
-function flushDirty(): void {
+/** Has `target` flushed when all callbacks of this turn of the event loop have run. */
+function flushWithTurn(target: Flushable): void {
+  waiting[waitingCount] = target;
+  waitingCount += 1;
+  if (!isEndScheduled) awaitEnd();
+}
+
+/** The turn that is going on may have had callbacks already: one is counted whole. */
+function countNextTurn(): void {
+  isCountDue = true;
+}
+
+/** Counts from here: this callback is the first. */
+function awaitEnd(): void {
+  isEndScheduled = true;
+  isCountDue = false;
+  callbacks = depth > 0 ? 0 : 1;
+  setImmediate(endTurn);
+}
+
+function endTurn(): void {
+  isEndScheduled = false;
+  averageCallbacks += (callbacks - averageCallbacks) * newWeight;
+  isCrowded = averageCallbacks >= crowdedCallbacks;
+  untilCount = callbacksBetweenCounts;
+  if (soonCount > 0) flushSoon();
+  flushWaiting();
+}
+
+function flushOnTick(): void {
+  isTickScheduled = false;
+  flushSoon();
+}
+
+function flushSoon(): void {
   // A flush may run handlers that write again: they append to the list that is being walked.
   depth += 1;
   try {
-    for (let i = 0; i < dirtyCount; i += 1) {
-      const target = dirty[i];
-      dirty[i] = undefined;
+    for (let i = 0; i < soonCount; i += 1) {
+      const target = soon[i];
+      soon[i] = undefined;
       target?.flush();
     }
   } finally {
-    dirtyCount = 0;
+    soonCount = 0;
     depth -= 1;
   }
+}
+
+function flushWaiting(): void {
+  depth += 1;
+  try {
+    for (let i = 0; i < waitingCount; i += 1) {
+      const target = waiting[i];
+      waiting[i] = undefined;
+      target?.flush();
+    }
+  } finally {
+    waitingCount = 0;
+    depth -= 1;
+  }
+  if (soonCount > 0 && depth === 0) flushSoon();
 }

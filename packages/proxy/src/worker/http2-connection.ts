@@ -8,7 +8,7 @@ import {
   type Http2Sink,
   type Http2Violation,
 } from "@heddle/http";
-import { flushGathered, type StreamSocket, type SocketFailure, type SocketHandler, type TlsSession } from "@heddle/net";
+import { flushShared, type StreamSocket, type SocketFailure, type SocketHandler, type TlsSession } from "@heddle/net";
 import { nextConnectionId } from "./connection-id.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
@@ -110,7 +110,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   flushLater(): void {
     if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
     this.#isFlushListed = true;
-    flushGathered(this, this.#streams.size);
+    flushShared(this, this.#streams.size);
   }
 
   flush(): void {

@@ -12,7 +12,7 @@ import {
   type HeaderList,
 } from "@heddle/http";
 import {
-  flushGathered,
+  flushShared,
   type ClientTlsContext,
   type StreamSocket,
   type SocketFailure,
@@ -148,7 +148,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   flushLater(): void {
     if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
     this.#isFlushListed = true;
-    flushGathered(this, this.#lent);
+    flushShared(this, this.#lent);
   }
 
   flush(): void {
