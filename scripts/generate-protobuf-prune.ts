@@ -1,8 +1,9 @@
-// Strips a descriptor set down to what generated code needs.
+// Makes of a descriptor set what generated code needs.
 import { create, isFieldSet } from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
   type EnumDescriptorProto,
+  EnumValueDescriptorProtoSchema,
   EnumOptionsSchema,
   type FieldDescriptorProto,
   FieldOptionsSchema,
@@ -43,6 +44,37 @@ export function pruneDescriptors(
     }
   }
   return files.filter((file) => reached.has(file.name) && declaredTypes(file).length + file.service.length > 0);
+}
+
+/**
+ * Adds values to enums, which stand by their full names.
+ *
+ * @throws Error when an enum is not there, or has the value already: then the entry is to go
+ */
+export function addEnumValues(
+  files: readonly FileDescriptorProto[],
+  additions: Readonly<Record<string, Readonly<Record<string, number>>>>,
+): void {
+  const enums = new Map(files.flatMap((file) => enumsOf(file)));
+  for (const [name, values] of Object.entries(additions)) {
+    const type = enums.get(name);
+    if (type === undefined) throw new Error(`there is no enum ${name}`);
+    for (const [value, number] of Object.entries(values)) {
+      if (type.value.some((known) => known.name === value)) throw new Error(`${name} has ${value} already`);
+      type.value.push(create(EnumValueDescriptorProtoSchema, { name: value, number }));
+    }
+  }
+}
+
+/** All enums of a file, by their full names. */
+function enumsOf(file: FileDescriptorProto): [string, EnumDescriptorProto][] {
+  const within = (prefix: string, types: readonly EnumDescriptorProto[]): [string, EnumDescriptorProto][] =>
+    types.map((type) => [`${prefix}.${type.name}`, type]);
+  const inMessage = (prefix: string, message: DescriptorProto): [string, EnumDescriptorProto][] => {
+    const name = `${prefix}.${message.name}`;
+    return [...within(name, message.enumType), ...message.nestedType.flatMap((nested) => inMessage(name, nested))];
+  };
+  return [...within(file.package, file.enumType), ...file.messageType.flatMap((type) => inMessage(file.package, type))];
 }
 
 function stripFile(file: FileDescriptorProto): void {

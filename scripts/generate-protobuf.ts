@@ -4,8 +4,8 @@
 //   node scripts/generate-protobuf.ts           write packages/xds/src/gen
 //   node scripts/generate-protobuf.ts --check   exit 1 when it differs from what is checked in
 //
-// Three steps: buf compiles the roots and their imports into one descriptor set; the set is
-// stripped of what only documents (options, comments, imports that only options needed); protoc-gen-es
+// Three steps: buf compiles the roots and their imports into one descriptor set; the set gets the few
+// values that are newer than the files, and is stripped of what only documents (options, comments, imports that only options needed); protoc-gen-es
 // turns it into TypeScript that Node's type stripping accepts. Stripping matters at run time:
 // protobuf-es parses the embedded descriptors at import.
 import { spawnSync } from "node:child_process";
@@ -19,7 +19,7 @@ import {
   CodeGeneratorResponseSchema,
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
-import { pruneDescriptors } from "./generate-protobuf-prune.ts";
+import { addEnumValues, pruneDescriptors } from "./generate-protobuf-prune.ts";
 
 const root = join(import.meta.dirname, "..");
 const outputFolder = join(root, "packages/xds/src/gen");
@@ -81,6 +81,11 @@ const roots = [
   "istio",
 ];
 
+/** Values that Envoy 1.40 has and the files that are shipped do not have yet: by enum, each with its number. */
+const newerEnumValues: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  "envoy.config.overload.v3.ScaleTimersOverloadActionConfig.TimerType": { HTTP_DOWNSTREAM_CONNECTION_MAX: 4 },
+};
+
 /** Enums as `const` objects, because type stripping cannot erase a TypeScript enum. */
 const pluginParameter = "target=ts,import_extension=ts,erasable_syntax=true";
 
@@ -118,6 +123,7 @@ function generate(): Map<string, string> {
     const paths = roots.flatMap((name) => ["--path", join(moduleFolder(name), name)]);
     run("buf", ["build", ...paths, "--exclude-source-info", "--as-file-descriptor-set", "-o", image]);
     const set = fromBinary(FileDescriptorSetSchema, readFileSync(image));
+    addEnumValues(set.file, newerEnumValues);
     const files = pruneDescriptors(set.file, (file) =>
       roots.some((name) => file === name || file.startsWith(`${name}/`)),
     );

@@ -4,6 +4,7 @@ const parsing = "proxy/src/bootstrap/parse.test.ts › every accepted field of a
 const reconnecting = "proxy/src/bootstrap/backoff.test.ts › both intervals hold as they are written";
 
 const overload = "proxy/src/bootstrap/overload.test.ts › an overload manager's monitors, actions and triggers are read";
+const timers = "proxy/src/bootstrap/overload.test.ts › reduce_timeouts has its timers, each with its minimum";
 const runtime = "proxy/src/bootstrap/runtime.test.ts › a later layer of the runtime wins, and its keys become limits";
 
 /**
@@ -21,7 +22,18 @@ export const acceptedBootstrapFields: AcceptedFields = {
   "envoy.config.bootstrap.v3.RuntimeLayer": { name: { proof: runtime }, static_layer: { proof: runtime } },
   "envoy.config.overload.v3.OverloadManager": by(overload, "refresh_interval", "resource_monitors", "actions"),
   "envoy.config.overload.v3.ResourceMonitor": by(overload, "name", "typed_config"),
-  "envoy.config.overload.v3.OverloadAction": by(overload, "name", "triggers"),
+  "envoy.config.overload.v3.OverloadAction": {
+    ...by(overload, "name", "triggers"),
+    typed_config: { proof: timers },
+  },
+  "envoy.config.overload.v3.ScaleTimersOverloadActionConfig": by(timers, "timer_scale_factors"),
+  "envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer": by(
+    timers,
+    "timer",
+    "min_timeout",
+    "min_scale",
+  ),
+  "envoy.type.v3.Percent": by(timers, "value"),
   "envoy.config.overload.v3.Trigger": by(overload, "name", "threshold", "scaled"),
   "envoy.config.overload.v3.ThresholdTrigger": by(overload, "value"),
   "envoy.config.overload.v3.ScaledTrigger": by(overload, "scaling_threshold", "saturation_threshold"),

@@ -53,7 +53,39 @@ test("an overload manager's monitors, actions and triggers are read", () => {
         triggers: [{ monitor: connections.name, kind: "scaled", scaling: 0.5, saturation: 0.75 }],
       },
     ],
+    timerMinimums: [],
   });
+});
+
+const reduce = "envoy.overload_actions.reduce_timeouts";
+const triggers = [{ name: heap.name, scaled: { scaling_threshold: 0.85, saturation_threshold: 0.95 } }];
+
+function reducing(...timers: readonly object[]): object {
+  const type = "type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig";
+  const action = { name: reduce, triggers, typed_config: { "@type": type, timer_scale_factors: timers } };
+  return { resource_monitors: [heap], actions: [action] };
+}
+
+test("reduce_timeouts has its timers, each with its minimum", () => {
+  const { config, problems } = parse(
+    reducing(
+      { timer: "HTTP_DOWNSTREAM_CONNECTION_IDLE", min_timeout: "2s" },
+      { timer: "HTTP_DOWNSTREAM_STREAM_IDLE", min_scale: { value: 10 } },
+      { timer: "TRANSPORT_SOCKET_CONNECT", min_timeout: "0.5s" },
+      { timer: "HTTP_DOWNSTREAM_CONNECTION_MAX", min_scale: { value: 50 } },
+    ),
+  );
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    config?.overload.actions.map(({ action }) => action),
+    [reduce],
+  );
+  assert.deepEqual(config.overload.timerMinimums, [
+    { timer: "HTTP_DOWNSTREAM_CONNECTION_IDLE", minMs: 2000, minShare: 0 },
+    { timer: "HTTP_DOWNSTREAM_STREAM_IDLE", minMs: 0, minShare: 0.1 },
+    { timer: "TRANSPORT_SOCKET_CONNECT", minMs: 500, minShare: 0 },
+    { timer: "HTTP_DOWNSTREAM_CONNECTION_MAX", minMs: 0, minShare: 0.5 },
+  ]);
 });
 
 test("without an overload manager the defaults of an edge hold; one without an interval looks once a second", () => {
@@ -96,6 +128,74 @@ const refused: [title: string, manager: object, path: RegExp, message: RegExp][]
     },
     /scaled$/,
     /less than/,
+  ],
+  [
+    "an action twice",
+    {
+      resource_monitors: [heap],
+      actions: [
+        { name: stop, triggers },
+        { name: stop, triggers },
+      ],
+    },
+    /actions\[1\]\.name$/,
+    /used twice/,
+  ],
+  [
+    "two triggers of one resource",
+    { resource_monitors: [heap], actions: [{ name: stop, triggers: [...triggers, ...triggers] }] },
+    /triggers\[1\]\.name$/,
+    /used twice/,
+  ],
+  [
+    "a configuration of an action that has none",
+    {
+      ...reducing({ timer: "TRANSPORT_SOCKET_CONNECT", min_timeout: "1s" }),
+      actions: [{ name: stop, triggers, typed_config: { "@type": `${monitors}.fixed_heap.v3.FixedHeapConfig` } }],
+    },
+    /actions\[0\]\.typed_config$/,
+    /is not what this action is configured with/,
+  ],
+  [
+    "reduce_timeouts without timers",
+    { resource_monitors: [heap], actions: [{ name: reduce, triggers }] },
+    /actions\[0\]\.typed_config$/,
+    /is missing/,
+  ],
+  ["an empty list of timers", reducing(), /timer_scale_factors$/, /is empty/],
+  ["a minimum of no timer", reducing({ min_timeout: "1s" }), /timer_scale_factors\[0\]\.timer$/, /no timer is named/],
+  [
+    "a timer that is not reduced here",
+    reducing({ timer: "HTTP_DOWNSTREAM_STREAM_FLUSH", min_timeout: "1s" }),
+    /timer_scale_factors\[0\]\.timer$/,
+    /HTTP_DOWNSTREAM_STREAM_FLUSH/,
+  ],
+  [
+    "a timer twice",
+    reducing(
+      { timer: "TRANSPORT_SOCKET_CONNECT", min_timeout: "1s" },
+      { timer: "TRANSPORT_SOCKET_CONNECT", min_scale: { value: 1 } },
+    ),
+    /timer_scale_factors\[1\]\.timer$/,
+    /used twice/,
+  ],
+  [
+    "a timer without a minimum",
+    reducing({ timer: "TRANSPORT_SOCKET_CONNECT" }),
+    /timer_scale_factors\[0\]$/,
+    /min_timeout or min_scale/,
+  ],
+  [
+    "a minimum of more than all",
+    reducing({ timer: "TRANSPORT_SOCKET_CONNECT", min_scale: { value: 101 } }),
+    /min_scale\.value$/,
+    /from 0 to 100/,
+  ],
+  [
+    "triggers of one timer",
+    reducing({ timer: "TRANSPORT_SOCKET_CONNECT", min_timeout: "1s", triggers }),
+    /timer_scale_factors\[0\]\.triggers$/,
+    /is not a field/,
   ],
   ["a resource twice", { resource_monitors: [heap, heap] }, /resource_monitors\[1\]\.name$/, /used twice/],
   [

@@ -5,6 +5,9 @@ import {
   type FixedHeapConfig,
   type OverloadAction as OverloadActionMessage,
   type OverloadManager,
+  ScaleTimersOverloadActionConfig_TimerTypeSchema,
+  type ScaleTimersOverloadActionConfig,
+  type ScaleTimersOverloadActionConfig_ScaleTimer,
   type Trigger as TriggerMessage,
 } from "@heddle/xds/api/bootstrap";
 import {
@@ -13,6 +16,9 @@ import {
   type OverloadAction,
   type OverloadConfig,
   type ResourceMonitor,
+  type ScaledTimer,
+  scaledTimers,
+  type TimerMinimum,
   type Trigger,
 } from "../overload/config.ts";
 import type { DocumentPath, Report } from "./source.ts";
@@ -31,23 +37,32 @@ export function readOverload(message: OverloadManager | undefined, path: Documen
     if (config === undefined) report([...at, "typed_config"], "is missing", "Say what is watched.");
     return read === undefined ? [] : [read];
   });
-  const names = new Set<string>();
-  for (const [index, { name }] of message.resourceMonitors.entries()) {
-    if (names.has(name))
-      report(
-        [...path, "resource_monitors", index, "name"],
-        `"${name}" is used twice`,
-        "Each resource has one monitor.",
-      );
-    names.add(name);
-  }
+  const names = new Set(message.resourceMonitors.map(({ name }) => name));
+  refuseTwice(message.resourceMonitors, [...path, "resource_monitors"], "Each resource has one monitor.", report);
   const refreshMs = message.refreshInterval === undefined ? defaultRefreshMs : durationMs(message.refreshInterval);
   if (refreshMs < 1) report([...path, "refresh_interval"], "must be at least 1 ms", "Write it like 0.25s.");
+  const read = message.actions.map((action, index) => readAction(action, names, [...path, "actions", index], report));
+  refuseTwice(message.actions, [...path, "actions"], "Each action is configured once.", report);
   return {
     refreshMs,
     monitors,
-    actions: message.actions.flatMap((action, index) => readAction(action, names, [...path, "actions", index], report)),
+    actions: read.flatMap(({ action, triggers }) => (action === undefined ? [] : [{ action, triggers }])),
+    timerMinimums: read.flatMap(({ timerMinimums }) => timerMinimums),
   };
+}
+
+/** Envoy refuses a second one of the same name, whatever it is. */
+function refuseTwice(
+  named: readonly { readonly name: string }[],
+  path: DocumentPath,
+  hint: string,
+  report: Report,
+): void {
+  const names = new Set<string>();
+  for (const [index, { name }] of named.entries()) {
+    if (names.has(name)) report([...path, index, "name"], `"${name}" is used twice`, hint);
+    names.add(name);
+  }
 }
 
 function readMonitor(name: string, config: Message, path: DocumentPath, report: Report): ResourceMonitor | undefined {
@@ -68,24 +83,98 @@ function readMonitor(name: string, config: Message, path: DocumentPath, report: 
   }
 }
 
+interface ReadAction {
+  /** undefined: it is not supported, which has been reported. */
+  readonly action: OverloadAction | undefined;
+  readonly triggers: readonly Trigger[];
+  readonly timerMinimums: readonly TimerMinimum[];
+}
+
 function readAction(
-  { name, triggers }: OverloadActionMessage,
+  message: OverloadActionMessage,
   monitors: ReadonlySet<string>,
   path: DocumentPath,
   report: Report,
-): OverloadConfig["actions"][number][] {
+): ReadAction {
+  const { name } = message;
   const action = overloadActions.find((known): known is OverloadAction => known === name);
   if (action === undefined) {
     report([...path, "name"], `"${name}" is not supported`, `Use one of ${overloadActions.join(", ")}.`);
+    return { action, triggers: [], timerMinimums: [] };
+  }
+  return {
+    action,
+    triggers: readTriggers(message.triggers, monitors, [...path, "triggers"], report),
+    timerMinimums: readActionConfig(action, message, [...path, "typed_config"], report),
+  };
+}
+
+/** What an action is configured with beside its triggers. */
+function readActionConfig(
+  action: OverloadAction,
+  { typedConfig }: OverloadActionMessage,
+  path: DocumentPath,
+  report: Report,
+): TimerMinimum[] {
+  const scalesTimers = action === "envoy.overload_actions.reduce_timeouts";
+  if (typedConfig === undefined) {
+    if (scalesTimers) report(path, "is missing", "Say which timers are shortened.");
     return [];
   }
-  if (triggers.length === 0) report([...path, "triggers"], "the list is empty", "Say when the action begins.");
-  return [
-    {
-      action,
-      triggers: triggers.flatMap((one, index) => readTrigger(one, monitors, [...path, "triggers", index], report)),
-    },
-  ];
+  const config = unpackAny(typedConfig);
+  if (!scalesTimers || config?.$typeName !== "envoy.config.overload.v3.ScaleTimersOverloadActionConfig") {
+    report(path, "is not what this action is configured with", "Only reduce_timeouts takes a configuration.");
+    return [];
+  }
+  const { timerScaleFactors } = config as ScaleTimersOverloadActionConfig;
+  const at = [...path, "timer_scale_factors"];
+  if (timerScaleFactors.length === 0) report(at, "the list is empty", "Say which timers are shortened.");
+  const minimums = timerScaleFactors.flatMap((one, index) => readTimer(one, [...at, index], report));
+  for (const [index, { timer }] of minimums.entries()) {
+    if (minimums.findIndex((other) => other.timer === timer) < index)
+      report([...at, index, "timer"], `"${timer}" is used twice`, "Each timer has one minimum.");
+  }
+  return minimums;
+}
+
+function readTimer(
+  { timer: number, overloadAdjust }: ScaleTimersOverloadActionConfig_ScaleTimer,
+  path: DocumentPath,
+  report: Report,
+): TimerMinimum[] {
+  const name = ScaleTimersOverloadActionConfig_TimerTypeSchema.value[number]?.name;
+  const timer = scaledTimers.find((known): known is ScaledTimer => known === name);
+  if (timer === undefined) {
+    report([...path, "timer"], "no timer is named", `Use one of ${scaledTimers.join(", ")}.`);
+    return [];
+  }
+  switch (overloadAdjust.case) {
+    case "minTimeout": {
+      const minMs = durationMs(overloadAdjust.value);
+      if (minMs < 0) report([...path, "min_timeout"], "must not be less than 0", "Write it like 2s.");
+      return [{ timer, minMs, minShare: 0 }];
+    }
+    case "minScale": {
+      const { value } = overloadAdjust.value;
+      if (!(value >= 0 && value <= 100))
+        report([...path, "min_scale", "value"], "must be from 0 to 100", "It is in percent.");
+      return [{ timer, minMs: 0, minShare: value / 100 }];
+    }
+    default:
+      report(path, "min_timeout or min_scale is missing", "Say how short the timer becomes.");
+      return [];
+  }
+}
+
+function readTriggers(
+  triggers: readonly TriggerMessage[],
+  monitors: ReadonlySet<string>,
+  path: DocumentPath,
+  report: Report,
+): Trigger[] {
+  if (triggers.length === 0) report(path, "the list is empty", "Say when it begins.");
+  refuseTwice(triggers, path, "Each resource has one trigger.", report);
+  return triggers.flatMap((one, index) => readTrigger(one, monitors, [...path, index], report));
 }
 
 function readTrigger(

@@ -5,8 +5,29 @@ export const overloadActions = [
   "envoy.overload_actions.stop_accepting_connections",
   "envoy.overload_actions.reject_incoming_connections",
   "envoy.overload_actions.shrink_heap",
+  "envoy.overload_actions.reduce_timeouts",
 ] as const;
 export type OverloadAction = (typeof overloadActions)[number];
+
+/** Timers that `reduce_timeouts` shortens, by Envoy's names, in the order of their cells in shared memory. */
+export const scaledTimers = [
+  /** Between requests: `idle_timeout` of a connection. */
+  "HTTP_DOWNSTREAM_CONNECTION_IDLE",
+  /** Nothing moves in either direction: `stream_idle_timeout`, the route's `idle_timeout`. */
+  "HTTP_DOWNSTREAM_STREAM_IDLE",
+  /** From accept to the end of the TLS handshake: `transport_socket_connect_timeout`. */
+  "TRANSPORT_SOCKET_CONNECT",
+  /** `max_connection_duration`. */
+  "HTTP_DOWNSTREAM_CONNECTION_MAX",
+] as const;
+export type ScaledTimer = (typeof scaledTimers)[number];
+
+/** What a timer keeps when `reduce_timeouts` is fully active: so many milliseconds, and this share of its time. */
+export interface TimerMinimum {
+  readonly timer: ScaledTimer;
+  readonly minMs: number;
+  readonly minShare: number;
+}
 
 /** What is watched; its pressure is a share, 1 when it is used up. */
 export type ResourceMonitor =
@@ -28,6 +49,8 @@ export interface OverloadConfig {
   readonly monitors: readonly ResourceMonitor[];
   /** An action is as active as its most active trigger. */
   readonly actions: readonly { readonly action: OverloadAction; readonly triggers: readonly Trigger[] }[];
+  /** Of `reduce_timeouts`; a timer that is not named keeps its time. */
+  readonly timerMinimums: readonly TimerMinimum[];
 }
 
 /** Client connections of all listeners when nobody says otherwise (Envoy, "Configuring Envoy as an edge proxy"). */
@@ -56,6 +79,7 @@ export const defaultOverload: OverloadConfig = {
     action("envoy.overload_actions.disable_http_keepalive", 0.95),
     action("envoy.overload_actions.stop_accepting_requests", 0.98),
   ],
+  timerMinimums: [],
 };
 
 function action(name: OverloadAction, value: number): OverloadConfig["actions"][number] {

@@ -48,6 +48,7 @@ export class OverloadMonitor {
       ]),
     );
     this.#refreshes = writer.counter("heddle_overload_refreshes_total", "Times that the resources were looked at.");
+    for (const minimum of config.timerMinimums) load.setTimerMinimum(minimum);
     load.setMaxConnections(maxConnections ?? connectionLimit(config));
     this.refresh();
     this.#timer = setInterval(() => this.refresh(), config.refreshMs);

@@ -61,6 +61,7 @@ test("a threshold is crossed at once; a scaled trigger grows between its two", (
       { action, triggers: [{ monitor: "a", kind: "threshold", value: 0.9 }] },
       { action, triggers: [{ monitor: "b", kind: "scaled", scaling: 0.5, saturation: 0.9 }] },
     ],
+    timerMinimums: [],
   };
   const activity = (a: number, b: number): number =>
     activityOf(

@@ -1,14 +1,18 @@
 import { getHeapStatistics } from "node:v8";
-import { type OverloadAction, overloadActions } from "./config.ts";
+import { type OverloadAction, overloadActions, type ScaledTimer, scaledTimers, type TimerMinimum } from "./config.ts";
 
 /** Looked up for each request. */
-const cellOf = Object.fromEntries(overloadActions.map((action, index) => [action, index])) as Record<
-  OverloadAction,
-  number
->;
-const headerCells = 8;
-const maxConnectionsCell = 7;
+const cellOf = cells(overloadActions, 0, 1);
+const maxConnectionsCell = overloadActions.length;
+const timerCells = 2;
+/** Of each timer the least that it keeps in milliseconds, and as a share of its time. */
+const timerCellOf = cells(scaledTimers, maxConnectionsCell + 1, timerCells);
+const headerCells = maxConnectionsCell + 1 + scaledTimers.length * timerCells;
 const workerCells = 4;
+
+function cells<Name extends string>(names: readonly Name[], first: number, each: number): Record<Name, number> {
+  return Object.fromEntries(names.map((name, index) => [name, first + index * each])) as Record<Name, number>;
+}
 
 /**
  * What the threads of a proxy tell each other about load, in shared memory: the main thread says how active each action is, each worker
@@ -24,8 +28,10 @@ export class SharedLoad {
   }
 
   static create(workers: number): SharedLoad {
-    const cells = headerCells + workers * workerCells;
-    return new SharedLoad(new SharedArrayBuffer(cells * Float64Array.BYTES_PER_ELEMENT));
+    const count = headerCells + workers * workerCells;
+    const load = new SharedLoad(new SharedArrayBuffer(count * Float64Array.BYTES_PER_ELEMENT));
+    for (const timer of scaledTimers) load.setTimerMinimum({ timer, minMs: 0, minShare: 1 });
+    return load;
   }
 
   // The main thread's side ------------------------------------------------------------------------
@@ -36,6 +42,12 @@ export class SharedLoad {
 
   setMaxConnections(max: number): void {
     this.#cells[maxConnectionsCell] = max;
+  }
+
+  setTimerMinimum({ timer, minMs, minShare }: TimerMinimum): void {
+    const at = timerCellOf[timer];
+    this.#cells[at] = minMs;
+    this.#cells[at + 1] = minShare;
   }
 
   heaps(): { usedBytes: number; limitBytes: number }[] {
@@ -76,6 +88,16 @@ export class SharedLoad {
 
   activity(action: OverloadAction): number {
     return this.#cells[cellOf[action]]!;
+  }
+
+  /**
+   * What `reduce_timeouts` takes away now of a timer that has `fullMs`. As Envoy's ScaledRangeTimer: between the whole of it and its minimum, by how
+   * active the action is.
+   */
+  reductionMs(timer: ScaledTimer, fullMs: number): number {
+    const at = timerCellOf[timer];
+    const minMs = Math.min(fullMs, this.#cells[at]! + this.#cells[at + 1]! * fullMs);
+    return this.activity("envoy.overload_actions.reduce_timeouts") * (fullMs - minMs);
   }
 
   connectionsOf(worker: number): number {

@@ -3,6 +3,7 @@ import type { SocketFailure, SocketHandler } from "@heddle/net";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import { Http1Connection } from "./http1-connection.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
+import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 
 /** No HTTP/1.1 request begins with it: the method is reserved (RFC 9113 §3.4 and §11.3). */
@@ -38,6 +39,11 @@ export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwne
 
   destroy(): void {
     this.#parts.socket.destroy();
+  }
+
+  reduceTimeouts(nowMs: number): void {
+    const { chain, worker } = this.#parts;
+    reduceConnectionTimeouts(this.#deadlines, chain, worker.load, nowMs);
   }
 
   onReady(): void {}

@@ -25,8 +25,10 @@ import {
   onRequestEnd,
   onRequestHead,
   onUnreadableRequest,
+  reduceIdleTimeout,
   upstreamEvents,
 } from "./request-path.ts";
+import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 import { leaveRestUnread } from "./unread-rest.ts";
 
@@ -107,6 +109,11 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   /** Ends the connection now; a request in progress is lost to it. */
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  reduceTimeouts(nowMs: number): void {
+    reduceConnectionTimeouts(this.deadlines, this.#chain, this.#worker.load, nowMs);
+    reduceIdleTimeout(this.#exchange, nowMs);
   }
 
   // The socket ------------------------------------------------------------------------------------

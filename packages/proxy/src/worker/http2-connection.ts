@@ -14,6 +14,7 @@ import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import type { HttpChain } from "./http-chain.ts";
 import { Http2ServerStream } from "./http2-stream.ts";
+import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 
 /** Streams whose state is kept for the next request; what a burst needed beyond them is left to the garbage collector. */
@@ -104,6 +105,11 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  reduceTimeouts(nowMs: number): void {
+    reduceConnectionTimeouts(this.#deadlines, this.#chain, this.worker.load, nowMs);
+    for (const stream of this.#streams.values()) stream.reduceTimeouts(nowMs);
   }
 
   /** Has the output leave soon, with what other requests write meanwhile. */

@@ -21,6 +21,7 @@ import {
   onRequestEnd,
   onRequestHead,
   onUnreadableRequest,
+  reduceIdleTimeout,
   upstreamEvents,
 } from "./request-path.ts";
 
@@ -116,6 +117,10 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
   /** The time to drain is over. */
   cut(): void {
     onDrainDeadline(this.#exchange);
+  }
+
+  reduceTimeouts(nowMs: number): void {
+    reduceIdleTimeout(this.#exchange, nowMs);
   }
 
   onWritable(): void {

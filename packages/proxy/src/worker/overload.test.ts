@@ -3,31 +3,12 @@ import { test, type TestContext } from "node:test";
 import { connectRaw, type RawPeer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route, tcpListener } from "../testing/bootstrap-json.ts";
 import { GrpcClient } from "../testing/grpc-app.ts";
+import { fullHeap } from "../testing/overload-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import type { ProxyOptions } from "../options/options.ts";
 
 const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
 const monitors = "type.googleapis.com/envoy.extensions.resource_monitors";
-const heapName = "envoy.resource_monitors.fixed_heap";
-
-function fullHeap(...actions: readonly string[]): Record<string, unknown> {
-  return {
-    overload_manager: {
-      refresh_interval: "0.01s",
-      resource_monitors: [
-        // Any heap is fuller than that.
-        {
-          name: heapName,
-          typed_config: { "@type": `${monitors}.fixed_heap.v3.FixedHeapConfig`, max_heap_size_bytes: 1 },
-        },
-      ],
-      actions: actions.map((name) => ({
-        name: `envoy.overload_actions.${name}`,
-        triggers: [{ name: heapName, threshold: { value: 0.95 } }],
-      })),
-    },
-  };
-}
 
 async function start(t: TestContext, content: object, options: Partial<ProxyOptions> = {}): Promise<TestProxy> {
   const proxy = await TestProxy.start(content, options);
@@ -79,7 +60,7 @@ async function untilTotal(
 test("stop_accepting_requests answers 503 with flag OM before anything is done, to gRPC callers in their words", async (t) => {
   const proxy = await start(
     t,
-    bootstrap([httpListener({ name: "web", routes: [direct] })], [], fullHeap("stop_accepting_requests")),
+    bootstrap([httpListener({ name: "web", routes: [direct] })], [], fullHeap(["stop_accepting_requests"])),
   );
   const client = await connect(t, proxy.port("web"));
   const { head, body } = await get(client);
@@ -97,7 +78,7 @@ test("stop_accepting_requests answers 503 with flag OM before anything is done, 
 test("disable_http_keepalive ends HTTP/1.1 connections with their response", async (t) => {
   const proxy = await start(
     t,
-    bootstrap([httpListener({ name: "web", routes: [direct] })], [], fullHeap("disable_http_keepalive")),
+    bootstrap([httpListener({ name: "web", routes: [direct] })], [], fullHeap(["disable_http_keepalive"])),
   );
   const { head } = await get(await connect(t, proxy.port("web")));
   assert.match(head, /^HTTP\/1\.1 200 .*\r\nconnection: close/s);
@@ -107,7 +88,7 @@ test("disable_http_keepalive ends HTTP/1.1 connections with their response", asy
 test("reject_incoming_connections closes what comes", async (t) => {
   const proxy = await start(
     t,
-    bootstrap([httpListener({ name: "web", routes: [direct] })], [], fullHeap("reject_incoming_connections")),
+    bootstrap([httpListener({ name: "web", routes: [direct] })], [], fullHeap(["reject_incoming_connections"])),
   );
   assert.ok(await isClosed(t, proxy.port("web")));
   assert.equal(proxy.generation.metrics.total("envoy_listener_downstream_cx_overload_reject"), 1);
@@ -241,7 +222,7 @@ test("a heap that is to shrink is collected, and requests are served", async (t)
     bootstrap(
       [httpListener({ name: "web", routes: [route("/", "up"), direct] })],
       [cluster("up", [1])],
-      fullHeap("shrink_heap"),
+      fullHeap(["shrink_heap"]),
     ),
   );
   assert.match(await proxy.admin("/stats"), /^overload\.envoy\.overload_actions\.shrink_heap\.active: 1$/m);

@@ -75,6 +75,9 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
   #inspection: ConnectionInspection;
   readonly #mayBeHandedOff: boolean;
   #timer: TimerHandle | undefined;
+  /** Time of the handshake that is in progress; 0: there is none. */
+  #handshakeMs = 0;
+  #handshakeAtMs = 0;
 
   /** @param known undefined: the listener has accepted it itself, and may hand it on */
   constructor(listener: ConnectionHost, socket: StreamSocket, known: ConnectionInspection | undefined) {
@@ -104,6 +107,14 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** `reduce_timeouts` is active: a handshake that has taken its reduced time ends. */
+  reduceTimeouts(nowMs: number): void {
+    const fullMs = this.#handshakeMs;
+    if (fullMs === 0) return;
+    const byMs = this.#listener.services.worker.load.reductionMs("TRANSPORT_SOCKET_CONNECT", fullMs);
+    if (byMs > 0 && nowMs - this.#handshakeAtMs >= fullMs - byMs) this.#socket.destroy();
   }
 
   onInspected(inspection: ConnectionInspection): void {
@@ -186,8 +197,10 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
       services.worker.logger.error("a connection cannot be secured", { listener: bound.name, reason: built.reason });
       return this.#socket.destroy();
     }
-    const timeoutMs = chain.config.tlsHandshakeTimeoutMs > 0 ? chain.config.tlsHandshakeTimeoutMs : defaultHandshakeMs;
-    this.#timer = services.worker.timers.schedule(timeoutMs, { onTimer: () => this.#socket.destroy() });
+    const { tlsHandshakeTimeoutMs } = chain.config;
+    this.#handshakeMs = tlsHandshakeTimeoutMs > 0 ? tlsHandshakeTimeoutMs : defaultHandshakeMs;
+    this.#handshakeAtMs = services.worker.timers.now();
+    this.#timer = services.worker.timers.schedule(this.#handshakeMs, { onTimer: () => this.#socket.destroy() });
     this.#socket.upgrade(built.context, Date.now, this);
   }
 
@@ -214,6 +227,7 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
   /** The handshake is done and the peer is who it says. */
   onReady(): void {
     this.#cancelTimer();
+    this.#handshakeMs = 0;
     if (this.#chain !== undefined) this.#enter(this.#chain, this.#view(this.#chain));
   }
 

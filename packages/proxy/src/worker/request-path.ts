@@ -557,6 +557,13 @@ export function onDeadline(x: Exchange, which: Deadline): void {
   }
 }
 
+/** `reduce_timeouts` is active: a request on which nothing has moved for the reduced time is too late. */
+export function reduceIdleTimeout(x: Exchange, nowMs: number): void {
+  if (!x.isActive) return;
+  const byMs = x.worker.load.reductionMs("HTTP_DOWNSTREAM_STREAM_IDLE", idleLimitMs(x));
+  x.downstream.deadlines.shorten(deadline.streamIdle, nowMs, byMs);
+}
+
 /** The rest of a request that is too late is not waited for. */
 function refuseLate(x: Exchange, code: ErrorCode, status: number): void {
   if (!x.isRequestComplete) x.downstream.closeAfterResponse();

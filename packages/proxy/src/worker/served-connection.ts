@@ -22,6 +22,8 @@ export interface ServedConnection {
   /** The time to drain is over: what is in progress is answered, if it still can be, and the connection ends. */
   cut(): void;
   destroy(): void;
+  /** `reduce_timeouts` is active: what would have run out of its reduced time runs out. Called with each pulse of the worker. */
+  reduceTimeouts(nowMs: number): void;
 }
 
 /** Who keeps the list of open connections. */

@@ -85,6 +85,9 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     this.#upstream?.reset();
   }
 
+  /** Its idle time is none of those that `reduce_timeouts` knows. */
+  reduceTimeouts(): void {}
+
   destroy(): void {
     this.#isDestroyed = true;
     this.#client.destroy();

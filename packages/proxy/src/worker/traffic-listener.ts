@@ -171,6 +171,12 @@ export class TrafficListener implements ConnectionHost {
     for (const connection of this.#connections.keys()) connection.cut();
   }
 
+  /** `reduce_timeouts` is active. */
+  reduceTimeouts(nowMs: number): void {
+    for (const pending of this.#pending) pending.reduceTimeouts(nowMs);
+    for (const connection of this.#connections.keys()) connection.reduceTimeouts(nowMs);
+  }
+
   /** @param chain what the connection chose when it was accepted, which may have been another version of the listener */
   slotOf(chain: BoundFilterChain): ChainSlot {
     const current = chainOf(this.bound, chain.name);

@@ -282,11 +282,15 @@ class TrafficWorker {
     else listener.takeOver(socket, undefined);
   };
 
-  /** What an overload demands of the thread as a whole; what it demands of requests and connections is seen there. */
+  /** What an overload demands of the thread as a whole, and of what is open and waits; what it demands of what comes is seen there. */
   #lookAtLoad(): void {
     const { load } = this.#context;
     load.sampleHeap();
     this.#shrinker.run(load.shared);
+    if (load.reducesTimeouts) {
+      const now = this.#context.timers.now();
+      for (const listener of [...this.#listeners.values(), ...this.#retired]) listener.reduceTimeouts(now);
+    }
     if (this.#isAccepting === !load.stopsConnections || this.#isSwitching) return;
     this.#isSwitching = true;
     this.#inTurn(() => this.#switchAccepting());

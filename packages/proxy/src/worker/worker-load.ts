@@ -1,3 +1,4 @@
+import type { ScaledTimer } from "../overload/config.ts";
 import { SharedCount, SharedLoad } from "../overload/shared-load.ts";
 import type { CountedLimit } from "./messages.ts";
 
@@ -77,6 +78,15 @@ export class WorkerLoad {
   /** Share of HTTP/1.1 responses after which the connection ends. */
   get endsKeepAlive(): number {
     return this.shared.activity("envoy.overload_actions.disable_http_keepalive");
+  }
+
+  get reducesTimeouts(): boolean {
+    return this.shared.activity("envoy.overload_actions.reduce_timeouts") > 0;
+  }
+
+  /** What is taken away now of a timer that has `fullMs`. */
+  reductionMs(timer: ScaledTimer, fullMs: number): number {
+    return this.shared.reductionMs(timer, fullMs);
   }
 
   sampleHeap(): void {
