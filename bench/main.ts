@@ -3,7 +3,7 @@
  * round, so that a noisy minute hits all of them.
  */
 import { fork } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { ThrowawayCa } from "@heddle/testkit";
 import { judgeBars } from "./bars.ts";
 import { findProgram } from "../scripts/find-program.ts";
+import { writePage } from "./page.ts";
 import type { Peer, Site } from "./peer.ts";
 import { envoy, envoyHttp2, heddle, heddleVirtual } from "./peers/envoy-api.ts";
 import { haproxy, haproxyTcp } from "./peers/haproxy.ts";
@@ -25,6 +26,7 @@ const usage = `usage: npm run bench -- [--rounds 5] [--seconds 4] [--only http1-
 
 Scenarios: ${scenarios.map(({ name }) => name).join(", ")}
 Needs wrk, and h2load for HTTP/2, gRPC and the scenarios at a fixed rate. Peers that are not installed are named and left out.
+--write-page keeps what was measured in bench/results.json and writes docs/reference/performance.md from all that is kept there.
 Exits 1 when Heddle failed in a scenario, or a bar (bench/bars.ts) is missed.`;
 
 const { values: options } = parseArgs({
@@ -38,7 +40,6 @@ const { values: options } = parseArgs({
     help: { type: "boolean", default: false },
   },
 });
-const page = fileURLToPath(new URL("../docs/reference/performance.md", import.meta.url));
 const allPeers: readonly Peer[] = [heddle, envoy, envoyHttp2, nginx, haproxy, haproxyTcp, heddleVirtual];
 
 function fail(message: string): never {
@@ -150,23 +151,13 @@ async function main(): Promise<void> {
   const text = formatReport(report);
   process.stdout.write(text);
   if (options.json !== "") await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
-  if (options["write-page"]) await writePage(text);
+  if (options["write-page"]) await writePage(report);
   const verdicts = judgeBars(results);
   for (const { text: verdict } of verdicts) process.stdout.write(`\n${verdict}\n`);
   const hasFailed = results.some(({ failures }) => failures.some(({ peer }) => peer === "heddle"));
   // Who asks for one scenario wants its bar judged: that it could not be is no success.
   const isUnjudged = options.only !== "" && verdicts.some(({ holds }) => holds === undefined);
   if (hasFailed || isUnjudged || verdicts.some(({ holds }) => holds === false)) process.exitCode = 1;
-}
-
-/** Replaces what stands between the marks of the page; the words around them are written by hand. */
-async function writePage(text: string): Promise<void> {
-  const [begin, end] = ["<!-- bench:begin -->", "<!-- bench:end -->"];
-  const old = await readFile(page, "utf8");
-  const from = old.indexOf(begin);
-  const to = old.indexOf(end);
-  if (from < 0 || to < from) fail(`${page} has no place for the table: it needs the lines ${begin} and ${end}`);
-  await writeFile(page, `${old.slice(0, from + begin.length)}\n\n${text}\n${old.slice(to)}`);
 }
 
 await main();

@@ -12,12 +12,16 @@ export interface ScenarioResult {
   readonly failures: readonly { readonly peer: string; readonly reason: string }[];
 }
 
-export interface Report {
+/** When, where and of what something was measured. */
+export interface Circumstances {
   readonly date: string;
   readonly machine: string;
   readonly rounds: number;
   readonly secondsPerRound: number;
   readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface Report extends Circumstances {
   readonly missing: Readonly<Record<string, string>>;
   readonly results: readonly ScenarioResult[];
 }
@@ -51,19 +55,22 @@ function values(rounds: PeerRounds, key: keyof Measurement): number[] {
 
 /** Markdown: one table a scenario, medians with the spread of the rounds, and Heddle's ratio to each peer. */
 export function formatReport(report: Report): string {
-  const lines = [
-    `Measured ${report.date} on ${report.machine}; ${report.rounds} alternating rounds of ${report.secondsPerRound} s, median (lowest–highest).`,
-    "",
-    `Versions: ${Object.entries(report.versions)
-      .map(([name, version]) => `${name} ${version}`)
-      .join(", ")}.`,
-  ];
+  const lines = [...formatCircumstances(report)];
   for (const [name, reason] of Object.entries(report.missing)) lines.push(`Missing: ${name}, ${reason}.`);
   for (const result of report.results) lines.push("", ...formatScenario(result));
   return `${lines.join("\n")}\n`;
 }
 
-function formatScenario(result: ScenarioResult): string[] {
+export function formatCircumstances({ date, machine, rounds, secondsPerRound, versions }: Circumstances): string[] {
+  const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `Measured ${date} on ${machine}; ${rounds} alternating rounds of ${secondsPerRound} s, median (lowest–highest).`,
+    "",
+    `Versions: ${named.join(", ")}.`,
+  ];
+}
+
+export function formatScenario(result: ScenarioResult): string[] {
   const used = columns.filter(({ key }) => result.peers.some((peer) => values(peer, key).length > 0));
   const lines = [
     `### ${result.scenario.title} (\`${result.scenario.name}\`)`,
