@@ -22,8 +22,9 @@ export async function writePage(report: Report): Promise<void> {
 }
 
 /** One result for each scenario, the newer one, in the order of the scenarios; what is no scenario any more goes. */
-export function keep(kept: readonly KeptResult[], { results, missing: _, ...circumstances }: Report): KeptResult[] {
-  const newer = results.map((result) => ({ ...circumstances, result }));
+export function keep(kept: readonly KeptResult[], report: Report): KeptResult[] {
+  const { date, machine, rounds, secondsPerRound, versions, results } = report;
+  const newer = results.map((result) => ({ date, machine, rounds, secondsPerRound, versions, result }));
   const known = [...newer, ...kept];
   return scenarios.flatMap(({ name }) => known.find(({ result }) => result.scenario.name === name) ?? []);
 }
