@@ -5,6 +5,7 @@ const reconnecting = "proxy/src/bootstrap/backoff.test.ts › both intervals hol
 
 const overload = "proxy/src/bootstrap/overload.test.ts › an overload manager's monitors, actions and triggers are read";
 const timers = "proxy/src/bootstrap/overload.test.ts › reduce_timeouts has its timers, each with its minimum";
+const points = "proxy/src/bootstrap/overload.test.ts › load shed points have their triggers";
 const runtime = "proxy/src/bootstrap/runtime.test.ts › a later layer of the runtime wins, and its keys become limits";
 
 /**
@@ -20,7 +21,11 @@ export const acceptedBootstrapFields: AcceptedFields = {
   },
   "envoy.config.bootstrap.v3.LayeredRuntime": { layers: { proof: runtime } },
   "envoy.config.bootstrap.v3.RuntimeLayer": { name: { proof: runtime }, static_layer: { proof: runtime } },
-  "envoy.config.overload.v3.OverloadManager": by(overload, "refresh_interval", "resource_monitors", "actions"),
+  "envoy.config.overload.v3.OverloadManager": {
+    ...by(overload, "refresh_interval", "resource_monitors", "actions"),
+    loadshed_points: { proof: points },
+  },
+  "envoy.config.overload.v3.LoadShedPoint": by(points, "name", "triggers"),
   "envoy.config.overload.v3.ResourceMonitor": by(overload, "name", "typed_config"),
   "envoy.config.overload.v3.OverloadAction": {
     ...by(overload, "name", "triggers"),

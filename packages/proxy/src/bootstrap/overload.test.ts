@@ -53,6 +53,7 @@ test("an overload manager's monitors, actions and triggers are read", () => {
         triggers: [{ monitor: connections.name, kind: "scaled", scaling: 0.5, saturation: 0.75 }],
       },
     ],
+    loadShedPoints: [],
     timerMinimums: [],
   });
 });
@@ -91,6 +92,23 @@ test("reduce_timeouts has its timers, each with its minimum", () => {
 test("without an overload manager the defaults of an edge hold; one without an interval looks once a second", () => {
   assert.equal(parseBootstrap(JSON.stringify(bootstrap([], []))).config?.overload, defaultOverload);
   assert.equal(parse({ resource_monitors: [heap] }).config?.overload.refreshMs, 1000);
+});
+
+test("load shed points have their triggers", () => {
+  const accept = "envoy.load_shed_points.tcp_listener_accept";
+  const heads = "envoy.load_shed_points.http_connection_manager_decode_headers";
+  const { config, problems } = parse({
+    resource_monitors: [heap],
+    loadshed_points: [
+      { name: accept, triggers },
+      { name: heads, triggers: [{ name: heap.name, threshold: { value: 0.9 } }] },
+    ],
+  });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(config?.overload.loadShedPoints, [
+    { point: accept, triggers: [{ monitor: heap.name, kind: "scaled", scaling: 0.85, saturation: 0.95 }] },
+    { point: heads, triggers: [{ monitor: heap.name, kind: "threshold", value: 0.9 }] },
+  ]);
 });
 
 const stop = "envoy.overload_actions.stop_accepting_requests";
@@ -199,10 +217,31 @@ const refused: [title: string, manager: object, path: RegExp, message: RegExp][]
   ],
   ["a resource twice", { resource_monitors: [heap, heap] }, /resource_monitors\[1\]\.name$/, /used twice/],
   [
-    "a load shed point",
-    { resource_monitors: [heap], loadshed_points: [{ name: "x", triggers: [] }] },
-    /loadshed_points/,
+    "a load shed point that is not looked at",
+    {
+      resource_monitors: [heap],
+      loadshed_points: [{ name: "envoy.load_shed_points.connection_pool_new_connection", triggers }],
+    },
+    /loadshed_points\[0\]\.name$/,
     /not supported/,
+  ],
+  [
+    "a load shed point without triggers",
+    { resource_monitors: [heap], loadshed_points: [{ name: "envoy.load_shed_points.tcp_listener_accept" }] },
+    /loadshed_points\[0\]\.triggers$/,
+    /is empty/,
+  ],
+  [
+    "a load shed point twice",
+    {
+      resource_monitors: [heap],
+      loadshed_points: [
+        { name: "envoy.load_shed_points.tcp_listener_accept", triggers },
+        { name: "envoy.load_shed_points.tcp_listener_accept", triggers },
+      ],
+    },
+    /loadshed_points\[1\]\.name$/,
+    /used twice/,
   ],
 ];
 for (const [title, manager, path, message] of refused) {

@@ -3,6 +3,7 @@ import { type Message, unpackAny } from "@heddle/xds/api";
 import {
   type DownstreamConnectionsConfig,
   type FixedHeapConfig,
+  type LoadShedPoint as LoadShedPointMessage,
   type OverloadAction as OverloadActionMessage,
   type OverloadManager,
   ScaleTimersOverloadActionConfig_TimerTypeSchema,
@@ -12,6 +13,8 @@ import {
 } from "@heddle/xds/api/bootstrap";
 import {
   defaultOverload,
+  type LoadShedPoint,
+  loadShedPoints,
   overloadActions,
   type OverloadAction,
   type OverloadConfig,
@@ -43,10 +46,14 @@ export function readOverload(message: OverloadManager | undefined, path: Documen
   if (refreshMs < 1) report([...path, "refresh_interval"], "must be at least 1 ms", "Write it like 0.25s.");
   const read = message.actions.map((action, index) => readAction(action, names, [...path, "actions", index], report));
   refuseTwice(message.actions, [...path, "actions"], "Each action is configured once.", report);
+  refuseTwice(message.loadshedPoints, [...path, "loadshed_points"], "Each point is configured once.", report);
   return {
     refreshMs,
     monitors,
     actions: read.flatMap(({ action, triggers }) => (action === undefined ? [] : [{ action, triggers }])),
+    loadShedPoints: message.loadshedPoints.flatMap((point, index) =>
+      readPoint(point, names, [...path, "loadshed_points", index], report),
+    ),
     timerMinimums: read.flatMap(({ timerMinimums }) => timerMinimums),
   };
 }
@@ -107,6 +114,20 @@ function readAction(
     triggers: readTriggers(message.triggers, monitors, [...path, "triggers"], report),
     timerMinimums: readActionConfig(action, message, [...path, "typed_config"], report),
   };
+}
+
+function readPoint(
+  { name, triggers }: LoadShedPointMessage,
+  monitors: ReadonlySet<string>,
+  path: DocumentPath,
+  report: Report,
+): OverloadConfig["loadShedPoints"][number][] {
+  const point = loadShedPoints.find((known): known is LoadShedPoint => known === name);
+  if (point === undefined) {
+    report([...path, "name"], `"${name}" is not supported`, `Use one of ${loadShedPoints.join(", ")}.`);
+    return [];
+  }
+  return [{ point, triggers: readTriggers(triggers, monitors, [...path, "triggers"], report) }];
 }
 
 /** What an action is configured with beside its triggers. */

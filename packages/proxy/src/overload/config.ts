@@ -9,6 +9,23 @@ export const overloadActions = [
 ] as const;
 export type OverloadAction = (typeof overloadActions)[number];
 
+/** Envoy's load shed points that are looked at here, in the order in which a connection and its requests come by them. */
+export const loadShedPoints = [
+  /** A connection is accepted: closed before anything is read. */
+  "envoy.load_shed_points.tcp_listener_accept",
+  /** The first bytes of a connection that ends in HTTP: closed before they are read. */
+  "envoy.load_shed_points.hcm_ondata_creating_codec",
+  /** Bytes of an HTTP/1.1 client: its request is answered with 500 where it still can be, and its connection closed. */
+  "envoy.load_shed_points.http1_server_abort_dispatch",
+  /** Bytes of an HTTP/2 client: GOAWAY, and the connection is closed. */
+  "envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch",
+  /** Bytes of an HTTP/2 client: GOAWAY; what has begun goes on. */
+  "envoy.load_shed_points.http2_server_go_away_on_dispatch",
+  /** The head of a request: answered with 503. */
+  "envoy.load_shed_points.http_connection_manager_decode_headers",
+] as const;
+export type LoadShedPoint = (typeof loadShedPoints)[number];
+
 /** Timers that `reduce_timeouts` shortens, by Envoy's names, in the order of their cells in shared memory. */
 export const scaledTimers = [
   /** Between requests: `idle_timeout` of a connection. */
@@ -49,6 +66,8 @@ export interface OverloadConfig {
   readonly monitors: readonly ResourceMonitor[];
   /** An action is as active as its most active trigger. */
   readonly actions: readonly { readonly action: OverloadAction; readonly triggers: readonly Trigger[] }[];
+  /** A point sheds the share that its most active trigger says. */
+  readonly loadShedPoints: readonly { readonly point: LoadShedPoint; readonly triggers: readonly Trigger[] }[];
   /** Of `reduce_timeouts`; a timer that is not named keeps its time. */
   readonly timerMinimums: readonly TimerMinimum[];
 }
@@ -79,6 +98,7 @@ export const defaultOverload: OverloadConfig = {
     action("envoy.overload_actions.disable_http_keepalive", 0.95),
     action("envoy.overload_actions.stop_accepting_requests", 0.98),
   ],
+  loadShedPoints: [],
   timerMinimums: [],
 };
 

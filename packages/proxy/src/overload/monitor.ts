@@ -1,10 +1,11 @@
 import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
 import type { CounterHandle, GaugeHandle, MetricWriter } from "@heddle/telemetry";
-import { defaultMaxConnections, overloadActions, type OverloadAction, type OverloadConfig } from "./config.ts";
+import { defaultMaxConnections, type LoadShedPoint, type OverloadAction, type OverloadConfig } from "./config.ts";
 import { HeapShrinker } from "./heap-shrinker.ts";
 import { activityOf, type MemorySample, pressureOf } from "./pressure.ts";
 import type { SharedLoad } from "./shared-load.ts";
+import { shedLoadCounter } from "./shed-load-counter.ts";
 
 /** Envoy's statistics `overload.<name>.*`. */
 interface ActionStats {
@@ -22,6 +23,7 @@ export class OverloadMonitor {
   readonly #pressures = new Map<string, number>();
   readonly #monitorStats: ReadonlyMap<string, GaugeHandle>;
   readonly #actionStats: ReadonlyMap<OverloadAction, ActionStats>;
+  readonly #pointStats: ReadonlyMap<LoadShedPoint, GaugeHandle>;
   readonly #refreshes: CounterHandle;
   readonly #shrinker = new HeapShrinker();
   readonly #timer: NodeJS.Timeout;
@@ -30,7 +32,12 @@ export class OverloadMonitor {
   constructor(config: OverloadConfig, load: SharedLoad, writer: MetricWriter, maxConnections: number | undefined) {
     this.#config = config;
     this.#load = load;
-    const gauge = (name: string, kind: "monitor" | "action", stat: string, help: string): GaugeHandle =>
+    const gauge = (
+      name: string,
+      kind: "monitor" | "action" | "load_shed_point",
+      stat: string,
+      help: string,
+    ): GaugeHandle =>
       writer.gauge(`envoy_overload_${kind}_${stat}`, help, [["name", name]], `overload.${name}.${stat}`);
     this.#monitorStats = new Map(
       config.monitors.map(({ name }) => [
@@ -47,6 +54,13 @@ export class OverloadMonitor {
         },
       ]),
     );
+    this.#pointStats = new Map(
+      config.loadShedPoints.map(({ point }) => [
+        point,
+        gauge(point, "load_shed_point", "scale_percent", "Which share is shed, in percent."),
+      ]),
+    );
+    for (const { point } of config.loadShedPoints) shedLoadCounter(writer, point);
     this.#refreshes = writer.counter("heddle_overload_refreshes_total", "Times that the resources were looked at.");
     for (const minimum of config.timerMinimums) load.setTimerMinimum(minimum);
     load.setMaxConnections(maxConnections ?? connectionLimit(config));
@@ -67,12 +81,17 @@ export class OverloadMonitor {
       this.#pressures.set(monitor.name, pressure);
       this.#monitorStats.get(monitor.name)?.set(Math.round(pressure * 100));
     }
-    for (const action of overloadActions) {
-      const activity = activityOf(action, this.#config, this.#pressures);
+    for (const { action, triggers } of this.#config.actions) {
+      const activity = activityOf(triggers, this.#pressures);
       this.#load.setActivity(action, activity);
       const stats = this.#actionStats.get(action);
       stats?.active.set(activity >= 1 ? 1 : 0);
       stats?.percent.set(Math.round(activity * 100));
+    }
+    for (const { point, triggers } of this.#config.loadShedPoints) {
+      const share = activityOf(triggers, this.#pressures);
+      this.#load.setActivity(point, share);
+      this.#pointStats.get(point)?.set(Math.round(share * 100));
     }
     this.#shrinker.run(this.#load);
     this.#refreshes.add(1);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultOverload, type OverloadConfig, type ResourceMonitor } from "./config.ts";
+import { defaultOverload, type ResourceMonitor, type Trigger } from "./config.ts";
 import { activityOf, type MemorySample, pressureOf } from "./pressure.ts";
 
 const GiB = 1024 ** 3;
@@ -52,21 +52,14 @@ for (const [title, monitor, memory, connections, want] of pressures) {
   });
 }
 
-test("a threshold is crossed at once; a scaled trigger grows between its two", () => {
-  const action = "envoy.overload_actions.disable_http_keepalive";
-  const config: OverloadConfig = {
-    refreshMs: 250,
-    monitors: [],
-    actions: [
-      { action, triggers: [{ monitor: "a", kind: "threshold", value: 0.9 }] },
-      { action, triggers: [{ monitor: "b", kind: "scaled", scaling: 0.5, saturation: 0.9 }] },
-    ],
-    timerMinimums: [],
-  };
+test("a threshold is crossed at once; a scaled trigger grows between its two; the most active trigger counts", () => {
+  const triggers: Trigger[] = [
+    { monitor: "a", kind: "threshold", value: 0.9 },
+    { monitor: "b", kind: "scaled", scaling: 0.5, saturation: 0.9 },
+  ];
   const activity = (a: number, b: number): number =>
     activityOf(
-      action,
-      config,
+      triggers,
       new Map([
         ["a", a],
         ["b", b],
@@ -75,13 +68,14 @@ test("a threshold is crossed at once; a scaled trigger grows between its two", (
   assert.deepEqual([activity(0.89, 0), activity(0.9, 0)], [0, 1]);
   assert.deepEqual([activity(0, 0.5), activity(0, 0.9)], [0, 1]);
   assert.ok(Math.abs(activity(0, 0.7) - 0.5) < 1e-9);
-  assert.equal(activityOf("envoy.overload_actions.shrink_heap", config, new Map([["a", 1]])), 0);
+  assert.equal(activity(0.9, 0.7), 1);
+  assert.equal(activityOf(triggers, new Map()), 0);
 });
 
 test("a proxy that nobody configured collects garbage and ends keep-alive at 95 % of its memory, and sheds requests at 98 %", () => {
   const active = (pressure: number): string[] =>
     defaultOverload.actions
-      .filter(({ action }) => activityOf(action, defaultOverload, new Map([["memory", pressure]])) === 1)
+      .filter(({ triggers }) => activityOf(triggers, new Map([["memory", pressure]])) === 1)
       .map(({ action }) => action.replace("envoy.overload_actions.", ""));
   assert.deepEqual(active(0.94), []);
   assert.deepEqual(active(0.95), ["shrink_heap", "disable_http_keepalive"]);

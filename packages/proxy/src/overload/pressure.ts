@@ -1,4 +1,4 @@
-import type { OverloadAction, OverloadConfig, ResourceMonitor, Trigger } from "./config.ts";
+import type { ResourceMonitor, Trigger } from "./config.ts";
 
 /** Memory as it was looked at last. */
 export interface MemorySample {
@@ -28,18 +28,9 @@ export function pressureOf(monitor: ResourceMonitor, memory: MemorySample, conne
   }
 }
 
-/** How active an action is, 0 to 1: as its most active trigger. */
-export function activityOf(
-  action: OverloadAction,
-  { actions }: OverloadConfig,
-  pressures: ReadonlyMap<string, number>,
-): number {
-  let most = 0;
-  for (const entry of actions) {
-    if (entry.action !== action) continue;
-    for (const trigger of entry.triggers) most = Math.max(most, activityOfTrigger(trigger, pressures));
-  }
-  return most;
+/** How active what has these triggers is, 0 to 1: as the most active of them. */
+export function activityOf(triggers: readonly Trigger[], pressures: ReadonlyMap<string, number>): number {
+  return triggers.reduce((most, trigger) => Math.max(most, activityOfTrigger(trigger, pressures)), 0);
 }
 
 /** Envoy's ThresholdTriggerImpl and ScaledTriggerImpl. */

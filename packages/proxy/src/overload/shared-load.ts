@@ -1,9 +1,21 @@
 import { getHeapStatistics } from "node:v8";
-import { type OverloadAction, overloadActions, type ScaledTimer, scaledTimers, type TimerMinimum } from "./config.ts";
+import {
+  type LoadShedPoint,
+  loadShedPoints,
+  type OverloadAction,
+  overloadActions,
+  type ScaledTimer,
+  scaledTimers,
+  type TimerMinimum,
+} from "./config.ts";
 
+/** What triggers make more or less active. */
+type Triggered = OverloadAction | LoadShedPoint;
+
+const triggered: readonly Triggered[] = [...overloadActions, ...loadShedPoints];
 /** Looked up for each request. */
-const cellOf = cells(overloadActions, 0, 1);
-const maxConnectionsCell = overloadActions.length;
+const cellOf = cells(triggered, 0, 1);
+const maxConnectionsCell = triggered.length;
 const timerCells = 2;
 /** Of each timer the least that it keeps in milliseconds, and as a share of its time. */
 const timerCellOf = cells(scaledTimers, maxConnectionsCell + 1, timerCells);
@@ -36,8 +48,8 @@ export class SharedLoad {
 
   // The main thread's side ------------------------------------------------------------------------
 
-  setActivity(action: OverloadAction, activity: number): void {
-    this.#cells[cellOf[action]] = activity;
+  setActivity(name: Triggered, activity: number): void {
+    this.#cells[cellOf[name]] = activity;
   }
 
   setMaxConnections(max: number): void {
@@ -86,8 +98,8 @@ export class SharedLoad {
 
   // For both --------------------------------------------------------------------------------------
 
-  activity(action: OverloadAction): number {
-    return this.#cells[cellOf[action]]!;
+  activity(name: Triggered): number {
+    return this.#cells[cellOf[name]]!;
   }
 
   /**

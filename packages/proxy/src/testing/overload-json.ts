@@ -33,3 +33,25 @@ export function fullHeapReducing(...timers: readonly Json[]): Json {
   const action = { name: "envoy.overload_actions.reduce_timeouts", triggers, typed_config: typed };
   return fullHeap([], { actions: [action] });
 }
+
+/** Overloaded from the start, for these load shed points. */
+export function fullHeapShedding(...points: readonly string[]): Json {
+  return fullHeap([], { loadshed_points: shedding(points, triggers) });
+}
+
+/** Overloaded while so many clients are connected. */
+export function crowdedShedding(clients: number, ...points: readonly string[]): Json {
+  const name = "envoy.resource_monitors.global_downstream_max_connections";
+  const type = `${monitors}.downstream_connections.v3.DownstreamConnectionsConfig`;
+  return {
+    overload_manager: {
+      refresh_interval: "0.01s",
+      resource_monitors: [{ name, typed_config: { "@type": type, max_active_downstream_connections: 1000 } }],
+      loadshed_points: shedding(points, [{ name, threshold: { value: clients / 1000 } }]),
+    },
+  };
+}
+
+function shedding(points: readonly string[], when: readonly Json[]): Json[] {
+  return points.map((name) => ({ name: `envoy.load_shed_points.${name}`, triggers: when }));
+}

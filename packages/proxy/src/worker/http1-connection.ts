@@ -16,8 +16,10 @@ import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import { type Downstream, Exchange } from "./exchange.ts";
 import type { HttpChain } from "./http-chain.ts";
+import { shedsLoad } from "./load-shedding.ts";
 import {
   onDeadline,
+  onDispatchAborted,
   onDownstreamClosed,
   onDownstreamDrain,
   onDrainDeadline,
@@ -121,7 +123,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   onReady(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number): number {
-    if (this.#isClosing && this.#isLingering) return end - start;
+    if ((this.#isClosing && this.#isLingering) || this.#shedsLoad()) return end - start;
     if (this.#exchange.isTunnel) {
       onRequestData(this.#exchange, bytes, start, end);
       return end - start;
@@ -129,6 +131,22 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     const consumed = this.#decoder.push(bytes, start, end);
     if (this.#decoder.headStarted) this.#onHeadBegun();
     return consumed;
+  }
+
+  /** Envoy's load shed points of what comes on a connection: nothing of it is looked at any more. */
+  #shedsLoad(): boolean {
+    const isFirst = this.#requestCount === 0 && !this.#decoder.headStarted;
+    if (isFirst && shedsLoad(this.#worker, "envoy.load_shed_points.hcm_ondata_creating_codec")) {
+      this.#chain.stats.requestsShed.add(1);
+      this.#socket.destroy();
+      return true;
+    }
+    if (!shedsLoad(this.#worker, "envoy.load_shed_points.http1_server_abort_dispatch")) return false;
+    this.#isClosing = true;
+    // The rest of a request that has been answered already.
+    if (this.#exchange.responsePhase === "ended") this.#linger();
+    else onDispatchAborted(this.#exchange);
+    return true;
   }
 
   /** As in Envoy, a client that closes its half before it has its answer does not want it any more; in a tunnel the other half goes on. */

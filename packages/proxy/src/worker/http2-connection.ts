@@ -14,6 +14,7 @@ import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import type { HttpChain } from "./http-chain.ts";
 import { Http2ServerStream } from "./http2-stream.ts";
+import { shedsLoad } from "./load-shedding.ts";
 import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 
@@ -50,6 +51,8 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   #isFlushListed = false;
   #isBlocked = false;
   #isDraining = false;
+  /** GOAWAY was said at once, to shed load: requests that come now are not served. */
+  #isShed = false;
   /** Our half is closed; what still comes is not looked at. */
   #isLingering = false;
   #isClosed = false;
@@ -136,12 +139,34 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   onReady(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number): number {
-    if (this.#isLingering) return end - start;
+    if (this.#isLingering || this.#shedsLoad()) return end - start;
     const now = this.worker.timers.now();
     this.codec.push(bytes, start, end, now);
     this.#watchHead(now);
     if (this.codec.hasOutput) this.flushLater();
     return end - start;
+  }
+
+  /** Envoy's load shed points of what comes on a connection. @returns whether nothing of it is looked at any more */
+  #shedsLoad(): boolean {
+    if (!this.codec.isEstablished && shedsLoad(this.worker, "envoy.load_shed_points.hcm_ondata_creating_codec")) {
+      this.#chain.stats.requestsShed.add(1);
+      this.#socket.destroy();
+      return true;
+    }
+    if (shedsLoad(this.worker, "envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch")) {
+      this.#chain.stats.requestsShed.add(1);
+      this.codec.close(Http2ErrorCode.noError);
+      this.#cutOff();
+      return true;
+    }
+    if (!this.#isShed && shedsLoad(this.worker, "envoy.load_shed_points.http2_server_go_away_on_dispatch")) {
+      this.#isShed = true;
+      this.codec.shutdown();
+      this.codec.finishShutdown();
+      this.flushLater();
+    }
+    return false;
   }
 
   /** As in Envoy, a client that closes its half does not wait for its answers any more. */

@@ -8,6 +8,8 @@ import {
   StandardMetrics,
 } from "@heddle/telemetry";
 import type { CheckCount, LookupOutcome } from "@heddle/upstream";
+import type { LoadShedPoint } from "../overload/config.ts";
+import { shedLoadCounter } from "../overload/shed-load-counter.ts";
 import { Http2Stats } from "./http2-stats.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "./ledger-names.ts";
 
@@ -229,6 +231,7 @@ export class WorkerMetrics {
   /** Of clients' connections. */
   readonly http2: Http2Stats;
   readonly #clusterHttp2 = new Map<string, Http2Stats>();
+  readonly #shedLoad = new Map<LoadShedPoint, CounterHandle>();
   readonly #inspections = new Map<string, CounterHandle>();
   readonly #tcp = new Map<string, TcpStats>();
   readonly #standard = new Map<string, StandardMetrics>();
@@ -286,6 +289,13 @@ export class WorkerMetrics {
       counter = this.writer.counter(metric, "What the first bytes of connections were found to be.", labels, name);
       this.#inspections.set(name, counter);
     }
+    return counter;
+  }
+
+  /** `overload.<point>.shed_load_count`. */
+  shedLoad(point: LoadShedPoint): CounterHandle {
+    let counter = this.#shedLoad.get(point);
+    if (counter === undefined) this.#shedLoad.set(point, (counter = shedLoadCounter(this.writer, point)));
     return counter;
   }
 

@@ -16,6 +16,7 @@ import { type Deadline, deadline } from "./deadlines.ts";
 import type { Exchange, UpstreamEvents } from "./exchange.ts";
 import { finish } from "./finish.ts";
 import { GrpcWebCall } from "./grpc-web.ts";
+import { shedsLoad } from "./load-shedding.ts";
 import { respond } from "./local-reply.ts";
 import { destinationOf, ServedTunnel } from "./tunnel-server.ts";
 
@@ -93,9 +94,13 @@ function count(x: Exchange): Step {
   return "on";
 }
 
-/** Envoy's action `stop_accepting_requests`. */
+/** Envoy's action `stop_accepting_requests`, and its load shed point of a request's head. */
 function shed(x: Exchange): Step {
-  if (!x.worker.load.stopsRequests) return "on";
+  if (
+    !x.worker.load.stopsRequests &&
+    !shedsLoad(x.worker, "envoy.load_shed_points.http_connection_manager_decode_headers")
+  )
+    return "on";
   x.chain.stats.requestsShed.add(1);
   return refuse(x, "overloaded");
 }
@@ -604,15 +609,7 @@ export function onDrainDeadline(x: Exchange): void {
 
 /** What cannot be read as a request, or came too slowly to be one, is counted and answered like one. */
 export function onUnreadableRequest(x: Exchange, code: ErrorCode, status: number, details: string): void {
-  if (!x.isActive) {
-    x.isActive = true;
-    x.startedAtMs = x.worker.timers.now();
-    x.startedAtWallMs = Date.now();
-    const { view } = x.downstream;
-    x.req.begin("", "", "", "", new HeaderList(), view);
-    x.req.hcm = x.chain.hcm;
-    count(x);
-  }
+  beginUnread(x);
   x.chain.stats.protocolErrors.add(1);
   x.downstream.closeAfterResponse();
   const { action } = x.worker;
@@ -620,6 +617,30 @@ export function onUnreadableRequest(x: Exchange, code: ErrorCode, status: number
   action.status = status;
   if (details !== "") action.withDetails(x.req, details);
   respond(x);
+}
+
+/** Nothing more of what the client sends is read (Envoy's load shed point `http1_server_abort_dispatch`); that is counted and answered like a request. */
+export function onDispatchAborted(x: Exchange): void {
+  beginUnread(x);
+  x.chain.stats.requestsShed.add(1);
+  x.downstream.closeAfterResponse();
+  const { action } = x.worker;
+  action.respond(x.req, "overloaded");
+  action.status = 500;
+  action.body = "Internal Server Error";
+  action.withDetails(x.req, "overload");
+  respond(x);
+}
+
+/** Begins a request of which nothing is known, where none is in progress. */
+function beginUnread(x: Exchange): void {
+  if (x.isActive) return;
+  x.isActive = true;
+  x.startedAtMs = x.worker.timers.now();
+  x.startedAtWallMs = Date.now();
+  x.req.begin("", "", "", "", new HeaderList(), x.downstream.view);
+  x.req.hcm = x.chain.hcm;
+  count(x);
 }
 
 // Small things -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import type { CounterHandle } from "@heddle/telemetry";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
 import { ListenerStats } from "./listener-stats.ts";
+import { shedsLoad } from "./load-shedding.ts";
 import type { ListenerSocket } from "./messages.ts";
 import { type ConnectionHost, type ListenerServices, PendingConnection } from "./pending-connection.ts";
 import type { ChainSlot, ServedConnection } from "./served-connection.ts";
@@ -191,7 +192,7 @@ export class TrafficListener implements ConnectionHost {
 
   #accept(socket: StreamSocket, known: ConnectionInspection | undefined): void {
     this.acceptedCount += 1;
-    const refusal = this.#refusal();
+    const refusal = this.#refusal(known === undefined);
     if (refusal !== undefined) {
       refusal.add(1);
       socket.refuse("overflow");
@@ -204,11 +205,17 @@ export class TrafficListener implements ConnectionHost {
     pending.begin();
   }
 
-  /** Why a connection is not taken, as the statistic that counts it. */
-  #refusal(): CounterHandle | undefined {
+  /**
+   * Why a connection is not taken, as the statistic that counts it.
+   *
+   * @param isNew no listener has taken it yet
+   */
+  #refusal(isNew: boolean): CounterHandle | undefined {
     const { load, random } = this.services.worker;
     const rejected = load.rejects;
     if (rejected > 0 && random() < rejected) return this.stats.overloadRejects;
+    if (isNew && shedsLoad(this.services.worker, "envoy.load_shed_points.tcp_listener_accept"))
+      return this.stats.overloadRejects;
     if (this.#limit?.isReached === true) return this.stats.overflow;
     return load.hasAllConnections && !this.bound.config.ignoresGlobalLimit ? this.stats.globalOverflow : undefined;
   }
