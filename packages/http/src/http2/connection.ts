@@ -199,6 +199,11 @@ export class Http2Connection {
     return stalled;
   }
 
+  /** Visits every stream that is open, with the bytes of it that wait for windows and their turn. */
+  forEachStream(visit: (streamId: number, queuedBytes: number) => void): void {
+    for (const { id, queuedBytes } of this.#state.streams.live.values()) visit(id, queuedBytes);
+  }
+
   /** @param payload eight bytes; `onPingAck` brings them back */
   ping(payload: Buffer): void {
     if (!this.#state.isDead) encodePing(this.#state.output, payload, 0, false);

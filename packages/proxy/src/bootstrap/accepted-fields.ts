@@ -6,6 +6,8 @@ const reconnecting = "proxy/src/bootstrap/backoff.test.ts › both intervals hol
 const overload = "proxy/src/bootstrap/overload.test.ts › an overload manager's monitors, actions and triggers are read";
 const timers = "proxy/src/bootstrap/overload.test.ts › reduce_timeouts has its timers, each with its minimum";
 const points = "proxy/src/bootstrap/overload.test.ts › load shed points have their triggers";
+const tracked =
+  "proxy/src/bootstrap/overload.test.ts › reset_high_memory_stream has the power of two from which streams are tracked";
 const runtime = "proxy/src/bootstrap/runtime.test.ts › a later layer of the runtime wins, and its keys become limits";
 
 /**
@@ -24,7 +26,9 @@ export const acceptedBootstrapFields: AcceptedFields = {
   "envoy.config.overload.v3.OverloadManager": {
     ...by(overload, "refresh_interval", "resource_monitors", "actions"),
     loadshed_points: { proof: points },
+    buffer_factory_config: { proof: tracked },
   },
+  "envoy.config.overload.v3.BufferFactoryConfig": by(tracked, "minimum_account_to_track_power_of_two"),
   "envoy.config.overload.v3.LoadShedPoint": by(points, "name", "triggers"),
   "envoy.config.overload.v3.ResourceMonitor": by(overload, "name", "typed_config"),
   "envoy.config.overload.v3.OverloadAction": {

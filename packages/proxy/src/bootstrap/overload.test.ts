@@ -55,6 +55,7 @@ test("an overload manager's monitors, actions and triggers are read", () => {
     ],
     loadShedPoints: [],
     timerMinimums: [],
+    minTrackedPower: undefined,
   });
 });
 
@@ -111,6 +112,22 @@ test("load shed points have their triggers", () => {
   ]);
 });
 
+const reset = "envoy.overload_actions.reset_high_memory_stream";
+
+function resetting(power: number): object {
+  return {
+    resource_monitors: [heap],
+    buffer_factory_config: { minimum_account_to_track_power_of_two: power },
+    actions: [{ name: reset, triggers }],
+  };
+}
+
+test("reset_high_memory_stream has the power of two from which streams are tracked", () => {
+  const { config, problems } = parse(resetting(20));
+  assert.deepEqual(problems, []);
+  assert.equal(config?.overload.minTrackedPower, 20);
+});
+
 const stop = "envoy.overload_actions.stop_accepting_requests";
 const refused: [title: string, manager: object, path: RegExp, message: RegExp][] = [
   [
@@ -118,7 +135,7 @@ const refused: [title: string, manager: object, path: RegExp, message: RegExp][]
     {
       resource_monitors: [heap],
       actions: [
-        { name: "envoy.overload_actions.reset_high_memory_stream", triggers: [{ name: heap.name, threshold: {} }] },
+        { name: "envoy.overload_actions.close_idle_http_connections", triggers: [{ name: heap.name, threshold: {} }] },
       ],
     },
     /actions\[0\]\.name$/,
@@ -215,6 +232,13 @@ const refused: [title: string, manager: object, path: RegExp, message: RegExp][]
     /timer_scale_factors\[0\]\.triggers$/,
     /is not a field/,
   ],
+  [
+    "reset_high_memory_stream without a power of two",
+    { resource_monitors: [heap], actions: [{ name: reset, triggers }] },
+    /buffer_factory_config$/,
+    /is missing/,
+  ],
+  ["streams tracked from too few bytes on", resetting(9), /minimum_account_to_track_power_of_two$/, /from 10 to 56/],
   ["a resource twice", { resource_monitors: [heap, heap] }, /resource_monitors\[1\]\.name$/, /used twice/],
   [
     "a load shed point that is not looked at",

@@ -55,6 +55,7 @@ export function readOverload(message: OverloadManager | undefined, path: Documen
       readPoint(point, names, [...path, "loadshed_points", index], report),
     ),
     timerMinimums: read.flatMap(({ timerMinimums }) => timerMinimums),
+    minTrackedPower: readTrackedPower(message, path, report),
   };
 }
 
@@ -114,6 +115,24 @@ function readAction(
     triggers: readTriggers(message.triggers, monitors, [...path, "triggers"], report),
     timerMinimums: readActionConfig(action, message, [...path, "typed_config"], report),
   };
+}
+
+/** From which power of two of bytes on a stream is tracked, so that it can be reset. */
+function readTrackedPower(
+  { bufferFactoryConfig, actions }: OverloadManager,
+  path: DocumentPath,
+  report: Report,
+): number | undefined {
+  const at = [...path, "buffer_factory_config"];
+  if (bufferFactoryConfig === undefined) {
+    if (actions.some(({ name }) => name === "envoy.overload_actions.reset_high_memory_stream"))
+      report(at, "is missing", "reset_high_memory_stream needs minimum_account_to_track_power_of_two.");
+    return undefined;
+  }
+  const power = bufferFactoryConfig.minimumAccountToTrackPowerOfTwo;
+  if (power < 10 || power > 56)
+    report([...at, "minimum_account_to_track_power_of_two"], "must be from 10 to 56", "20 is 1 MiB.");
+  return power;
 }
 
 function readPoint(

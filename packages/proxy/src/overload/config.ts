@@ -6,6 +6,7 @@ export const overloadActions = [
   "envoy.overload_actions.reject_incoming_connections",
   "envoy.overload_actions.shrink_heap",
   "envoy.overload_actions.reduce_timeouts",
+  "envoy.overload_actions.reset_high_memory_stream",
 ] as const;
 export type OverloadAction = (typeof overloadActions)[number];
 
@@ -70,6 +71,8 @@ export interface OverloadConfig {
   readonly loadShedPoints: readonly { readonly point: LoadShedPoint; readonly triggers: readonly Trigger[] }[];
   /** Of `reduce_timeouts`; a timer that is not named keeps its time. */
   readonly timerMinimums: readonly TimerMinimum[];
+  /** Of `reset_high_memory_stream`: streams that hold less than this power of two of bytes are never reset; undefined: none is. */
+  readonly minTrackedPower: number | undefined;
 }
 
 /** Client connections of all listeners when nobody says otherwise (Envoy, "Configuring Envoy as an edge proxy"). */
@@ -100,6 +103,7 @@ export const defaultOverload: OverloadConfig = {
   ],
   loadShedPoints: [],
   timerMinimums: [],
+  minTrackedPower: undefined,
 };
 
 function action(name: OverloadAction, value: number): OverloadConfig["actions"][number] {

@@ -4,6 +4,7 @@ import type { CounterHandle, GaugeHandle, MetricWriter } from "@heddle/telemetry
 import { defaultMaxConnections, type LoadShedPoint, type OverloadAction, type OverloadConfig } from "./config.ts";
 import { HeapShrinker } from "./heap-shrinker.ts";
 import { activityOf, type MemorySample, pressureOf } from "./pressure.ts";
+import { resetStreamsCounter } from "./reset-streams-counter.ts";
 import type { SharedLoad } from "./shared-load.ts";
 import { shedLoadCounter } from "./shed-load-counter.ts";
 
@@ -60,6 +61,10 @@ export class OverloadMonitor {
         gauge(point, "load_shed_point", "scale_percent", "Which share is shed, in percent."),
       ]),
     );
+    if (config.minTrackedPower !== undefined) {
+      load.setMinTrackedPower(config.minTrackedPower);
+      resetStreamsCounter(writer);
+    }
     for (const { point } of config.loadShedPoints) shedLoadCounter(writer, point);
     this.#refreshes = writer.counter("heddle_overload_refreshes_total", "Times that the resources were looked at.");
     for (const minimum of config.timerMinimums) load.setTimerMinimum(minimum);

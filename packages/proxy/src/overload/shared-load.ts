@@ -17,9 +17,10 @@ const triggered: readonly Triggered[] = [...overloadActions, ...loadShedPoints];
 const cellOf = cells(triggered, 0, 1);
 const maxConnectionsCell = triggered.length;
 const timerCells = 2;
+const minTrackedPowerCell = maxConnectionsCell + 1;
 /** Of each timer the least that it keeps in milliseconds, and as a share of its time. */
-const timerCellOf = cells(scaledTimers, maxConnectionsCell + 1, timerCells);
-const headerCells = maxConnectionsCell + 1 + scaledTimers.length * timerCells;
+const timerCellOf = cells(scaledTimers, minTrackedPowerCell + 1, timerCells);
+const headerCells = minTrackedPowerCell + 1 + scaledTimers.length * timerCells;
 const workerCells = 4;
 
 function cells<Name extends string>(names: readonly Name[], first: number, each: number): Record<Name, number> {
@@ -54,6 +55,10 @@ export class SharedLoad {
 
   setMaxConnections(max: number): void {
     this.#cells[maxConnectionsCell] = max;
+  }
+
+  setMinTrackedPower(power: number): void {
+    this.#cells[minTrackedPowerCell] = power;
   }
 
   setTimerMinimum({ timer, minMs, minShare }: TimerMinimum): void {
@@ -121,6 +126,10 @@ export class SharedLoad {
     let sum = 0;
     for (let at = headerCells; at < this.#cells.length; at += workerCells) sum += this.#cells[at]!;
     return sum;
+  }
+
+  get minTrackedPower(): number {
+    return this.#cells[minTrackedPowerCell]!;
   }
 
   get maxConnections(): number {

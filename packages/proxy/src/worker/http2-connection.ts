@@ -12,6 +12,7 @@ import { flushShared, type StreamSocket, type SocketFailure, type SocketHandler,
 import { nextConnectionId } from "./connection-id.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import type { HeldStream } from "./held-streams.ts";
 import type { HttpChain } from "./http-chain.ts";
 import { Http2ServerStream } from "./http2-stream.ts";
 import { shedsLoad } from "./load-shedding.ts";
@@ -113,6 +114,20 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   reduceTimeouts(nowMs: number): void {
     reduceConnectionTimeouts(this.#deadlines, this.#chain, this.worker.load, nowMs);
     for (const stream of this.#streams.values()) stream.reduceTimeouts(nowMs);
+  }
+
+  findHeldStreams(leastBytes: number, found: HeldStream[]): void {
+    this.codec.forEachStream((streamId, queuedBytes) => {
+      const heldBytes = queuedBytes + (this.#streams.get(streamId)?.heldBytes ?? 0);
+      if (heldBytes >= leastBytes) found.push({ heldBytes, reset: () => this.#resetHeld(streamId) });
+    });
+  }
+
+  /** Not with NO_ERROR, as Envoy does it: clients take that for the end of a response (RFC 9113 §8.1). */
+  #resetHeld(streamId: number): void {
+    this.codec.resetStream(streamId, Http2ErrorCode.enhanceYourCalm);
+    this.#streams.get(streamId)?.onHeldReset();
+    this.flushLater();
   }
 
   /** Has the output leave soon, with what other requests write meanwhile. */

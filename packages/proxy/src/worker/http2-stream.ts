@@ -17,6 +17,7 @@ import {
   onDownstreamClosed,
   onDownstreamDrain,
   onDrainDeadline,
+  onOverloadReset,
   onRequestData,
   onRequestEnd,
   onRequestHead,
@@ -112,6 +113,16 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
   /** The stream was reset, or its connection is gone. */
   onGone(): void {
     onDownstreamClosed(this.#exchange);
+  }
+
+  /** Bytes of the request that are here. Those of the response are the codec's. */
+  get heldBytes(): number {
+    return this.#exchange.body.heldBytes;
+  }
+
+  /** The stream was reset because of what it held. */
+  onHeldReset(): void {
+    onOverloadReset(this.#exchange);
   }
 
   /** The time to drain is over. */

@@ -9,6 +9,7 @@ import {
 } from "@heddle/telemetry";
 import type { CheckCount, LookupOutcome } from "@heddle/upstream";
 import type { LoadShedPoint } from "../overload/config.ts";
+import { resetStreamsCounter } from "../overload/reset-streams-counter.ts";
 import { shedLoadCounter } from "../overload/shed-load-counter.ts";
 import { Http2Stats } from "./http2-stats.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "./ledger-names.ts";
@@ -290,6 +291,11 @@ export class WorkerMetrics {
       this.#inspections.set(name, counter);
     }
     return counter;
+  }
+
+  /** `envoy.overload_actions.reset_high_memory_stream.count`. */
+  streamsReset(count: number): void {
+    resetStreamsCounter(this.writer).add(count);
   }
 
   /** `overload.<point>.shed_load_count`. */

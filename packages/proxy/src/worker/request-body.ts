@@ -47,6 +47,11 @@ export class RequestBody {
     return this.#droppedBytes === 0;
   }
 
+  /** Bytes that are here: they wait for the upstream, or are kept so that they can be sent again. */
+  get heldBytes(): number {
+    return this.#receivedBytes - this.#droppedBytes;
+  }
+
   /** Bytes that wait for the upstream: the measure of backpressure. */
   get unsentBytes(): number {
     return this.#receivedBytes - this.#sentBytes;

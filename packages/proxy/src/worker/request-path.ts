@@ -1,4 +1,4 @@
-import type { ErrorCode } from "@heddle/core";
+import { type ErrorCode, errorEntry } from "@heddle/core";
 import {
   afterDelay,
   afterFailure,
@@ -597,6 +597,18 @@ export function onDownstreamClosed(x: Exchange): void {
   x.req.addFlag("DC");
   x.chain.stats.remoteDisconnects.add(1);
   finish(x, "downstream_closed");
+}
+
+/** `reset_high_memory_stream` has ended it. Its statistic and flag are Envoy's. */
+export function onOverloadReset(x: Exchange): void {
+  if (!x.isActive) return;
+  noteUpstream(x);
+  endAttempt(x);
+  x.code = "overloaded";
+  x.req.details = errorEntry(x.code).details;
+  x.req.addFlag("OM");
+  x.chain.stats.remoteDisconnects.add(1);
+  finish(x, x.wasAnsweredByUpstream ? "upstream_aborted" : "local_aborted");
 }
 
 /** The proxy ends and cannot wait any longer. */

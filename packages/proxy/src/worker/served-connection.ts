@@ -1,6 +1,7 @@
 import type { BoundFilterChain, ConnectionView } from "@heddle/engine";
 import type { StreamSocket } from "@heddle/net";
 import type { WorkerContext } from "./context.ts";
+import type { HeldStream } from "./held-streams.ts";
 import type { HttpChain } from "./http-chain.ts";
 
 /**
@@ -24,6 +25,8 @@ export interface ServedConnection {
   destroy(): void;
   /** `reduce_timeouts` is active: what would have run out of its reduced time runs out. Called with each pulse of the worker. */
   reduceTimeouts(nowMs: number): void;
+  /** Adds its streams that hold at least so many bytes. Only those of HTTP/2 can be reset one by one (as in Envoy). */
+  findHeldStreams?(leastBytes: number, found: HeldStream[]): void;
 }
 
 /** Who keeps the list of open connections. */

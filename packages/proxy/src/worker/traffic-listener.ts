@@ -12,6 +12,7 @@ import {
 import type { CounterHandle } from "@heddle/telemetry";
 import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
+import type { HeldStream } from "./held-streams.ts";
 import { ListenerStats } from "./listener-stats.ts";
 import { shedsLoad } from "./load-shedding.ts";
 import type { ListenerSocket } from "./messages.ts";
@@ -176,6 +177,11 @@ export class TrafficListener implements ConnectionHost {
   reduceTimeouts(nowMs: number): void {
     for (const pending of this.#pending) pending.reduceTimeouts(nowMs);
     for (const connection of this.#connections.keys()) connection.reduceTimeouts(nowMs);
+  }
+
+  /** Adds the streams of its connections that hold at least so many bytes. */
+  findHeldStreams(leastBytes: number, found: HeldStream[]): void {
+    for (const connection of this.#connections.keys()) connection.findHeldStreams?.(leastBytes, found);
   }
 
   /** @param chain what the connection chose when it was accepted, which may have been another version of the listener */

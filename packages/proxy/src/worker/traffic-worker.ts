@@ -19,6 +19,7 @@ import { describeClusters } from "./cluster-views.ts";
 import { ConnectionBalancer } from "./connection-balancer.ts";
 import type { WorkerContext } from "./context.ts";
 import { DestinationIndex } from "./destination-index.ts";
+import { type HeldStream, resetHeldStreams } from "./held-streams.ts";
 import { HttpChains } from "./http-chain.ts";
 import { HttpDate } from "./http-date.ts";
 import type { WorkerCommand, WorkerReport, WorkerSetup } from "./messages.ts";
@@ -291,9 +292,17 @@ class TrafficWorker {
       const now = this.#context.timers.now();
       for (const listener of [...this.#listeners.values(), ...this.#retired]) listener.reduceTimeouts(now);
     }
+    const resets = resetHeldStreams(load, (leastBytes) => this.#heldStreams(leastBytes));
+    if (resets > 0) this.#context.metrics.streamsReset(resets);
     if (this.#isAccepting === !load.stopsConnections || this.#isSwitching) return;
     this.#isSwitching = true;
     this.#inTurn(() => this.#switchAccepting());
+  }
+
+  #heldStreams(leastBytes: number): HeldStream[] {
+    const found: HeldStream[] = [];
+    for (const listener of [...this.#listeners.values(), ...this.#retired]) listener.findHeldStreams(leastBytes, found);
+    return found;
   }
 
   /** Tried with each pulse until it is done: an overload may leave no descriptors to listen with. */
