@@ -67,6 +67,7 @@ test("reduce_timeouts ends an HTTP/1.1 connection that is idle for its reduced t
 });
 
 test("reduce_timeouts ends a connection that has not said a word for its reduced time", async () => {
+  await proxy.untilStat("http.web.downstream_cx_active", 0);
   const client = await connectRaw(proxy.port("web"));
   await proxy.untilStat("http.web.downstream_cx_active", 1);
   await moveWorkerClock(601_000);
