@@ -19,6 +19,8 @@ export interface StreamSocket {
   /** Payload bytes delivered, and taken. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Written and not yet taken by the kernel; what the carrier of a stream inside another connection keeps is not known here. */
+  readonly queuedBytes: number;
   /** Output kept before `write` answers false. */
   highWaterBytes: number;
   readonly isOpen: boolean;

@@ -39,6 +39,7 @@ export class VirtualSocket implements InputOwner, StreamSocket {
   readonly tls: TlsSession | undefined;
   bytesRead = 0;
   bytesWritten = 0;
+  readonly queuedBytes = 0;
   /** The carrier's windows and queues limit what is kept. */
   highWaterBytes = 0;
   readonly #carrier: VirtualCarrier;

@@ -32,6 +32,7 @@ import {
 } from "./request-path.ts";
 import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
+import { OrderlyClose } from "./orderly-close.ts";
 import { leaveRestUnread } from "./unread-rest.ts";
 
 /**
@@ -61,7 +62,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   #isClosing = false;
   /** The next response says that it is the last. */
   #isDraining = false;
-  #isLingering = false;
+  readonly #close: OrderlyClose;
   #isClosed = false;
 
   constructor({ worker, socket, slot, chain, view, observer }: HttpConnectionParts) {
@@ -72,6 +73,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     this.view = view;
     this.#observer = observer;
     this.deadlines = new Deadlines(worker.timers, this);
+    this.#close = new OrderlyClose(socket, this.deadlines);
     this.#decoder = new Http1RequestDecoder(chain.limits, new RequestSink(this));
     this.#exchange = new Exchange(worker, this, chain, upstreamEvents);
     socket.highWaterBytes = chain.bufferBytes;
@@ -99,13 +101,13 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
    */
   drain(): void {
     this.#isDraining = true;
-    if (this.slot.chain === undefined && !this.#exchange.isActive) this.#socket.destroy();
+    if (this.slot.chain === undefined && !this.#exchange.isActive) this.#linger();
   }
 
   cut(): void {
     this.#isDraining = true;
     if (this.#exchange.isActive) onDrainDeadline(this.#exchange);
-    else if (!this.#isLingering) this.#socket.destroy();
+    else if (!this.#close.isBegun) this.#socket.destroy();
   }
 
   /** Ends the connection now; a request in progress is lost to it. */
@@ -123,7 +125,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   onReady(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number): number {
-    if ((this.#isClosing && this.#isLingering) || this.#shedsLoad()) return end - start;
+    if (this.#close.isBegun || this.#shedsLoad()) return end - start;
     if (this.#exchange.isTunnel) {
       onRequestData(this.#exchange, bytes, start, end);
       return end - start;
@@ -346,21 +348,10 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     );
   }
 
-  /**
-   * Closes our half and goes on reading for a moment: closing with unread bytes would make the kernel send a reset, which
-   * can destroy the response before the client has read it (RFC 9112 §9.6).
-   */
   #linger(): void {
-    if (this.#isLingering) return;
-    this.#isLingering = true;
+    this.#isClosing = true;
     this.#decoder.abandon();
-    this.#socket.end();
-    this.#socket.resume();
-    this.deadlines.set(
-      deadline.delayedClose,
-      this.#worker.timers.now(),
-      Math.max(1, this.#chain.hcm.config.delayedCloseTimeoutMs),
-    );
+    this.#close.begin(this.#chain, this.#worker.timers.now());
   }
 
   // Time ------------------------------------------------------------------------------------------
@@ -368,16 +359,16 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   onDeadline(which: Deadline): void {
     switch (which) {
       case deadline.idle:
-        if (!this.#exchange.isActive) this.#socket.destroy();
+        if (!this.#exchange.isActive) this.#linger();
         return;
       case deadline.requestHead:
         return onUnreadableRequest(this.#exchange, "request_headers_timeout", 408, "");
       case deadline.connectionDuration:
         this.drain();
-        if (!this.#exchange.isActive && this.#decoder.isBetweenMessages) this.#socket.destroy();
+        if (!this.#exchange.isActive && this.#decoder.isBetweenMessages) this.#linger();
         return;
       case deadline.delayedClose:
-        return this.#socket.destroy();
+        return this.#close.onDeadline(this.#worker.timers.now());
       default:
         return onDeadline(this.#exchange, which);
     }

@@ -16,6 +16,7 @@ import type { HeldStream } from "./held-streams.ts";
 import type { HttpChain } from "./http-chain.ts";
 import { Http2ServerStream } from "./http2-stream.ts";
 import { shedsLoad } from "./load-shedding.ts";
+import { OrderlyClose, stalledGraceMs } from "./orderly-close.ts";
 import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 
@@ -23,8 +24,6 @@ import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnecti
 const maxSpareStreams = 100;
 /** How often, at most, streams are looked at whose data waits for the client's windows. */
 const stalledCheckMs = 10_000;
-/** What they get where no idle time is set for streams: Envoy's default of it. */
-const stalledGraceMs = 5 * 60_000;
 /** A client that takes less than this is holding memory, not reading (CVE-2026-47774: windows opened drop by drop). */
 const slowestBytesPerSecond = 1024;
 
@@ -54,8 +53,8 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   #isDraining = false;
   /** GOAWAY was said at once, to shed load: requests that come now are not served. */
   #isShed = false;
-  /** Our half is closed; what still comes is not looked at. */
-  #isLingering = false;
+  /** Once it has begun, what still comes is not looked at. */
+  readonly #close: OrderlyClose;
   #isClosed = false;
 
   constructor({ worker, socket, slot, chain, view, observer }: HttpConnectionParts) {
@@ -66,6 +65,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     this.view = view;
     this.#observer = observer;
     this.#deadlines = new Deadlines(worker.timers, this);
+    this.#close = new OrderlyClose(socket, this.#deadlines);
     this.codec = new Http2Connection("server", chain.http2Limits, new RequestEvents(this));
     socket.highWaterBytes = chain.bufferBytes;
     chain.stats.http2ConnectionsTotal.add(1);
@@ -92,7 +92,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
 
   /** Says GOAWAY, twice (RFC 9113 §6.8), and ends when no request is left; at once where no policy would be there to judge another one. */
   drain(): void {
-    if (this.slot.chain === undefined && this.#streams.size === 0) return this.#socket.destroy();
+    if (this.slot.chain === undefined && this.#streams.size === 0) return this.#goAwayNow();
     if (this.#isDraining) return;
     this.#isDraining = true;
     this.codec.shutdown();
@@ -100,10 +100,16 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     this.flushLater();
   }
 
-  cut(): void {
-    for (const stream of this.#streams.values()) stream.cut();
+  /** GOAWAY without the one before that lets requests come that are on their way. */
+  #goAwayNow(): void {
     this.codec.shutdown();
     this.codec.finishShutdown();
+    this.flushLater();
+  }
+
+  cut(): void {
+    for (const stream of this.#streams.values()) stream.cut();
+    this.#goAwayNow();
     this.#cutOff();
   }
 
@@ -140,13 +146,13 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   flush(): void {
     this.#isFlushListed = false;
     this.#flush();
-    if (this.codec.isDrained) this.#linger();
   }
 
   #flush(): void {
     if (this.#isClosed) return;
     while (!this.#isBlocked && this.codec.hasOutput) this.#isBlocked = !this.#socket.writeOwn(this.codec.takeOutput());
     this.#socket.flush();
+    if (this.codec.isDrained && !this.codec.hasOutput) this.#linger();
   }
 
   // The socket ------------------------------------------------------------------------------------
@@ -154,7 +160,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   onReady(): void {}
 
   onBytes(bytes: Buffer, start: number, end: number): number {
-    if (this.#isLingering || this.#shedsLoad()) return end - start;
+    if (this.#close.isBegun || this.#shedsLoad()) return end - start;
     const now = this.worker.timers.now();
     this.codec.push(bytes, start, end, now);
     this.#watchHead(now);
@@ -177,9 +183,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     }
     if (!this.#isShed && shedsLoad(this.worker, "envoy.load_shed_points.http2_server_go_away_on_dispatch")) {
       this.#isShed = true;
-      this.codec.shutdown();
-      this.codec.finishShutdown();
-      this.flushLater();
+      this.#goAwayNow();
     }
     return false;
   }
@@ -284,16 +288,8 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     this.#deadlines.set(deadline.requestHead, now, this.#chain.headTimeLimitMs);
   }
 
-  /** Closes our half and reads on for a moment, so that the last frames are not destroyed by a reset (RFC 9112 §9.6 has the reason). */
   #linger(): void {
-    if (this.#isLingering || this.#isClosed) return;
-    this.#isLingering = true;
-    this.#socket.end();
-    this.#deadlines.set(
-      deadline.delayedClose,
-      this.worker.timers.now(),
-      Math.max(1, this.#chain.hcm.config.delayedCloseTimeoutMs),
-    );
+    if (!this.#isClosed) this.#close.begin(this.#chain, this.worker.timers.now());
   }
 
   /** No answer to a PING: whoever was there is gone. */
@@ -329,7 +325,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
       case deadline.stalled:
         return this.#endStalled();
       case deadline.delayedClose:
-        return this.#socket.destroy();
+        return this.#close.onDeadline(this.worker.timers.now());
       default:
         return;
     }
@@ -337,7 +333,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
 
   #endStalled(): void {
     const now = this.worker.timers.now();
-    for (const streamId of this.codec.stalledStreams(now, this.#stalledGraceMs(), slowestBytesPerSecond)) {
+    for (const streamId of this.codec.stalledStreams(now, stalledGraceMs(this.#chain), slowestBytesPerSecond)) {
       this.worker.metrics.http2.count("stalledStream");
       this.codec.resetStream(streamId, Http2ErrorCode.cancel);
       this.#streams.get(streamId)?.onGone();
@@ -346,14 +342,9 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     this.flushLater();
   }
 
-  #stalledGraceMs(): number {
-    const { streamIdleTimeoutMs } = this.#chain.hcm.config;
-    return streamIdleTimeoutMs > 0 ? streamIdleTimeoutMs : stalledGraceMs;
-  }
-
   /** Twice in the time that is allowed, so that no stream outlives it by more than half. */
   #stalledCheckMs(): number {
-    return Math.min(stalledCheckMs, Math.max(1, this.#stalledGraceMs() / 2));
+    return Math.min(stalledCheckMs, Math.max(1, stalledGraceMs(this.#chain) / 2));
   }
 }
 

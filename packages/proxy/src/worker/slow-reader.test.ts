@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+import { test, type TestContext } from "node:test";
+import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddle/testkit";
+import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
+import { adsBootstrap, AdsControlPlane } from "../testing/ads-control-plane.ts";
+import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+
+/** More than the kernel keeps of a connection that nobody reads, and less than the proxy may. */
+const listener = { per_connection_buffer_limit_bytes: 64 * 1024 * 1024 };
+const bytes = 16 * 1024 * 1024;
+
+/** A client that asks and does not read yet, whose answer the application has sent to its end. */
+async function askWithoutReading(proxy: TestProxy, upstream: RawServer, fields = ""): Promise<RawPeer> {
+  const client = await connectRaw(proxy.port("web"));
+  client.socket.pause();
+  await client.send(`GET / HTTP/1.1\r\nhost: shop\r\n${fields}\r\n`);
+  await answer(await upstream.next(), bytes);
+  await proxy.whenBalanced();
+  return client;
+}
+
+async function answer(peer: RawPeer, length: number): Promise<void> {
+  await peer.until("\r\n\r\n");
+  await peer.send(`HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n`);
+  await new Promise<void>((resolve) => peer.socket.end(Buffer.alloc(length, "x"), () => resolve()));
+}
+
+/** How much of the body arrives until the connection ends or nothing is missing. */
+async function readRest(client: RawPeer): Promise<number> {
+  let received = 0;
+  client.socket.removeAllListeners("data").on("data", (chunk: Buffer) => (received += chunk.length));
+  client.socket.on("error", () => {});
+  const over = Promise.race([once(client.socket, "end"), once(client.socket, "close")]);
+  client.socket.resume();
+  await over;
+  client.socket.destroy();
+  return received;
+}
+
+async function start(t: TestContext, manager: object): Promise<[TestProxy, RawServer]> {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const upstream = open.use(await startRawServer());
+  const routes = [route("/", "up", { timeout: "0s" })];
+  const web = httpListener({ name: "web", manager: { delayed_close_timeout: "0.05s", ...manager }, routes, listener });
+  return [open.use(await TestProxy.start(bootstrap([web], [cluster("up", [upstream.port])]))), upstream];
+}
+
+for (const { what, manager, fields } of [
+  { what: "delayed_close_timeout, after the last answer", manager: {}, fields: "connection: close\r\n" },
+  { what: "idle_timeout", manager: { common_http_protocol_options: { idle_timeout: "0.05s" } }, fields: "" },
+  {
+    what: "max_connection_duration",
+    manager: { common_http_protocol_options: { max_connection_duration: "0.3s" } },
+    fields: "",
+  },
+]) {
+  test(`a client that reads slowly gets its answer whole, whatever passes meanwhile: ${what}`, async (t) => {
+    const [proxy, upstream] = await start(t, manager);
+    const slow = await askWithoutReading(proxy, upstream, fields);
+    // One that came later and has nothing left to read is closed: for the slow one the same time has passed.
+    const later = await connectRaw(proxy.port("web"));
+    await later.send(`GET / HTTP/1.1\r\nhost: shop\r\n${fields}\r\n`);
+    await answer(await upstream.next(), 2);
+    await proxy.untilStat("http.web.downstream_cx_active", 1);
+    assert.ok((await readRest(slow)) > bytes);
+    later.socket.destroy();
+  });
+}
+
+test("a client that takes nothing more of its last answer is given up after stream_idle_timeout", async (t) => {
+  const [proxy, upstream] = await start(t, { stream_idle_timeout: "0.3s" });
+  const slow = await askWithoutReading(proxy, upstream, "connection: close\r\n");
+  await proxy.untilStat("http.web.downstream_cx_active", 0);
+  assert.ok((await readRest(slow)) < bytes);
+});
+
+async function startWithChains(t: TestContext): Promise<[TestProxy, RawServer, replaceChain: () => Promise<unknown>]> {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const upstream = open.use(await startRawServer());
+  const controlPlane = open.use(new AdsControlPlane());
+  await controlPlane.start();
+  const push = (chain: object): Promise<unknown> =>
+    controlPlane.synced(
+      controlPlane.set({
+        [LISTENER_TYPE]: [httpListener({ name: "web", routes: [route("/", "up")], chain: { ...chain }, listener })],
+        [CLUSTER_TYPE]: [cluster("up", [upstream.port])],
+      }),
+    );
+  void push({});
+  const proxy = open.use(await TestProxy.start(adsBootstrap(controlPlane.port)));
+  return [proxy, upstream, () => push({ filter_chain_match: { transport_protocol: "raw_buffer" } })];
+}
+
+test("a client that reads slowly gets its answer whole when its filter chain goes", async (t) => {
+  const [proxy, upstream, replaceChain] = await startWithChains(t);
+  const slow = await askWithoutReading(proxy, upstream);
+  await replaceChain();
+  assert.ok((await readRest(slow)) > bytes);
+});
+
+test("HTTP/2: an answer that waits for the client's window arrives whole when the filter chain goes", async (t) => {
+  const [proxy, upstream, replaceChain] = await startWithChains(t);
+  const session = connectHttp2(`http://127.0.0.1:${proxy.port("web")}`);
+  t.after(() => session.destroy());
+  const stream = session.request({ ":path": "/" });
+  await answer(await upstream.next(), 100_000);
+  await once(stream, "response");
+  await proxy.whenBalanced();
+  await replaceChain();
+  let received = 0;
+  for await (const chunk of stream) received += (chunk as Buffer).length;
+  assert.equal(received, 100_000);
+});
