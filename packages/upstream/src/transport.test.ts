@@ -169,6 +169,48 @@ test("bytes that nobody asked for close an idle connection and answer nothing", 
   assert.equal(upstream.connections, 2);
 });
 
+test("bytes that come before the request has left do not answer it", async (t) => {
+  const asked: Socket[] = [];
+  let isHeld = false;
+  const upstream = await ScriptedUpstream.start(t, (socket) => {
+    socket.setNoDelay(true);
+    onEachHead(socket, () => {
+      if (isHeld) asked.push(socket);
+      else socket.write(ok);
+    });
+  });
+  const fixture = new Fixture(t);
+  const cluster = makeCluster([upstream.port]);
+  /** Asks again from within the answer, as often as it takes for output to wait for the end of the turn. */
+  const ask = async (times: number): Promise<unknown> => {
+    let next: Promise<unknown> | undefined;
+    const onEvent = (event: string): void => {
+      if (event === "end" && times > 1) next = ask(times - 1);
+    };
+    await fixture.request(cluster, "GET", new RecordingSink(onEvent)).sink.ended;
+    return next;
+  };
+  await Promise.all(Array.from({ length: 8 }, () => ask(100)));
+
+  isHeld = true;
+  let second: ReturnType<Fixture["request"]> | undefined;
+  const first = new RecordingSink((event) => {
+    if (event === "end") second = fixture.request(cluster);
+  });
+  fixture.request(cluster, "GET", first);
+  await upstream.until(() => asked.length === 1);
+  // One turn of the loop: the first answer, within which the second request is made, and on its connection what nobody asked for.
+  asked[0]?.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi");
+  for (let i = 0; i < upstream.connections; i += 1) {
+    if (upstream.socket(i) !== asked[0]) upstream.socket(i).write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil");
+  }
+  await first.ended;
+  await second?.sink.ended;
+  assert.equal(second?.sink.body, "");
+  assert.equal(second.sink.failure?.code, "upstream_reset");
+  assert.equal(second.exchange.bytesWritten, 0);
+});
+
 test("bytes behind a response end the connection and never reach the next request", async (t) => {
   const upstream = await ScriptedUpstream.start(t, (socket) =>
     onEachHead(socket, () => socket.write(`${ok}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil`)),

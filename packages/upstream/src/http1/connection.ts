@@ -188,6 +188,14 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
       this.close();
       return end - start;
     }
+    if (this.bytesWritten === 0) {
+      // Nor can it answer a request that still waits to leave, which may be sent again elsewhere.
+      const exchange = this.#exchange;
+      this.#exchange = undefined;
+      exchange?.fail("upstream_reset", "the upstream sent something before it was asked");
+      this.close();
+      return end - start;
+    }
     return this.#decoder.push(bytes, start, end);
   }
 
