@@ -54,7 +54,7 @@ interface OwnedSocket extends Socket {
 
 /**
  * A TCP connection, from accept or connect to close, that can be upgraded to TLS on the way. Reads go through one buffer shared by all sockets of
- * the thread, writes are gathered and leave once per callback; where the runtime's private edges are missing, the public API does both.
+ * the thread, writes are gathered and leave with the callback or with the turn (turn.ts); where the runtime's private edges are missing, the public API does both.
  */
 export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
   handler: SocketHandler = idleHandler;
@@ -183,7 +183,7 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
     return this.#output.writeText(text);
   }
 
-  /** Hands the gathered output to the kernel now. Happens by itself at the end of each callback. */
+  /** Hands the gathered output to the kernel now. Happens by itself: see turn.ts. */
   flush(): void {
     this.#output.flush();
   }

@@ -6,6 +6,7 @@ import { connectRaw, startRawServer } from "@heddle/testkit";
 import type { SocketHandler } from "./fast-socket.ts";
 import { FastSocket } from "./fast-socket.ts";
 import { openListener } from "./listener.ts";
+import { flushShared } from "./turn.ts";
 
 const byte = Buffer.from("x");
 
@@ -81,6 +82,51 @@ test("no more connections wait for the end of a turn than the processor's caches
     most = Math.max(most, read.filter(({ queuedBytes }) => queuedBytes === 1).length);
   });
   assert.equal(most, 64);
+});
+
+test("bulk leaves with its callback also in a crowd", async (context) => {
+  const { everyone, clients } = await startClients(context, 8);
+  for (let i = 0; i < settled; i += 1) await everyone();
+  const waiting: number[] = [];
+  const bulk = Buffer.alloc(10_000, "y");
+  await everyone((socket) => {
+    socket.write(bulk, 0, bulk.length);
+    process.nextTick(() => waiting.push(socket.queuedBytes));
+  });
+  await Promise.all(clients.map((client) => client.bytes(bulk.length)));
+  assert.deepEqual(waiting, [0, 0, 0, 0, 0, 0, 0, 0]);
+});
+
+for (const [what, length] of [
+  ["little", 1],
+  ["bulk", 10_000],
+] as const) {
+  test(`${what} that is written while the turn's output leaves goes with it`, async (context) => {
+    const { everyone, clients } = await startClients(context, 8);
+    for (let i = 0; i < settled; i += 1) await everyone();
+    const bytes = Buffer.alloc(length, "y");
+    // As an HTTP/2 connection does, whose frames come to be when they can leave.
+    await everyone((socket) => flushShared({ flush: () => void socket.write(bytes, 0, length) }, 2));
+    await Promise.all(clients.map((client) => client.bytes(length)));
+  });
+}
+
+test("connections that write when they are flushed are a crowd, too", async (context) => {
+  const { everyone, clients } = await startClients(context, 3);
+  for (let i = 0; i < settled; i += 1) {
+    await everyone((socket) => {
+      socket.flush();
+      const flush = (): void => {
+        socket.write(byte, 0, 1);
+        socket.flush();
+      };
+      flushShared({ flush }, 2);
+    });
+    await Promise.all(clients.map((client) => client.bytes(1)));
+  }
+  const waiting: number[] = [];
+  await everyone((socket) => process.nextTick(() => waiting.push(socket.queuedBytes)));
+  assert.deepEqual(waiting, [1, 1, 1]);
 });
 
 test("a connection that is alone is answered with the callback, also after a crowd", async (context) => {

@@ -28,6 +28,7 @@ let waitingCount = 0;
 let depth = 0;
 let isTickScheduled = false;
 let isEndScheduled = false;
+let isFlushingWaiting = false;
 let isCrowded = false;
 let isCountDue = false;
 let callbacks = 0;
@@ -63,7 +64,7 @@ export function leaveTurnExpectingMore(): void {
   if (depth === 0 && soonCount > 0 && !isEndScheduled) awaitEnd();
 }
 
-/** Has `target` flushed when its output should leave. The caller sees to it that it is listed once. */
+/** Has `target` flushed when its output should leave. To flush what has nothing more to send is harmless, and costs a call. */
 export function flushLater(target: Flushable): void {
   if (isCrowded) flushWithTurn(target);
   else flushWithCallback(target);
@@ -92,7 +93,8 @@ export function flushShared(target: Flushable, requestsAtOnce: number): void {
 function flushWithTurn(target: Flushable): void {
   waiting[waitingCount] = target;
   waitingCount += 1;
-  if (!isEndScheduled) awaitEnd();
+  // What is listed while the list is walked is flushed with it: a turn for its sake would be one without a callback, and count as no crowd.
+  if (!isEndScheduled && !isFlushingWaiting) awaitEnd();
 }
 
 /** The turn that is going on may have had callbacks already: one is counted whole. */
@@ -139,6 +141,7 @@ function flushSoon(): void {
 
 function flushWaiting(): void {
   depth += 1;
+  isFlushingWaiting = true;
   try {
     for (let i = 0; i < waitingCount; i += 1) {
       const target = waiting[i];
@@ -147,6 +150,7 @@ function flushWaiting(): void {
     }
   } finally {
     waitingCount = 0;
+    isFlushingWaiting = false;
     depth -= 1;
   }
   if (soonCount > 0 && depth === 0) flushSoon();
