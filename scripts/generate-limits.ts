@@ -11,6 +11,8 @@ import {
   defaultMaxListenerConnections,
   defaultOverload,
 } from "../packages/proxy/src/overload/config.ts";
+import { maxWaitingCharacters } from "../packages/proxy/src/tap/shared-tap.ts";
+import { maxTaps } from "../packages/proxy/src/tap/taps.ts";
 import { maxWaitingBytes } from "../packages/proxy/src/worker/access-logs.ts";
 import { maxReplayBytes } from "../packages/proxy/src/worker/exchange.ts";
 import { maxActive as maxMirrors } from "../packages/proxy/src/worker/mirror.ts";
@@ -33,6 +35,7 @@ interface Row {
 const h2 = defaultHttp2Limits;
 const overloadTest = "proxy/src/worker/overload.test.ts";
 const timeouts = "proxy/src/worker/timeouts.test.ts";
+const tapTest = "proxy/src/tap/tap.test.ts";
 const malformed = "http/src/http1/malformed-requests.test.ts";
 
 const sections: readonly { readonly title: string; readonly rows: readonly Row[] }[] = [
@@ -248,6 +251,20 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         value: bytes(maxWaitingBytes),
         field: "",
         answer: "lines are dropped, and the proxy's log says how many",
+      },
+      {
+        what: "taps at a time",
+        value: String(maxTaps),
+        field: "",
+        answer: "429",
+        proof: `${tapTest} › so many taps may be open, and one whose reader goes away makes room`,
+      },
+      {
+        what: "events of a tap waiting to be read",
+        value: bytes(maxWaitingCharacters),
+        field: "",
+        answer: "events are left out, and the reader is told how many",
+        proof: `${tapTest} › a reader that is slow loses events, is told how many, and holds up no request`,
       },
       {
         what: "series of metrics, of one worker",

@@ -17,3 +17,8 @@ export type { Labels, MetricFamily, MetricKind, SeriesAnnouncement } from "./met
 export { StandardMetrics, TrafficMetrics, unknownWorkload } from "./metrics/standard-metrics.ts";
 export type { TrafficEnds, WorkloadLabels } from "./metrics/standard-metrics.ts";
 export { plainOperators } from "./access-log/operators.ts";
+export { readTapConfig } from "./tap/config.ts";
+export type { TapConfig, TapDirection } from "./tap/config.ts";
+export { formatTapEvent, shownHeaders, shownText } from "./tap/event.ts";
+export type { TapEndReason, TapEvent, TapPeer, TapRequest } from "./tap/event.ts";
+export { matchesTap } from "./tap/match.ts";

@@ -5,8 +5,10 @@ import {
   formatEnvoyStatsJson,
   formatPrometheus,
   prometheusContentType,
+  readTapConfig,
 } from "@heddle/telemetry";
 import { maxProfileSeconds, type Profile } from "../generation/profiles.ts";
+import { maxTaps } from "../tap/taps.ts";
 import { queryConfig } from "./config-query.ts";
 import type { AdminReply, AdminRoute } from "./server.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
@@ -78,6 +80,13 @@ export function adminRoutes(source: AdminSource): AdminRoute[] {
       parameters: ["thread"],
       handle: async (query) => profile(await source.heapSnapshot(query.get("thread") ?? defaultThread), "heapsnapshot"),
     },
+    {
+      path: "/tap",
+      method: "POST",
+      help: "requests as they happen, a line of JSON an event; the body says which (JSON; none: all)",
+      maxBodyBytes: maxTapBodyBytes,
+      handle: (_query, body) => tap(source, body),
+    },
     { path: "/certs", method: "GET", help: "certificates and their validity", handle: () => certificates(source) },
     { path: "/certs/renew", method: "POST", help: "get a new certificate now", handle: () => renew(source) },
     {
@@ -106,6 +115,17 @@ async function cpuProfile(source: AdminSource, query: URLSearchParams): Promise<
   if (seconds < 1 || seconds > maxProfileSeconds)
     return { status: 400, body: `seconds is a whole number from 1 to ${maxProfileSeconds}\n` };
   return profile(await source.cpuProfile(query.get("thread") ?? defaultThread, seconds), "cpuprofile");
+}
+
+/** What a tap is to show; sixteen headers with long values fit. */
+export const maxTapBodyBytes = 65_536;
+
+async function tap(source: AdminSource, body: string): Promise<AdminReply> {
+  const { config, problems } = readTapConfig(body);
+  if (config === undefined) return { status: 400, body: problems.map((problem) => `${problem}\n`).join("") };
+  const lines = await source.tap(config);
+  if (lines === undefined) return { status: 429, body: `${maxTaps} taps are open, which is the most: close one\n` };
+  return { status: 200, body: lines, contentType: "application/x-ndjson" };
 }
 
 /** With the file name by which Chrome's developer tools know it. */

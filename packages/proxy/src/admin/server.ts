@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP, Server as NetServer } from "node:net";
 import type { Readable } from "node:stream";
-import type { Closeable, Logger } from "@heddle/core";
+import type { Logger } from "@heddle/core";
 
 /** What an admin route answers. */
 export interface AdminReply {
@@ -21,7 +21,9 @@ export interface AdminRoute {
   readonly help: string;
   /** Query parameters that it knows; any other is refused, since it would be ignored. Default: none. */
   readonly parameters?: readonly string[];
-  handle(query: URLSearchParams): AdminReply | Promise<AdminReply>;
+  /** It reads a body of up to so many bytes. Default: it reads none, and what is sent is dropped. */
+  readonly maxBodyBytes?: number;
+  handle(query: URLSearchParams, body: string): AdminReply | Promise<AdminReply>;
 }
 
 const longestRequestMs = 10_000;
@@ -33,7 +35,7 @@ const lastAnswersMs = 500;
  * request path. Whoever reaches it owns the proxy, so besides listening on loopback it refuses what a web page in a
  * browser on this host could send: names in `Host` (DNS rebinding) and foreign origins.
  */
-export class AdminServer implements Closeable {
+export class AdminServer {
   readonly #server: Server;
   readonly #routes: readonly AdminRoute[];
   readonly #logger: Logger;
@@ -58,13 +60,6 @@ export class AdminServer implements Closeable {
     });
   }
 
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
-    });
-  }
-
   /** Accepts no more, and closes when what was asked has been answered. */
   async finish(): Promise<void> {
     const timer = setTimeout(() => this.#server.closeAllConnections(), lastAnswersMs);
@@ -74,7 +69,6 @@ export class AdminServer implements Closeable {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    request.resume();
     request.on("error", () => response.destroy());
     response.on("error", () => request.destroy());
     let reply: AdminReply;
@@ -84,6 +78,7 @@ export class AdminServer implements Closeable {
       this.#logger.error("an admin request failed", { path: request.url, error });
       reply = { status: 500, body: "internal error: see the proxy's log\n" };
     }
+    request.resume();
     response.writeHead(reply.status, {
       "content-type": reply.contentType ?? "text/plain; charset=UTF-8",
       "cache-control": "no-cache, max-age=0",
@@ -97,12 +92,20 @@ export class AdminServer implements Closeable {
       response.end(request.method === "HEAD" ? undefined : reply.body);
       return;
     }
-    reply.body.on("error", () => response.destroy());
-    response.on("close", () => (reply.body as Readable).destroy());
-    reply.body.pipe(response);
+    const { body } = reply;
+    body.on("error", () => response.destroy());
+    response.on("close", () => body.destroy());
+    // Who has gone while the answer was made will not go again.
+    if (response.destroyed) {
+      body.destroy();
+      return;
+    }
+    // The first piece may be long in coming.
+    response.flushHeaders();
+    body.pipe(response);
   }
 
-  #route(request: IncomingMessage): AdminReply | Promise<AdminReply> {
+  async #route(request: IncomingMessage): Promise<AdminReply> {
     const host = request.headers.host ?? "";
     if (!isAddress(host)) {
       return { status: 403, body: `Host "${host}" is not allowed: use the IP address or localhost\n` };
@@ -126,7 +129,12 @@ export class AdminServer implements Closeable {
       const takes = known.length === 0 ? "it takes none" : `it takes ${known.join(", ")}`;
       return { status: 400, body: `${route.path} does not support the parameter "${unknown}": ${takes}\n` };
     }
-    return route.handle(url.searchParams);
+    const reading = readBody(request, route.maxBodyBytes ?? 0);
+    if (route.maxBodyBytes === undefined) return route.handle(url.searchParams, "");
+    const body = await reading;
+    if (body === undefined)
+      return { status: 413, body: `${route.path} takes a body of at most ${route.maxBodyBytes} bytes\n` };
+    return route.handle(url.searchParams, body);
   }
 
   #help(): string {
@@ -135,6 +143,20 @@ export class AdminServer implements Closeable {
       .map((route) => `  ${route.path.padEnd(width)}  ${route.help}${route.method === "POST" ? " (POST)" : ""}\n`)
       .join("");
   }
+}
+
+/** All of it is taken off the connection, so that whoever sends hears the answer. undefined: it is longer, or its sender has gone. */
+function readBody(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return new Promise((resolve) => {
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxBytes) chunks.push(chunk);
+    });
+    request.on("end", () => resolve(length > maxBytes ? undefined : Buffer.concat(chunks).toString("utf8")));
+    request.on("close", () => resolve(undefined));
+  });
 }
 
 /** Rebinding needs a name that the attacker controls: addresses and `localhost` are safe whatever we listen on. */

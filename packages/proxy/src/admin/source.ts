@@ -1,5 +1,6 @@
+import type { Readable } from "node:stream";
 import type { LogLevel } from "@heddle/core";
-import type { MetricReader } from "@heddle/telemetry";
+import type { MetricReader, TapConfig } from "@heddle/telemetry";
 import type { Profile } from "../generation/profiles.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 
@@ -38,6 +39,8 @@ export interface AdminSource {
   /** @param thread `main`, or the number of a worker */
   cpuProfile(thread: string, seconds: number): Promise<Profile>;
   heapSnapshot(thread: string): Promise<Profile>;
+  /** Events of requests from now on, a line of JSON each; undefined: too many taps are open. */
+  tap(config: TapConfig): Promise<Readable | undefined>;
   clusters(): Promise<readonly ClusterView[]>;
   listeners(): readonly ListenerView[];
   certificates(): readonly { readonly ca: readonly CertificateView[]; readonly chain: readonly CertificateView[] }[];

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { Clock, LogLevel } from "@heddle/core";
 import { isLoopback, parseIp } from "@heddle/engine";
@@ -9,6 +10,7 @@ import {
   type MetricFamily,
   type MetricReader,
   MetricWriter,
+  type TapConfig,
 } from "@heddle/telemetry";
 import { CLUSTER_TYPE, LISTENER_TYPE, type ResourceType } from "@heddle/xds/api";
 import type { AdsClient, ReceivedResource } from "@heddle/xds/client";
@@ -24,6 +26,7 @@ import type { LineLogger } from "../line-logger.ts";
 import type { ProxyOptions } from "../options/options.ts";
 import { OverloadMonitor, sampleMemory } from "../overload/monitor.ts";
 import type { CountersMessage, Lineage } from "../supervisor/messages.ts";
+import { Taps } from "../tap/taps.ts";
 import { version } from "../version.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import { adsDialer } from "./ads-connection.ts";
@@ -83,6 +86,7 @@ export class Generation implements AdminSource {
   readonly #writer: MetricWriter;
   readonly #overload: OverloadMonitor;
   readonly #profiles: Profiles;
+  readonly #taps: Taps;
   readonly #lineage: Lineage;
   readonly #dns: DnsServer;
   readonly #startedAtMs = Date.now();
@@ -109,6 +113,7 @@ export class Generation implements AdminSource {
     this.#pool = pool;
     this.metrics = pool.metrics;
     this.#profiles = new Profiles(pool);
+    this.#taps = new Taps(pool, this.#logger);
     this.#carried = new CarriedMetrics(pool.metrics, isCarried);
     this.#lineage = parts.lineage;
     this.#announcement = new Announcement(options.stateDir, parts.logger);
@@ -167,7 +172,8 @@ export class Generation implements AdminSource {
     const drained = this.#beginToDrain(deadlineMs, Math.min(lastConnectionsMs, deadlineMs));
     this.stopListening();
     await drained;
-    await this.#admin?.server.close();
+    this.#taps.end("proxy-ends");
+    await this.#admin?.server.finish();
     this.#logger.info("drained");
   }
 
@@ -180,6 +186,7 @@ export class Generation implements AdminSource {
   async retire(deadlineMs: number): Promise<CountersMessage> {
     // The other listens on the same sockets: nobody waits there in vain.
     const drained = this.#beginToDrain(deadlineMs, 0);
+    this.#taps.end("hand-over");
     // First, so that nobody who has read a counter here reads a smaller one there.
     await this.#admin?.server.finish();
     // Questions that come from now on are for the other one, which has had sockets beside these since it was ready.
@@ -406,6 +413,10 @@ export class Generation implements AdminSource {
 
   heapSnapshot(thread: string): Promise<Profile> {
     return this.#profiles.heap(thread);
+  }
+
+  tap(config: TapConfig): Promise<Readable | undefined> {
+    return this.#taps.open(config);
   }
 
   configDump(includeEndpoints: boolean): JsonValue[] {

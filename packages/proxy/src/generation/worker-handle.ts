@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import type { Logger, LogLevel } from "@heddle/core";
 import type { CheckedHealth } from "@heddle/engine";
 import type { SeriesAnnouncement } from "@heddle/telemetry";
+import type { TapSetup } from "../tap/request-taps.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { WorkerCommand, WorkerReport, WorkerSetup } from "../worker/messages.ts";
 
@@ -16,6 +17,7 @@ const workerEntry = new URL("../worker/entry.ts", import.meta.url);
 export interface WorkerEvents {
   readonly onSeries: (announcements: readonly SeriesAnnouncement[]) => void;
   readonly onHealth: (health: ReadonlyMap<string, CheckedHealth>) => void;
+  readonly onTapLines: (id: number, lines: readonly string[]) => void;
   /** The worker is gone, or stalled and was ended; it will do nothing more. */
   readonly onGone: (reason: string) => void;
 }
@@ -38,6 +40,7 @@ export class WorkerHandle {
   readonly #events: WorkerEvents;
   readonly #configuring = new Map<number, (problem: string | undefined) => void>();
   readonly #describing = new Map<number, (clusters: readonly ClusterView[]) => void>();
+  readonly #tapping = new Map<number, () => void>();
   readonly #watchdog: NodeJS.Timeout;
   #sequence = 0;
   #lastBeat = 0;
@@ -88,6 +91,19 @@ export class WorkerHandle {
       this.#describing.set(requestId, resolve);
       this.#send({ type: "describe", requestId });
     });
+  }
+
+  /** Resolves when it watches, or is gone. */
+  openTap(setup: TapSetup): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isGone) return resolve();
+      this.#tapping.set(setup.id, resolve);
+      this.#send({ type: "tap-open", setup });
+    });
+  }
+
+  closeTap(id: number): void {
+    this.#send({ type: "tap-close", id });
   }
 
   startCpuProfile(): Promise<{ stop(): Promise<string> }> {
@@ -152,6 +168,12 @@ export class WorkerHandle {
         return;
       case "health":
         return this.#events.onHealth(report.health);
+      case "tap-opened":
+        this.#tapping.get(report.id)?.();
+        this.#tapping.delete(report.id);
+        return;
+      case "tap-lines":
+        return this.#events.onTapLines(report.id, report.lines);
       case "drained":
         return this.#onDrained();
     }
@@ -177,6 +199,8 @@ export class WorkerHandle {
     for (const resolve of this.#describing.values()) resolve([]);
     this.#configuring.clear();
     this.#describing.clear();
+    for (const resolve of this.#tapping.values()) resolve();
+    this.#tapping.clear();
     this.#onDrained();
     this.#events.onGone(reason);
   }

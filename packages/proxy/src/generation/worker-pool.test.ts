@@ -63,7 +63,7 @@ test("a worker that does not beat is seen, ended and reported", async (t) => {
       0,
       silentLogger,
       "off",
-      { onSeries() {}, onHealth() {}, onGone: resolve },
+      { onSeries() {}, onHealth() {}, onTapLines() {}, onGone: resolve },
       { load: SharedLoad.create(1).buffer, queues: SharedQueues.create(1).buffer },
       {
         entry: new URL("../testing/stalled-worker.ts", import.meta.url),
@@ -85,7 +85,7 @@ function listenerSaying(name: string): ListenerConfig {
 
 test("a connection that a worker is given is served by the listener that it came by, whoever else has its descriptor", async (t) => {
   const queues = SharedQueues.create(1);
-  const events = { onSeries() {}, onHealth() {}, onGone() {} };
+  const events = { onSeries() {}, onHealth() {}, onTapLines() {}, onGone() {} };
   const load = SharedLoad.create(1);
   load.setMaxConnections(100);
   const shared = { load: load.buffer, queues: queues.buffer };

@@ -3,6 +3,7 @@ import { type Logger, type LogLevel, type RandomSource, RestartBackOff } from "@
 import { secretToTransfer } from "@heddle/engine/config";
 import type { CheckedHealth } from "@heddle/engine";
 import { MetricReader, type SeriesAnnouncement } from "@heddle/telemetry";
+import type { TapSetup } from "../tap/request-taps.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "../worker/ledger-names.ts";
@@ -24,6 +25,13 @@ export interface WorkerPoolOptions {
 
 /** Everything that a worker needs which starts now. */
 export type Everything = () => { readonly change: ActiveChange; readonly sockets: readonly ListenerSocket[] };
+
+/** Who gets what a tap shows. */
+interface TapReceiver {
+  readonly onLines: (lines: readonly string[]) => void;
+  /** A worker is gone, and what it had to tell with it. */
+  readonly onWorkerLost: () => void;
+}
 
 /** What is cut off at the end gets this long to read why. */
 const cutMs = 500;
@@ -52,6 +60,7 @@ export class WorkerPool {
   readonly #slots: Slot[];
   #everything: Everything = () => ({ change: nothing, sockets: [] });
   #health: ReadonlyMap<string, CheckedHealth> = new Map();
+  readonly #taps = new Map<number, TapReceiver & { readonly setup: TapSetup }>();
   #isStopping = false;
 
   /** Starts the threads: they load their code while this one reads configuration. */
@@ -106,6 +115,17 @@ export class WorkerPool {
     return this.#slots[worker]?.worker?.getHeapSnapshot();
   }
 
+  /** Resolves when every worker watches. */
+  async openTap(setup: TapSetup, receiver: TapReceiver): Promise<void> {
+    this.#taps.set(setup.id, { setup, ...receiver });
+    await Promise.all(this.#workers.map((worker) => worker.openTap(setup)));
+  }
+
+  closeTap(id: number): void {
+    if (!this.#taps.delete(id)) return;
+    for (const worker of this.#workers) worker.closeTap(id);
+  }
+
   setLogLevel(level: LogLevel): void {
     for (const worker of this.#workers) worker.setLogLevel(level);
   }
@@ -154,12 +174,14 @@ export class WorkerPool {
         for (const announcement of announcements) this.metrics.add(announcement);
       },
       onHealth: (health) => this.#tellHealth(slot, health),
+      onTapLines: (id, lines) => this.#taps.get(id)?.onLines(lines),
       onGone: (reason) => this.#onGone(slot, reason),
     };
     const { tlsKeyLogFile, workerEntry: entry } = this.#options;
     const shared = { load: this.load.buffer, queues: this.#queues.buffer };
     const worker = new WorkerHandle(slot.index, logger, logger.level, events, shared, { tlsKeyLogFile, entry });
     slot.worker = worker;
+    for (const { setup } of this.#taps.values()) void worker.openTap(setup);
     const { change, sockets } = this.#everything();
     const { delta, ...rest } = this.#toTransfer(change, sockets);
     const problem = await worker.configure({ ...rest, delta: { ...delta, health: this.#health } });
@@ -187,6 +209,7 @@ export class WorkerPool {
     this.#limits.clear(slot.index);
     settleAccounts(slot.series);
     if (this.#isStopping) return;
+    for (const tap of this.#taps.values()) tap.onWorkerLost();
     const delayMs = slot.backOff.nextDelayMs(performance.now() - slot.startedAt);
     this.#options.logger.error("a traffic worker is gone and is started again", {
       worker: slot.index,

@@ -2,6 +2,7 @@ import type { Logger, RandomSource } from "@heddle/core";
 import type { Action, BoundMirror, LiveState, RequestRecord, Snapshot } from "@heddle/engine";
 import type { HeaderList, RequestHead } from "@heddle/http";
 import type { ClientTlsContexts, PooledTransport, Tunnels } from "@heddle/upstream";
+import type { RequestTaps } from "../tap/request-taps.ts";
 import type { AccessLogs } from "./access-logs.ts";
 import type { HttpDate } from "./http-date.ts";
 import type { WorkerMetrics } from "./metrics.ts";
@@ -44,6 +45,7 @@ export interface WorkerContext {
   /** The number of this thread among the workers, from 0. */
   readonly index: number;
   readonly accessLogs: AccessLogs;
+  readonly taps: RequestTaps;
   readonly date: HttpDate;
   readonly logger: Logger;
   isDraining: boolean;

@@ -4,6 +4,7 @@ import { type Framing, HeaderList, type RequestHead } from "@heddle/http";
 import type { ExchangeConnection, ExchangeFailure, ExchangeSink, UpstreamExchange } from "@heddle/upstream";
 import type { TlsSession } from "@heddle/net";
 import type { WorkloadLabels } from "@heddle/telemetry";
+import type { TappedRequest } from "../tap/request-taps.ts";
 import type { WorkerContext } from "./context.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { GrpcWebCall } from "./grpc-web.ts";
@@ -115,6 +116,8 @@ export class Exchange implements ExchangeSink {
   responseAtMs = -1;
   /** The connection of the last attempt that had one. */
   upstreamConnection: ExchangeConnection | undefined;
+  /** What open taps show of it; undefined: none was open when it was sent. */
+  tapped: TappedRequest | undefined;
 
   readonly #events: UpstreamEvents;
 
@@ -158,6 +161,7 @@ export class Exchange implements ExchangeSink {
     this.routedAtMs = -1;
     this.responseAtMs = -1;
     this.upstreamConnection = undefined;
+    this.tapped = undefined;
   }
 
   // What the upstream reports (ExchangeSink).

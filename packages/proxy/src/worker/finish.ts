@@ -1,9 +1,9 @@
 import { finishRequest } from "@heddle/engine";
 import { formatAddress } from "@heddle/net";
 import { emptyAccessLogRecord, grpcStatusOf } from "@heddle/telemetry";
-import type { RequestHead } from "@heddle/http";
-import type { Downstream, Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Outcome } from "./metrics.ts";
+import { decidedByOf, detailsOf, protocolOf } from "./request-facts.ts";
 import { trafficMetricsOf } from "./traffic-labels.ts";
 
 /** One record for all requests of the worker: a format reads it at once and keeps nothing. */
@@ -31,6 +31,7 @@ export function finish(x: Exchange, outcome: Outcome): void {
   const flags = req.flags.length === 0 ? "" : req.flags.join(",");
   trafficMetricsOf(x)?.record(x.status, grpcStatus, flags, durationMs, x.body.receivedBytes, x.responseBytes);
   if (chain.accessLogs.length > 0) writeAccessLog(x, durationMs, grpcStatus, flags);
+  if (worker.taps.openCount !== 0) worker.taps.onEnd(x, durationMs, grpcStatus);
   if (x.isRequestComplete || downstream.dropsRest()) downstream.onExchangeFinished();
 }
 
@@ -49,7 +50,7 @@ function writeAccessLog(x: Exchange, durationMs: number, grpcStatus: number, fla
   record.responseTrailers = x.responseTrailers ?? noHeaders;
   record.responseCode = x.status;
   record.grpcStatus = grpcStatus;
-  record.responseCodeDetails = req.details !== "" ? req.details : x.wasAnsweredByUpstream ? "via_upstream" : "";
+  record.responseCodeDetails = detailsOf(x);
   record.responseFlags = flags;
   record.upstreamTransportFailureReason = x.transportFailure;
   record.bytesReceived = x.body.receivedBytes;
@@ -78,22 +79,11 @@ function writeAccessLog(x: Exchange, durationMs: number, grpcStatus: number, fla
   record.upstreamTlsVersion = upstream?.tlsVersion ?? "";
   record.connectionId = downstream.connectionId;
   record.streamId = String(++streamCount);
-  const decidedBy = x.wasAnsweredByUpstream ? undefined : req.decidedBy;
-  record.decidedBy =
-    decidedBy === undefined
-      ? ""
-      : `${decidedBy.kind} ${decidedBy.namespace}/${decidedBy.name}${decidedBy.rule === undefined ? "" : ` ${decidedBy.rule}`}`;
+  record.decidedBy = decidedByOf(x);
   for (const log of x.chain.accessLogs) log.write(record);
   record.requestHeaders = noHeaders;
   record.responseHeaders = noHeaders;
   record.responseTrailers = noHeaders;
-}
-
-/** As in Envoy's `%PROTOCOL%`. */
-function protocolOf({ httpVersion }: Downstream, head: RequestHead | undefined): string {
-  if (httpVersion === 2) return "HTTP/2";
-  if (head === undefined) return "";
-  return head.versionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
 
 const noHeaders = { get: () => undefined };

@@ -1,6 +1,7 @@
 import type { LogLevel } from "@heddle/core";
 import type { CheckedHealth, ConfigDelta, SecretRef, TransferredSecret } from "@heddle/engine";
 import type { SeriesAnnouncement } from "@heddle/telemetry";
+import type { TapSetup } from "../tap/request-taps.ts";
 import type { ClusterView } from "./cluster-views.ts";
 
 /** What a worker is given when it starts. */
@@ -56,6 +57,8 @@ export type WorkerCommand =
   | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }
   | { readonly type: "describe"; readonly requestId: number }
   | { readonly type: "log-level"; readonly level: LogLevel }
+  | { readonly type: "tap-open"; readonly setup: TapSetup }
+  | { readonly type: "tap-close"; readonly id: number }
   /** Say `connection: close`; accept nothing more after `acceptMs`; report `drained` when the last connection is gone. */
   | { readonly type: "drain"; readonly acceptMs: number }
   /** The time to drain is over: end what is open, in words where they can still be said. */
@@ -67,4 +70,6 @@ export type WorkerReport =
   | { readonly type: "described"; readonly requestId: number; readonly clusters: readonly ClusterView[] }
   /** What health checks have found; all of it, from the one worker that makes them. */
   | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }
+  | { readonly type: "tap-opened"; readonly id: number }
+  | { readonly type: "tap-lines"; readonly id: number; readonly lines: readonly string[] }
   | { readonly type: "drained" };

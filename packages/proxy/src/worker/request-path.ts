@@ -255,6 +255,7 @@ function attempt(x: Exchange): Step {
   x.upstream = upstream;
   upstream.sendHead(req.method, req.path, req.authority, x.head!.headers, requestFraming(x));
   if (x.upstream !== upstream) return "over";
+  if (worker.taps.openCount !== 0) worker.taps.onAttempt(x);
   if (!req.canRetry && x.mirrors.length === 0) body.stopKeeping();
   if (hasEnd(x)) startAttemptTimeouts(x, now);
   // Where a connection is still being made the body waits here, not there: until then the attempt can be made elsewhere.
@@ -273,6 +274,7 @@ function serveTunnel(x: Exchange, now: number): Step {
   x.attempts += 1;
   const tunnel = new ServedTunnel(downstream, destination, x);
   x.upstream = tunnel;
+  if (worker.taps.openCount !== 0) worker.taps.onAttempt(x);
   tunnel.begin(listener);
   return "wait";
 }
@@ -356,6 +358,7 @@ function startAttemptTimeouts(x: Exchange, now: number): void {
 
 function onUpstreamConnected(x: Exchange): void {
   touch(x);
+  if (x.tapped !== undefined) x.worker.taps.onAttempt(x);
   // Absent while `open` runs: then the head goes first.
   if (x.upstream !== undefined && x.req.upgrade === "") sendBody(x, x.upstream);
 }
@@ -402,6 +405,7 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
     const framed = x.grpcWeb.head(status, headers, framing);
     if (!x.grpcWeb.isHeld) x.downstream.sendHead(status, headers, framed);
   }
+  if (x.tapped !== undefined) worker.taps.onHead(x, x.tapped);
   if (isSwitched(req, status) && x.upstream !== undefined) beginTunnel(x, x.upstream);
 }
 

@@ -14,6 +14,7 @@ import {
 import { LineLogger } from "../line-logger.ts";
 import { HeapShrinker } from "../overload/heap-shrinker.ts";
 import { SharedQueues } from "../overload/shared-queues.ts";
+import { RequestTaps } from "../tap/request-taps.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { describeClusters } from "./cluster-views.ts";
 import { ConnectionBalancer } from "./connection-balancer.ts";
@@ -116,6 +117,7 @@ class TrafficWorker {
       load: new WorkerLoad(setup.load, setup.index),
       index: setup.index,
       accessLogs: this.#accessLogs,
+      taps: new RequestTaps(setup.index, (id, lines) => this.#report({ type: "tap-lines", id, lines })),
       date: new HttpDate(),
       logger: this.#logger,
       isDraining: false,
@@ -180,6 +182,11 @@ class TrafficWorker {
           requestId: command.requestId,
           clusters: describeClusters(this.#context.snapshot, this.#context.live),
         });
+      case "tap-open":
+        this.#context.taps.open(command.setup, this.#context.timers.now());
+        return this.#report({ type: "tap-opened", id: command.setup.id });
+      case "tap-close":
+        return this.#context.taps.close(command.id);
       case "log-level":
         return this.#logger.setLevel(command.level);
       case "drain":

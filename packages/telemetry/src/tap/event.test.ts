@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { shownHeaders, shownText } from "./event.ts";
+
+function shown(name: string, value: string): string {
+  const [field] = shownHeaders({ length: 1, nameAt: () => name, valueAt: () => value });
+  assert.equal(field?.[0], name);
+  return field[1];
+}
+
+const secrets = [
+  "authorization",
+  "proxy-authorization",
+  "cookie",
+  "set-cookie",
+  "x-api-key",
+  "apikey",
+  "x-goog-api-key",
+  "x-auth-token",
+  "x-csrf-token",
+  "private-token",
+  "x-amz-security-token",
+  "x-forwarded-access-token",
+  "x-client-secret",
+  "x-session-id",
+  "x-jwt-assertion",
+  "x-hub-signature-256",
+  "x-password",
+  "x-sessiontoken",
+];
+for (const name of secrets) {
+  test(`the value of ${name} is not shown`, () => assert.equal(shown(name, "a-secret"), "[redacted]"));
+}
+
+test("other fields are shown, whatever they resemble", () => {
+  const names = [
+    "accept",
+    "content-type",
+    "x-request-id",
+    "x-author",
+    "x-forwarded-client-cert",
+    "grpc-status",
+    ":authority",
+  ];
+  for (const name of names) assert.equal(shown(name, "plain"), "plain", name);
+});
+
+const texts: readonly [text: string, expected: string][] = [
+  ["/books?page=2&author=code", "/books?page=2&author=code"],
+  ["/me?access_token=abc.def&x=1", "/me?access_token=[redacted]&x=1"],
+  ["/callback?state=1&code=abc", "/callback?state=1&code=[redacted]"],
+  ["/get?X-Amz-Signature=abc#x", "/get?X-Amz-Signature=[redacted]#x"],
+  ["https://web.example/?api_key=abc", "https://web.example/?api_key=[redacted]"],
+  ["https://ann:pass@web.example/", "https://[redacted]@web.example/"],
+  ["/b\xc3\xbccher", "/bücher"],
+  ["/b\xfccher", "/bücher"],
+  ["\xff\xfe", "\xff\xfe"],
+];
+for (const [text, expected] of texts) {
+  test(`${JSON.stringify(text)} is shown as ${JSON.stringify(expected)}`, () =>
+    assert.equal(shownText(text), expected));
+}
