@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { parse as parseYaml } from "yaml";
 import { runHeddle } from "../testing/heddle-process.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 import type { Explanation } from "./explanation.ts";
@@ -194,6 +195,46 @@ test("a destination without a replica answers 503 from the client's own proxy", 
   const side = await explain(context, routes, "GET", "http://api/nowhere");
   const answer = side.destinations[0]?.answer ?? side.answer;
   assert.equal(answer?.status, 503);
+});
+
+test("cluster and endpoints name where the service is declared, and a DestinationRule where one decides", async (context) => {
+  const rule = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api }
+spec:
+  host: api
+  trafficPolicy: { loadBalancer: { simple: RANDOM } }
+`;
+  const declared = (index: number) => ({
+    resource: "LocalMesh default/shop",
+    rule: `workloads[${index}]`,
+    file: "mesh.yaml",
+    line: index + 7,
+  });
+  const cwd = temporaryFolder(context, { "mesh.yaml": mesh });
+  const ask = (output: string) =>
+    runHeddle(["explain", "GET", "http://api/", "--from", "web", "--output", output], { cwd });
+  const [table, yaml, json] = await Promise.all([ask("table"), ask("yaml"), ask("json")]);
+  // JSON is YAML, too.
+  for (const { stdout } of [yaml, json]) {
+    const [destination] = (parseYaml(stdout) as Explanation).destinations;
+    assert.deepEqual(destination?.origin, declared(1));
+    assert.deepEqual(
+      destination?.endpoints.map(({ instance, origin }) => [instance, origin]),
+      [
+        ["api-v1-0", declared(1)],
+        ["api-v1-1", declared(1)],
+        ["api-v2-0", declared(2)],
+      ],
+    );
+  }
+  const { stdout } = table;
+  assert.match(stdout, /^outbound\|80\|\|api\S+ \[LocalMesh default\/shop workloads\[1\], mesh\.yaml:8\]$/m);
+  assert.match(stdout, /^ {4}api-v1-0, api-v1-1 \[LocalMesh default\/shop workloads\[1\], mesh\.yaml:8\]$/m);
+  assert.match(stdout, /^ {4}api-v2-0 \[LocalMesh default\/shop workloads\[2\], mesh\.yaml:9\]$/m);
+
+  const [ruled] = (await explain(context, rule, "GET", "http://api/")).destinations;
+  assert.equal(ruled?.origin?.resource, "DestinationRule default/api");
 });
 
 const policy = (name: string, action: string, rules: string): string => `apiVersion: security.istio.io/v1

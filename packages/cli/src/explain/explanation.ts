@@ -75,6 +75,8 @@ export interface EndpointExplanation {
   readonly instance: string;
   readonly workload: string;
   readonly identity: string;
+  /** The workload in the LocalMesh. */
+  readonly origin: Origin | null;
 }
 
 /** What the proxies of one workload do with the request. */
@@ -91,6 +93,7 @@ export interface InboundExplanation {
 export interface DestinationExplanation {
   readonly cluster: string;
   readonly percent: number;
+  /** The DestinationRule that decides something of it; where none does, the first workload that declares the service. */
   readonly origin: Origin | null;
   readonly loadBalancer: string;
   readonly endpoints: readonly EndpointExplanation[];

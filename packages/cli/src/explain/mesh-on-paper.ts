@@ -1,5 +1,5 @@
 import { formatSpiffeId, exitCodes } from "@heddle/core";
-import type { Finding, LocalMeshResource, ParsedResource } from "@heddle/api";
+import type { Finding, LocalMeshResource, LocalWorkload, ParsedResource } from "@heddle/api";
 import { acceptResources, localMeshDefaults } from "@heddle/api";
 import type { WorkloadInstance } from "@heddle/compiler";
 import { Compiler, rulePath } from "@heddle/compiler";
@@ -39,6 +39,7 @@ export class MeshOnPaper {
   readonly idle: readonly IdleWorkload[];
   /** What is wrong with the files; a resource with an error is left out, as the control plane does. */
   readonly findings: readonly Finding[];
+  readonly #mesh: LocalMeshResource;
   readonly #compiler = new Compiler();
   readonly #resources: readonly ParsedResource[];
   /** What could not be used and denies. */
@@ -52,6 +53,7 @@ export class MeshOnPaper {
     broken: Broken,
   ) {
     const plan = planMesh(mesh);
+    this.#mesh = mesh;
     this.plan = plan;
     this.idle = idleWorkloads(mesh);
     this.#broken = broken;
@@ -111,6 +113,18 @@ export class MeshOnPaper {
     return broken === undefined ? null : { resource: title, rule: "", ...broken.source };
   }
 
+  /** Where the workload of a replica is declared; null for the edge. */
+  originOfWorkload(workload: string): Origin | null {
+    return this.#originOfDeclaration(({ name }) => name === workload);
+  }
+
+  /** Where a service is declared: by the first of its workloads. */
+  originOfService(service: string, namespace: string): Origin | null {
+    return this.#originOfDeclaration(
+      (one) => one.service === service && (one.namespace ?? localMeshDefaults.namespace) === namespace,
+    );
+  }
+
   /** Where a setting of a route stands; null when the route does not name it, so that a default holds. */
   settingOf(route: Provenance | undefined, field: string): Origin | null {
     if (route === undefined || field === "") return null;
@@ -119,6 +133,14 @@ export class MeshOnPaper {
     const whole = this.originOf(entry);
     const own = this.originOf(entry, [field]);
     return own === null || own.line === whole?.line ? null : { ...own, rule: `${entry.rule}.${field}` };
+  }
+
+  #originOfDeclaration(isMeant: (workload: LocalWorkload) => boolean): Origin | null {
+    const { kind, metadata, spec } = this.#mesh;
+    const index = spec.workloads.findIndex(isMeant);
+    if (index < 0) return null;
+    const { namespace, name } = metadata;
+    return this.originOf({ kind, namespace, name, rule: `workloads[${index}]`, generation: undefined });
   }
 
   #compile(instanceId: string): Snapshot {

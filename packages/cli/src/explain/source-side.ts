@@ -1,4 +1,4 @@
-import type { BoundRoute, ConnectionView } from "@heddle/engine";
+import type { BoundCluster, BoundRoute, ConnectionView } from "@heddle/engine";
 import {
   Action,
   afterDelay,
@@ -10,7 +10,7 @@ import {
   RequestRecord,
 } from "@heddle/engine";
 import { HeaderList } from "@heddle/http";
-import type { DestinationExplanation, FaultChance, MeshAnswer, RouteExplanation, Step } from "./explanation.ts";
+import type { DestinationExplanation, FaultChance, MeshAnswer, Origin, RouteExplanation, Step } from "./explanation.ts";
 import { explainInbound } from "./destination-side.ts";
 import type { MeshOnPaper } from "./mesh-on-paper.ts";
 import type { Question } from "./question.ts";
@@ -134,12 +134,13 @@ function destinationOf(
   return {
     cluster: request.clusterName,
     percent: Math.round(share * 10_000) / 100,
-    origin: mesh.originOf(cluster?.provenance),
+    origin: mesh.originOf(cluster?.provenance) ?? originOfService(mesh, cluster),
     loadBalancer: cluster?.config.lb ?? "",
     endpoints: reached.map(({ instance }) => ({
       instance: instance.id,
       workload: instance.workload,
       identity: mesh.identityOf(instance),
+      origin: mesh.originOfWorkload(instance.workload),
     })),
     inbound:
       clusterAnswer !== null
@@ -149,6 +150,12 @@ function destinationOf(
           ),
     answer: clusterAnswer,
   };
+}
+
+/** What no DestinationRule decides is as the service's declaration makes it. */
+function originOfService(mesh: MeshOnPaper, cluster: BoundCluster | undefined): Origin | null {
+  const service = cluster?.config.services[0];
+  return service === undefined ? null : mesh.originOfService(service.name, service.namespace);
 }
 
 function routeOf(mesh: MeshOnPaper, { request }: Walk): RouteExplanation {

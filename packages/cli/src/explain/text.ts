@@ -2,6 +2,7 @@ import { formatDuration } from "@heddle/core";
 import type { Paint } from "../output/terminal.ts";
 import type {
   DestinationExplanation,
+  EndpointExplanation,
   Explanation,
   InboundExplanation,
   MeshAnswer,
@@ -85,10 +86,18 @@ function formatDestination(
   return [
     `${paint("bold", cluster)}${percent === 100 ? "" : `, ${percent} % of the requests`}${formatOrigin(origin, paint)}`,
     ...(answer === null
-      ? [`  endpoints by ${loadBalancer.replaceAll("_", " ")}: ${endpoints.map(({ instance }) => instance).join(", ")}`]
+      ? [`  endpoints by ${loadBalancer.replaceAll("_", " ")}:`, ...formatEndpoints(endpoints, paint)]
       : formatAnswer(answer, paint)),
     ...inbound.flatMap((side) => formatInbound(side, paint)),
   ];
+}
+
+/** Replicas of a workload stand together: they come of one declaration. */
+function formatEndpoints(endpoints: readonly EndpointExplanation[], paint: Paint): string[] {
+  return [...Map.groupBy(endpoints, ({ workload }) => workload).values()].map(
+    (replicas) =>
+      `    ${replicas.map(({ instance }) => instance).join(", ")}${formatOrigin(replicas[0]?.origin ?? null, paint)}`,
+  );
 }
 
 function formatInbound({ workload, mutualTls, steps, answer }: InboundExplanation, paint: Paint): string[] {
