@@ -3,13 +3,32 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
+import { readProxyState } from "../local-mesh/proxy-state.ts";
 import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
 import { nothingStays, openDemo } from "../testing/live-demo.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
+import { readSamples } from "./prometheus-text.ts";
 
-test("the demo shows its page and a table of traffic, and Ctrl-C leaves nothing", {
+const edge = "spiffe://cluster.local/ns/istio-system/sa/edge";
+const web = "spiffe://cluster.local/ns/default/sa/web";
+const books = "spiffe://cluster.local/ns/default/sa/books";
+
+/** Whose requests to whom the proxy of a replica has counted, by the principals of both ends. */
+async function countedBy(folder: string, replica: string): Promise<Set<string>> {
+  const state = await readProxyState(join(folder, ".heddle/proxies", replica));
+  const text = await (await fetch(`http://${state?.adminAddress}/stats/prometheus`)).text();
+  const counted = readSamples(text, (name) => name === "istio_requests_total").filter(({ value }) => value > 0);
+  return new Set(
+    counted.map(
+      ({ labels }) => `${labels["reporter"]}: ${labels["source_principal"]} → ${labels["destination_principal"]}`,
+    ),
+  );
+}
+
+test("the demo shows its page and a table of traffic, its proxies count by the principals of both ends, and Ctrl-C leaves nothing", {
   timeout: 115_000,
 }, async (context) => {
   const live = await openDemo(context);
@@ -20,6 +39,16 @@ test("the demo shows its page and a table of traffic, and Ctrl-C leaves nothing"
   await heddle.line(/^SERVICE +SUCCESS +RPS +P50 MS +P95 MS +P99 MS$/);
   for (const service of ["authors", "books", "ratings", "reviews", "web"])
     await heddle.line(new RegExp(`^${service} .* %  +[\\d.]+`));
+  // The table is made of what they count: the page and its calls are in it.
+  const counted = {
+    edge: await countedBy(live.folder, "edge"),
+    web: await countedBy(live.folder, "web-0"),
+    books: await countedBy(live.folder, "books-0"),
+  };
+  assert.ok(counted.edge.has(`source: ${edge} → ${web}`), [...counted.edge].join("\n"));
+  for (const line of [`destination: ${edge} → ${web}`, `source: ${web} → ${books}`])
+    assert.ok(counted.web.has(line), [...counted.web].join("\n"));
+  assert.ok(counted.books.has(`destination: ${web} → ${books}`), [...counted.books].join("\n"));
   assert.ok(!heddle.stdout.includes("\u001b"), "in a pipe nothing is drawn over, and nothing has colour");
   heddle.kill("SIGINT");
   assert.equal(await heddle.end(), 0);

@@ -9,6 +9,8 @@ export interface LiveDemo {
   readonly heddle: HeddleProcess;
   readonly temporary: string;
   readonly url: string;
+  /** With mesh.yaml and the state of the mesh. */
+  readonly folder: string;
 }
 
 /** `heddle demo` with a temporary folder of its own, open for customers. */
@@ -17,7 +19,8 @@ export async function openDemo(context: TestContext): Promise<LiveDemo> {
   const heddle = new HeddleProcess(["demo", "--mode", "ports", "--port", "0"], { env: { TMPDIR: temporary } });
   atEnd(context, () => heddle.dispose());
   const url = /http:\S+/.exec(await heddle.line(/The bookshop is open after [\d.]+ s: http/))?.[0] ?? "";
-  return { heddle, temporary, url };
+  const folder = /^Edit (.*)\/mesh\/reviews\.yaml/.exec(await heddle.line(/^Edit /))?.[1] ?? "";
+  return { heddle, temporary, url, folder };
 }
 
 /** No process, no listening port, no temporary file. */
