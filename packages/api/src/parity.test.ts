@@ -1,56 +1,36 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
 import { kinds } from "./kinds/kinds.ts";
 import { findingCodes } from "./finding-codes.ts";
 import { parseFile } from "./parse-file.ts";
-import { fieldPaths } from "./testing/field-paths.ts";
 import type { Schema } from "./schema/field-table.ts";
-import type { CrdNode } from "./testing/field-paths.ts";
 import { minimalResource } from "./testing/minimal-resource.ts";
+import type { PublishedKind } from "./testing/published-kind.ts";
+import { fieldPaths } from "./testing/published-kind.ts";
+import { publishedKinds } from "./testing/published-kinds.generated.ts";
 
-/** Published schemas lie beside the repository where it is developed; nothing of them is in it. */
-const schemas = process.env["HEDDLE_SCHEMAS"] ?? fileURLToPath(new URL("../../../../shared/schemas", import.meta.url));
-const isThere = existsSync(schemas);
-
-interface Crd {
-  readonly group: string;
-  readonly kind: string;
-  readonly servedVersions: readonly string[];
-  readonly schema: { readonly spec: CrdNode };
+for (const published of publishedKinds) {
+  const ours = kinds.find((each) => each.kind === published.kind && each.group === published.group);
+  if (ours === undefined) refuse(published);
+  else compare(published);
 }
 
-function load(folder: string): Crd[] {
-  const path = join(schemas, folder);
-  return readdirSync(path).map((file) => parse(readFileSync(join(path, file), "utf8")) as Crd);
-}
+test("every kind but our own is a published one", () => {
+  const names = publishedKinds.map(({ group, kind }) => `${group}/${kind}`);
+  for (const { group, kind } of kinds) if (group !== "heddle.dev") assert.ok(names.includes(`${group}/${kind}`), kind);
+});
 
-if (!isThere) {
-  test("every field of the published schemas is supported or refused", {
-    skip: "there are no published schemas in ../shared/schemas; set HEDDLE_SCHEMAS to a folder that holds them",
-  });
-} else {
-  const crds = ["istio", "gateway-api", "linkerd"].flatMap(load);
-  for (const crd of crds) {
-    const ours = kinds.find((each) => each.kind === crd.kind && each.group === crd.group);
-    if (ours === undefined) refuse(crd);
-    else compare(crd);
-  }
-  test("every kind but our own is a published one", () => {
-    const published = crds.map((crd) => `${crd.group}/${crd.kind}`);
-    for (const { group, kind } of kinds)
-      if (group !== "heddle.dev") assert.ok(published.includes(`${group}/${kind}`), kind);
-  });
-}
-
-function refuse(crd: Crd): void {
-  test(`${crd.group} ${crd.kind} is refused by name in every version`, () => {
-    for (const version of crd.servedVersions) {
+function refuse(published: PublishedKind): void {
+  test(`${published.group} ${published.kind} is refused by name in every version`, () => {
+    for (const version of published.servedVersions) {
       const { resources, findings } = parseFile(
-        stringify({ apiVersion: `${crd.group}/${version}`, kind: crd.kind, metadata: { name: "a" }, spec: {} }),
+        stringify({
+          apiVersion: `${published.group}/${version}`,
+          kind: published.kind,
+          metadata: { name: "a" },
+          spec: {},
+        }),
         "a.yaml",
       );
       assert.deepEqual(resources, []);
@@ -58,15 +38,15 @@ function refuse(crd: Crd): void {
         findings.map((finding) => finding.code),
         ["HDL0004"],
       );
-      assert.match(findings[0]?.message ?? "", new RegExp(`${crd.kind} .*is not supported yet`));
+      assert.match(findings[0]?.message ?? "", new RegExp(`${published.kind} .*is not supported yet`));
       assert.notEqual(findings[0]?.hint, findingCodes.HDL0004.hint, "what to do instead is said for each kind");
     }
   });
 }
 
 /** What really parsing a resource with the field set says of it. */
-function verdict(crd: Crd, path: readonly string[]): "supported" | "refused" {
-  const { text, where } = minimalResource(crd, path);
+function verdict(published: PublishedKind, path: readonly string[]): "supported" | "refused" {
+  const { text, where } = minimalResource(published, path);
   const { resources, findings } = parseFile(text, "a.yaml");
   const errors = findings.filter((finding) => finding.severity === "error");
   if (errors.length === 0) {
@@ -83,30 +63,30 @@ function verdict(crd: Crd, path: readonly string[]): "supported" | "refused" {
   return "refused";
 }
 
-function compare(crd: Crd): void {
-  test(`${crd.kind}: every published version is read`, () => {
+function compare(published: PublishedKind): void {
+  test(`${published.kind}: every published version is read`, () => {
     assert.deepEqual(
-      [...(kinds.find((each) => each.kind === crd.kind)?.versions ?? [])].sort(),
-      [...crd.servedVersions].sort(),
+      [...(kinds.find((each) => each.kind === published.kind)?.versions ?? [])].sort(),
+      [...published.servedVersions].sort(),
     );
   });
 
-  test(`${crd.kind}: every published field and every word of its enums is supported or refused by name`, (context) => {
-    const verdicts = fieldPaths(crd.schema.spec).map(({ path }) => verdict(crd, path));
+  test(`${published.kind}: every published field and every word of its enums is supported or refused by name`, (context) => {
+    const verdicts = fieldPaths(published.spec).map((path) => verdict(published, path));
     assert.ok(verdicts.length > 3);
     const count = (wanted: string) => verdicts.filter((each) => each === wanted).length;
     context.diagnostic(
-      `${crd.kind}: ${count("supported")} fields and words supported, ${count("refused")} refused by name`,
+      `${published.kind}: ${count("supported")} fields and words supported, ${count("refused")} refused by name`,
     );
   });
 
-  test(`${crd.kind}: the tables hold no field that is not a published one`, () => {
-    const published = new Set(
-      fieldPaths(crd.schema.spec).map(({ path }) => path.filter((step) => !step.startsWith("=")).join(".")),
+  test(`${published.kind}: the tables hold no field that is not a published one`, () => {
+    const known = new Set(
+      fieldPaths(published.spec).map((path) => path.filter((step) => !step.startsWith("=")).join(".")),
     );
-    const ours = kinds.find((each) => each.kind === crd.kind);
+    const ours = kinds.find((each) => each.kind === published.kind);
     assert.ok(ours !== undefined);
-    for (const path of tablePaths(ours.spec, [])) assert.ok(published.has(path), `${crd.kind} has no ${path}`);
+    for (const path of tablePaths(ours.spec, [])) assert.ok(known.has(path), `${published.kind} has no ${path}`);
   });
 }
 

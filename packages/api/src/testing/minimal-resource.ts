@@ -1,23 +1,12 @@
 import { stringify } from "yaml";
-import type { CrdNode } from "./field-paths.ts";
-
-interface CrdIdentity {
-  readonly group: string;
-  readonly kind: string;
-  readonly servedVersions: readonly string[];
-  readonly schema: { readonly spec: CrdNode };
-}
+import type { FieldTree, PublishedKind } from "./published-kind.ts";
+import { branchesOf, isWords } from "./published-kind.ts";
 
 /** A resource that sets one field and, beside it, no more than what the field cannot be right without. */
-export function minimalResource(crd: CrdIdentity, path: readonly string[]): { text: string; where: string } {
-  const builder = new Builder(crd.kind);
-  const spec = builder.build(crd.schema.spec, path, "");
-  const resource = {
-    apiVersion: `${crd.group}/${crd.servedVersions[0]}`,
-    kind: crd.kind,
-    metadata: { name: "a" },
-    spec,
-  };
+export function minimalResource(published: PublishedKind, path: readonly string[]): { text: string; where: string } {
+  const { group, kind, servedVersions } = published;
+  const spec = new Builder(kind).build(published.spec, path, "");
+  const resource = { apiVersion: `${group}/${servedVersions[0]}`, kind, metadata: { name: "a" }, spec };
   return { text: stringify(resource), where: describe(path) };
 }
 
@@ -112,39 +101,37 @@ class Builder {
     this.#kind = kind;
   }
 
-  /** The value of a node that sets what the rest of the path names. `at` is the path so far, without list and map steps. */
-  build(node: CrdNode, path: readonly string[], at: string): unknown {
+  /** The value of a tree that sets what the rest of the path names. `at` is the path so far, without list and map steps. */
+  build(tree: FieldTree, path: readonly string[], at: string): unknown {
     const [step, ...rest] = path;
-    if (step === undefined) return this.#sample(node, at);
+    if (step === undefined) return this.#sample(tree, at);
     if (step.startsWith("=")) return step.slice(1);
-    if (step === "[]") return [this.build(node.items ?? {}, rest, at)];
-    if (step === "*")
-      return { [at === "portLevelMtls" ? "80" : "a"]: this.build(node.additionalProperties ?? {}, rest, at) };
+    const below = branchesOf(tree)[step] ?? "any";
+    if (step === "[]") return [this.build(below, rest, at)];
+    if (step === "*") return { [at === "portLevelMtls" ? "80" : "a"]: this.build(below, rest, at) };
     const beside = siblings[this.#kind]?.[at]?.(step) ?? {};
-    const value = this.build(node.properties?.[step] ?? {}, rest, at === "" ? step : `${at}.${step}`);
+    const value = this.build(below, rest, at === "" ? step : `${at}.${step}`);
     const needsPrefix = this.#kind === "VirtualService" && at === "http" && rest.includes("prefixRewrite");
     return { ...(needsPrefix ? { match: [{ uri: { prefix: "/b" } }] } : {}), ...beside, [step]: value };
   }
 
-  #sample(node: CrdNode, at: string): unknown {
+  #sample(tree: FieldTree, at: string): unknown {
     const known = samples.find(([pattern]) => pattern.test(`${this.#kind} ${at}`));
-    if (node.type === "array") return [this.#sample(node.items ?? {}, at)];
-    if (node.type === "object") return this.#block(node, at);
+    const [first] = Object.keys(branchesOf(tree));
+    if (first === "[]") return this.build(tree, ["[]"], at);
+    if (first !== undefined) return this.#block(tree, first, at);
     if (known !== undefined) return known[1];
-    if (node.enum !== undefined) return node.enum.at(-1);
-    if (node.type === "boolean") return true;
-    if (node.type === "integer" || node.type === "number") return Math.max(node.minimum ?? 1, 1);
-    const isDuration = node["x-kubernetes-validations"]?.some((each) => each.rule.startsWith("duration(")) ?? false;
-    return isDuration || /[tT]imeout$/.test(at) ? "2s" : "a";
+    if (isWords(tree)) return tree.at(-1);
+    if (tree === "object") return {};
+    if (tree === "boolean") return true;
+    if (tree === "integer" || tree === "number") return 1;
+    return tree === "duration" || /[tT]imeout$/.test(at) ? "2s" : "a";
   }
 
-  /** A block is begun with its first field that is right by itself. */
-  #block(node: CrdNode, at: string): unknown {
-    if (node.additionalProperties !== undefined) return this.build(node, ["*"], at);
-    const first =
-      Object.entries(firstFields).find(([end]) => `.${at}`.endsWith(`.${end}`))?.[1] ??
-      Object.keys(node.properties ?? {})[0];
-    return first === undefined ? {} : this.build(node, [first], at);
+  /** A block is begun with its first field that is right by itself, a map with any key. */
+  #block(tree: FieldTree, first: string, at: string): unknown {
+    const known = Object.entries(firstFields).find(([end]) => `.${at}`.endsWith(`.${end}`))?.[1];
+    return this.build(tree, [first === "*" ? first : (known ?? first)], at);
   }
 }
 
