@@ -20,6 +20,7 @@ test("an intact bookshop passes every check, and nothing of it stays", { timeout
     checksOf("ports").map((name) => [name]),
   );
   assert.deepEqual([code, report.ok, heddle.stderr], [0, true, ""]);
+  assert.ok(report.readySeconds > 0, "how long it took until all were ready is told");
   for (const { name, evidence, sabotaged } of report.checks) assert.ok(evidence !== "" && !sabotaged, name);
   await heddle.nothingLeft();
   assert.deepEqual(readdirSync(temporary), []);
