@@ -22,10 +22,13 @@ export interface SanMatcher {
   readonly match: StringMatch;
 }
 
+/** Trust anchors: by reference (a combined or SDS context), inline PEM, or the machine's own trust store (`system_root_certs`). */
+export type TrustedCa = SecretRef | { readonly pem: string } | { readonly store: "system" };
+
 /** `CertificateValidationContext`. An empty `matchSubjectAltNames` accepts every name that the anchors vouch for. */
 export interface ValidationConfig {
-  /** Anchors by reference (a combined or SDS context) or inline PEM; undefined: no verification is possible. */
-  readonly trustedCa: SecretRef | { readonly pem: string } | undefined;
+  /** undefined: no verification is possible. */
+  readonly trustedCa: TrustedCa | undefined;
   readonly matchSubjectAltNames: readonly SanMatcher[];
   readonly crlPem: string | undefined;
 }

@@ -10,7 +10,7 @@ import {
 import { canonicalIp } from "../bind/ip-address.ts";
 import type { Provenance, SocketAddress, StringMetadata } from "../config/address.ts";
 import type { Fraction } from "../config/string-match.ts";
-import type { Loading, Path } from "./loading.ts";
+import type { Loading, LoadOptions, Path } from "./loading.ts";
 
 /** An address of a listener or endpoint, of TCP unless said otherwise. `names` allows host names besides IP literals. */
 export function loadAddress(
@@ -44,8 +44,13 @@ export function loadAddress(
 }
 
 /** Text of a data source; files and environment variables are read through the options. undefined after a problem. */
-export function loadDataSource(source: DataSource | undefined, at: Path, loading: Loading): string | undefined {
-  const { readFile, environment } = loading.options;
+export function loadDataSource(
+  source: DataSource | undefined,
+  at: Path,
+  loading: Loading,
+  readFile: LoadOptions["readFile"] = loading.options.readFile,
+): string | undefined {
+  const { environment } = loading.options;
   switch (source?.specifier.case) {
     case "inlineString":
       return source.specifier.value;

@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly path?: string;
   /** Reads what `DataSource.filename` names; undefined: there is no such file. Without it files are refused. */
   readonly readFile?: (path: string) => Uint8Array | undefined;
+  /** Like `readFile`, for what a TLS context names: certificates, keys, anchors and revocation lists. Absent: `readFile` does it. */
+  readonly readTlsFile?: (path: string) => Uint8Array | undefined;
   /** For `DataSource.environment_variable`; without it they are refused. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }

@@ -219,6 +219,10 @@ test("a validation context's anchors, names, CRL and verification arrive", () =>
     matchSubjectAltNames: [],
     crlPem: undefined,
   });
+  const anchorsOf = (validation: JsonObject) =>
+    client({ common_tls_context: { validation_context: validation } }).common.validation?.trustedCa;
+  assert.deepEqual(anchorsOf({ system_root_certs: {} }), { store: "system" });
+  assert.deepEqual(anchorsOf({ system_root_certs: {}, trusted_ca: { inline_string: "PEM" } }), { pem: "PEM" });
   const wrong = (context: JsonObject): string[] =>
     refused(clusterWith({ common_tls_context: context }), "transport_socket.typed_config.common_tls_context.");
   // Without anchors a certificate would prove nothing.
@@ -229,6 +233,15 @@ test("a validation context's anchors, names, CRL and verification arrive", () =>
     wrong({
       combined_validation_context: {
         default_validation_context: { trusted_ca: { inline_string: "PEM" } },
+        validation_context_sds_secret_config: sds("R"),
+      },
+    }),
+    ["combined_validation_context: the anchors come from the secret"],
+  );
+  assert.deepEqual(
+    wrong({
+      combined_validation_context: {
+        default_validation_context: { system_root_certs: {} },
         validation_context_sds_secret_config: sds("R"),
       },
     }),

@@ -2,6 +2,7 @@ import {
   type CertificateValidationContext,
   type CommonTlsContext,
   type ConfigSource,
+  type DataSource,
   type DownstreamTlsContext,
   type Message,
   type SdsSecretConfig,
@@ -158,14 +159,19 @@ function loadCertificate(context: CommonTlsContext, at: Path, owner: string, loa
   return { name, source: "inline" };
 }
 
+function loadTlsMaterial(source: DataSource | undefined, at: Path, loading: Loading): string | undefined {
+  const { readTlsFile, readFile } = loading.options;
+  return loadDataSource(source, at, loading, readTlsFile ?? readFile);
+}
+
 /** Both parts, or undefined after a problem. */
 export function loadTlsCertificate(
   certificate: TlsCertificate,
   at: Path,
   loading: Loading,
 ): { certificateChainPem: string; privateKey: Secret<string> } | undefined {
-  const certificateChainPem = loadDataSource(certificate.certificateChain, at.field("certificate_chain"), loading);
-  const key = loadDataSource(certificate.privateKey, at.field("private_key"), loading);
+  const certificateChainPem = loadTlsMaterial(certificate.certificateChain, at.field("certificate_chain"), loading);
+  const key = loadTlsMaterial(certificate.privateKey, at.field("private_key"), loading);
   return certificateChainPem === undefined || key === undefined
     ? undefined
     : { certificateChainPem, privateKey: new Secret(key) };
@@ -224,11 +230,11 @@ function loadValidationType(context: CommonTlsContext, at: Path, loading: Loadin
       const where = at.field("combined_validation_context");
       const own = type.value.defaultValidationContext;
       const sds = type.value.validationContextSdsSecretConfig;
-      if (sds === undefined || own?.trustedCa !== undefined) {
+      if (sds === undefined || own?.trustedCa !== undefined || own?.systemRootCerts !== undefined) {
         loading.problem(
           where,
           "the anchors come from the secret",
-          "give validation_context_sds_secret_config, and no trusted_ca beside it",
+          "give validation_context_sds_secret_config, and neither trusted_ca nor system_root_certs beside it",
         );
         return undefined;
       }
@@ -241,10 +247,12 @@ function loadValidationType(context: CommonTlsContext, at: Path, loading: Loadin
   }
 }
 
-/** Inline anchors are required: without them a certificate would prove nothing. */
+/** Anchors are required, here or in the machine's trust store: without them a certificate would prove nothing. Those that are named win, as in Envoy. */
 export function loadValidation(context: CertificateValidationContext, at: Path, loading: Loading): ValidationConfig {
   const rules = loadValidationRules(context, at, loading);
-  const pem = loadDataSource(context.trustedCa, at.field("trusted_ca"), loading);
+  if (context.trustedCa === undefined && context.systemRootCerts !== undefined)
+    return { ...rules, trustedCa: { store: "system" } };
+  const pem = loadTlsMaterial(context.trustedCa, at.field("trusted_ca"), loading);
   return { ...rules, trustedCa: pem === undefined ? undefined : { pem } };
 }
 
@@ -258,7 +266,7 @@ function loadValidationRules(
     matchSubjectAltNames: context.matchTypedSubjectAltNames.map((matcher, i) =>
       loadSanMatcher(matcher, names.index(i), loading),
     ),
-    crlPem: context.crl === undefined ? undefined : loadDataSource(context.crl, at.field("crl"), loading),
+    crlPem: context.crl === undefined ? undefined : loadTlsMaterial(context.crl, at.field("crl"), loading),
   };
 }
 

@@ -1,6 +1,7 @@
 import { type ErrorCode, errorEntry, type RandomSource } from "@heddle/core";
 import type { MutableHeaders } from "../bind/headers.ts";
 import { releaseAttempt } from "./accounting.ts";
+import type { UpstreamTlsConfig } from "../config/tls.ts";
 import type { Action } from "./action.ts";
 import type { DecisionTrace } from "./decision-trace.ts";
 import type { LiveState } from "./live-state.ts";
@@ -42,6 +43,18 @@ const midResponse: Partial<Record<ErrorCode, ErrorCode>> = {
   upstream_remote_reset: "upstream_reset_mid_response",
   upstream_protocol_error: "upstream_protocol_error_mid_response",
 };
+
+/**
+ * Whether the endpoint shows an identity of the mesh to one of ours, so that what it says of itself is believed. TLS without a certificate of one's own is not of
+ * the mesh, nor is one with a certificate from a file (a DestinationRule's MUTUAL) to a server that is no SPIFFE identity.
+ */
+function isOfMesh(tls: UpstreamTlsConfig | undefined): boolean {
+  const { certificate, validation } = tls?.common ?? {};
+  if (certificate === undefined) return false;
+  if (certificate.source !== "inline") return true;
+  const names = validation?.matchSubjectAltNames ?? [];
+  return names.some(({ type, match }) => type === "uri" && match.kind === "exact" && match.value.startsWith("spiffe:"));
+}
 
 /** A failed attempt. It is no longer active. `retry`, `respond`, or `reset` when the response had begun. */
 export function afterFailure(
@@ -104,8 +117,7 @@ export function afterResponseHead(
   out: Action,
   trace?: DecisionTrace,
 ): void {
-  const isMutualTls = req.endpoint?.tls?.common.certificate !== undefined;
-  const word = isMutualTls ? headers.get(unprocessedHeader) : undefined;
+  const word = isOfMesh(req.endpoint?.tls) ? headers.get(unprocessedHeader) : undefined;
   headers.remove(unprocessedHeader);
   const isUnprocessed = word === unprocessed.never;
   const isLost = word === unprocessed.lost && isFailureRetriable(req, lostBehindPeer);

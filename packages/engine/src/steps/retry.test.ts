@@ -382,6 +382,16 @@ test("heddle-unprocessed counts as a connect failure from a mutual TLS peer, and
   assert.deepEqual(saidByPeer("1", "POST", policy, mutualTls), ["retry", false]);
   assert.deepEqual(saidByPeer("1", "POST", policy, overTls({})), ["proceed", false]);
   assert.deepEqual(saidByPeer("1", "POST", policy, {}), ["proceed", false]);
+  // A certificate from files says nothing of the server: who it is expected to be does.
+  const fromFiles = (name: JsonObject) =>
+    overTls({
+      tls_certificates: [{ certificate_chain: { inline_string: "CHAIN" }, private_key: { inline_string: "KEY" } }],
+      validation_context: { trusted_ca: { inline_string: "PEM" }, match_typed_subject_alt_names: [name] },
+    });
+  const foreign = fromFiles({ san_type: "DNS", matcher: { exact: "pay.example" } });
+  assert.deepEqual(saidByPeer("1", "POST", policy, foreign), ["proceed", false]);
+  const ofMesh = fromFiles({ san_type: "URI", matcher: { exact: "spiffe://td/ns/a/sa/b" } });
+  assert.deepEqual(saidByPeer("1", "POST", policy, ofMesh), ["retry", false]);
 });
 
 test("a request that was lost behind a mutual TLS peer is retried like a reset", () => {

@@ -1,4 +1,4 @@
-import { type PeerCertificate } from "node:tls";
+import { getCACertificates, type PeerCertificate } from "node:tls";
 import type { ClusterConfig, SanMatcher, SecretConfig, SecretRef } from "@heddle/engine";
 import type { AdsConnection } from "@heddle/xds/client";
 
@@ -34,8 +34,10 @@ export function adsDialer(
         ? undefined
         : "pem" in anchors
           ? anchors.pem
-          : (anchorsOf(findSecret(anchors)) ?? anchorsPem());
-    if (ca === undefined)
+          : "store" in anchors
+            ? getCACertificates(anchors.store)
+            : (anchorsOf(findSecret(anchors)) ?? anchorsPem());
+    if (ca === undefined || ca.length === 0)
       throw new Error(
         `the cluster ${cluster.name} has no trust anchors: without them anybody could pose as the control plane`,
       );

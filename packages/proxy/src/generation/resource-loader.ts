@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { Message } from "@bufbuild/protobuf";
 import type { AccessLogConfig, FilterChainConfig, ListenerConfig } from "@heddle/engine";
 import {
@@ -47,7 +47,7 @@ export type LoadedResource =
  * @param source where a secret of this kind comes from
  */
 export function loadResource(type: ResourceType, message: Message, source: "ads" | "static"): LoadedResource {
-  const options = source === "static" ? localOptions : remoteOptions;
+  const options = source === "static" ? localOptions : type === CLUSTER_TYPE ? remoteClusterOptions : remoteOptions;
   switch (type) {
     case LISTENER_TYPE: {
       const loaded = loadListener(message as Listener, options);
@@ -82,6 +82,25 @@ export function loadResource(type: ResourceType, message: Message, source: "ads"
 /** Whoever writes the bootstrap owns this host's files; a control plane does not. */
 const localOptions: LoadOptions = { readFile, environment: process.env };
 const remoteOptions: LoadOptions = {};
+
+/**
+ * A DestinationRule names the files of a client's TLS by their paths on its proxy's machine. What they hold decides handshakes and is shown to nobody, unlike the
+ * text of an answer, which a control plane could have read out by name.
+ */
+const remoteClusterOptions: LoadOptions = { readTlsFile };
+/** Trust stores are some 200 KB. */
+const maxTlsFileBytes = 4 * 1024 * 1024;
+
+/** Neither a device nor a pipe, which would be read for ever. */
+function readTlsFile(path: string): Uint8Array | undefined {
+  try {
+    const stats = statSync(path);
+    return stats.isFile() && stats.size <= maxTlsFileBytes ? readFileSync(path) : undefined;
+  } catch {
+    // As for `readFile`.
+    return undefined;
+  }
+}
 
 function readFile(path: string): Uint8Array | undefined {
   try {

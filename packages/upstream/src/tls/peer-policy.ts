@@ -1,4 +1,10 @@
-import type { SanMatcher as SanMatcherConfig, SecretConfig, SecretRef, ValidationConfig } from "@heddle/engine";
+import type {
+  SanMatcher as SanMatcherConfig,
+  SecretConfig,
+  SecretRef,
+  TrustedCa,
+  ValidationConfig,
+} from "@heddle/engine";
 import { matchesString } from "@heddle/engine";
 import type { PeerPolicy, SanMatcher } from "@heddle/net";
 import { exactDnsName, exactUri, KnownIntermediates, parseRevocationListsPem, TrustAnchors } from "@heddle/net";
@@ -26,11 +32,18 @@ export function peerPolicyOf(
   const { trustedCa } = validation;
   if (trustedCa === undefined) return refused("the validation context names no trust anchors");
   const bundle =
-    "pem" in trustedCa ? { pem: trustedCa.pem, crlPem: validation.crlPem, names: [] } : bundleOf(trustedCa, secrets);
+    "name" in trustedCa ? bundleOf(trustedCa, secrets) : { anchors: trustedCa, crlPem: undefined, names: [] };
   if (bundle === undefined)
     return refused(`the trust anchors ${"name" in trustedCa ? trustedCa.name : ""} have not arrived`);
-  const anchors = TrustAnchors.fromPem(bundle.pem);
-  if (anchors === undefined) return refused("the trust anchors cannot be read: PEM certificates are expected");
+  const isOfSystem = "store" in bundle.anchors;
+  const anchors = "store" in bundle.anchors ? TrustAnchors.ofSystem() : TrustAnchors.fromPem(bundle.anchors.pem);
+  if (anchors === undefined) {
+    return refused(
+      isOfSystem
+        ? "the machine's trust store is empty: install ca-certificates, or name the anchors"
+        : "the trust anchors cannot be read: PEM certificates are expected",
+    );
+  }
   const crlPem = validation.crlPem ?? bundle.crlPem;
   const revocations = crlPem === undefined ? undefined : parseRevocationListsPem(crlPem);
   if (crlPem !== undefined && revocations === undefined)
@@ -50,15 +63,18 @@ export function peerPolicyOf(
   };
 }
 
-function bundleOf(
-  ref: SecretRef,
-  secrets: SecretLookup,
-): { pem: string; crlPem: string | undefined; names: readonly SanMatcherConfig[] } | undefined {
+interface Bundle {
+  readonly anchors: Exclude<TrustedCa, SecretRef>;
+  readonly crlPem: string | undefined;
+  readonly names: readonly SanMatcherConfig[];
+}
+
+function bundleOf(ref: SecretRef, secrets: SecretLookup): Bundle | undefined {
   const secret = secrets.get(ref);
   if (secret?.kind !== "validation") return undefined;
   const { trustedCa, crlPem, matchSubjectAltNames } = secret.validation;
-  if (trustedCa === undefined || !("pem" in trustedCa)) return undefined;
-  return { pem: trustedCa.pem, crlPem, names: matchSubjectAltNames };
+  if (trustedCa === undefined || "name" in trustedCa) return undefined;
+  return { anchors: trustedCa, crlPem, names: matchSubjectAltNames };
 }
 
 function sanMatcher({ type, match }: SanMatcherConfig): SanMatcher {

@@ -46,6 +46,10 @@ const revocation = through(
   validationLoads,
   "upstream/src/tls/peer-policy.test.ts › a revocation list in the context is obeyed",
 );
+const systemStore = through(
+  validationLoads,
+  "upstream/src/tls/system-store.test.ts › the machine's own trust store judges where a context asks for it, and an empty one trusts nobody",
+);
 const secretsOverAds =
   "proxy/src/worker/trust-change.test.ts › secrets come over ADS; when an anchor is withdrawn, open connections of those it vouched for are closed and others stay";
 
@@ -93,10 +97,12 @@ export const tlsFields: AcceptedFields = {
   "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": proven(secretsOverAds, "name", "sds_config"),
   "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext": {
     ...proven(mutualTls, "trusted_ca"),
+    ...proven(systemStore, "system_root_certs"),
     ...proven(otherIdentity, "match_typed_subject_alt_names"),
     ...proven(revocation, "crl"),
     ...enumerated(withoutEffect(onlyDefault, mutualTls), "trust_chain_verification", "VERIFY_TRUST_CHAIN"),
   },
+  "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts": {},
   "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext": proven(
     secretPolicy,
     "default_validation_context",
