@@ -38,4 +38,5 @@ export type {
   SecurityKind,
   VirtualServiceResource,
 } from "./resource.ts";
+export { addressBits } from "./schema/ip-address.ts";
 export { validateSet } from "./validate-set.ts";

@@ -6,6 +6,7 @@ import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ThrowawayCa } from "@heddle/testkit";
 import { Compiler, type ProxyResources } from "./compiler.ts";
 import { resourcesToJson } from "./testing/resource-text.ts";
 import { readScene } from "./testing/scene.ts";
@@ -77,18 +78,33 @@ async function complaintsOf(path: string): Promise<string> {
   return code === 0 ? "" : readFileSync(`${path}.log`, "utf8");
 }
 
+/** By their names in `/etc/certs`. */
+const files = (async (): Promise<Record<string, string>> => {
+  const ca = await ThrowawayCa.create();
+  const web = await ca.issue("", { uris: [], dnsNames: ["web.example"] });
+  return {
+    "ca.pem": ca.certificatePem,
+    "ca.crl": await ca.revoke([]),
+    "web.pem": web.chainPem,
+    "web.key": web.privateKeyPem,
+  };
+})();
+
 const root = new URL(".", import.meta.url);
 for (const input of globSync("*/testdata/*.in.yaml", { cwd: root }).sort()) {
   test(`Envoy takes all that ${input} compiles to`, { timeout: 120_000 }, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), "heddle-envoy-"));
     context.after(() => rmSync(folder, { recursive: true }));
+    for (const [name, content] of Object.entries(await files)) writeFileSync(join(folder, name), content);
     const text = readFileSync(new URL(input, root), "utf8");
     const compiler = new Compiler();
     const { inputs } = readScene(text.slice(text.indexOf("\n---\n") + 5), input);
     compiler.update(inputs);
     for (const { id } of inputs.instances) {
       const path = join(folder, `${id}.json`);
-      writeFileSync(path, JSON.stringify(bootstrap(compiler.resourcesFor({ instanceId: id, dialect: "envoy" }))));
+      const resources = compiler.resourcesFor({ instanceId: id, dialect: "envoy" });
+      // Envoy reads the files that a DestinationRule names.
+      writeFileSync(path, JSON.stringify(bootstrap(resources)).replaceAll("/etc/certs/", `${folder}/`));
       assert.equal(await complaintsOf(path), "", id);
     }
   });

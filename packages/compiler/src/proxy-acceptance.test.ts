@@ -8,7 +8,7 @@ import { Compiler } from "./compiler.ts";
 import type { Dialect, MeshInputs } from "./inputs.ts";
 import { editSequences, emptyMesh } from "./testing/random-mesh.ts";
 import { readScene } from "./testing/scene.ts";
-import { loadAll } from "./testing/traffic.ts";
+import { anyTlsFile, loadAll } from "./testing/traffic.ts";
 
 const dialects: Dialect[] = ["heddle", "envoy"];
 
@@ -21,7 +21,7 @@ function loadEverything(inputs: MeshInputs): number {
       const { listeners, routes, clusters, endpoints } = compiler.resourcesFor({ instanceId: id, dialect });
       count += loadAll(listeners, (message) => loadListener(message)).length;
       count += loadAll(routes, (message) => loadRouteConfiguration(message)).length;
-      count += loadAll(clusters, (message) => loadCluster(message)).length;
+      count += loadAll(clusters, (message) => loadCluster(message, anyTlsFile)).length;
       count += loadAll(endpoints, (message) => loadEndpoints(message)).length;
     }
   }

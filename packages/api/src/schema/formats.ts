@@ -139,6 +139,15 @@ export const urlPath = patternFormat(
   "Begin with a slash; write spaces and other special characters percent-encoded.",
 );
 
+/** A file by its whole path: which folder a relative one would be looked for in depends on who reads it. */
+export const absolutePath: TextFormat = {
+  name: "absolute path",
+  what: "an absolute path",
+  hint: "Begin with a slash, as in /etc/certs/ca.pem.",
+  pattern: "^/",
+  problem: (value) => (value.startsWith("/") && !value.includes("\0") ? undefined : ""),
+};
+
 export const base64 = patternFormat(
   "base64",
   "base64 text",

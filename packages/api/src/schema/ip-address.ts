@@ -26,7 +26,7 @@ export const loopbackAddress: TextFormat = {
 };
 
 /** 32 or 128; undefined when the text is no address. Leading zeros are refused: some readers take them for octal. */
-function addressBits(value: string): 32 | 128 | undefined {
+export function addressBits(value: string): 32 | 128 | undefined {
   if (!value.includes(":")) return isIpv4(value) ? 32 : undefined;
   return isIpv6(value) ? 128 : undefined;
 }

@@ -59,7 +59,9 @@ trafficPolicy:
 subsets:
   - name: v1
     labels: { version: v1 }
-    trafficPolicy: { connectionPool: { http: { http1MaxPendingRequests: 1, idleTimeout: 5s } } }`,
+    trafficPolicy:
+      connectionPool: { http: { http1MaxPendingRequests: 1, idleTimeout: 5s } }
+      tls: { mode: MUTUAL, sni: a.example, caCertificates: /certs/ca.pem, clientCertificate: /certs/a.pem, privateKey: /certs/a.key }`,
     "{ name: reviews }",
   ),
   documentOf(

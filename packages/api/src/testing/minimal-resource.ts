@@ -26,6 +26,13 @@ type Siblings = Readonly<Record<string, unknown>>;
 const to = { destination: { host: "a" } };
 const anyPolicy = { simple: "RANDOM" };
 
+const certificate = { clientCertificate: "/a", privateKey: "/a" };
+
+function tlsSiblings(field: string): Siblings {
+  if (Object.hasOwn(certificate, field)) return { mode: "MUTUAL", ...certificate };
+  return { mode: ["sni", "subjectAltNames"].includes(field) ? "ISTIO_MUTUAL" : "SIMPLE" };
+}
+
 /** What has to stand beside a field, by the path of the block around it. */
 const siblings: Readonly<Record<string, Readonly<Record<string, (field: string) => Siblings>>>> = {
   VirtualService: {
@@ -63,7 +70,7 @@ const siblings: Readonly<Record<string, Readonly<Record<string, (field: string) 
           }),
         ],
         ...[base, `${base}.portLevelSettings`].flatMap((block) => [
-          [`${block}.tls`, () => ({ mode: "ISTIO_MUTUAL" })],
+          [`${block}.tls`, tlsSiblings],
           [`${block}.loadBalancer`, () => anyPolicy],
         ]),
       ]),
@@ -85,6 +92,7 @@ const samples: readonly [RegExp, unknown][] = [
   [/ exportTo$/, "*"],
   [/redirect\.(?:uri|prefixRewrite)$|rewrite\.uri$/, "/a"],
   [/redirect\.scheme$/, "https"],
+  [/tls\.(?:caCertificates|caCrl|clientCertificate|privateKey)$/, "/a"],
   [/redirect\.redirectCode$/, 302],
   [/(?:directResponse\.status|httpStatus)$/, 500],
   [/body\.bytes$/, "YQ=="],
@@ -112,7 +120,12 @@ class Builder {
     const beside = siblings[this.#kind]?.[at]?.(step) ?? {};
     const value = this.build(below, rest, at === "" ? step : `${at}.${step}`);
     const needsPrefix = this.#kind === "VirtualService" && at === "http" && rest.includes("prefixRewrite");
-    return { ...(needsPrefix ? { match: [{ uri: { prefix: "/b" } }] } : {}), ...beside, [step]: value };
+    return {
+      ...(needsPrefix ? { match: [{ uri: { prefix: "/b" } }] } : {}),
+      ...(value === "MUTUAL" ? certificate : {}),
+      ...beside,
+      [step]: value,
+    };
   }
 
   #sample(tree: FieldTree, at: string): unknown {

@@ -29,16 +29,18 @@ export function explainInbound(
   instance: WorkloadInstance,
 ): InboundExplanation {
   const recorder = new StepRecorder(undefined);
-  const mutualTls = endpoint.tls !== undefined;
+  const security = securityOf(endpoint);
+  const mutualTls = security === "mutual TLS";
   const end = (answer: MeshAnswer | null): InboundExplanation => ({
     workload: instance.workload,
     accepted: answer === null,
     mutualTls,
+    security,
     steps: recorder.steps(mesh),
     answer,
   });
   const identity = mesh.identityOf(instance);
-  const names = endpoint.tls?.common.validation?.matchSubjectAltNames ?? [];
+  const names = mutualTls ? (endpoint.tls?.common.validation?.matchSubjectAltNames ?? []) : [];
   if (names.length > 0 && !names.some(({ type, match }) => type === "uri" && matchesString(match)(identity))) {
     // Whom the client accepts is the destination's own identities, unless a DestinationRule says otherwise.
     return end(failure("upstream_peer_rejected", mesh.originOf(sent.cluster?.provenance)));
@@ -56,12 +58,17 @@ export function explainInbound(
     sni: endpoint.tls?.sni ?? "",
     // Without TLS it is the HTTP inspector that says so, where one looks.
     applicationProtocols: endpoint.tls?.common.alpn ?? ["http/1.1"],
-    transportProtocol: mutualTls ? "tls" : "raw_buffer",
+    transportProtocol: security === "plaintext" ? "raw_buffer" : "tls",
     isDestinationRestored: false,
     proxyTlvs: [],
   };
   const chain = matchFilterChain(listener, connection, recorder);
   if (chain === undefined) return end(failure("no_filter_chain", originOfMode(mesh, listener.config)));
+  if (security === "TLS" && (chain.config.tls !== undefined || chain.http !== undefined)) {
+    // Its own end of TLS is the mesh's, and without one it takes what comes for HTTP.
+    const hint = `Only a port of TLS or TCP under PERMISSIVE or DISABLE hands the TLS on to the application; for the mesh's own, remove tls of the DestinationRule.`;
+    return end({ ...failure("upstream_tls_failed", mesh.originOf(sent.cluster?.provenance)), hint });
+  }
   const decision = authorizeConnection(chain, connection, recorder);
   if (!decision.allowed) {
     const { code, details, policy } = decision;
@@ -84,6 +91,13 @@ export function explainInbound(
   if (decided.kind === "respond") return end(answerOf(mesh, decided, request, recorder));
   chooseEndpoint(live, request, 0, recorder.random, chosen, recorder);
   return end(chosen.kind === "connect" ? null : answerOf(mesh, chosen, request, recorder));
+}
+
+/** A certificate from files is a DestinationRule's MUTUAL: the mesh's comes from beside the proxy. */
+function securityOf({ tls }: BoundEndpoint): InboundExplanation["security"] {
+  if (tls === undefined) return "plaintext";
+  const { certificate } = tls.common;
+  return certificate === undefined || certificate.source === "inline" ? "TLS" : "mutual TLS";
 }
 
 function copyOf({ headers }: Request): HeaderList {

@@ -363,6 +363,45 @@ spec:
   );
 });
 
+test("TLS of a DestinationRule's reaches an application that takes TLS, and breaks at a proxy that takes the mesh's", async (context) => {
+  const declared = (protocol: string) =>
+    mesh
+      .replace("service: web, command", `service: web, protocol: ${protocol}, command`)
+      .replace("port: 80, calls", "port: 443, calls");
+  const rule = (mode: string) => `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: web }
+spec:
+  host: web
+  trafficPolicy:
+    tls: { mode: ${mode}, caCertificates: /certs/ca.pem }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: web }
+spec:
+`;
+  const mutual = "MUTUAL, clientCertificate: /certs/a.pem, privateKey: /certs/a.key";
+  const ask = async (protocol: string, mode: string, mtls: string) => {
+    const resources = `${rule(mode)}  mtls: { mode: ${mtls} }\n`;
+    const paper = await MeshOnPaper.read(
+      temporaryFolder(context, { "mesh.yaml": declared(protocol), "rule.yaml": resources }),
+    );
+    const question = readQuestion(paper, { method: "GET", url: "/", from: "edge", headers: [] });
+    const [inbound] = explainSource(paper, question).destinations.flatMap((destination) => destination.inbound);
+    assert.ok(inbound !== undefined && !inbound.mutualTls);
+    return [inbound.security, inbound.answer?.status ?? "taken", inbound.answer?.origin?.resource ?? ""];
+  };
+  const taken = ["TLS", "taken", ""];
+  const broken = ["TLS", 503, "DestinationRule default/web"];
+  assert.deepEqual(await ask("https", "SIMPLE", "PERMISSIVE"), taken);
+  assert.deepEqual(await ask("https", mutual, "PERMISSIVE"), taken);
+  assert.deepEqual(await ask("https", "SIMPLE", "DISABLE"), taken);
+  assert.deepEqual(await ask("https", "SIMPLE", "STRICT"), broken);
+  assert.deepEqual(await ask("http", "SIMPLE", "PERMISSIVE"), broken);
+  assert.deepEqual(await ask("http", "SIMPLE", "DISABLE"), broken);
+});
+
 test("a workload without a replica sends nothing", async (context) => {
   await assert.rejects(explain(context, "", "GET", "http://api/x", "gone"), /no workload "gone" with a replica/);
 });

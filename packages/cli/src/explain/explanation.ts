@@ -84,6 +84,8 @@ export interface InboundExplanation {
   readonly workload: string;
   readonly accepted: boolean;
   readonly mutualTls: boolean;
+  /** How the connection between the two proxies is secured. TLS alone: a DestinationRule's SIMPLE or MUTUAL, which shows no identity of the mesh. */
+  readonly security: "mutual TLS" | "TLS" | "plaintext";
   readonly steps: readonly Step[];
   /** null when it is handed to the application. */
   readonly answer: MeshAnswer | null;

@@ -5,7 +5,7 @@ import type { WorkloadInstance } from "@heddle/compiler";
 import { Compiler, rulePath } from "@heddle/compiler";
 import type { ConfigDelta, Provenance, Snapshot } from "@heddle/engine";
 import { applyDelta, emptySnapshot } from "@heddle/engine";
-import type { Loaded } from "@heddle/engine/load";
+import type { Loaded, LoadOptions } from "@heddle/engine/load";
 import { loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from "@heddle/engine/load";
 import type { MeshPlan } from "../local-mesh/plan.ts";
 import { planMesh } from "../local-mesh/plan.ts";
@@ -151,12 +151,18 @@ export class MeshOnPaper {
         set: routes.map(({ name, message }) => accept(name, loadRouteConfiguration(message))),
         remove: [],
       },
-      clusters: { set: clusters.map(({ name, message }) => accept(name, loadCluster(message))), remove: [] },
+      clusters: {
+        set: clusters.map(({ name, message }) => accept(name, loadCluster(message, anyTlsFile))),
+        remove: [],
+      },
       endpoints: { set: endpoints.map(({ name, message }) => accept(name, loadEndpoints(message))), remove: [] },
     };
     return applyDelta(emptySnapshot, delta);
   }
 }
+
+/** Files that a DestinationRule names are those of the client's machine; no decision here asks for what they hold. */
+const anyTlsFile: LoadOptions = { readTlsFile: () => new Uint8Array() };
 
 function accept<T>(name: string, loaded: Loaded<T>): T {
   if (loaded.config !== undefined) return loaded.config;

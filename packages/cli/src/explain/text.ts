@@ -100,14 +100,20 @@ function formatEndpoints(endpoints: readonly EndpointExplanation[], paint: Paint
   );
 }
 
-function formatInbound({ workload, mutualTls, steps, answer }: InboundExplanation, paint: Paint): string[] {
+const securityWords: Readonly<Record<InboundExplanation["security"], string>> = {
+  "mutual TLS": "mutual TLS",
+  TLS: "TLS of a DestinationRule's, without an identity of the mesh",
+  plaintext: "plaintext",
+};
+
+function formatInbound({ workload, security, steps, answer }: InboundExplanation, paint: Paint): string[] {
   const policies = steps.filter(({ kind }) => kind === "policy");
   const chain = steps.find(({ kind }) => kind === "filter-chain");
   // What refuses is the last policy that was looked at; without one the connection did not come about.
   const refusing = answer === null ? undefined : policies.findLast(({ matched }) => matched);
   const isConnected = answer === null || refusing !== undefined;
   return [
-    `  ${isConnected ? paint("green", "√") : paint("red", "×")} the proxy of ${workload}: ${mutualTls ? "mutual TLS" : "plaintext"}${formatOrigin(chain?.origin ?? null, paint)}`,
+    `  ${isConnected ? paint("green", "√") : paint("red", "×")} the proxy of ${workload}: ${securityWords[security]}${formatOrigin(chain?.origin ?? null, paint)}`,
     ...(policies.length === 0
       ? ["    no policy selects it"]
       : policies.map((step) => `  ${formatStep(step, paint, step === refusing)}`)),

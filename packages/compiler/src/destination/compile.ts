@@ -15,6 +15,7 @@ import {
 import type { Audience } from "../audience.ts";
 import { adsSource } from "../config-source.ts";
 import { compileClientTransport, isTunnelled, tunnelMatchName } from "../mtls/client.ts";
+import { isOriginated } from "../mtls/origination.ts";
 import { inboundClusterName, opaqueClusterName, outboundClusterName } from "../names.ts";
 import { metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { duration, tcpAddress } from "../wire.ts";
@@ -75,7 +76,11 @@ export function compileOutboundCluster(
   return create(ClusterSchema, {
     ...poolFields(blocks.connectionPool),
     ...(isHttp(protocol)
-      ? httpFields(blocks.connectionPool?.http, protocol, audience.messages.has("CarrierOptions"))
+      ? httpFields(
+          blocks.connectionPool?.http,
+          protocol,
+          audience.messages.has("CarrierOptions") && !isOriginated(blocks.tls),
+        )
       : {}),
     ...(isTunnelled(protocol, blocks.tls, audience) ? tunnelFields : {}),
     ...balancerFields(blocks.loadBalancer),

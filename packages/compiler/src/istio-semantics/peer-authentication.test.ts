@@ -282,6 +282,66 @@ test("4.3 an explicit tls of a DestinationRule wins over what endpoints say", ()
   ]);
 });
 
+test("4.3 SIMPLE and MUTUAL of a DestinationRule win, too: the endpoints get that TLS, whatever they say that they take", () => {
+  for (const [mode, files] of [
+    ["SIMPLE", ""],
+    ["MUTUAL", ", clientCertificate: /certs/a.pem, privateKey: /certs/a.key"],
+  ] as const) {
+    for (const [options, alpn] of [
+      [{}, ["http/1.1"]],
+      [opaque, []],
+    ] as const) {
+      const mesh = new TestMesh(destinationRule(`{ mode: ${mode}, caCertificates: /certs/ca.pem${files} }`), options);
+      const cluster = mesh.cluster("web-0", reviewsCluster);
+      assert.deepEqual(cluster.transportSocketMatches, []);
+      // Neither HTTP nor bytes ride on the carriers of our own proxies: whoever is there may know nothing of them.
+      assert.deepEqual(
+        Object.keys(cluster.typedExtensionProtocolOptions).filter((name) => name.startsWith("heddle.")),
+        [],
+      );
+      const tls = clientTlsOf(cluster.transportSocket)?.commonTlsContext;
+      assert.deepEqual(
+        [tls?.tlsCertificates.length, tls?.tlsCertificateSdsSecretConfigs.length],
+        [mode === "MUTUAL" ? 1 : 0, 0],
+      );
+      assert.deepEqual(tls?.alpnProtocols, alpn);
+    }
+  }
+});
+
+test("SIMPLE demands the name that it sends, the service's unless the rule has another, or the names of the rule", () => {
+  const expected = (tls: string) => {
+    const snapshot = new Traffic(new TestMesh(destinationRule(tls))).snapshot("web-0");
+    const client = snapshot.clusters.get(reviewsCluster)?.config.transport.default;
+    const names = client?.common.validation?.matchSubjectAltNames ?? [];
+    return [client?.sni, ...names.map(({ type, match }) => `${type} ${match.kind === "exact" ? match.value : ""}`)];
+  };
+  assert.deepEqual(expected("{ mode: SIMPLE }"), [reviewsHost, `dns ${reviewsHost}`]);
+  assert.deepEqual(expected("{ mode: SIMPLE, sni: a.example, subjectAltNames: [] }"), ["a.example", "dns a.example"]);
+  assert.deepEqual(
+    expected('{ mode: SIMPLE, subjectAltNames: [b.example, "spiffe://x/y", 10.0.0.1, "fd00::1", ops@b.example] }'),
+    [reviewsHost, "dns b.example", "uri spiffe://x/y", "ip 10.0.0.1", "ip fd00::1", "email ops@b.example"],
+  );
+});
+
+test("SIMPLE without authorities asks the machine's trust store, and nobody only with insecureSkipVerify", () => {
+  const validationOf = (tls: string, dialect: "heddle" | "envoy") => {
+    const cluster = new TestMesh(destinationRule(tls), { dialect }).cluster("web-0", reviewsCluster);
+    return clientTlsOf(cluster.transportSocket)?.commonTlsContext?.validationContextType;
+  };
+  for (const skip of ["", ", insecureSkipVerify: false"]) {
+    const ours = validationOf(`{ mode: SIMPLE${skip} }`, "heddle");
+    assert.ok(ours?.case === "validationContext" && ours.value.systemRootCerts !== undefined);
+    // Envoy 1.40 has the field and does not carry it out; Istio's agent answers this name.
+    const envoys = validationOf(`{ mode: SIMPLE${skip} }`, "envoy");
+    assert.ok(envoys?.case === "combinedValidationContext");
+    assert.equal(envoys.value.validationContextSdsSecretConfig?.name, "file-root:system");
+    assert.equal(envoys.value.defaultValidationContext?.matchTypedSubjectAltNames.length, 1);
+  }
+  for (const dialect of ["heddle", "envoy"] as const)
+    assert.equal(validationOf("{ mode: SIMPLE, insecureSkipVerify: true }", dialect)?.case, undefined);
+});
+
 test("4.3 the client verifies the server against the service's accounts, or those that the DestinationRule names", () => {
   const own = new TestMesh("", {
     change: (instance) => (instance.id === "reviews-v2-0" ? { ...instance, serviceAccount: "reviewer" } : instance),

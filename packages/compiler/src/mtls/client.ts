@@ -3,6 +3,7 @@ import { RawBufferSchema } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import { mutualTlsServerName } from "../names.ts";
 import { extension } from "../wire.ts";
+import { isOriginated, originationSocket } from "./origination.ts";
 import { clientTransportSocket, tunnelClientSocket } from "./tls-context.ts";
 
 /** Of a destination, what its clients' TLS needs. */
@@ -45,6 +46,7 @@ export function compileClientTransport(
   tls: ClientTls | undefined,
   audience: Audience,
 ) {
+  if (isOriginated(tls)) return { transportSocket: originationSocket(destination, tls, audience) };
   if (!mayBeMutual(tls)) return { transportSocket: plaintextSocket };
   const { host, port, protocol, identities } = destination;
   const accepted = tls?.subjectAltNames?.length ? tls.subjectAltNames : identities;

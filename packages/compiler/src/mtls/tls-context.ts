@@ -15,7 +15,7 @@ import { extension } from "../wire.ts";
 type CommonInit = Omit<MessageInitShape<typeof CommonTlsContextSchema>, "$typeName">;
 type SanPattern = { case: "exact" | "prefix"; value: string };
 
-const socketName = "envoy.transport_sockets.tls";
+export const socketName = "envoy.transport_sockets.tls";
 
 /**
  * What a client of the mesh offers; the first names the HTTP version, the others say that this is the mesh (istio.md 4.3). Where the client found out

@@ -22,7 +22,14 @@ import {
   type Snapshot,
   writeLocalResponse,
 } from "@heddle/engine";
-import { type Loaded, loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from "@heddle/engine/load";
+import {
+  type Loaded,
+  type LoadOptions,
+  loadCluster,
+  loadEndpoints,
+  loadListener,
+  loadRouteConfiguration,
+} from "@heddle/engine/load";
 import { HeaderList } from "@heddle/http";
 import type { CompiledResource, WorkloadInstance } from "../inputs.ts";
 import type { TestMesh } from "./test-mesh.ts";
@@ -140,7 +147,7 @@ export class Traffic {
     const snapshot = applyDelta(emptySnapshot, {
       listeners: { set: loadAll(listeners, (message) => loadListener(message)), remove: [] },
       routeTables: { set: loadAll(routes, (message) => loadRouteConfiguration(message)), remove: [] },
-      clusters: { set: loadAll(clusters, (message) => loadCluster(message)), remove: [] },
+      clusters: { set: loadAll(clusters, (message) => loadCluster(message, anyTlsFile)), remove: [] },
       endpoints: { set: loadAll(endpoints, (message) => loadEndpoints(message)), remove: [] },
     });
     this.#snapshots.set(instanceId, snapshot);
@@ -240,6 +247,9 @@ function callListener(snapshot: Snapshot, caller: WorkloadInstance, to: string |
   const found = [...snapshot.listeners.values()].find(({ config }) => config.addresses[0]?.port === port);
   return found ?? assert.fail(`${caller.id} has no listener for ${to}`);
 }
+
+/** Files that a DestinationRule names are on a client's machine; what is decided here asks for none of what they hold. */
+export const anyTlsFile: LoadOptions = { readTlsFile: () => new Uint8Array() };
 
 /** Loads what must load: the compiler emits nothing that Heddle's own proxy refuses. */
 export function loadAll<Resource extends CompiledResource["message"], Config>(

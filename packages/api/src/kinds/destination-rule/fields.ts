@@ -1,4 +1,5 @@
 import {
+  boolean,
   field,
   formatted,
   integer,
@@ -10,7 +11,7 @@ import {
   oneOf,
   text,
 } from "../../schema/field-table.ts";
-import { dnsLabel, duration, labelKey, labelValue, wildcardHost } from "../../schema/formats.ts";
+import { absolutePath, dnsLabel, duration, labelKey, labelValue, wildcardHost } from "../../schema/formats.ts";
 import * as rules from "./rules.ts";
 import type * as spec from "./spec.ts";
 
@@ -91,21 +92,46 @@ const connectionPool = object<spec.ConnectionPool>({
 const tls = object<spec.ClientTls>({
   fields: {
     mode: field(
-      oneOf(["DISABLE", "ISTIO_MUTUAL"], ["SIMPLE", "MUTUAL"]),
-      "How connections to the host are secured; a tls block without a mode means DISABLE.",
+      oneOf(["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"]),
+      "How connections to the host are secured: DISABLE is plaintext, SIMPLE is TLS without a certificate of the client's, MUTUAL with one of its own, ISTIO_MUTUAL with the mesh's. A tls block without a mode means DISABLE. With SIMPLE and MUTUAL the proxy adds the TLS, so that applications call the host without, and a workload of the mesh has to take TLS that is not the mesh's (a port of TLS or TCP under PERMISSIVE).",
     ),
-    sni: field(text(), "Server name sent in the handshake, in place of the mesh's own."),
-    subjectAltNames: field(list(text()), "Identities that the server may show, in place of the service's accounts."),
+    sni: field(
+      text(),
+      "Server name sent in the handshake, in place of the mesh's own or, with SIMPLE and MUTUAL, of the service's full host name (Istio takes it from each request).",
+    ),
+    subjectAltNames: field(
+      list(text()),
+      "Names that the server may show, any one of them. With ISTIO_MUTUAL identities, in place of the service's accounts; with SIMPLE and MUTUAL DNS names, URIs, IP or mail addresses, in place of the server name that is sent.",
+    ),
+    caCertificates: field(
+      formatted(absolutePath),
+      "With SIMPLE and MUTUAL: file of the authorities that may vouch for the server, PEM; when absent, the trust store of the machine. Files are those of the machine of the client's proxy, which reads them when it gets the rule and does not watch them.",
+    ),
+    caCrl: field(
+      formatted(absolutePath),
+      "With SIMPLE and MUTUAL: file of revocation lists, PEM, one of every authority on the way to the server's certificate.",
+    ),
+    clientCertificate: field(
+      formatted(absolutePath),
+      "With MUTUAL, which requires it: file of the client's certificate and its intermediates, PEM.",
+    ),
+    privateKey: field(formatted(absolutePath), "With MUTUAL, which requires it: file of the certificate's key, PEM."),
+    insecureSkipVerify: field(
+      boolean,
+      "With SIMPLE and MUTUAL: whether the server's certificate is not looked at, so that anybody may pose as the server.",
+      { default: false },
+    ),
   },
   notYet: {
-    caCertificates: "",
-    caCrl: "",
-    clientCertificate: "With ISTIO_MUTUAL the mesh brings the certificate.",
-    privateKey: "With ISTIO_MUTUAL the mesh brings the key.",
-    credentialName: "",
-    insecureSkipVerify: "",
+    credentialName:
+      "Secrets of Kubernetes are not read; name the files with clientCertificate, privateKey and caCertificates.",
   },
-  checks: [rules.tlsHasAMode, rules.disabledTlsHasNoDetails],
+  checks: [
+    rules.tlsHasAMode,
+    rules.tlsDetailsSuitTheMode,
+    rules.mutualTlsHasACertificate,
+    rules.skippedVerificationHasNoDetails,
+  ],
 });
 
 const blocks = {

@@ -37,13 +37,67 @@ const cases: readonly [string, string, readonly string[]][] = [
     [],
   ],
   ["tls without a mode is said to mean plaintext", "host: a\ntrafficPolicy:\n  tls: {}", ["HDL0033:3"]],
-  ["details of TLS need ISTIO_MUTUAL", "host: a\ntrafficPolicy:\n  tls: { mode: DISABLE, sni: x }", ["HDL0022:3"]],
+  [
+    "DISABLE has no details",
+    "host: a\ntrafficPolicy:\n  tls:\n    mode: DISABLE\n    sni: x\n    subjectAltNames: [y]\n    caCertificates: /ca\n    caCrl: /crl\n    clientCertificate: /c\n    privateKey: /k\n    insecureSkipVerify: true",
+    [5, 6, 7, 8, 9, 10, 11].map((line) => `HDL0022:${line}`),
+  ],
+  [
+    "a tls block without a mode has no details",
+    "host: a\ntrafficPolicy:\n  tls: { caCrl: /a }",
+    ["HDL0033:3", "HDL0022:3"],
+  ],
+  [
+    "ISTIO_MUTUAL has no files, and always verifies",
+    "host: a\ntrafficPolicy:\n  tls:\n    mode: ISTIO_MUTUAL\n    caCertificates: /ca\n    caCrl: /crl\n    clientCertificate: /c\n    privateKey: /k\n    insecureSkipVerify: false",
+    [5, 6, 7, 8, 9].map((line) => `HDL0022:${line}`),
+  ],
   [
     "ISTIO_MUTUAL takes a server name and identities",
     "host: a\ntrafficPolicy: { tls: { mode: ISTIO_MUTUAL, sni: x, subjectAltNames: [y] } }",
     [],
   ],
-  ["SIMPLE is not supported yet", "host: a\ntrafficPolicy: { tls: { mode: SIMPLE } }", ["HDL0016:2"]],
+  ["SIMPLE needs nothing more", "host: a\ntrafficPolicy: { tls: { mode: SIMPLE } }", []],
+  [
+    "SIMPLE takes authorities, a revocation list, names and a server name",
+    "host: a\ntrafficPolicy: { tls: { mode: SIMPLE, caCertificates: /ca, caCrl: /crl, sni: x, subjectAltNames: [x] } }",
+    [],
+  ],
+  [
+    "SIMPLE shows no certificate",
+    "host: a\ntrafficPolicy:\n  tls:\n    mode: SIMPLE\n    clientCertificate: /c\n    privateKey: /k",
+    ["HDL0022:5", "HDL0022:6"],
+  ],
+  [
+    "MUTUAL takes a certificate, its key and all that SIMPLE takes",
+    "host: a\ntrafficPolicy: { tls: { mode: MUTUAL, clientCertificate: /c, privateKey: /k, caCertificates: /ca, caCrl: /crl, sni: x, subjectAltNames: [x] } }",
+    [],
+  ],
+  [
+    "MUTUAL needs a certificate and its key",
+    "host: a\ntrafficPolicy:\n  tls:\n    mode: MUTUAL",
+    ["HDL0022:4", "HDL0022:4"],
+  ],
+  [
+    "MUTUAL needs the key, too",
+    "host: a\ntrafficPolicy:\n  tls: { clientCertificate: /c,\n    mode: MUTUAL }",
+    ["HDL0022:4"],
+  ],
+  [
+    "where nobody verifies, what would be verified has no effect",
+    "host: a\ntrafficPolicy:\n  tls:\n    mode: SIMPLE\n    insecureSkipVerify: true\n    caCertificates: /ca\n    caCrl: /crl\n    subjectAltNames: [x]",
+    ["HDL0032:6", "HDL0032:7", "HDL0032:8"],
+  ],
+  [
+    "a relative path is refused",
+    "host: a\ntrafficPolicy:\n  tls:\n    mode: SIMPLE\n    caCertificates: certs/ca.pem",
+    ["HDL0017:5"],
+  ],
+  [
+    "credentialName is not supported yet",
+    "host: a\ntrafficPolicy:\n  tls: { mode: SIMPLE, credentialName: x }",
+    ["HDL0012:3"],
+  ],
   [
     "4.5: a port's policy must set something, since what it omits is reset",
     "host: a\ntrafficPolicy:\n  portLevelSettings:\n  - port: { number: 80 }",

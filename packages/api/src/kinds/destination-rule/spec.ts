@@ -71,9 +71,19 @@ export interface HttpPool {
 
 export interface ClientTls {
   /** Absent means DISABLE, as Istio reads it (a warning says so). */
-  readonly mode?: "DISABLE" | "ISTIO_MUTUAL";
-  /** Replaces the SNI the mesh would send. ISTIO_MUTUAL only. */
+  readonly mode?: "DISABLE" | "SIMPLE" | "MUTUAL" | "ISTIO_MUTUAL";
+  /** Replaces the SNI that would be sent. Not with DISABLE. */
   readonly sni?: string;
-  /** Replaces the identities the server may show. ISTIO_MUTUAL only. Empty is as absent. */
+  /** Replaces the names the server may show. Not with DISABLE. Empty is as absent. */
   readonly subjectAltNames?: readonly string[];
+  /** SIMPLE and MUTUAL. Here and below: absolute paths on the machine of the client's proxy. Absent: the machine's own trust store. */
+  readonly caCertificates?: string;
+  /** SIMPLE and MUTUAL. */
+  readonly caCrl?: string;
+  /** MUTUAL, which requires it. */
+  readonly clientCertificate?: string;
+  /** MUTUAL, which requires it. */
+  readonly privateKey?: string;
+  /** SIMPLE and MUTUAL. */
+  readonly insecureSkipVerify?: boolean;
 }
