@@ -292,6 +292,12 @@ export const findingCodes = {
     text: "Trust domain and root namespace stand in every certificate and policy that the running mesh has given out, so they hold for as long as it runs.",
     hint: "End the mesh and start it again with the new setting, or set the old one back.",
   },
+  HDL0119: {
+    severity: "warning",
+    title: "Edge in front of a service that speaks TLS",
+    text: "The edge takes HTTP and sends it on without TLS, but the workloads of its service take TLS alone (protocol https or tls): every request fails.",
+    hint: "Write a DestinationRule for the service with trafficPolicy.tls.mode: SIMPLE.",
+  },
   HDL0201: {
     severity: "warning",
     title: "Earlier version stays in force",

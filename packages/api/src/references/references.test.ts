@@ -396,6 +396,38 @@ test("4.5: the edge calls from the root namespace, when there is one", () => {
   ]);
 });
 
+test("an edge in front of a workload that takes TLS alone is warned of, unless a DestinationRule for it begins TLS", () => {
+  const judged = (protocol: string, ...rules: string[]): string[] => {
+    const own = `edge: { service: web }\nworkloads: [{ name: web, service: web, command: [web], port: 443, protocol: ${protocol} }]`;
+    const resources = [documentOf("LocalMesh", own), ...rules].flatMap((text) => resourcesOf(text));
+    return validateSet(resources, options).map(({ code, line }) => `${code}:${line}`);
+  };
+  const rule = (spec: string, namespace = "default") =>
+    documentOf(
+      "DestinationRule",
+      `host: web.default.svc.cluster.local\n${spec}`,
+      `{ name: web, namespace: ${namespace} }`,
+    );
+  assert.deepEqual(judged("https"), ["HDL0119:5"]);
+  assert.deepEqual(judged("tls"), ["HDL0119:5"]);
+  assert.deepEqual(judged("tcp"), []);
+  assert.deepEqual(judged("https", rule("trafficPolicy: { tls: { mode: SIMPLE } }")), []);
+  assert.deepEqual(judged("https", rule("trafficPolicy: { tls: { mode: SIMPLE } }", "istio-system")), []);
+  assert.deepEqual(judged("https", rule("subsets: [{ name: v1, trafficPolicy: { tls: { mode: SIMPLE } } }]")), []);
+  assert.deepEqual(judged("https", rule("trafficPolicy: { tls: { mode: ISTIO_MUTUAL } }")), ["HDL0119:5"]);
+  // An entry for the port replaces the whole policy, and what a nearer namespace says the root's.
+  const onPort = "portLevelSettings: [{ port: { number: 443 }, loadBalancer: { simple: RANDOM } }]";
+  assert.deepEqual(judged("https", rule(`trafficPolicy: { tls: { mode: SIMPLE }, ${onPort} }`)), ["HDL0119:5"]);
+  assert.deepEqual(
+    judged(
+      "https",
+      rule("trafficPolicy: { tls: { mode: SIMPLE } }", "istio-system"),
+      rule("trafficPolicy: { loadBalancer: { simple: RANDOM } }"),
+    ),
+    ["HDL0119:5"],
+  );
+});
+
 test("trust domain and root namespace are those that the mesh runs with, else the LocalMesh is refused at its line", () => {
   const [local] = resourcesOf(
     mesh.replace("workloads:", "trustDomain: other.example\n  rootNamespace: roots\n  workloads:"),
