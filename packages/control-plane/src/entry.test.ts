@@ -198,7 +198,7 @@ test("state that cannot be used ends it with code 1 and what to do", async (t) =
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^the control plane cannot start: .*authority\.state cannot be trusted: .*Put a backup in its place/,
+    /^heddle: the control plane cannot start: .*authority\.state cannot be trusted: .*Put a backup in its place/,
   );
   assert.doesNotMatch(stdout, /ready/);
   assert.deepEqual(await readRunFile(join(folder, ".heddle")), { kind: "absent" });
@@ -229,7 +229,7 @@ for (const [title, args, message] of wrongUsage) {
     const { code, stderr } = await new Run(t, args).ended;
     assert.equal(code, 2);
     assert.match(stderr, message);
-    assert.match(stderr, /^usage: heddle control-plane --folder DIR/m);
+    assert.match(stderr, /^heddle: .+\n→ Usage: heddle control-plane --folder DIR .+\n$/);
     await assert.rejects(access("x"));
   });
 }

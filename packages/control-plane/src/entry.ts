@@ -12,7 +12,7 @@ import { JsonLogger } from "./json-logger.ts";
 import { stateFolderName } from "./run-file.ts";
 import { systemClock } from "./system-clock.ts";
 
-const usage = `usage: heddle control-plane --folder DIR [--state-dir DIR] [--xds-address HOST:PORT] [--admin-address HOST:PORT] [--trust-domain NAME --root-namespace NAME] [--log-level LEVEL]`;
+const usage = `Usage: heddle control-plane --folder DIR [--state-dir DIR] [--xds-address HOST:PORT] [--admin-address HOST:PORT] [--trust-domain NAME --root-namespace NAME] [--log-level LEVEL]; heddle control-plane --help says more.`;
 
 const exitFailed = 1;
 const exitUsage = 2;
@@ -87,7 +87,7 @@ function readAddress(text: string, option: string): SocketAddress {
 }
 
 function fail(message: string, code: number): never {
-  process.stderr.write(`${message}\n`);
+  process.stderr.write(`heddle: ${message}\n`);
   process.exit(code);
 }
 
@@ -96,7 +96,7 @@ async function main(): Promise<void> {
   try {
     options = readOptions();
   } catch (error) {
-    return fail(`${error instanceof Error ? error.message : String(error)}\n${usage}`, exitUsage);
+    return fail(`${error instanceof Error ? error.message : String(error)}\n→ ${usage}`, exitUsage);
   }
   const { level, ...where } = options;
   const logger = new JsonLogger(level);

@@ -31,7 +31,7 @@ export async function runProxy(argv: readonly string[]): Promise<number> {
 }
 
 function refuse(problem: string): number {
-  process.stderr.write(`heddle proxy: ${problem}\n\n${proxyUsage}\n`);
+  process.stderr.write(`heddle: ${problem}\n→ heddle proxy --help says more.\n`);
   return exitCodes.usage;
 }
 
@@ -41,12 +41,12 @@ async function announceKeyLog(file: string): Promise<boolean> {
   try {
     checkTlsKeyLog(file);
   } catch (error) {
-    process.stderr.write(`heddle proxy: --tls-key-log: ${(error as Error).message}\n`);
+    process.stderr.write(`heddle: --tls-key-log: ${(error as Error).message}\n`);
     return false;
   }
   process.stderr.write(
-    `\nheddle proxy: WARNING: the secrets of every TLS session are written to ${file}.\n` +
-      "heddle proxy: WARNING: whoever reads that file can read the traffic. Use it for debugging, and delete it.\n\n",
+    `\nheddle: WARNING: the secrets of every TLS session are written to ${file}.\n` +
+      "heddle: WARNING: whoever reads that file can read the traffic. Use it for debugging, and delete it.\n\n",
   );
   return true;
 }

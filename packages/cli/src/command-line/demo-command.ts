@@ -45,13 +45,11 @@ export function demoCommand(onExitCode: OnExitCode): Command {
     )
     .action(async (options: DemoOptions, command: Command) => {
       if (!options.check && (options.only.length > 0 || options.sabotage.length > 0 || options.output !== "table")) {
-        command.error("error: --only, --sabotage and --output need --check");
+        command.error("--only, --sabotage and --output need --check");
       }
       const leftOut = options.sabotage.filter((name) => options.only.length > 0 && !options.only.includes(name));
       if (leftOut.length > 0)
-        command.error(
-          `error: --sabotage ${leftOut.join(", ")}: --only leaves this check out, so nothing would show it`,
-        );
+        command.error(`--sabotage ${leftOut.join(", ")}: --only leaves this check out, so nothing would show it`);
       const { demo } = await import("../demo/demo.ts");
       onExitCode(await demo(options));
     });

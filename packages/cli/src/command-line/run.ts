@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from "commander";
 import { exitCodes } from "@heddle/core";
-import { paintFor } from "../output/terminal.ts";
+import { formatProblem } from "../output/problem.ts";
 import { UserProblem } from "../user-problem.ts";
 import { buildProgram } from "./tree.ts";
 
@@ -41,12 +41,4 @@ function wordsToParse(program: Command, words: readonly string[]): readonly stri
   if (first === undefined) return ["help"];
   if (first !== "help" || wanted === undefined || wanted === "help" || wanted.startsWith("-")) return words;
   return program.commands.some((command) => command.name() === wanted) ? words : [wanted];
-}
-
-/** What, where, what to do. */
-function formatProblem(problem: UserProblem): string {
-  const paint = paintFor(process.stderr);
-  const where = problem.where === "" ? "" : `${problem.where}: `;
-  const hint = problem.hint === "" ? "" : `${paint("dim", `→ ${problem.hint}`)}\n`;
-  return `${paint(["red", "bold"], "heddle:")} ${where}${problem.message}\n${hint}`;
 }

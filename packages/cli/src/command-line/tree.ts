@@ -1,5 +1,8 @@
 import { Command } from "commander";
+import type { OutputConfiguration } from "commander";
 import type { OutputFormat } from "../output/data.ts";
+import { formatProblem } from "../output/problem.ts";
+import { UserProblem } from "../user-problem.ts";
 import { heddleVersion } from "../version.ts";
 import { completionCommand } from "./completion-command.ts";
 import { controlPlaneCommand, proxyCommand } from "./daemon-commands.ts";
@@ -23,7 +26,7 @@ export function buildProgram(onExitCode: OnExitCode): Command {
     .version(heddleVersion(), "-V, --version", "print the version")
     .helpCommand("help [command]", "print help for a command")
     .helpOption("-h, --help", "print this help")
-    .showHelpAfterError("heddle help lists every command.")
+    .configureOutput(problemsWith("heddle help lists every command."))
     .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
     .exitOverride();
   program.addHelpText("after", exampleText("heddle demo"));
@@ -42,12 +45,26 @@ export function buildProgram(onExitCode: OnExitCode): Command {
     command
       .copyInheritedSettings(program)
       .helpOption("-h, --help", "print this help")
-      .showHelpAfterError(
-        `Usage: heddle ${command.name()} ${command.usage()}\nheddle ${command.name()} --help says more.`,
+      .configureOutput(
+        problemsWith(`Usage: heddle ${command.name()} ${command.usage()}; heddle ${command.name()} --help says more.`),
       );
     program.addCommand(command);
   }
   return program;
+}
+
+/** A wrong command line is told like any other problem; commander begins with "error:", and ends with a guess in parentheses. */
+function problemsWith(hint: string): OutputConfiguration {
+  return {
+    outputError: (text, write) => {
+      const [message = "", guess] = text
+        .replace(/^error: /, "")
+        .trimEnd()
+        .split("\n");
+      const meant = guess === undefined ? "" : `${guess.slice(1, -1)} `;
+      write(formatProblem(new UserProblem(message, { hint: `${meant}${hint}` })));
+    },
+  };
 }
 
 function versionCommand(): Command {

@@ -44,5 +44,5 @@ export async function restartProxy(stateDir: string): Promise<number> {
 }
 
 function say(text: string): void {
-  process.stderr.write(`heddle proxy: ${text}\n`);
+  process.stderr.write(`heddle: ${text}\n`);
 }
