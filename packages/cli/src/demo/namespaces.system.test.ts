@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess } from "../testing/heddle-process.ts";
+import { playSabotage } from "../testing/sabotage-round.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 test("a demo in namespaces that is killed leaves no process, no namespace, no interface and no file", {
@@ -22,3 +23,8 @@ test("a demo in namespaces that is killed leaves no process, no namespace, no in
   assert.deepEqual(Object.keys(networkInterfaces()), before);
   assert.deepEqual(readdirSync(temporary), []);
 });
+
+// No other check can be asked in this mode alone; what each of them does to the others is shown in ports mode.
+test("in namespaces, sabotaging interception turns exactly its line", { timeout: 240_000 }, () =>
+  playSabotage("namespaces", ["interception"]),
+);

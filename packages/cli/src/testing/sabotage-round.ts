@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { MeshMode } from "@heddle/api";
 import type { CheckName } from "../demo/check-names.ts";
 import { checksOf } from "../demo/check-names.ts";
 import { runChecks } from "../demo/check-run.ts";
@@ -8,7 +9,7 @@ import { MeshOutput } from "../up/mesh-output.ts";
 
 /**
  * Which sabotages run together. No check's set of rounds holds another's: so for each two checks there is a round in which the
- * first is sabotaged and the second is not, and five runs show for all nine that exactly their own line turns.
+ * first is sabotaged and the second is not, and five runs show for all nine of ports mode that exactly their own line turns.
  */
 export const sabotageRounds: readonly (readonly CheckName[])[] = [
   ["mtls", "split", "forbidden", "reload"],
@@ -23,14 +24,19 @@ export function titleOfRound(round: number): string {
   return `sabotaging ${sabotageRounds[round - 1]?.join(", ")} turns exactly these lines`;
 }
 
-/** Runs all checks on a shop of its own, and shows that exactly the sabotaged lines turn ×. */
+/** @param round counts from 1 */
 export async function playSabotageRound(round: number): Promise<void> {
   const sabotage = sabotageRounds[round - 1];
   assert.ok(sabotage !== undefined);
+  await playSabotage("ports", sabotage);
+}
+
+/** Runs all checks of the mode on a shop of its own, and shows that exactly the sabotaged lines turn ×. */
+export async function playSabotage(mode: MeshMode, sabotage: readonly CheckName[]): Promise<void> {
   const log = new LineLog();
   const stream = { write: () => undefined };
   const output = new MeshOutput({ stream, isVerbose: false, showsApplications: false, showsMesh: false, logs: log });
-  const shop = await Shop.prepare({ port: 0, mode: "ports", output, log });
+  const shop = await Shop.prepare({ port: 0, mode, isChecked: true, output, log });
   try {
     const results = await runChecks(await shop.open(), { only: [], sabotage }, () => undefined);
     // What a check says when it holds would be a lie beside its problems.
@@ -44,7 +50,7 @@ export async function playSabotageRound(round: number): Promise<void> {
     );
     assert.deepEqual(
       marks,
-      checksOf("ports").map((name) => (sabotage.includes(name) ? `× ${name}` : `√ ${name}: `)),
+      checksOf(mode).map((name) => (sabotage.includes(name) ? `× ${name}` : `√ ${name}: `)),
     );
   } finally {
     await shop.close();
