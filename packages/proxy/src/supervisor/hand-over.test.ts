@@ -16,7 +16,7 @@ import {
 
 const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
 
-/** The statistics by name, once there are these. */
+/** The statistics by name, once there are these; until then it asks again, and the time-out of the test file is the cap. */
 async function untilStats(admin: number, ...lines: readonly string[]): Promise<Map<string, string>> {
   for (;;) {
     const text = await adminGet(admin, "/stats");
