@@ -34,9 +34,8 @@ const failuresToLeave = 3;
 const vainStartsToTell = 4;
 
 /** One application process with its readiness probe. */
-export class Application {
+export class Application extends SupervisedChild {
   readonly #options: ApplicationOptions;
-  readonly #child: SupervisedChild;
   #timer: NodeJS.Timeout | undefined;
   #isReady = false;
   #failures = 0;
@@ -48,9 +47,8 @@ export class Application {
   #isStopped = false;
 
   constructor(options: ApplicationOptions) {
-    this.#options = options;
     const { instance } = options;
-    this.#child = new SupervisedChild({
+    super({
       name: instance.id,
       start: () =>
         spawnGuarded(
@@ -82,6 +80,7 @@ export class Application {
         if (this.#vainStarts === vainStartsToTell) options.report(this.#verdict(how));
       },
     });
+    this.#options = options;
   }
 
   get isReady(): boolean {
@@ -93,30 +92,10 @@ export class Application {
     return this.#vainStarts >= vainStartsToTell;
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  start(): void {
-    this.#child.start();
-  }
-
-  kill(): void {
-    this.#child.kill();
-  }
-
-  killAndHold(): Promise<void> {
-    return this.#child.killAndHold();
-  }
-
-  release(): void {
-    this.#child.release();
-  }
-
-  async stop(graceMs: number): Promise<void> {
+  override async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    await this.#child.stop(graceMs);
+    await super.stop(graceMs);
   }
 
   /** PORT, HOSTNAME and VERSION as a container would have them, one URL for each service; the file's own words win. */
@@ -152,10 +131,10 @@ export class Application {
   }
 
   async #probe(): Promise<void> {
-    const pid = this.#child.pid;
+    const pid = this.pid;
     const problem = await this.#problem();
     // The process was stopped or replaced while the answer was on its way.
-    if (this.#isStopped || this.#child.pid !== pid || pid === undefined) return;
+    if (this.#isStopped || this.pid !== pid || pid === undefined) return;
     if (problem === undefined) {
       this.#failures = 0;
       if (this.#isCondemned) this.#options.report(`ready after ${this.#vainStarts} starts in vain`);

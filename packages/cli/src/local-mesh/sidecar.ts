@@ -32,13 +32,11 @@ export interface SidecarOptions {
 }
 
 /** The proxy of one instance: a supervisor process that inherits the instance's ports and ends with this process. */
-export class Sidecar {
+export class Sidecar extends SupervisedChild {
   readonly #options: SidecarOptions;
-  readonly #child: SupervisedChild;
 
   constructor(options: SidecarOptions) {
-    this.#options = options;
-    this.#child = new SupervisedChild({
+    super({
       name: options.name,
       start: () => {
         const { stdio, environment } = inheritPorts(options.ports);
@@ -60,30 +58,7 @@ export class Sidecar {
         options.onCrash();
       },
     });
-  }
-
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  start(): void {
-    this.#child.start();
-  }
-
-  kill(): void {
-    this.#child.kill();
-  }
-
-  killAndHold(): Promise<void> {
-    return this.#child.killAndHold();
-  }
-
-  release(): void {
-    this.#child.release();
-  }
-
-  stop(graceMs: number): Promise<void> {
-    return this.#child.stop(graceMs);
+    this.#options = options;
   }
 
   /** host:port of the proxy's admin API; undefined while it starts. */
