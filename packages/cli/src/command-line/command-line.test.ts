@@ -66,6 +66,14 @@ const wrongUsage: readonly { words: readonly string[]; says: RegExp }[] = [
   { words: ["demo", "--only", "mtls"], says: /need --check/ },
   { words: ["demo", "--check", "--only", "split", "--sabotage", "reload"], says: /--sabotage reload: --only leaves/ },
   { words: ["demo", "--check", "--sabotage", "nothing"], says: /Allowed choices are mtls, split,/ },
+  {
+    words: ["demo", "--check", "--only", "interception", "--mode", "ports", "--port", "0"],
+    says: /mode ports has no check interception\n→ Checks of mode ports: mtls, /,
+  },
+  {
+    words: ["demo", "--check", "--sabotage", "interception", "--mode", "ports", "--port", "0"],
+    says: /mode ports has no check interception\n/,
+  },
   { words: ["completion", "tcsh"], says: /Allowed choices are bash, zsh, fish/ },
   { words: ["proxy"], says: /no bootstrap/ },
   { words: ["proxy", "--no-such"], says: /no-such/ },

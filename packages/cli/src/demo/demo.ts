@@ -1,11 +1,14 @@
 import type { DemoOptions } from "../command-line/demo-command.ts";
+import type { MeshMode } from "@heddle/api";
 import { exitCodes } from "@heddle/core";
 import { formatData } from "../output/data.ts";
 import { paintFor } from "../output/terminal.ts";
 import type { Paint } from "../output/terminal.ts";
 import { MeshOutput } from "../up/mesh-output.ts";
 import { describeStop, listenForStop } from "../up/stop-signal.ts";
-import type { CheckResult } from "./check-run.ts";
+import { UserProblem } from "../user-problem.ts";
+import { checksOf } from "./check-names.ts";
+import type { CheckResult, CheckSelection } from "./check-run.ts";
 import { runChecks } from "./check-run.ts";
 import { LineLog } from "./line-log.ts";
 import { showTraffic } from "./live-demo.ts";
@@ -35,6 +38,7 @@ export async function demo(options: DemoOptions): Promise<number> {
   });
   const shop = await Shop.prepare({ port: options.port, mode: options.mode, isChecked: options.check, output, log });
   try {
+    requireChecks(shop.mode, options);
     const work = run(shop, options, output, begun);
     // Told to stop, whatever it is in the middle of: the end of the shop ends that, too.
     work.catch(() => undefined);
@@ -51,6 +55,17 @@ export async function demo(options: DemoOptions): Promise<number> {
     await shop.close();
     stop.dispose();
   }
+}
+
+/** What a mode cannot be asked would neither hold nor break: nothing would be shown. */
+function requireChecks(mode: MeshMode, { only, sabotage }: CheckSelection): void {
+  const known = checksOf(mode);
+  const unknown = [...new Set([...only, ...sabotage])].filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  throw new UserProblem(`mode ${mode} has no check ${unknown.join(", ")}`, {
+    hint: `Checks of mode ${mode}: ${known.join(", ")}. Nothing was started.`,
+    exitCode: exitCodes.usage,
+  });
 }
 
 async function run(shop: Shop, options: DemoOptions, output: MeshOutput, begun: number): Promise<number> {
@@ -71,7 +86,7 @@ async function check(
   output: MeshOutput,
 ): Promise<number> {
   const checks = await runChecks(running, options, (result) => output.notice(formatResult(result, output.paint)));
-  const report: CheckReport = { ok: checks.every(({ ok }) => ok), readySeconds, checks };
+  const report: CheckReport = { ok: checks.length > 0 && checks.every(({ ok }) => ok), readySeconds, checks };
   process.stdout.write(await formatData(options.output, report, () => summary(report)));
   return report.ok ? exitCodes.fine : exitCodes.negative;
 }

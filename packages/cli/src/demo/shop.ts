@@ -61,6 +61,10 @@ export class Shop {
     return this.#session.mode.notice;
   }
 
+  get mode(): MeshMode {
+    return this.#session.mode.mode;
+  }
+
   get folder(): string {
     return this.#workspace.folder;
   }
