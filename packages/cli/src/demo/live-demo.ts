@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { formatTable } from "../output/table.ts";
+import { exitCodes } from "@heddle/core";
 import type { OutputStream, Paint } from "../output/terminal.ts";
 import type { MeshOutput } from "../up/mesh-output.ts";
 import { LiveArea } from "./live-area.ts";
-import { startLoad } from "./load.ts";
 import type { RunningDemo } from "./running-demo.ts";
 import type { ServiceFigures } from "./service-figures.ts";
 import { customerRequest } from "./shop-requests.ts";
@@ -14,13 +14,13 @@ const redrawMs = 1000;
 /** Where nothing can be drawn over, fewer tables are more. */
 const printMs = 5000;
 
-/** Customers come to the shop and a table shows how it goes, until the session is ended. */
+/** Customers come to the shop and a table shows how it goes, until the demo is closed. */
 export async function showTraffic(
   demo: RunningDemo,
   folder: string,
   readySeconds: number,
   output: MeshOutput,
-): Promise<never> {
+): Promise<number> {
   const stream: OutputStream = process.stdout;
   const { paint } = output;
   output.notice(
@@ -34,18 +34,21 @@ export async function showTraffic(
     ),
   );
   // The outcomes are in the proxies' metrics.
-  startLoad(demo.client, requestsPerSecond, customerRequest, () => undefined);
+  demo.startLoad(requestsPerSecond, customerRequest, () => undefined);
   const window = new TrafficWindow(demo.runner);
   const isTerminal = stream.isTTY === true;
   const table = isTerminal ? new LiveArea(stream, output) : undefined;
   for (;;) {
     const figures = await window.look();
+    // A mesh that stops shows failures that nobody had.
+    if (demo.closed.aborted) return exitCodes.fine;
     if (figures.length > 0) {
       const text = formatFigures(figures, paint);
       if (table === undefined) stream.write(`${text}\n`);
       else table.draw(text);
     }
-    await delay(isTerminal ? redrawMs : figures.length === 0 ? redrawMs : printMs);
+    const pauseMs = isTerminal || figures.length === 0 ? redrawMs : printMs;
+    await delay(pauseMs, undefined, { signal: demo.closed }).catch(() => undefined);
   }
 }
 

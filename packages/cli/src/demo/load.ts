@@ -88,13 +88,3 @@ export async function sendMany(
   await Promise.all(Array.from({ length: concurrency }, work));
   return outcomes;
 }
-
-/** Requests at a steady rate for as long as this process lives. */
-export function startLoad(
-  client: EdgeClient,
-  requestsPerSecond: number,
-  next: () => LoadRequest,
-  onOutcome: (outcome: Outcome) => void,
-): Load {
-  return new Load(client, requestsPerSecond, next, onOutcome);
-}

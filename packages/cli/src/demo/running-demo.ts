@@ -8,6 +8,7 @@ import type { MeshRunner } from "../local-mesh/mesh-runner.ts";
 import type { Replica } from "../local-mesh/replica.ts";
 import { BookshopFiles } from "./bookshop-files.ts";
 import { EdgeClient } from "./edge-client.ts";
+import type { Outcome } from "./edge-client.ts";
 import type { LineLog } from "./line-log.ts";
 import { Load } from "./load.ts";
 import type { LoadRequest } from "./load.ts";
@@ -24,6 +25,7 @@ export class RunningDemo {
   readonly address: string;
   readonly stateDir: string;
   readonly #loads: Load[] = [];
+  readonly #closed = new AbortController();
   #trustBundle: TrustBundleResponse | undefined;
 
   constructor(runner: MeshRunner, folder: string, edgeAddress: string, log: LineLog) {
@@ -57,14 +59,23 @@ export class RunningDemo {
     return this.#trustBundle;
   }
 
-  /** Requests at a steady rate, until their `stop` or the end of the check. */
-  startLoad(requestsPerSecond: number, next: () => LoadRequest): Load {
-    const load = new Load(this.client, requestsPerSecond, next);
+  /** Aborted when nobody looks any more. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  /**
+   * Requests at a steady rate, until their `stop`, the end of the check or that of the demo.
+   *
+   * @param onOutcome takes the outcomes, which else are kept
+   */
+  startLoad(requestsPerSecond: number, next: () => LoadRequest, onOutcome?: (outcome: Outcome) => void): Load {
+    const load = new Load(this.client, requestsPerSecond, next, onOutcome);
     this.#loads.push(load);
     return load;
   }
 
-  /** Stops what a check that failed half-way left running. */
+  /** Stops what is left running, and waits for what was sent. */
   async endLoads(): Promise<void> {
     await Promise.all(this.#loads.splice(0).map((load) => load.stop()));
   }
@@ -106,7 +117,10 @@ export class RunningDemo {
     await this.ensureReady();
   }
 
-  close(): void {
+  /** Before the mesh is stopped, which would fail what is still sent. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.endLoads();
     this.client.close();
   }
 }

@@ -87,7 +87,7 @@ export class Shop {
 
   /** Ends every process and removes the copy. */
   async close(): Promise<void> {
-    this.#running?.close();
+    await this.#running?.close();
     await this.#session.stop();
     await this.#workspace.remove();
   }
