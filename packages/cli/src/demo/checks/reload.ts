@@ -53,8 +53,11 @@ export const reload: Check = {
 
 const window = 20;
 
-/** The first request after the edit from which on half of a window comes from v2, in milliseconds after the edit. */
-function firstSignMs(outcomes: readonly Outcome[], editedMs: number): number | undefined {
+/**
+ * When the first request was sent from which on half of a window comes from v2, in milliseconds after the edit: the rule counts
+ * from the start of requests, too.
+ */
+export function firstSignMs(outcomes: readonly Outcome[], editedMs: number): number | undefined {
   const later = outcomes
     .filter((outcome) => outcome.startedMs >= editedMs && reviewsVersion(outcome) !== undefined)
     .sort((a, b) => a.startedMs - b.startedMs);
@@ -63,5 +66,5 @@ function firstSignMs(outcomes: readonly Outcome[], editedMs: number): number | u
     return reviewsVersion(outcome) === "v2" && v2 >= window / 2 - 2;
   });
   const first = later[index];
-  return first === undefined ? undefined : first.endedMs - editedMs;
+  return first === undefined ? undefined : first.startedMs - editedMs;
 }
