@@ -189,6 +189,9 @@ test("the routes above the one that matches say why they do not", async (context
 test("a request that no route of a VirtualService matches gets the mesh's 404", async (context) => {
   const { answer } = await explain(context, routes, "GET", "http://api/else");
   assert.deepEqual([answer?.status, answer?.flags], [404, ["NR"]]);
+  assert.match(answer?.hint ?? "", /^No match entry covers GET \/else: /);
+  // Whoever reads this has asked `heddle explain`.
+  assert.doesNotMatch(answer?.hint ?? "", /heddle explain/);
 });
 
 test("a destination without a replica answers 503 from the client's own proxy", async (context) => {
@@ -557,7 +560,7 @@ test("an answer that a resource asks for is no refusal, and what decided is mark
   const denied = await runHeddle(["explain", "DELETE", "http://api/slow", "--from", "web"], { cwd });
   assert.equal(denied.code, 1);
   assert.match(denied.stdout, /√ the proxy of api-v2: mutual TLS/);
-  assert.match(denied.stdout, /× policy: deny policy matches \[AuthorizationPolicy default\/no-delete rules\[0\]/);
+  assert.match(denied.stdout, /× deny policy no-delete matches \[AuthorizationPolicy default\/no-delete rules\[0\]/);
 });
 
 test("resources with errors are left out and told on standard error", async (context) => {

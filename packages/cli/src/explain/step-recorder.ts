@@ -39,6 +39,13 @@ export class StepRecorder implements DecisionTrace {
     return judged?.provenance === undefined ? null : mesh.originOf({ ...judged.provenance, rule: "" });
   }
 
+  /** The table of error codes sends operators to `heddle explain`; who is here already is told which of the two does not match. */
+  hintOfNoRoute({ method, path, authority }: RequestRecord): string {
+    return this.entries.some(({ kind, matched }) => kind === "virtual-host" && matched)
+      ? `No match entry covers ${method} ${path}: each line above says what its entry asks for. An http entry without match, as the last, would take the rest.`
+      : `No VirtualService here has the host ${authority}: its hosts, or the header Host of the request, would have to be others.`;
+  }
+
   steps(mesh: MeshOnPaper): Step[] {
     return this.entries.map(({ kind, name, matched, why, provenance }) => ({
       kind,
@@ -72,7 +79,7 @@ export function answerOf(
     details: action.details,
     flags: [...request.flags],
     location: action.location,
-    hint: code === "" ? "" : errorEntry(code).hint,
+    hint: code === "" ? "" : code === "no_route" ? recorder.hintOfNoRoute(request) : errorEntry(code).hint,
     intended: code === "redirect" || code === "direct_response",
     origin:
       mesh.settingOf(request.route?.provenance, answeringFields[code] ?? "") ??
