@@ -184,7 +184,7 @@ function proxyRow(
       type,
       sentVersion: sentVersion ?? "",
       ackedVersion: ackedVersion ?? "",
-      isSynced: state === "accepted",
+      isSynced: state === "accepted" || state === "unchanged",
       subscribed,
       lastError: state === "rejected" ? (lastNack?.message ?? "") : "",
     })),

@@ -4,11 +4,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { ProxiesResponse } from "@heddle/control-plane/admin-api";
+import type { ProxiesResponse, ProxyTypeRow } from "@heddle/control-plane/admin-api";
 import { atEnd } from "../testing/at-end.ts";
 import { HeddleProcess, runHeddle } from "../testing/heddle-process.ts";
 import { smallMesh } from "../testing/small-mesh.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
+import { formatProxies } from "./proxy-status.ts";
 
 test("a running mesh is found from its folder, from below it, and by --mesh; every proxy is in sync", {
   timeout: 110_000,
@@ -51,6 +52,44 @@ test("a running mesh is found from its folder, from below it, and by --mesh; eve
   const over = await runHeddle(["proxy-status"], { cwd: folder });
   assert.equal(over.code, 4);
   assert.match(over.stderr, /no mesh runs here, nor in a folder above\n→ Start it with heddle up/);
+});
+
+test("what a proxy brought from an earlier control plane is no less in sync than what it was sent", () => {
+  const type = (name: string, sentVersion: string, isSynced: boolean): ProxyTypeRow => {
+    const ackedVersion = isSynced ? sentVersion : "";
+    return {
+      type: `type.googleapis.com/envoy.config.${name}`,
+      sentVersion,
+      ackedVersion,
+      isSynced,
+      subscribed: 1,
+      lastError: "",
+    };
+  };
+  const table = formatProxies(
+    {
+      configVersion: 1,
+      proxies: [
+        {
+          id: "web-0",
+          identity: "spiffe://a/ns/b/sa/web",
+          isReady: true,
+          isConnected: true,
+          isSynced: true,
+          problem: "",
+          connectedAtMs: 1,
+          types: [
+            type("cluster.v3.Cluster", "1", true),
+            type("endpoint.v3.ClusterLoadAssignment", "", true),
+            type("listener.v3.Listener", "1", false),
+            type("route.v3.RouteConfiguration", "", false),
+          ],
+        },
+      ],
+    },
+    (_, text) => text,
+  );
+  assert.match(table, /^web-0 +\S+ +yes +SYNCED +UNCHANGED +STALE +NOT SENT$/m);
 });
 
 test("a run file whose port is another program's by now is no running mesh, whatever that answers", async (context) => {

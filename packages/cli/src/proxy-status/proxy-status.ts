@@ -19,13 +19,14 @@ const services: readonly [service: string, type: string][] = [
 export async function proxyStatus(options: { mesh?: string; output: OutputFormat }): Promise<number> {
   const response = await askRunningMesh(options.mesh, (admin) => admin.proxies());
   const paint = paintFor(process.stdout);
-  process.stdout.write(await formatData(options.output, response, () => describe(response, paint)));
+  process.stdout.write(await formatData(options.output, response, () => formatProxies(response, paint)));
   return response.proxies.every(({ isConnected, isSynced }) => isConnected && isSynced)
     ? exitCodes.fine
     : exitCodes.negative;
 }
 
-function describe({ proxies, configVersion }: ProxiesResponse, paint: Paint): string {
+/** The table, and below it what is refused and how many are behind. */
+export function formatProxies({ proxies, configVersion }: ProxiesResponse, paint: Paint): string {
   const rows = [...proxies].sort((a, b) => a.id.localeCompare(b.id));
   const table = formatTable(rows, [
     { title: "proxy", text: ({ id }) => id },
@@ -52,9 +53,10 @@ function describe({ proxies, configVersion }: ProxiesResponse, paint: Paint): st
   return `${table}\n${refusals.join("")}${problems.join("")}${summary}`;
 }
 
-/** As `istioctl proxy-status` words it. */
+/** As `istioctl proxy-status` words it; of what a proxy has from an earlier control plane, and need not be sent again, that knows nothing. */
 function standing({ types }: ProxyRow, type: string, paint: Paint): string {
   const found: ProxyTypeRow | undefined = types.find((row) => row.type.endsWith(`/${type}`));
+  if (found?.sentVersion === "" && found.isSynced) return paint("green", "UNCHANGED");
   if (found === undefined || found.sentVersion === "") return paint("dim", "NOT SENT");
   if (found.lastError !== "") return paint("red", "REJECTED");
   return found.isSynced ? paint("green", "SYNCED") : paint("yellow", "STALE");

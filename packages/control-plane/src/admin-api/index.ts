@@ -44,8 +44,10 @@ export interface ResourcesResponse {
 /** What a proxy has acknowledged of one resource type. */
 export interface ProxyTypeRow {
   readonly type: string;
+  /** Of what was sent since it connected; both are empty while nothing was, also where nothing had to be: then `isSynced` is true. */
   readonly sentVersion: string;
   readonly ackedVersion: string;
+  /** It has what it should have, accepted since it connected or before. */
   readonly isSynced: boolean;
   /** Number of names it asked for, or all. */
   readonly subscribed: number | "*";

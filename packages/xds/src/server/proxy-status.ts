@@ -12,8 +12,11 @@ export interface TypeStatus {
   readonly ackedAtMs: number | undefined;
   /** The last refusal on this stream; it stays here after a later response was accepted, `state` says how it is now. */
   readonly lastNack: Nack | undefined;
-  /** idle: nothing sent yet; pending: a response waits for its answer; rejected: something sent was refused since. */
-  readonly state: "idle" | "pending" | "accepted" | "rejected";
+  /**
+   * idle: nothing sent yet; unchanged: nothing had to be sent, since the client brought what it should have from an earlier stream;
+   * pending: a response waits for its answer; rejected: something sent was refused since.
+   */
+  readonly state: "idle" | "unchanged" | "pending" | "accepted" | "rejected";
 }
 
 export interface Nack {

@@ -295,7 +295,11 @@ describe("delta subscriptions", () => {
       resourceNamesSubscribe: ["a"],
       initialResourceVersions: { a: versionOf(ENDPOINT_TYPE, "a") },
     });
+    const endpointState = (): string | undefined =>
+      client.stream.status().types.find(({ type }) => type === ENDPOINT_TYPE)?.state;
+    assert.equal(endpointState(), "idle");
     assert.equal(client.next(), undefined);
+    assert.equal(endpointState(), "unchanged");
     client.send({ typeUrl: ROUTE_TYPE, resourceNamesSubscribe: ["r"], initialResourceVersions: { r: "old" } });
     assert.deepEqual(client.next(), { type: ROUTE_TYPE, added: ["r"], removed: [] });
   });

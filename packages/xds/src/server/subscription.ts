@@ -251,7 +251,8 @@ export class Subscription {
   #state(): TypeStatus["state"] {
     if (this.isOutstanding) return "pending";
     if (this.isRefused) return "rejected";
-    return this.#last === undefined ? "idle" : "accepted";
+    if (this.#last !== undefined) return "accepted";
+    return this.#settledWith === undefined ? "idle" : "unchanged";
   }
 
   #take(nonce: string): Response | undefined {
