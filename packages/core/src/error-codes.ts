@@ -545,7 +545,7 @@ export const errorCodes = {
     flag: "",
     details: "",
     text: "a state file is damaged",
-    hint: "The file was moved aside and is rebuilt; keep the moved copy if you want to know what happened.",
+    hint: "The file was moved aside and is rebuilt; keep the moved copy if you want to know what happened. The authority's, `ca/authority.state`, is not: the control plane refuses to start until a backup is in its place, or the moved copy is removed, since a new root cuts off every workload.",
   },
   state_file_newer: {
     source: "config",
@@ -555,7 +555,7 @@ export const errorCodes = {
     flag: "",
     details: "",
     text: "a state file was written by a newer version",
-    hint: "Run the version that wrote it, or give this one a state directory of its own.",
+    hint: "Run the version that wrote it; or move the state folder (`.heddle` beside the resources, or what --state-dir names) away, and the next start makes keys and everything else in it anew.",
   },
   port_in_use: {
     source: "config",

@@ -123,17 +123,30 @@ export class ControlPlaneProcess {
 
   #watch(child: ChildProcess): void {
     let lastLine = "";
+    // Of a start that fails the last words are told by whoever waits for it, and here not again.
+    let lastWords: string | undefined;
+    const tell = (isRepetition: boolean): void => {
+      if (lastWords !== undefined) this.#options.output("control-plane", lastWords, "stderr", isRepetition);
+      lastWords = undefined;
+    };
     forwardOutput(child, "control-plane", (source, line, stream) => {
       lastLine = line;
-      this.#options.output(source, line, stream);
+      if (stream === "stderr" && this.#watched === child && this.#onFailed !== undefined) {
+        tell(false);
+        lastWords = line;
+      } else this.#options.output(source, line, stream);
     });
     this.#watched = child;
     // Not "exit": its last words may still be on their way. They may come when the next life has begun, and are not about that.
     child.once("close", () => {
-      if (this.#watched === child) this.#onFailed?.(new StartProblem(lastLine));
+      const fail = this.#watched === child ? this.#onFailed : undefined;
+      const reason = lastWords ?? lastLine;
+      tell(fail !== undefined);
+      fail?.(new StartProblem(reason));
     });
     child.on("message", (message: { kind?: string } & ControlPlaneAddresses) => {
       if (message.kind !== "ready" || this.#watched !== child) return;
+      tell(false);
       // After a crash nobody waits; a person who has read that it ended wants to know that it is back.
       if (this.#onReady === undefined)
         this.#options.report("the control plane is back; proxies reconnect by themselves");
