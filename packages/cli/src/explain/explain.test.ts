@@ -472,6 +472,17 @@ test("files that hold no resources are one line, and of many errors the first ar
   assert.match(stderr, /… and \d+ more: heddle validate \. tells all\n/);
 });
 
+test("a folder of several meshes is refused, and their folders are named", async (context) => {
+  const cwd = temporaryFolder(context, {
+    "one/mesh.yaml": mesh,
+    "two/local/mesh.yaml": mesh,
+    "two/routes.yaml": routes,
+  });
+  const { code, stderr } = await runHeddle(["explain", "GET", "http://api/", "--from", "web"], { cwd });
+  assert.equal(code, 2);
+  assert.match(stderr, /^heddle: \.: there are 2 LocalMesh resources here.*\n→ .* with --folder: one, two\/local\.\n$/);
+});
+
 test("the edge takes a path alone, and every host", async (context) => {
   const side = await explain(context, "", "GET", "/index.html", "edge");
   assert.equal(side.destinations[0]?.endpoints[0]?.instance, "web-0");

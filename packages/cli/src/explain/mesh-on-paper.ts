@@ -1,5 +1,6 @@
+import { dirname } from "node:path";
 import { formatSpiffeId, exitCodes } from "@heddle/core";
-import type { Finding, LocalMeshResource, LocalWorkload, ParsedResource } from "@heddle/api";
+import type { Finding, LocalMeshResource, LocalWorkload, ParsedFile, ParsedResource } from "@heddle/api";
 import { acceptResources, localMeshDefaults } from "@heddle/api";
 import type { WorkloadInstance } from "@heddle/compiler";
 import { Compiler, rulePath } from "@heddle/compiler";
@@ -71,6 +72,7 @@ export class MeshOnPaper {
 
   static async read(folder: string): Promise<MeshOnPaper> {
     const files = await readResourceFiles([folder]);
+    requireOneMesh(folder, files);
     const settings = settingsOf(files.flatMap((file) => file.resources));
     const { accepted, findings, broken } = acceptResources([], files, settings);
     const mesh = accepted.find((resource) => resource.kind === "LocalMesh");
@@ -163,6 +165,22 @@ export class MeshOnPaper {
 
 /** Files that a DestinationRule names are those of the client's machine; no decision here asks for what they hold. */
 const anyTlsFile: LoadOptions = { readTlsFile: () => new Uint8Array() };
+
+/** Of several the files are several meshes: an answer out of a mixture would be one of none of them. */
+function requireOneMesh(folder: string, files: readonly ParsedFile[]): void {
+  const meshes = files.flatMap(({ resources }) => resources).filter(({ kind }) => kind === "LocalMesh");
+  if (meshes.length < 2) return;
+  const folders = [...new Set(meshes.map(({ source }) => dirname(source.file)))];
+  const places = meshes.map(({ source }) => `${source.file}:${source.line}`).join(", ");
+  throw new UserProblem(`there are ${meshes.length} LocalMesh resources here, and a mesh has one`, {
+    where: folder,
+    hint:
+      folders.length === 1
+        ? `Keep one of ${places}.`
+        : `Name the folder of the mesh with --folder: ${folders.join(", ")}.`,
+    exitCode: exitCodes.usage,
+  });
+}
 
 function accept<T>(name: string, loaded: Loaded<T>): T {
   if (loaded.config !== undefined) return loaded.config;
