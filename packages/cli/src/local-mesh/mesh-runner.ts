@@ -196,10 +196,19 @@ export class MeshRunner {
    * Resolves when every application and proxy is ready and every proxy has the configuration that says so, or with the names of
    * those that are not after `limitMs`.
    */
-  async whenReady(limitMs: number): Promise<Readiness> {
+  whenReady(limitMs: number): Promise<Readiness> {
+    return this.#untilNothingMissing(limitMs, () => this.#notReady());
+  }
+
+  /** Resolves when the edge takes requests, whether or not the mesh behind it is ready. */
+  whenEdgeServes(limitMs: number): Promise<Readiness> {
+    return this.#untilNothingMissing(limitMs, () => this.#edgeNotReady());
+  }
+
+  async #untilNothingMissing(limitMs: number, look: () => Promise<readonly string[]>): Promise<Readiness> {
     const end = performance.now() + limitMs;
     for (;;) {
-      const missing = await this.#notReady();
+      const missing = await look();
       if (missing.length === 0) return { ready: true };
       if (performance.now() >= end || this.#isStopping) return { ready: false, missing };
       await delay(pollMs);
@@ -399,11 +408,13 @@ export class MeshRunner {
       if (!application.isReady) return planned.id;
       return (await sidecar.isReady()) ? undefined : `${planned.id}/proxy`;
     });
-    const edge = this.#edge?.sidecar;
-    if (edge !== undefined)
-      checks.push(edge.isReady().then((isReady) => (isReady ? undefined : `${edgeInstanceId}/proxy`)));
-    const missing = (await Promise.all(checks)).filter((name) => name !== undefined);
+    const [edge, ...replicas] = await Promise.all([this.#edgeNotReady(), ...checks]);
+    const missing = [...replicas.filter((name) => name !== undefined), ...edge];
     return missing.length > 0 ? missing : this.#notTold();
+  }
+
+  async #edgeNotReady(): Promise<readonly string[]> {
+    return this.#edge === undefined || (await this.#edge.sidecar.isReady()) ? [] : [`${edgeInstanceId}/proxy`];
   }
 
   /** Proxies that the control plane has not yet told that everybody is ready. */

@@ -17,8 +17,9 @@ export function startMesh(
   return heddle;
 }
 
-/** Where the edge listens, once it is said. */
+/** Where the edge listens, once the mesh is ready. */
 export async function edgeUrl(heddle: HeddleProcess): Promise<string> {
+  await heddle.line(/ is ready after /);
   return /http:\S+/.exec(await heddle.line(/^ {2}edge /))?.[0] ?? "";
 }
 

@@ -196,3 +196,17 @@ test("told to stop while it starts, it ends and leaves nothing", { timeout: 110_
   assert.equal(await heddle.end(), 0);
   await heddle.nothingLeft();
 });
+
+test("the edge is told as soon as it serves, though a program behind it never gets ready", {
+  timeout: 60_000,
+}, async (context) => {
+  const mesh = (smallMesh["mesh.yaml"] ?? "").replace(
+    /(name: back\n +service: back\n +command: ).*/,
+    "$1[sleep, '1000']",
+  );
+  const heddle = startMesh(context, temporaryFolder(context, { ...smallMesh, "mesh.yaml": mesh }));
+  await heddle.line(/^ {2}edge {2}http:\S+ → front$/);
+  assert.doesNotMatch(heddle.stdout, / is ready after /);
+  heddle.kill("SIGTERM");
+  assert.equal(await heddle.end(), 0);
+});

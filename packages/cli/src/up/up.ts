@@ -49,6 +49,11 @@ export async function up(folder: string, options: UpOptions): Promise<number> {
 
 async function announce(session: MeshSession, output: MeshOutput, logFolder: string, begun: number): Promise<void> {
   const { runner, plan } = session;
+  const { paint } = output;
+  const address = runner.edge?.address;
+  // Also while a program behind it is not ready, and may never be: the others can be asked.
+  if (address !== undefined && (await runner.whenEdgeServes(readyLimitMs)).ready)
+    output.notice(`  edge  http://${address}/ → ${plan.edge?.service.name}`);
   const readiness = await runner.whenReady(readyLimitMs);
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   if (!readiness.ready) {
@@ -57,10 +62,7 @@ async function announce(session: MeshSession, output: MeshOutput, logFolder: str
     output.report("heddle", `not ready after ${seconds} s: ${readiness.missing.join(", ")}; see ${logFolder}`);
     return;
   }
-  const { paint } = output;
   output.notice(paint(["green", "bold"], `${plan.name} is ready after ${seconds} s`));
-  const address = runner.edge?.address;
-  if (address !== undefined) output.notice(`  edge  http://${address}/ → ${plan.edge?.service.name}`);
   output.notice(paint("dim", `  logs  ${logFolder}`));
 }
 
