@@ -20,3 +20,4 @@ export { formatSpiffeId, parseSpiffeId } from "./spiffe-id.ts";
 export type { TimerHandle, TimerTarget } from "./timer-wheel.ts";
 export { TimerWheel } from "./timer-wheel.ts";
 export { grpcStatusOfHttp } from "./grpc-status.ts";
+export { yamlErrors } from "./yaml-errors.ts";

@@ -1,6 +1,7 @@
 import { LineCounter, parseAllDocuments } from "yaml";
 import type { Document } from "yaml";
 import type { LineTree } from "../line-tree.ts";
+import { yamlErrors } from "@heddle/core";
 import { findUnclosedFlow } from "./unclosed-flow.ts";
 import { NodeReader } from "./node-reader.ts";
 import type { PlainValue, YamlProblem } from "./plain-value.ts";
@@ -81,7 +82,7 @@ function describeUnclosed(ownText: string, start: number, lineOf: (offset: numbe
   };
 }
 
-/** The library's error codes in our own words; the library's message stays where it says more. */
+/** In our own words; the library's message stays where it says more. */
 function describeYamlError(code: string, message: string, line: number): YamlProblem {
   // The library descends by recursion: thousands of nested brackets end its stack.
   if (code === "RESOURCE_EXHAUSTION") return notTakenApart(line);
@@ -90,30 +91,6 @@ function describeYamlError(code: string, message: string, line: number): YamlPro
     return { code: "HDL0001", line, message: `The YAML cannot be read: ${firstSentence(message)}` };
   return { code: "HDL0001", line, ...known };
 }
-
-const yamlErrors: Readonly<Record<string, { message: string; hint: string }>> = {
-  TAB_AS_INDENT: { message: "A tab is used for indentation.", hint: "Replace the tab by spaces." },
-  BAD_INDENT: {
-    message: "The indentation does not fit the lines around it.",
-    hint: "Indent the line as deep as its neighbours in the same block.",
-  },
-  BAD_ALIAS: {
-    message: "An alias (*name) refers to an anchor (&name) that does not stand before it.",
-    hint: "Define the anchor above its first use in the same document.",
-  },
-  BLOCK_AS_IMPLICIT_KEY: {
-    message: "A block begins on the same line as a key.",
-    hint: "Put the nested block on lines of its own, indented deeper; quote the value if it contains ': '.",
-  },
-  MULTILINE_IMPLICIT_KEY: {
-    message: "A key runs over several lines; a ':' is probably missing.",
-    hint: "Write `key: value`, with a space after the colon.",
-  },
-  TAG_RESOLVE_FAILED: {
-    message: "A tag (!something) is used that resources do not know.",
-    hint: "Write the value without a tag; quote it if it begins with '!'.",
-  },
-};
 
 function firstSentence(message: string): string {
   const line = message.split("\n", 1)[0] ?? "";

@@ -8,11 +8,14 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { acceptedBeside, acceptedFields } from "@heddle/engine/load";
+import { acceptedBootstrapFields } from "./accepted-fields.ts";
 import type { DocumentPath } from "./source.ts";
 
 export interface JsonProblem {
   readonly path: DocumentPath;
   readonly message: string;
+  /** What to do instead; absent: correct the value. */
+  readonly hint?: string;
 }
 
 /** Messages whose JSON is not an object of their fields (protobuf JSON mapping). */
@@ -47,19 +50,38 @@ export function findJsonProblems(
   for (const [key, value] of Object.entries(json)) {
     const field = desc.fields.find((candidate) => candidate.name === key || candidate.jsonName === key);
     if (field === undefined) {
-      problems.push({ path: [...path, key], message: `is not a field of ${desc.typeName}` });
+      problems.push({
+        path: [...path, key],
+        message: `is not a field of ${desc.typeName}`,
+        hint: hintForField(desc.typeName),
+      });
       continue;
     }
     if (value === null) continue;
     if (field.oneof !== undefined) {
       const other = oneofs.get(field.oneof.name);
       if (other !== undefined)
-        problems.push({ path: [...path, key], message: `excludes ${other}: only one of them may be set` });
+        problems.push({
+          path: [...path, key],
+          message: `excludes ${other}: only one of them may be set`,
+          hint: "Remove one of the two.",
+        });
       oneofs.set(field.oneof.name, key);
     }
     problems.push(...findFieldProblems(desc, field, key, value, registry, [...path, key]));
   }
   return problems;
+}
+
+/** Of more than these nobody reads the list in an error. */
+const listedFields = 12;
+
+function hintForField(typeName: string): string {
+  const known = Object.keys({ ...acceptedFields[typeName], ...acceptedBootstrapFields[typeName] }).sort();
+  if (known.length === 0) return "Remove it.";
+  return known.length > listedFields
+    ? "Remove it, or correct its name: docs/reference/envoy-api.md lists the fields."
+    : `Remove it, or use one of ${known.join(", ")}.`;
 }
 
 function findFieldProblems(
@@ -103,8 +125,10 @@ function findAnyProblems(json: unknown, registry: Registry, path: DocumentPath):
   const desc = registry.getMessage(typeName);
   if (desc === undefined) {
     const beside = acceptedBeside(typeName, acceptedFields);
-    const known = beside.length === 0 ? "" : `; supported here: ${beside.join(", ")}`;
-    return [{ path: [...path, "@type"], message: `${typeName} is not supported${known}` }];
+    const others = beside.length === 0 ? "." : `, or use one of ${beside.join(", ")}.`;
+    return [
+      { path: [...path, "@type"], message: `${typeName} is not supported`, hint: `Remove this extension${others}` },
+    ];
   }
   // The JSON of a well-known type inside an Any stands under "value" (protobuf JSON mapping).
   if (wellKnown.test(typeName)) return findJsonProblems(desc, rest["value"], registry, [...path, "value"]);

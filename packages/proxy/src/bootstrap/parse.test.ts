@@ -177,11 +177,11 @@ const refused: [title: string, text: string, line: number, path: string, message
     /example\.Unknown is not supported/,
   ],
   [
-    "a filter that is not supported, with those that are",
+    "a filter that is not supported",
     'static_resources:\n  listeners:\n    - name: a\n      filter_chains:\n        - filters:\n            - name: x\n              typed_config:\n                "@type": type.googleapis.com/envoy.extensions.filters.network.redis_proxy.v3.RedisProxy',
     8,
     "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.@type",
-    /RedisProxy is not supported; supported here: .*http_connection_manager, .*tcp_proxy/,
+    /RedisProxy is not supported$/,
   ],
   [
     "a resource's field that the proxy does not support",
@@ -299,6 +299,42 @@ test("of broken YAML the first problem is told: what the parser says after losin
   const { problems } = parseBootstrap(text);
   assert.equal(problems.length, 1);
   assert.equal(problems[0]?.line, 2);
+});
+
+for (const { title, text, line, message } of [
+  {
+    title: "a bracket that is never closed",
+    text: "node: { id: a }\nadmin:\n  address: [1, 2\nstatic_resources: {}\n",
+    line: 4,
+    message: /^a "\[" further up is not closed before this line$/,
+  },
+  { title: "a tab", text: "node:\n\tid: a\n", line: 2, message: /^A tab is used for indentation/ },
+]) {
+  test(`broken YAML is told in plain words: ${title}`, () => {
+    const [problem] = parseBootstrap(text).problems;
+    assert.equal(problem?.line, line);
+    assert.match(problem?.message ?? "", message);
+    assert.notEqual(problem?.hint ?? "", "");
+  });
+}
+
+test("what is unknown or not supported is to be removed, or replaced by what is", () => {
+  const text = `node: { idd: a }
+admin: { adress: {} }
+static_resources:
+  clusters: [{ name: a, typ: STATIC }]
+  listeners:
+    - name: l
+      listener_filters: [{ name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.nope.v3.Nope } }]
+`;
+  const hints = new Map(parseBootstrap(text).problems.map(({ path, hint }) => [path, hint]));
+  assert.match(hints.get("node.idd") ?? "", /^Remove it, or use one of .*\bid\b/);
+  assert.equal(hints.get("admin.adress"), "Remove it, or use one of address.");
+  assert.match(hints.get("static_resources.clusters[0].typ") ?? "", /^Remove it, or correct its name: /);
+  assert.match(
+    hints.get("static_resources.listeners[0].listener_filters[0].typed_config.@type") ?? "",
+    /^Remove this extension, or use one of .*tls_inspector/,
+  );
 });
 
 test("an enum value that is not supported is told with those that are", () => {

@@ -33,7 +33,7 @@ type Resources = BootstrapConfig["resources"][number][];
 export function parseBootstrap(text: string): ParsedBootstrap {
   const read = readSource(text);
   if (read.source === undefined) {
-    const problems = read.problems.map(({ line, message }) => ({ path: "", line, message, hint: "Correct the YAML." }));
+    const problems = read.problems.map((problem) => ({ path: "", ...problem }));
     return { config: undefined, problems };
   }
   const { source } = read;
@@ -53,7 +53,7 @@ function decode(source: BootstrapSource, report: Report): Bootstrap | undefined 
   } catch (error) {
     const found = findJsonProblems(BootstrapSchema, json, typeRegistry);
     const { hint } = errorEntry("config_invalid");
-    for (const { path, message } of found) report(path, message, hint);
+    for (const problem of found) report(problem.path, problem.message, problem.hint ?? hint);
     if (found.length === 0) report([], (error as Error).message, hint);
     return undefined;
   }

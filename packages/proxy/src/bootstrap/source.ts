@@ -1,4 +1,5 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Node } from "yaml";
+import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Node, type YAMLParseError } from "yaml";
+import { yamlErrors } from "@heddle/core";
 
 /** A path into a document: field names and list indexes. */
 export type DocumentPath = readonly (string | number)[];
@@ -15,6 +16,7 @@ export interface BootstrapSource {
 export interface SyntaxProblem {
   readonly line: number;
   readonly message: string;
+  readonly hint: string;
 }
 
 /** Reads YAML, of which JSON is a part. One document; keys must be unique. */
@@ -27,19 +29,32 @@ export function readSource(
   const [error] = document.errors;
   if (error !== undefined) {
     const { line } = lineCounter.linePos(error.pos[0]);
-    return { source: undefined, problems: [{ line, message: error.message }] };
+    return { source: undefined, problems: [{ line, ...describeYaml(error) }] };
   }
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 1000 });
   } catch (error) {
     // The library's guard against documents that aliases blow up.
-    return { source: undefined, problems: [{ line: 1, message: (error as Error).message }] };
+    return { source: undefined, problems: [{ line: 1, message: (error as Error).message, hint: correctYaml }] };
   }
   return {
     source: { value, lineOf: (path) => lineCounter.linePos(offsetOf(document.contents, path)).line },
     problems: [],
   };
+}
+
+const correctYaml = "Correct the YAML.";
+
+/** The library's words where a person understands them, else ours. */
+function describeYaml({ code, message }: YAMLParseError): Pick<SyntaxProblem, "message" | "hint"> {
+  const closing = / end with an? ([\]}])/.exec(message)?.[1];
+  if (closing !== undefined)
+    return {
+      message: `a "${closing === "]" ? "[" : "{"}" further up is not closed before this line`,
+      hint: `Add the missing "${closing}", or quote the value if the bracket is part of it.`,
+    };
+  return yamlErrors[code] ?? { message, hint: correctYaml };
 }
 
 function offsetOf(root: unknown, path: DocumentPath): number {
