@@ -200,7 +200,7 @@ class Decision {
   #keep(key: string, before: ParsedResource): void {
     this.#current.set(key, before);
     const identity = identityOf(before);
-    const message = `The version of ${describeIdentity(identity)} accepted before stays in force.`;
+    const message = "The version accepted before stays in force.";
     this.#findings.push(
       makeFinding("HDL0201", { message, file: before.source.file, line: before.source.line, resource: identity }),
     );

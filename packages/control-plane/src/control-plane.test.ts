@@ -100,7 +100,10 @@ test("what was accepted is in force after a restart with broken files", async (t
   await plane.start();
   const web = await plane.proxy("web-0");
   await web.until("3 s", hasTimeout(3));
-  assert.match(plane.logger.text, /The version of VirtualService default\/reviews accepted before stays in force/);
+  assert.match(
+    plane.logger.text,
+    /"VirtualService default\/reviews","message":"The version accepted before stays in force/,
+  );
 });
 
 test("a port that somebody else has taken meanwhile is not waited for, and it is said", async (t) => {

@@ -11,8 +11,8 @@ const cases: readonly { title: string; line: string; read: ControlPlaneLine }[] 
   },
   {
     title: "a finding that refuses nothing is a warning",
-    line: '{"level":"warn","time":1,"code":"HDL0201","place":"a.yaml:3","message":"kept","hint":"","msg":"resource finding"}',
-    read: { kind: "warned", place: "a.yaml:3", code: "HDL0201", message: "kept", hint: "" },
+    line: '{"level":"warn","time":1,"code":"HDL0201","place":"a.yaml:3","resource":"Gateway default/a","message":"kept","hint":"","msg":"resource finding"}',
+    read: { kind: "warned", place: "a.yaml:3", code: "HDL0201", message: "Gateway default/a: kept", hint: "" },
   },
   {
     title: "what was accepted comes with its changes",

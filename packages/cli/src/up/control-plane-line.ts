@@ -27,7 +27,9 @@ export function readControlPlaneLine(line: string): ControlPlaneLine {
     case "resource rejected":
     case "resource finding": {
       const kind = fields["msg"] === "resource rejected" ? "rejected" : "warned";
-      return { kind, place: text("place"), code: text("code"), message: text("message"), hint: text("hint") };
+      const subject = text("resource");
+      const message = `${subject === "" ? "" : `${subject}: `}${text("message")}`;
+      return { kind, place: text("place"), code: text("code"), message, hint: text("hint") };
     }
     case "resource mended":
       return { kind: "mended", resource: text("resource") };

@@ -193,12 +193,17 @@ export class MeshConfiguration {
     if (this.#compiled !== undefined) this.#compiler.update(this.#compiled.inputs);
   }
 
-  /** Each finding is reported once, when it appears. */
+  /** Each finding is reported once, when it appears; what became of a resource again with each new error that it is due to. */
   #report(findings: readonly Finding[], files: readonly ParsedFile[], passed: number): void {
     const { logger, onJudged } = this.#options;
     const known = new Set(this.#findings.map(textOf));
     const fresh = findings.filter((finding) => !known.has(textOf(finding)));
-    for (const finding of fresh) {
+    const wrong = new Set(fresh.filter(({ severity }) => severity === "error").flatMap(subjectsOf));
+    const told = findings.filter(
+      (finding) =>
+        fresh.includes(finding) || (fates.has(finding.code) && subjectsOf(finding).some((one) => wrong.has(one))),
+    );
+    for (const finding of told) {
       const { severity, code, message, hint, resource } = finding;
       const name = resource === undefined ? undefined : describeIdentity(resource);
       const fields = { code, place: describePlace(finding), resource: name, message, hint };
@@ -216,6 +221,14 @@ export class MeshConfiguration {
       fresh.filter(({ severity }) => severity === "error"),
     );
   }
+}
+
+/** What became of a resource with an error: an earlier version stays in force, or what it selects is denied. */
+const fates: ReadonlySet<string> = new Set(["HDL0201", "HDL0202"]);
+
+/** The resource of a finding and its file: of a text that cannot be taken apart there is only the file. */
+function subjectsOf({ resource, file }: Finding): string[] {
+  return [...(resource === undefined ? [] : [describeIdentity(resource)]), ...(file === undefined ? [] : [file])];
 }
 
 /** Resources, or files that could not be taken apart, that had errors and have none any more; some may be gone. */

@@ -347,6 +347,17 @@ test("a resource that only moved in its file is not told as changed, and one tha
   assert.equal(told.filter((message) => message === "resource mended").length, 1, told.join("\n"));
 });
 
+test("each edit that is refused says what stays in force, also after another that was", async (t) => {
+  const plane = await TestControlPlane.start(t, { "reviews.yaml": timeoutFile("3s") });
+  await plane.logger.until(/configuration accepted/);
+  await plane.write("reviews.yaml", timeoutFile("soon"));
+  await plane.logger.until(/HDL0201/);
+  await plane.write("reviews.yaml", `${timeoutFile("3s")}: ]\n`);
+  await plane.logger.until(/resource rejected.*HDL0001/);
+  const codes = plane.logger.lines.flatMap(({ fields }) => (fields["code"] === undefined ? [] : [fields["code"]]));
+  assert.deepEqual(codes.slice(-2), ["HDL0001", "HDL0201"]);
+});
+
 test("what a rejected edit leaves alone is not pushed again", async (t) => {
   const plane = await TestControlPlane.start(t, { "reviews.yaml": timeoutFile("3s") });
   const web = await plane.proxy("web-0");
