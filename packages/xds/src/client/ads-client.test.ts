@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { constants, createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
@@ -294,6 +297,25 @@ describe("the client", () => {
     await waiting.stop();
     assert.equal(waiting.state.phase, "stopped");
     assert.deepEqual(timers.delays, []);
+  });
+
+  it("says of a server that is killed that the connection was lost, and of no code that it did not send itself", async (t) => {
+    const server = createServer().listen(0, "127.0.0.1");
+    server.on("stream", (stream) => {
+      stream.on("error", () => undefined);
+      stream.close(constants.NGHTTP2_CANCEL);
+    });
+    t.after(() => server.close());
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const timers = new ManualTimers();
+    const client = newClient(new AdsFixture(), new Consumer(), timers, {
+      dial: (signal) => dialHttp2({ url, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } }, signal),
+    });
+    t.after(() => client.stop());
+    client.start();
+    await timers.fire();
+    assert.equal(client.state.lastError, "the connection to the server was lost");
   });
 
   it("decides before start whether all of a type are wanted", async (t) => {

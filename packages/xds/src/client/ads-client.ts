@@ -1,6 +1,6 @@
 import type { Message, MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock, Logger, RandomSource } from "@heddle/core";
 import type { Node, ResourceType } from "../api/index.ts";
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NodeSchema, ROUTE_TYPE, SECRET_TYPE } from "../api/index.ts";
@@ -164,7 +164,7 @@ export class AdsClient {
       }
       return "the server ended the stream";
     } catch (error) {
-      return ConnectError.from(error).message;
+      return describeEnd(ConnectError.from(error));
     } finally {
       this.#tellServer = undefined;
       session.requests.close();
@@ -297,6 +297,11 @@ export class AdsClient {
     this.#phase = phase;
     this.#options.onStateChange?.();
   }
+}
+
+/** A server that is killed resets its streams, which this one did not cancel, whatever the code is called. */
+function describeEnd({ code, message }: ConnectError): string {
+  return code === Code.Canceled ? "the connection to the server was lost" : message;
 }
 
 /** The text of a NACK. */
