@@ -209,6 +209,15 @@ test("duplicates: none is taken, the version before stays", () => {
   assert.deepEqual(atFirst.broken, []);
 });
 
+test("of two LocalMeshes none is told to take another name: a mesh has one", () => {
+  const { findings } = accept([], { "a.yaml": mesh, "b.yaml": mesh });
+  const hints = findings.filter(({ code }) => code === "HDL0101").map(({ hint }) => hint);
+  assert.deepEqual(
+    hints,
+    Array.from({ length: 2 }, () => "Remove one of the two: a mesh has one LocalMesh."),
+  );
+});
+
 test("a file with broken YAML keeps everything that came from it", () => {
   const both = `${route("v1")}---\n${policy("rules: [{}]")}`;
   const start = { "mesh.yaml": mesh, "rule.yaml": rule("v1"), "both.yaml": both };

@@ -18,6 +18,8 @@ export function findDuplicates(resources: readonly ParsedResource[]): Finding[] 
           "HDL0101",
           ["metadata"],
           `The same resource is written again: ${others.join(", ")}. None of them is taken.`,
+          // Under another name it would be one too many all the same.
+          resource.kind === "LocalMesh" ? "Remove one of the two: a mesh has one LocalMesh." : undefined,
         ),
       );
     }

@@ -93,6 +93,7 @@ for (const { words, says } of wrongUsage) {
 
 test("a symlink on the PATH is heddle, and the completion scripts, which complete this word, say how to make one", async (context) => {
   const { stdout } = await runHeddle(["completion", "--help"]);
+  assert.match(stdout, /choices: "bash", "zsh", "fish"/);
   assert.match(stdout, /source <\(npx heddle completion bash\)/);
   assert.match(stdout, /ln -s "\$PWD\/node_modules\/\.bin\/heddle" ~\/\.local\/bin\//);
   const folder = temporaryFolder(context);

@@ -10,7 +10,7 @@ The scripts complete the word heddle, not npx heddle. To have it on the PATH, fr
 export function completionCommand(onExitCode: OnExitCode): Command {
   return new Command("completion")
     .description("print a completion script for a shell")
-    .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))
+    .addArgument(new Argument("<shell>", "the shell that it is for").choices(["bash", "zsh", "fish"]))
     .addHelpText(
       "after",
       exampleText(

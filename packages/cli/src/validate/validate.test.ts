@@ -92,6 +92,12 @@ test("malformed YAML and a file that cannot be read are findings, not crashes", 
   assert.match(stdout, /nul\.json:\d+: error/);
 });
 
+test("an empty file is no mistake, and no praise either", async (context) => {
+  const cwd = temporaryFolder(context, { "empty.yaml": "" });
+  const { code, stdout } = await runHeddle(["validate", "."], { cwd });
+  assert.deepEqual([code, stdout], [0, "! 0 resources in 1 file: there was nothing to check\n"]);
+});
+
 test("a folder without resource files is wrong usage", async (context) => {
   const cwd = temporaryFolder(context, { "readme.txt": "" });
   const { code, stderr } = await runHeddle(["validate", "."], { cwd });

@@ -50,10 +50,12 @@ function byWeight(a: Finding, b: Finding): number {
 
 function describe({ files, resources, counts, findings }: ValidationResult): string {
   const paint = paintFor(process.stdout);
-  const valid = `${plural(resources, "resource")} in ${plural(files, "file")}`;
-  if (findings.length === 0) return `${paint("green", "√")} ${valid}, nothing to complain about\n`;
+  const read = `${plural(resources, "resource")} in ${plural(files, "file")}`;
+  // An empty file is no mistake, but who has it checked expects something in it.
+  if (findings.length === 0 && resources === 0) return `${paint("yellow", "!")} ${read}: there was nothing to check\n`;
+  if (findings.length === 0) return `${paint("green", "√")} ${read}, nothing to complain about\n`;
   const parts = [plural(counts.error, "error"), plural(counts.warning, "warning"), `${counts.info} info`];
-  return `${formatFindings(findings, paint)}\n${valid} could be read; ${parts.join(", ")}\n`;
+  return `${formatFindings(findings, paint)}\n${parts.join(", ")}; read: ${read}\n`;
 }
 
 function plural(count: number, noun: string): string {

@@ -234,7 +234,7 @@ function forward(
     kind: "cluster",
     name: req.clusterName,
     matched: cluster !== undefined,
-    why: cluster === undefined ? "there is no such cluster" : `${cluster.endpoints.length} endpoints`,
+    why: cluster === undefined ? "there is no such cluster" : describeCount(cluster.endpoints.length),
     provenance: cluster?.provenance,
   });
   if (cluster === undefined) {
@@ -287,4 +287,8 @@ export function rewriteHost(req: RequestRecord, host: string, appendForwardedHos
   if (host === "") return;
   if (appendForwardedHost && req.authority !== "") appendToList(req.headers, "x-forwarded-host", req.authority);
   req.authority = encodeUtf8AsLatin1(host);
+}
+
+function describeCount(endpoints: number): string {
+  return endpoints === 1 ? "1 endpoint" : `${endpoints} endpoints`;
 }
