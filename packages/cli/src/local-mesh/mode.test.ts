@@ -6,7 +6,7 @@ import type { Capability } from "./namespaces/capability.ts";
 
 const possible: Capability = { problem: undefined, hasIpv6: true };
 const ipv4Only: Capability = { problem: undefined, hasIpv6: false };
-const impossible: Capability = { problem: "it needs root" };
+const impossible: Capability = { problem: "it needs root", remedy: "Run as root" };
 
 const cases: readonly { wanted: MeshMode | undefined; capability: Capability; mode: MeshMode; says: RegExp }[] = [
   { wanted: undefined, capability: possible, mode: "namespaces", says: /; chosen because this machine can/ },
@@ -28,7 +28,10 @@ for (const { wanted, capability, mode, says } of cases) {
 test("namespaces that are asked for and not possible are refused with the reason", async () => {
   await assert.rejects(
     chooseMode("namespaces", async () => impossible),
-    (error) => error instanceof ModeProblem && error.message.endsWith("is not possible here: it needs root"),
+    (error) =>
+      error instanceof ModeProblem &&
+      error.message.endsWith("is not possible here: it needs root") &&
+      error.remedy === "Run as root",
   );
 });
 

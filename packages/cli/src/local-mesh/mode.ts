@@ -8,7 +8,15 @@ export type ModeChoice =
   | { readonly mode: "namespaces"; readonly hasIpv6: boolean; readonly notice: string };
 
 /** A mode was asked for that this machine cannot do; the message says why. */
-export class ModeProblem extends Error {}
+export class ModeProblem extends Error {
+  /** What to do about it; empty when nothing can be done here. */
+  readonly remedy: string;
+
+  constructor(message: string, remedy: string) {
+    super(message);
+    this.remedy = remedy;
+  }
+}
 
 const portsNotice =
   "mode ports: traffic between services is encrypted and steered, but not isolated: another program on this machine could use the same ports";
@@ -25,7 +33,8 @@ export async function chooseMode(
   if (wanted === "ports") return { mode: "ports", notice: portsNotice };
   const capability = await capabilityOf();
   if (capability.problem !== undefined) {
-    if (wanted === "namespaces") throw new ModeProblem(`mode namespaces is not possible here: ${capability.problem}`);
+    if (wanted === "namespaces")
+      throw new ModeProblem(`mode namespaces is not possible here: ${capability.problem}`, capability.remedy);
     return {
       mode: "ports",
       notice: `${portsNotice}. Mode namespaces, which isolates, is not possible: ${capability.problem}`,

@@ -227,7 +227,7 @@ export class MeshSession {
 export function refuseMode(error: unknown): never {
   if (!(error instanceof ModeProblem)) throw error;
   throw new UserProblem(error.message, {
-    hint: "Do what is said to be missing, or use --mode ports. Nothing was started.",
+    hint: `${error.remedy === "" ? "Use" : `${error.remedy}, or use`} --mode ports. Nothing was started.`,
   });
 }
 

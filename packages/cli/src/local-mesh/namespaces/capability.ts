@@ -6,8 +6,10 @@ import { withView } from "./proxy-view.ts";
 import { namespacePorts, proxyUser, redirectRules } from "./redirect-rules.ts";
 import { findSystemProgram, systemProgram } from "./system-program.ts";
 
-/** Whether replicas can have namespaces here: `problem` says in words why not. */
-export type Capability = { readonly problem: undefined; readonly hasIpv6: boolean } | { readonly problem: string };
+/** Whether replicas can have namespaces here: `problem` says in words why not, and `remedy` what to do, where something can be done. */
+export type Capability =
+  | { readonly problem: undefined; readonly hasIpv6: boolean }
+  | { readonly problem: string; readonly remedy: string };
 
 /** Command → where it comes from. */
 const programs: Readonly<Record<string, string>> = {
@@ -22,22 +24,26 @@ const programs: Readonly<Record<string, string>> = {
  * Makes all that a mesh in namespaces needs, once, in a namespace that is gone when this returns. Nothing outside it is touched.
  */
 export async function namespacesCapability(env: NodeJS.ProcessEnv = process.env): Promise<Capability> {
-  if (process.platform !== "linux") return { problem: "it needs Linux" };
-  if (process.getuid?.() !== 0) return { problem: "it needs root" };
+  if (process.platform !== "linux") return { problem: "it needs Linux", remedy: "" };
+  if (process.getuid?.() !== 0) return { problem: "it needs root", remedy: "Run as root" };
   if (findCaller(env).uid === proxyUser)
-    return { problem: `applications would run as user ${proxyUser}, which is the proxies'` };
+    return {
+      problem: `applications would run as user ${proxyUser}, which is the proxies'`,
+      remedy: "Run as another user",
+    };
   const missing = Object.keys(programs).filter((program) => findSystemProgram(program) === undefined);
   if (missing.length > 0) {
     const packages = [...new Set(missing.map((program) => programs[program]))].join(" ");
     return {
       problem: `${missing.map(commandOf).join(", ")} ${missing.length === 1 ? "is" : "are"} missing (install ${packages})`,
+      remedy: "Install what is missing",
     };
   }
   try {
     return { problem: undefined, hasIpv6: await tryOut() };
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    return { problem: error.message };
+    return { problem: error.message, remedy: "" };
   }
 }
 
