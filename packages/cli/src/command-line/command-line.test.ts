@@ -103,6 +103,15 @@ test("a symlink on the PATH is heddle, and the completion scripts, which complet
   assert.deepEqual([called.status, called.stdout, called.stderr], [0, `${version}\n`, ""]);
 });
 
+test("the usage of a command names what it cannot go without", async () => {
+  for (const command of buildProgram(() => undefined).commands)
+    for (const { long, short, mandatory } of command.options)
+      if (mandatory) assert.match(command.usage(), new RegExp(`(^| )(${long}|${short}) `), command.name());
+  const { stdout } = await runHeddle(["control-plane", "--help"]);
+  assert.match(stdout, /^Usage: heddle control-plane --folder <folder> \[options\]\n/);
+  assert.match((await runHeddle(["proxy", "--help"])).stdout, /^Usage: heddle proxy -c <bootstrap> /);
+});
+
 test("the help of proxy names every default", async () => {
   const { stdout } = await runHeddle(["proxy", "--help"]);
   assert.match(stdout, /--mode <mode>[^-]*default serve/);

@@ -7,6 +7,7 @@ import { exampleText } from "./description.ts";
 export function proxyCommand(): Command {
   return new Command("proxy")
     .description("run one proxy from an Envoy bootstrap")
+    .usage("-c <bootstrap> [options], or --restart --state-dir <folder>")
     .option("-c, --config-path <file>", "Envoy bootstrap, YAML or JSON")
     .option("--config-yaml <text>", "the bootstrap itself, instead of a file")
     .addOption(
@@ -45,6 +46,7 @@ export function proxyCommand(): Command {
 export function controlPlaneCommand(): Command {
   return new Command("control-plane")
     .description("run the control plane of a folder of resources")
+    .usage("--folder <folder> [options]")
     .requiredOption("--folder <folder>", "folder with the resources")
     .option("--state-dir <folder>", "folder for authority, accepted resources and tokens, default <folder>/.heddle")
     .option("--xds-address <host:port>", "where proxies connect, default 127.0.0.1 and the port of the last run")
