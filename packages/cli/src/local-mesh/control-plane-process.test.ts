@@ -66,7 +66,7 @@ test("a control plane that cannot start fails its start with its last words", as
   try {
     await assert.rejects(controlPlane.start(), (error) => {
       assert.ok(error instanceof StartProblem);
-      assert.equal(error.message, lines.at(-1));
+      assert.equal(`heddle: ${error.message}`, lines.at(-1));
       return true;
     });
   } finally {

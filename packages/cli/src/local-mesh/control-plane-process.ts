@@ -140,7 +140,8 @@ export class ControlPlaneProcess {
     // Not "exit": its last words may still be on their way. They may come when the next life has begun, and are not about that.
     child.once("close", () => {
       const fail = this.#watched === child ? this.#onFailed : undefined;
-      const reason = lastWords ?? lastLine;
+      // They begin as those of any command do, and so does what they are told in.
+      const reason = (lastWords ?? lastLine).replace(/^heddle: /, "");
       tell(fail !== undefined);
       fail?.(new StartProblem(reason));
     });

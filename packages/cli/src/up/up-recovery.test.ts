@@ -117,6 +117,7 @@ test("state of a newer Heddle is refused with its file, and left alone", { timeo
     /authority\.state has format version 99, newer than this Heddle knows .*\.heddle. beside the resources.* away/,
   );
   assert.equal(heddle.lines.filter((line) => line.includes("format version 99")).length, 1, heddle.stdout);
+  assert.equal(heddle.stderr.match(/heddle: /g)?.length, 1, heddle.stderr);
   assert.doesNotMatch(heddle.stderr, /^\s+at /m);
   await heddle.nothingLeft();
   assert.equal(readFileSync(path, "utf8"), before);
