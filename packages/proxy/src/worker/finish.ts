@@ -22,12 +22,13 @@ export function finish(x: Exchange, outcome: Outcome): void {
   const grpcStatus = req.isGrpc ? grpcStatusOf(x.responseHeaders, x.responseTrailers, x.status) : -1;
   finishRequest(worker.live, req, { status: x.status, grpcStatus, code: x.code });
   worker.timers.leave();
-  worker.metrics.ledger.end(outcome);
   const durationMs = worker.timers.now() - x.startedAtMs;
   chain.stats.requestsActive.add(-1);
   if (x.isTunnel) chain.stats.upgradesActive.add(-1);
   chain.stats.countStatus(x.status);
   chain.stats.requestTimeMs.observe(durationMs);
+  // After the chain's figures: who reads this memory from another thread and finds a request ended finds it gone from these too.
+  worker.metrics.ledger.end(outcome);
   const flags = req.flags.length === 0 ? "" : req.flags.join(",");
   trafficMetricsOf(x)?.record(x.status, grpcStatus, flags, durationMs, x.body.receivedBytes, x.responseBytes);
   if (chain.accessLogs.length > 0) writeAccessLog(x, durationMs, grpcStatus, flags);
