@@ -22,9 +22,9 @@ export class OrderlyClose {
   #isBegun = false;
   #delayMs = 0;
   #stalledGraceMs = 0;
-  /** What waited when it was last looked at, and for how long it has been as much. */
+  /** What waited when it was last looked at, and since when it has been as much. */
   #queuedBytes = 0;
-  #stalledMs = 0;
+  #stalledAtMs = 0;
 
   constructor(socket: StreamSocket, deadlines: Deadlines) {
     this.#socket = socket;
@@ -41,6 +41,7 @@ export class OrderlyClose {
     this.#delayMs = Math.max(1, chain.hcm.config.delayedCloseTimeoutMs);
     this.#stalledGraceMs = stalledGraceMs(chain);
     this.#queuedBytes = this.#socket.queuedBytes;
+    this.#stalledAtMs = nowMs;
     this.#socket.end();
     this.#socket.resume();
     this.#deadlines.set(deadline.delayedClose, nowMs, this.#delayMs);
@@ -50,9 +51,10 @@ export class OrderlyClose {
   onDeadline(nowMs: number): void {
     const { queuedBytes } = this.#socket;
     const hasLeft = this.#queuedBytes === 0;
-    this.#stalledMs = queuedBytes === this.#queuedBytes ? this.#stalledMs + this.#delayMs : 0;
+    if (queuedBytes !== this.#queuedBytes) this.#stalledAtMs = nowMs;
     this.#queuedBytes = queuedBytes;
-    if (hasLeft || this.#stalledMs >= this.#stalledGraceMs) this.#socket.destroy();
+    // By the clock: the timers of an idle proxy are coarser than a short `delayed_close_timeout`.
+    if (hasLeft || nowMs - this.#stalledAtMs >= this.#stalledGraceMs) this.#socket.destroy();
     else this.#deadlines.set(deadline.delayedClose, nowMs, this.#delayMs);
   }
 }

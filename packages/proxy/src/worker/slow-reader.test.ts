@@ -7,6 +7,7 @@ import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
 import { adsBootstrap, AdsControlPlane } from "../testing/ads-control-plane.ts";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
+import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
 
 /** More than the kernel keeps of a connection that nobody reads, and less than the proxy may. */
 const listener = { per_connection_buffer_limit_bytes: 64 * 1024 * 1024 };
@@ -40,13 +41,14 @@ async function readRest(client: RawPeer): Promise<number> {
   return received;
 }
 
-async function start(t: TestContext, manager: object): Promise<[TestProxy, RawServer]> {
+async function start(t: TestContext, manager: object, workerEntry?: URL): Promise<[TestProxy, RawServer]> {
   const open = new AsyncDisposableStack();
   t.after(() => open.disposeAsync());
   const upstream = open.use(await startRawServer());
   const routes = [route("/", "up", { timeout: "0s" })];
   const web = httpListener({ name: "web", manager: { delayed_close_timeout: "0.05s", ...manager }, routes, listener });
-  return [open.use(await TestProxy.start(bootstrap([web], [cluster("up", [upstream.port])]))), upstream];
+  const proxy = await TestProxy.start(bootstrap([web], [cluster("up", [upstream.port])]), {}, workerEntry);
+  return [open.use(proxy), upstream];
 }
 
 for (const { what, manager, fields } of [
@@ -76,6 +78,14 @@ test("a client that takes nothing more of its last answer is given up after stre
   const slow = await askWithoutReading(proxy, upstream, "connection: close\r\n");
   await proxy.untilStat("http.web.downstream_cx_active", 0);
   assert.ok((await readRest(slow)) < bytes);
+});
+
+test("stream_idle_timeout of a client that takes nothing passes by the clock, however often it is looked at", async (t) => {
+  const [proxy, upstream] = await start(t, { stream_idle_timeout: "600s" }, clockWorkerEntry);
+  const slow = await askWithoutReading(proxy, upstream, "connection: close\r\n");
+  t.after(() => slow.socket.destroy());
+  await moveWorkerClock(601_000);
+  await proxy.untilStat("http.web.downstream_cx_active", 0);
 });
 
 async function startWithChains(t: TestContext): Promise<[TestProxy, RawServer, replaceChain: () => Promise<unknown>]> {
