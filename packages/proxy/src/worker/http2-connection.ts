@@ -138,7 +138,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
 
   /** Has the output leave soon, with what other requests write meanwhile. */
   flushLater(): void {
-    if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
+    if (this.#isFlushListed || !this.#mayWrite || this.#isClosed) return;
     this.#isFlushListed = true;
     flushShared(this, this.#streams.size);
   }
@@ -150,9 +150,14 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
 
   #flush(): void {
     if (this.#isClosed) return;
-    while (!this.#isBlocked && this.codec.hasOutput) this.#isBlocked = !this.#socket.writeOwn(this.codec.takeOutput());
+    while (this.#mayWrite && this.codec.hasOutput) this.#isBlocked = !this.#socket.writeOwn(this.codec.takeOutput());
     this.#socket.flush();
     if (this.codec.isDrained && !this.codec.hasOutput) this.#linger();
+  }
+
+  /** The last frames wait for no room: a client that takes nothing would never make any, and its connection never end. */
+  get #mayWrite(): boolean {
+    return !this.#isBlocked || this.codec.isDrained;
   }
 
   // The socket ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddl
 import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
 import { adsBootstrap, AdsControlPlane } from "../testing/ads-control-plane.ts";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { preface, request, settings, windowUpdate } from "../testing/http2-frames.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
 
@@ -86,6 +87,34 @@ test("stream_idle_timeout of a client that takes nothing passes by the clock, ho
   t.after(() => slow.socket.destroy());
   await moveWorkerClock(601_000);
   await proxy.untilStat("http.web.downstream_cx_active", 0);
+});
+
+test("HTTP/2: a client that opens its windows and takes nothing is given up after stream_idle_timeout and idle_timeout", async (t) => {
+  const upstream = await startRawServer();
+  t.after(() => upstream[Symbol.asyncDispose]());
+  const short = "0.05s";
+  const manager = {
+    common_http_protocol_options: { idle_timeout: short },
+    delayed_close_timeout: short,
+    drain_timeout: short,
+    stream_idle_timeout: short,
+  };
+  const web = httpListener({ name: "web", manager, routes: [route("/", "up", { timeout: "0s", idle_timeout: "0s" })] });
+  const proxy = await TestProxy.start(bootstrap([web], [cluster("up", [upstream.port])]));
+  t.after(() => proxy[Symbol.asyncDispose]());
+  const client = await connectRaw(proxy.port("web"));
+  t.after(() => client.socket.destroy());
+  client.socket.pause();
+  const initialWindowSize = 4;
+  client.socket.write(Buffer.concat([preface, settings([initialWindowSize, 0x7fffffff]), windowUpdate(0, 0x7fff0000)]));
+  client.socket.write(request(1, "/"));
+  const peer = await upstream.next();
+  await peer.until("\r\n\r\n");
+  await peer.send(`HTTP/1.1 200 OK\r\ncontent-length: ${bytes}\r\n\r\n`);
+  peer.socket.write(Buffer.alloc(bytes, "x"));
+  await proxy.untilStat("http.web.downstream_cx_active", 1);
+  await proxy.untilStat("http.web.downstream_cx_active", 0);
+  await proxy.whenBalanced();
 });
 
 async function startWithChains(t: TestContext): Promise<[TestProxy, RawServer, replaceChain: () => Promise<unknown>]> {
