@@ -45,8 +45,7 @@ function formatStep(step: Step, paint: Paint, decidesAgainst = false): string {
 
 /** The names of the wire are left out where the resource says the same, and of the many spellings of a host the one that matched. */
 function describeStep({ kind, name, matched, why, origin }: Step): string {
-  if (kind === "policy" && origin !== null)
-    return why.replace(" policy", ` policy ${origin.resource.slice(origin.resource.indexOf("/") + 1)}`);
+  if (kind === "policy" && origin !== null) return why;
   if (kind === "virtual-host" && matched)
     return `${kind} ${name}: ${why.replace(/ is one of its domains: .*/, " is one of its domains")}`;
   return `${kind} ${name}: ${why}`;

@@ -17,17 +17,20 @@ function evaluate(
 ): RbacDecision {
   if (trace === undefined) return rules.evaluate(subject);
   const decision = rules.evaluate(subject, (policy, verdict) => {
+    const { name, provenance } = policy;
+    // What no resource stands behind has only its name on the wire, which the entry has anyway.
+    const which = `${kind}${rules.action} policy${provenance === undefined ? "" : ` ${provenance.name}`}`;
     trace.add({
       kind: "policy",
-      name: policy.name,
+      name,
       matched: verdict === YES,
       why:
         verdict === YES
-          ? `${kind}${rules.action} policy matches`
+          ? `${which} matches`
           : verdict === UNREADABLE
-            ? `${kind}${rules.action} policy: the request cannot be read by its conditions`
-            : `${kind}${rules.action} policy does not match`,
-      provenance: policy.provenance,
+            ? `${which}: the request cannot be read by its conditions`
+            : `${which} does not match`,
+      provenance,
     });
   });
   if (decision.policy === undefined) {
