@@ -6,7 +6,8 @@ import { connectRaw, startRawServer } from "@heddle/testkit";
 import type { SocketHandler } from "./fast-socket.ts";
 import { FastSocket } from "./fast-socket.ts";
 import { openListener } from "./listener.ts";
-import { flushShared } from "./turn.ts";
+import type { Flushable } from "./turn.ts";
+import { enterTurn, flushShared, flushWithCallback, leaveTurn } from "./turn.ts";
 
 const byte = Buffer.from("x");
 
@@ -158,3 +159,23 @@ test("a request that waits when its connection is destroyed never leaves: it may
   const peer = await server.next();
   assert.equal(await peer.untilEnd(), "");
 });
+
+for (const { what, list, count } of [
+  { what: "callback", list: flushWithCallback, count: 2 },
+  // So many do not wait for the turn's end.
+  { what: "turn", list: (target: Flushable) => flushShared(target, 2), count: 64 },
+]) {
+  test(`whose flush throws keeps nobody else's output from leaving with the ${what}`, () => {
+    const broken = new Error("broken");
+    let flushed = 0;
+    enterTurn();
+    list({
+      flush: () => {
+        throw broken;
+      },
+    });
+    for (let i = 1; i < count; i += 1) list({ flush: () => void (flushed += 1) });
+    assert.throws(leaveTurn, broken);
+    assert.equal(flushed, count - 1);
+  });
+}

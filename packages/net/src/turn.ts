@@ -25,6 +25,9 @@ let soonCount = 0;
 const waiting: (Flushable | undefined)[] = [];
 let waitingCount = 0;
 
+/** The first error of a flush: it is thrown when all the others have been flushed. */
+let failure: { readonly error: unknown } | undefined;
+
 let depth = 0;
 let isTickScheduled = false;
 let isEndScheduled = false;
@@ -53,6 +56,7 @@ export function leaveTurn(): void {
     }
   }
   if (waitingCount >= mostWaiting) flushWaiting();
+  if (failure !== undefined) throwFailure();
 }
 
 /**
@@ -117,41 +121,51 @@ function endTurn(): void {
   untilCount = callbacksBetweenCounts;
   if (soonCount > 0) flushSoon();
   flushWaiting();
+  if (failure !== undefined) throwFailure();
 }
 
 function flushOnTick(): void {
   isTickScheduled = false;
   flushSoon();
+  if (failure !== undefined) throwFailure();
 }
 
 function flushSoon(): void {
   // A flush may run handlers that write again: they append to the list that is being walked.
   depth += 1;
-  try {
-    for (let i = 0; i < soonCount; i += 1) {
-      const target = soon[i];
-      soon[i] = undefined;
-      target?.flush();
-    }
-  } finally {
-    soonCount = 0;
-    depth -= 1;
+  for (let i = 0; i < soonCount; i += 1) {
+    const target = soon[i];
+    soon[i] = undefined;
+    if (target !== undefined) flushOne(target);
   }
+  soonCount = 0;
+  depth -= 1;
 }
 
 function flushWaiting(): void {
   depth += 1;
   isFlushingWaiting = true;
-  try {
-    for (let i = 0; i < waitingCount; i += 1) {
-      const target = waiting[i];
-      waiting[i] = undefined;
-      target?.flush();
-    }
-  } finally {
-    waitingCount = 0;
-    isFlushingWaiting = false;
-    depth -= 1;
+  for (let i = 0; i < waitingCount; i += 1) {
+    const target = waiting[i];
+    waiting[i] = undefined;
+    if (target !== undefined) flushOne(target);
   }
+  waitingCount = 0;
+  isFlushingWaiting = false;
+  depth -= 1;
   if (soonCount > 0 && depth === 0) flushSoon();
+}
+
+function flushOne(target: Flushable): void {
+  try {
+    target.flush();
+  } catch (error) {
+    failure ??= { error };
+  }
+}
+
+function throwFailure(): void {
+  const first = failure;
+  failure = undefined;
+  if (first !== undefined) throw first.error;
 }
