@@ -27,6 +27,10 @@ const secrets = [
   "x-hub-signature-256",
   "x-password",
   "x-sessiontoken",
+  "x-sessionid",
+  "ocp-apim-subscription-key",
+  "x-functions-key",
+  "x-passphrase",
 ];
 for (const name of secrets) {
   test(`the value of ${name} is not shown`, () => assert.equal(shown(name, "a-secret"), "[redacted]"));
@@ -41,6 +45,7 @@ test("other fields are shown, whatever they resemble", () => {
     "x-forwarded-client-cert",
     "grpc-status",
     ":authority",
+    "idempotency-key",
   ];
   for (const name of names) assert.equal(shown(name, "plain"), "plain", name);
 });
@@ -50,6 +55,16 @@ const texts: readonly [text: string, expected: string][] = [
   ["/me?access_token=abc.def&x=1", "/me?access_token=[redacted]&x=1"],
   ["/callback?state=1&code=abc", "/callback?state=1&code=[redacted]"],
   ["/get?X-Amz-Signature=abc#x", "/get?X-Amz-Signature=[redacted]#x"],
+  [
+    "/get?apiKey=abc&apikey=def&accessToken=ghi&sessionid=jkl",
+    "/get?apiKey=[redacted]&apikey=[redacted]&accessToken=[redacted]&sessionid=[redacted]",
+  ],
+  ["/shop;jsessionid=abc", "/shop;jsessionid=[redacted]"],
+  ["/shop.json?auth=abc", "/shop.json?auth=[redacted]"],
+  ["https://web.example/#access_token=abc&state=1", "https://web.example/#access_token=[redacted]&state=1"],
+  ["/login?next=/cb?token=a?b;c=d&x=1", "/login?next=/cb?token=[redacted]&x=1"],
+  ["/x?token=&y=1", "/x?token=&y=1"],
+  ["text/html;q=0.8, */*;q=0.7", "text/html;q=0.8, */*;q=0.7"],
   ["https://web.example/?api_key=abc", "https://web.example/?api_key=[redacted]"],
   ["https://ann:pass@web.example/", "https://[redacted]@web.example/"],
   ["/b\xc3\xbccher", "/bücher"],

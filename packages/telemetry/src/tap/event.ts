@@ -85,11 +85,14 @@ export function formatTapEvent(event: TapEvent): string {
 
 /** Fields that carry what authenticates somebody, by a word of their names: rather one too many than one too few. */
 const secretName =
-  /(^|[-_.])(auth|authorization|assertion|cookie|cookies|credential|credentials|jwt|passwd|password|secret|session|signature|token)([-_.]|$)|cookie$|token$|secret$|password$|api-?key|access-?key|private-?key/;
+  /(^|[-_.])(auth|authorization|assertion|cookie|cookies|credential|credentials|jwt|passphrase|passwd|password|pwd|secret|session|signature|token)([-_.]|$)|cookie$|token$|secret$|password$|sess(ion)?id$|(api|access|private|subscription|functions)[-_]?key/;
 
-/** Secrets that stand in a URL, wherever one is quoted: parameters like `access_token` (RFC 6750 §2.3), and a password before the host. */
+/**
+ * Secrets that stand in a URL, wherever one is quoted: parameters like `access_token` (RFC 6750 §2.3) or `accessToken`, also of the fragment (RFC 6749
+ * §4.2.2) and of the path, and a password before the host.
+ */
 const secretInUrl =
-  /([?&;](?:[^=&#?;\s]*[-_.])?(?:assertion|code|credential|jwt|key|passwd|password|secret|sig|signature|token)=)[^&#\s"']+/gi;
+  /([?&;#](?:(?:[^=&#?;\s]*[-_.])?(?:assertion|auth|code|credential|jwt|key|passphrase|passwd|pwd|session|sig|signature)|[^=&#?;\s]*(?:password|secret|token|sess(?:ion)?id|(?:api|access|private|subscription)key))=)[^&#\s"']+/gi;
 const userInUrl = /(:\/\/)[^/?#\s"']+@/g;
 
 /** Headers as a tap may show them. */
