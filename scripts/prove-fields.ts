@@ -4,10 +4,10 @@
 import { parseArgs, styleText } from "node:util";
 import { acceptedFields } from "../packages/engine/src/load/accepted-fields.ts";
 import { acceptedBootstrapFields } from "../packages/proxy/src/bootstrap/accepted-fields.ts";
-import { runTestFile } from "./test-file.ts";
+import { forEachOfTwo, runProof } from "./proof-run.ts";
 
 const { positionals } = parseArgs({ allowPositionals: true });
-const preload = new URL("./without-field.ts", import.meta.url).href;
+const preload = new URL("./without-field.ts", import.meta.url);
 
 interface Field {
   readonly name: string;
@@ -28,13 +28,7 @@ const chosen = fields.filter(({ name }) => positionals.length === 0 || positiona
 
 /** Whether the test passes when the field, or "none", is taken away. */
 async function passes(proof: string, without: string): Promise<boolean> {
-  const [file = "", ...titles] = proof.split(" › ");
-  const result = await runTestFile(`packages/${file}`, {
-    limitMs: 60_000,
-    graceMs: 200, // what fails leaves processes behind, and need not be waited for
-    only: `^${(titles.at(-1) ?? "").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`,
-    environment: { HEDDLE_WITHOUT_FIELD: without, NODE_OPTIONS: `--import=${preload}` },
-  });
+  const result = await runProof(`packages/${proof}`, preload, { HEDDLE_WITHOUT_FIELD: without });
   return result.failures.length === 0 && result.passed > 0;
 }
 
@@ -54,17 +48,12 @@ async function problem({ name, proofs, withoutEffect }: Field): Promise<string |
 
 const start = performance.now();
 let failed = 0;
-const waiting = [...chosen];
-await Promise.all(
-  Array.from({ length: 2 }, async () => {
-    for (let field = waiting.shift(); field !== undefined; field = waiting.shift()) {
-      const found = await problem(field);
-      if (found === undefined) continue;
-      failed++;
-      console.log(`${styleText("red", "×")} ${field.name} ${found}`);
-    }
-  }),
-);
+await forEachOfTwo(chosen, async (field) => {
+  const found = await problem(field);
+  if (found === undefined) return;
+  failed++;
+  console.log(`${styleText("red", "×")} ${field.name} ${found}`);
+});
 const seconds = ((performance.now() - start) / 1000).toFixed(1);
 console.log(`${chosen.length - failed} passed, ${failed} failed, ${seconds} s`);
 if (chosen.length === 0) {

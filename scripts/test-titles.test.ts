@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hasTitle, testTitles } from "./test-titles.ts";
+import { hasTitle, testTitles, titlePattern } from "./test-titles.ts";
 
 function titlesOf(source: string): string[] {
   return testTitles(`import { describe, it, suite, test } from "node:test";\n${source}`).map((path) =>
@@ -87,4 +87,16 @@ test("a title is named whole, with the suites around it or without", () => {
   for (const named of [["a", "b", "c"], ["b", "c"], ["c"], ["a"]]) assert.ok(hasTitle(titles, named), named.join());
   for (const named of [[], ["b"], ["a", "c"], ["a", "b"], [""], ["c", "a"]])
     assert.ok(!hasTitle(titles, named), named.join());
+});
+
+test("a title stands for itself, and a template for all its rows", () => {
+  const cases: [title: string, printed: string, isMeant: boolean][] = [
+    ["a (b) is c?", "a (b) is c?", true],
+    ["a.c", "abc", false],
+    ["a body of ${bytes} bytes", "a body of 12 bytes", true],
+    ["a body of ${bytes} bytes", "a body of 12 bytes is sent", false],
+    ['a ${isOpen ? "is open" : "is shut"}', "a is shut", true],
+    ["b", "a b", false],
+  ];
+  for (const [title, printed, isMeant] of cases) assert.equal(titlePattern(title).test(printed), isMeant, printed);
 });

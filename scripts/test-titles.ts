@@ -39,6 +39,12 @@ export function hasTitle(titles: readonly TitlePath[], named: TitlePath): boolea
   );
 }
 
+/** What the titles look like that a title in a source stands for: itself, or the rows of a template. */
+export function titlePattern(title: string): RegExp {
+  const parts = title.split(/\$\{[^}]*\}/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}$`);
+}
+
 class TitleReader {
   /** swc counts bytes, from a start of its own. */
   readonly #bytes: Buffer;

@@ -164,9 +164,11 @@ test("4.6 a keep-alive of less than a second is one second, and what it leaves o
 });
 
 test("4.6 an opaque port has no settings of HTTP", () => {
-  const mesh = new TestMesh("", { change: (instance) => ({ ...instance, protocol: "tcp" }) });
-  assert.equal(httpOptionsOf(mesh.cluster("web-0", reviewsCluster)), undefined);
-  assert.equal(httpOptionsOf(mesh.cluster("reviews-v1-0", "inbound|9080||")), undefined);
+  for (const dialect of ["heddle", "envoy"] as const) {
+    const mesh = new TestMesh("", { dialect, change: (instance) => ({ ...instance, protocol: "tcp" }) });
+    assert.equal(httpOptionsOf(mesh.cluster("web-0", reviewsCluster)), undefined);
+    assert.equal(httpOptionsOf(mesh.cluster("reviews-v1-0", "inbound|9080||")), undefined);
+  }
 });
 
 test("4.6 towards the application beside the proxy the same limits hold", () => {

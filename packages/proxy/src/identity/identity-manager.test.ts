@@ -166,8 +166,11 @@ test("4.3 the first certificate is asked for with the token, and the next with t
   assert.equal(served.length, 1);
   assert.equal(manager.current?.uri, uri);
   time.advance(12 * hour - 1);
+  // While it asks, nothing is planned.
+  assert.equal(time.nextInMs, 1);
   assert.equal(proofs.length, 1);
   time.advance(1);
+  assert.equal(time.nextInMs, Infinity);
   await dealt(2);
   assert.equal(proofs[1]?.kind, "certificate");
   assert.equal(served.length, 2);
