@@ -198,6 +198,57 @@ export const certificateRotation: TurnedBranches = {
         "current.notBeforeMs + (lifeMs * this.#spread.part) / 2",
       ],
     ],
+    "4.3 certificates are asked for up to one percent of their life before or after half of it": [
+      ["proxy/src/identity/identity-manager.ts", "const jitter = 0.01;", "const jitter = 0;"],
+      [
+        "proxy/src/identity/identity-manager.ts",
+        "this.#spread ??= { identity: current, part: 0.5 + (random() * 2 - 1) * jitter };",
+        "this.#spread ??= { identity: current, part: 0.5 };",
+      ],
+    ],
+  },
+};
+
+const protocolDetection = "compiler/src/listeners/protocol-detection.ts";
+
+export const undeclaredPorts: TurnedBranches = {
+  tests: "packages/compiler/src/listeners/protocol-detection.test.ts",
+  branches: {
+    "4.3 under ${name} ${what} on an undeclared port ${outcome}": [
+      [inbound, 'protocol === "auto" && mode.mode !== "STRICT") {', 'protocol === "auto") {'],
+      [inbound, "undeclaredTlsChains(context), foreignTlsChain(context)]", "undeclaredTlsChains(context)]"],
+      [
+        inbound,
+        'mode.mode === "PERMISSIVE" ? meshProtocols("tcp")',
+        'mode.mode !== "PERMISSIVE" ? meshProtocols("tcp")',
+      ],
+      [
+        protocolDetection,
+        'applicationProtocols: ["http/1.0", "http/1.1"]',
+        'applicationProtocols: ["http/1.0", "h2c"]',
+      ],
+      [tlsContext, 'if (protocol === "auto") return ["istio-http/1.1"];', 'if (protocol === "auto") return ["istio"];'],
+    ],
+    "4.7 an undeclared port waits a tenth of a second for the first bytes, a declared one does not look": [
+      [inbound, 'protocol === "auto" && mode.mode !== "STRICT");', 'protocol !== "auto" && mode.mode !== "STRICT");'],
+      [protocolDetection, "detectionTimeoutMs = 100", "detectionTimeoutMs = 0"],
+      [protocolDetection, "continueOnListenerFiltersTimeout: true", "continueOnListenerFiltersTimeout: false"],
+      [protocolDetection, "if (asking.size === 0) return [];", ""],
+    ],
+    "4.7 a caller's proxy looks, too, and its handshake says what it found": [
+      ["compiler/src/listeners/outbound.ts", "filterChainMatch: plaintextHttp, ", ""],
+      [
+        "compiler/src/listeners/outbound.ts",
+        "tcp(opaqueClusterName(host, port))",
+        'tcp(outboundClusterName(host, port, ""))',
+      ],
+      [
+        destination,
+        'compileOutboundCluster({ ...destination, protocol: "tcp" }',
+        'compileOutboundCluster({ ...destination, protocol: "auto" }',
+      ],
+      [tlsContext, 'if (protocol === "auto") return ["istio-http/1.1"];', 'if (protocol === "auto") return ["istio"];'],
+    ],
   },
 };
 

@@ -13,6 +13,7 @@ import {
   peerAuthentication,
   peerAuthenticationRules,
   policyReferences,
+  undeclaredPorts,
 } from "./peer-authentication.ts";
 import {
   unreachableRoutes,
@@ -31,6 +32,7 @@ export const ruleTables: readonly TurnedBranches[] = [
   peerAuthentication,
   certificateLives,
   certificateRotation,
+  undeclaredPorts,
   peerAuthenticationRules,
   policyReferences,
   virtualService,

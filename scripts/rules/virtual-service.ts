@@ -158,10 +158,10 @@ export const virtualService: TurnedBranches = {
       [match, "match.port !== undefined && match.port !== port", "match.port !== undefined && match.port === port"],
     ],
     "4.4 rewrite.uri replaces the matched prefix, or the whole of an exact path": [
-      [action, 'rewrite?.uri === undefined || rewrite.uri === ""', 'rewrite?.uri !== undefined || rewrite?.uri === ""'],
+      [action, 'rewrite?.uri === undefined || rewrite.uri === ""', "true"],
     ],
     "4.4 rewrite.uriRegexRewrite and rewrite.authority": [
-      [action, "if (regex !== undefined) return", "if (regex === undefined) return"],
+      [action, "if (regex !== undefined) return", "if (false) return"],
       [action, "route.rewrite?.authority || routeHeaders", "routeHeaders"],
     ],
     "4.4 a host that the route sets wins over its destination's, whether there is one destination or several": [
@@ -171,7 +171,7 @@ export const virtualService: TurnedBranches = {
         "own?.authority || route.rewrite?.authority || routeHeaders.authority",
       ],
       [action, "headers.authority ?? defaultAuthority", "defaultAuthority"],
-      [decideRequest, "rewriteHost(req, weighted.hostRewrite, false);", ""],
+      [decideRequest, "if (weighted.hostRewrite !== undefined) rewriteHost(req, weighted.hostRewrite, false);", ""],
     ],
     "4.4 weights share requests, and a destination without weight beside others gets none": [
       [action, "(weight ?? 0) > 0", "(weight ?? 1) > 0"],
@@ -208,7 +208,7 @@ export const virtualService: TurnedBranches = {
     ],
     "4.4 a mirror gets every request by default, none at an explicit 0, and its share otherwise": [
       [mirror, "percent: percentage === undefined ? 100", "percent: percentage === undefined ? 0"],
-      [mirror, "percent > 0", "percent >= 0"],
+      [mirror, "percent > 0", "percent <= 0"],
       [mirror, "fractionOf(percent)", "fractionOf(100)"],
       [
         decideRequest,

@@ -172,7 +172,7 @@ export class ResourceQueries {
 
   #compileOpaqueCluster(audience: string, group: string, host: string, port: string): Cluster {
     const { name, namespace, identities } = this.#service(host);
-    const destination = { host, name, namespace, port: Number(port), protocol: "tcp" as const, identities };
+    const destination = { host, name, namespace, port: Number(port), identities };
     const policy = effectivePolicy(this.#model.mergedRule(group), Number(port), "");
     return compileOpaqueCluster(destination, policy, audienceFromKey(audience));
   }

@@ -97,7 +97,7 @@ export function compileOutboundCluster(
  * gets opaque bytes.
  */
 export function compileOpaqueCluster(
-  destination: DestinationPort,
+  destination: Omit<DestinationPort, "protocol">,
   policy: EffectivePolicy,
   audience: Audience,
 ): Cluster {

@@ -59,7 +59,8 @@ for (const [name, what, seen, expected, terminal] of [
   ["DISABLE", "plaintext HTTP", http, "plaintext-http", "http"],
   ["DISABLE", "silence", silent, "plaintext", "tcp"],
 ] as const) {
-  test(`under ${name} ${what} on an undeclared port ${expected === undefined ? "is closed" : `is served by ${expected}`}`, () => {
+  const outcome = expected === undefined ? "is closed" : `is served by ${expected}`;
+  test(`4.3 under ${name} ${what} on an undeclared port ${outcome}`, () => {
     const chain = chainFor(mode(name), seen);
     assert.equal(chain?.name, expected);
     assert.equal(chain?.config.terminal.kind, terminal);
@@ -85,7 +86,7 @@ for (const [action, operation] of [
   });
 }
 
-test("an undeclared port waits a tenth of a second for the first bytes, a declared one does not look", () => {
+test("4.7 an undeclared port waits a tenth of a second for the first bytes, a declared one does not look", () => {
   for (const name of ["PERMISSIVE", "DISABLE"]) {
     const { listenerFilters, listenerFiltersTimeout, continueOnListenerFiltersTimeout } = new TestMesh(
       mode(name),
@@ -148,7 +149,7 @@ test("each inspector looks only where chains ask for what it finds, so that a se
   assert.deepEqual(inspected("auto", "STRICT", "STRICT", "STRICT"), { tls_inspector: [true, true, true, false] });
 });
 
-test("a caller's proxy looks, too, and its handshake says what it found", () => {
+test("4.7 a caller's proxy looks, too, and its handshake says what it found", () => {
   const mesh = new TestMesh("", undeclared);
   const port = mesh.instance("web-0").outboundPorts["reviews.default"];
   const [listener] = new Traffic(mesh)

@@ -76,6 +76,7 @@ async function setUp(
     lifeMs?: number;
     uri?: string;
     substitute?: () => Promise<string>;
+    random?: number;
   } = {},
 ): Promise<Setup> {
   const ca = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
@@ -107,7 +108,7 @@ async function setUp(
     sign,
     anchorsPem: () => "",
     clock: time,
-    random: () => 0.5,
+    random: () => options.random ?? 0.5,
     schedule: time.schedule,
     logger: silentLogger,
     onIdentity: async (identity) => void served.push(identity),
@@ -175,6 +176,22 @@ test("4.3 the first certificate is asked for with the token, and the next with t
   assert.equal(proofs[1]?.kind, "certificate");
   assert.equal(served.length, 2);
   assert.notEqual(served[0]?.serialNumber, served[1]?.serialNumber);
+});
+
+test("4.3 certificates are asked for up to one percent of their life before or after half of it", async (t) => {
+  for (const [random, part] of [
+    [0, 0.49],
+    [1, 0.51],
+  ] as const) {
+    const { manager, time, dealt } = await setUp(t, { random });
+    await manager.start();
+    time.advance(0);
+    await dealt(1);
+    time.advance(24 * hour * part - 1);
+    assert.equal(time.nextInMs, 1);
+    time.advance(1);
+    assert.equal(time.nextInMs, Infinity);
+  }
 });
 
 test("while the authority is away the valid certificate stays, and tries come with growing pauses", async (t) => {
