@@ -76,7 +76,7 @@ function writeAccessLog(x: Exchange, durationMs: number, grpcStatus: number, fla
   record.downstreamTlsVersion = downstream.tlsVersion;
   record.downstreamTlsCipher = downstream.tlsCipher;
   record.upstreamPeerUriSan = upstream?.peer?.principal ?? "";
-  record.upstreamLocalUriSan = upstream?.peer === undefined ? "" : x.chain.localPrincipal;
+  record.upstreamLocalUriSan = upstream?.session?.localPrincipal ?? "";
   record.upstreamTlsVersion = upstream?.tlsVersion ?? "";
   record.connectionId = downstream.connectionId;
   record.streamId = String(++streamCount);

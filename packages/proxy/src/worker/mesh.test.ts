@@ -340,3 +340,31 @@ test("secrets are redacted wherever configuration is shown", async () => {
   assert.doesNotMatch(dump, /PRIVATE KEY/);
   assert.match(dump, /virtual_hosts/);
 });
+
+test("the log says which identity the endpoint was shown, and none where it was shown none", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const direct = { match: { prefix: "/" }, direct_response: { status: 200 } };
+  const transportSocket = serverTls(reviews, { require_client_certificate: false });
+  const server = open.use(
+    await TestProxy.start(bootstrap([httpListener({ name: "in", transportSocket, routes: [direct] })], [])),
+  );
+  const ofFilesUri = "spiffe://cluster.local/ns/shop/sa/of-files";
+  const ofFiles = clientTls({ ...(await ca.issue(ofFilesUri)), anchorsPem: ca.certificatePem }, reviewsUri);
+  const anonymous = structuredClone(ofFiles) as { typed_config: { common_tls_context: Record<string, unknown> } };
+  delete anonymous.typed_config.common_tls_context["tls_certificates"];
+  const to = (name: string, transport_socket: object) => cluster(name, [server.port("in")], { transport_socket });
+  const log = join(folder, "shown.log");
+  const listener = httpListener({
+    name: "out",
+    direction: "OUTBOUND",
+    routes: [route("/files", "files"), route("/anonymous", "anonymous")],
+    filters: [peerMetadata("web", "OUTBOUND", webUri)],
+    manager: accessLog(log, "%REQ(:PATH)% %RESPONSE_CODE% %UPSTREAM_LOCAL_URI_SAN% %UPSTREAM_PEER_URI_SAN%"),
+  });
+  const client = open.use(
+    await TestProxy.start(bootstrap([listener], [to("files", ofFiles), to("anonymous", anonymous)])),
+  );
+  for (const path of ["/files", "/anonymous"]) await fetch(`http://127.0.0.1:${client.port("out")}${path}`);
+  await untilLogged(log, `/files 200 ${ofFilesUri} ${reviewsUri}\n/anonymous 200 - ${reviewsUri}\n`);
+});
