@@ -13,8 +13,9 @@ export function stalledGraceMs({ hcm }: HttpChain): number {
 
 /**
  * The end of a client's connection. Our half closes behind what is written, and we read on for `delayed_close_timeout`: closing with unread bytes would
- * make the kernel send a reset, which can destroy the answer before the client has read it (RFC 9112 §9.6). As in Envoy that time begins when
- * everything has left, so that a slow client gets its answer whole; one that takes nothing at all has as long as it would within the answer.
+ * make the kernel send a reset, which can destroy the answer before the client has read it (RFC 9112 §9.6). That time begins when everything has left,
+ * so that a slow client gets its answer whole; one that takes nothing at all has as long as it would within the answer. Envoy gives that one no more than
+ * `delayed_close_timeout`, which there runs from the start and begins again with all that leaves.
  */
 export class OrderlyClose {
   readonly #socket: StreamSocket;
