@@ -356,7 +356,13 @@ export const authorizationPolicyRules: TurnedBranches = {
         'segments.some((segment) => !segment.includes("{") &&',
       ],
     ],
-    "operation: 4.1.5: named variables are refused": [[formats, "/[*{}]/.test(rest)", "/[*]/.test(rest)"]],
+    "operation: 4.1.5: named variables are refused": [
+      [
+        formats,
+        '!value.includes("{*}") && !value.includes("{**}")',
+        '!value.includes("{*}") || !value.includes("{**}")',
+      ],
+    ],
     "condition: 4.1.6: request principals are not supported yet": [[conditionKeys, "(?:principal|", "(?:"]],
     "condition: 4.1.7: claims are not supported yet": [[conditionKeys, "|claims(", "|claim("]],
     "4.1.10: the dry-run annotation is true or false, as text": [

@@ -16,6 +16,7 @@ import {
   undeclaredPorts,
 } from "./peer-authentication.ts";
 import {
+  sourceMatches,
   unreachableRoutes,
   virtualService,
   virtualServiceFields,
@@ -37,6 +38,7 @@ export const ruleTables: readonly TurnedBranches[] = [
   policyReferences,
   virtualService,
   virtualServiceFields,
+  sourceMatches,
   virtualServiceRules,
   unreachableRoutes,
   virtualServiceReferences,
