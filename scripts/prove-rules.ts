@@ -4,7 +4,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { parseArgs, styleText } from "node:util";
 import { forEachOfTwo, runProof } from "./proof-run.ts";
-import { ruleTables } from "./rules/tables.ts";
+import { rulesOfOurKinds, ruleTables } from "./rules/tables.ts";
 import { runTestFile } from "./test-file.ts";
 import { TestProofs } from "./test-proofs.ts";
 import { testTitles } from "./test-titles.ts";
@@ -19,8 +19,7 @@ const start = performance.now();
 let proven = 0;
 let notProven = 0;
 
-function isChosen(title: string): boolean {
-  const rule = ruleNumber(title);
+function isChosen(rule: string | undefined): boolean {
   if (rule === undefined) return false;
   return positionals.length === 0 || positionals.some((number) => rule === number || rule.startsWith(`${number}.`));
 }
@@ -64,14 +63,16 @@ function numberedTests(): { file: string; title: string }[] {
   });
 }
 
-for (const { file, title } of numberedTests().filter((test) => isChosen(test.title))) {
+for (const rule of rulesOfOurKinds.filter(isChosen))
+  if (!turned.some(({ title }) => ruleNumber(title) === rule)) tell("no branch is listed for it", `rule ${rule}`);
+for (const { file, title } of numberedTests().filter((test) => isChosen(ruleNumber(test.title)))) {
   if (turned.some(({ proof, title: listed }) => proof.startsWith(`${file} › `) && isSameTest(listed, title))) continue;
   tell("no branch is listed for it", `${file} › ${title}`);
 }
 for (const { proof, title } of turned)
   if (ruleNumber(title) === undefined) tell("its title does not begin with a rule's number", proof);
 
-const chosen = turned.filter(({ title }) => isChosen(title));
+const chosen = turned.filter(({ title }) => isChosen(ruleNumber(title)));
 await forEachOfTwo(chosen, async (entry) => {
   const [file, branch, by] = entry.turn;
   tell(await problemOf(entry), `${entry.title} ‹ ${file}: ${oneLine(branch)} → ${oneLine(by)}`);
