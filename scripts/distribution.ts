@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "esbuild";
@@ -151,17 +152,32 @@ async function manifest(): Promise<object> {
 }
 
 /**
- * Who imports `node:http` as an ES module makes the runtime read each of its exports, and two of them load its whole web client
- * (measured: 7 MB a process). Asked for this way it does not.
+ * Who imports one of the runtime's own modules as an ES module makes the runtime read each of its exports, and some of those load much: `locks` of
+ * `node:worker_threads` the whole web client (measured: 80 ms and 7 MB a process, and as much a worker thread). Asked for this way,
+ * what nobody names is not read: the bundler leaves it out.
  */
 const lightBuiltins: Plugin = {
   name: "light builtins",
   setup(context) {
-    context.onResolve({ filter: /^(node:)?https?$/ }, ({ path }) => ({ path, namespace: "light-builtin" }));
-    context.onLoad({ filter: /.*/, namespace: "light-builtin" }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
-      loader: "js",
-    }));
+    context.onResolve({ filter: /^[a-z]/ }, ({ path, kind }) => {
+      // `require` reads nothing.
+      if (!isBuiltin(path) || kind === "require-call") return undefined;
+      return { path, namespace: "light-builtin" };
+    });
+    context.onLoad({ filter: /.*/, namespace: "light-builtin" }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => /^[A-Za-z_$]\w*$/.test(name));
+      return {
+        contents: [
+          `const builtin = process.getBuiltinModule(${JSON.stringify(path)});`,
+          "const pick = (name) => builtin[name];",
+          "export default builtin;",
+          ...names.map(
+            (name) => `const the_${name} = /* @__PURE__ */ pick("${name}"); export { the_${name} as ${name} };`,
+          ),
+        ].join("\n"),
+        loader: "js",
+      };
+    });
   },
 };
 

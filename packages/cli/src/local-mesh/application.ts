@@ -26,7 +26,8 @@ export interface ApplicationOptions {
   readonly onReady: (isReady: boolean) => void;
 }
 
-const probeIntervalMs = 100;
+/** Between the first looks at an application that is not ready; each later one comes after half as long again. */
+const firstProbeIntervalMs = 100;
 const steadyIntervalMs = 1000;
 /** Failures in a row after which a ready application counts as not ready. */
 const failuresToLeave = 3;
@@ -66,6 +67,7 @@ export class Application extends SupervisedChild {
         });
         this.#startedAt = performance.now();
         this.#hasWarned = false;
+        this.#failures = 0;
         this.#setReady(false);
         this.#probeIn(0);
       },
@@ -145,7 +147,9 @@ export class Application extends SupervisedChild {
       if (this.#failures >= failuresToLeave || !this.#isReady) this.#setReady(false);
       this.#warnWhenLate(problem);
     }
-    this.#probeIn(this.#isReady ? steadyIntervalMs : probeIntervalMs);
+    this.#probeIn(
+      this.#isReady ? steadyIntervalMs : Math.min(firstProbeIntervalMs * 1.5 ** this.#failures, steadyIntervalMs),
+    );
   }
 
   /** Undefined when the application is ready. Without a probe of its own it is ready when its port takes connections. */

@@ -133,16 +133,29 @@ export class MeshRunner {
     await this.#judgeOldInstances();
     // Keys and configuration of an earlier run speak of ports that are others now.
     await rm(join(this.#options.stateDir, "proxies"), { recursive: true, force: true });
-    for (const planned of instances) await this.#prepare(planned);
+    // Nothing of the last run: the control plane loads its code while the replicas get their places.
     await this.#writeInstances();
-    this.#goOn();
-    for (const { application } of this.#replicas.values()) application.start();
-    this.#addresses = await this.#controlPlane.start();
+    throwFirst(await Promise.allSettled([this.#startControlPlane(), this.#prepareAll(instances)]));
     const proxies = [...this.#replicas.values(), ...(this.#edge === undefined ? [] : [this.#edge])];
     await Promise.all([...this.#replicas.values()].map(({ identity, place }) => this.#equipProxy(identity, place)));
     if (this.#edge !== undefined) await this.#equipProxy(this.#edge.identity, edgePlace);
     this.#goOn();
     for (const { sidecar } of proxies) sidecar.start();
+  }
+
+  async #startControlPlane(): Promise<void> {
+    this.#addresses = await this.#controlPlane.start();
+  }
+
+  /** Gives every replica a place, and starts its application. */
+  async #prepareAll(instances: readonly PlannedInstance[]): Promise<void> {
+    const opened = await Promise.allSettled(instances.map((planned) => this.#openReplica(planned)));
+    // In the order of the plan, and those of a start that fails, too: `stop` takes their places away.
+    for (const each of opened) if (each.status === "fulfilled") this.#replicas.set(each.value.planned.id, each.value);
+    throwFirst(opened);
+    await this.#writeInstances();
+    this.#goOn();
+    for (const { application } of this.#replicas.values()) application.start();
   }
 
   /** Any free port when somebody has taken the one that it should be: proxies of this run are told. */
@@ -205,10 +218,15 @@ export class MeshRunner {
     return this.#untilNothingMissing(limitMs, () => this.#edgeNotReady());
   }
 
-  async #untilNothingMissing(limitMs: number, look: () => Promise<readonly string[]>): Promise<Readiness> {
+  /** A look ends with the first that is missing, until the time is over: what is starting should not be kept from it by questions. */
+  async #untilNothingMissing(limitMs: number, look: () => AsyncIterable<string>): Promise<Readiness> {
     const end = performance.now() + limitMs;
     for (;;) {
-      const missing = await look();
+      const missing: string[] = [];
+      for await (const name of look()) {
+        missing.push(name);
+        if (performance.now() < end) break;
+      }
       if (missing.length === 0) return { ready: true };
       if (performance.now() >= end || this.#isStopping) return { ready: false, missing };
       await delay(pollMs);
@@ -328,8 +346,8 @@ export class MeshRunner {
     });
   }
 
-  async #prepare(planned: PlannedInstance): Promise<Replica> {
-    const replica = new Replica(
+  async #openReplica(planned: PlannedInstance): Promise<Replica> {
+    return new Replica(
       {
         ...this.#common(),
         planned,
@@ -339,12 +357,11 @@ export class MeshRunner {
       },
       await this.#openPlace(planned),
     );
-    this.#replicas.set(planned.id, replica);
-    return replica;
   }
 
   async #add(planned: PlannedInstance): Promise<void> {
-    const replica = await this.#prepare(planned);
+    const replica = await this.#openReplica(planned);
+    this.#replicas.set(planned.id, replica);
     try {
       await this.#writeInstances();
       this.#goOn();
@@ -403,18 +420,25 @@ export class MeshRunner {
     }
   }
 
-  async #notReady(): Promise<string[]> {
-    const checks = [...this.#replicas.values()].map(async ({ planned, application, sidecar }) => {
-      if (!application.isReady) return planned.id;
-      return (await sidecar.isReady()) ? undefined : `${planned.id}/proxy`;
-    });
-    const [edge, ...replicas] = await Promise.all([this.#edgeNotReady(), ...checks]);
-    const missing = [...replicas.filter((name) => name !== undefined), ...edge];
-    return missing.length > 0 ? missing : this.#notTold();
+  async *#notReady(): AsyncGenerator<string> {
+    let isAnyMissing = false;
+    for await (const name of this.#notStarted()) {
+      isAnyMissing = true;
+      yield name;
+    }
+    if (!isAnyMissing) yield* await this.#notTold();
   }
 
-  async #edgeNotReady(): Promise<readonly string[]> {
-    return this.#edge === undefined || (await this.#edge.sidecar.isReady()) ? [] : [`${edgeInstanceId}/proxy`];
+  async *#notStarted(): AsyncGenerator<string> {
+    for (const { planned, application, sidecar } of this.#replicas.values()) {
+      if (!application.isReady) yield planned.id;
+      else if (!(await sidecar.isReady())) yield `${planned.id}/proxy`;
+    }
+    yield* this.#edgeNotReady();
+  }
+
+  async *#edgeNotReady(): AsyncGenerator<string> {
+    if (this.#edge !== undefined && !(await this.#edge.sidecar.isReady())) yield `${edgeInstanceId}/proxy`;
   }
 
   /** Proxies that the control plane has not yet told that everybody is ready. */
@@ -446,4 +470,9 @@ export class MeshRunner {
     });
     return this.#writing;
   }
+}
+
+function throwFirst(results: readonly PromiseSettledResult<unknown>[]): void {
+  const failed = results.find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }

@@ -87,16 +87,10 @@ export class MeshNetwork {
     try {
       const own = this.subnet.addressesOf(number);
       if (own === undefined) throw new PortProblem("the network of the mesh has no more addresses");
-      namespace = await NetworkNamespace.open();
       const link = `r${(this.#links += 1)}`;
-      const veth = ["ip", "link", "add", "name", "eth0", "netns", String(namespace.pid), "type", "veth", "peer"];
-      await runCommand([...veth, "name", link, "netns", String(this.#hub.pid)]);
-      await this.#hub.run(["ip", "link", "set", "dev", link, "master", "mesh", "up"]);
+      namespace = await NetworkNamespace.open();
+      await runCommand(["sh", "-c", this.#tie(link, namespace)]);
       await namespace.run(["sh", "-c", this.#setup(own, files)]);
-      const { hostIpv4, hostIpv6 } = this.subnet;
-      const { port } = this.#hostNames.address;
-      await namespace.run(["iptables-restore"], redirectRules("ipv4", { host: hostIpv4, port }));
-      if (this.hasIpv6) await namespace.run(["ip6tables-restore"], redirectRules("ipv6", { host: hostIpv6, port }));
       return this.#replicaNetwork(namespace, number, this.hasIpv6 ? [own.ipv4, own.ipv6] : [own.ipv4]);
     } catch (error) {
       await namespace?.close();
@@ -128,8 +122,19 @@ export class MeshNetwork {
     return number;
   }
 
+  /** What ties a namespace to the hub. One command for all, here and inside: each that this process starts itself takes it some milliseconds. */
+  #tie(link: string, { pid }: NetworkNamespace): string {
+    const attach = this.#hub.enter(["ip", "link", "set", "dev", link, "master", "mesh", "up"]);
+    return [
+      "set -e",
+      `ip link add name eth0 netns ${pid} type veth peer name ${link} netns ${this.#hub.pid}`,
+      attach.map(quoted).join(" "),
+    ].join("\n");
+  }
+
   #setup({ ipv4, ipv6 }: { ipv4: string; ipv6: string }, files: Readonly<Record<string, string>>): string {
     const { hostIpv4, hostIpv6 } = this.subnet;
+    const { port } = this.#hostNames.address;
     const lines = [
       "set -e",
       "ip link set dev lo up",
@@ -149,6 +154,9 @@ export class MeshNetwork {
       lines.push(`if [ -e ${quoted(path)} ]; then mount --bind ${quoted(seen)} ${quoted(path)}; fi`);
     // A cache of the machine's names would answer before anybody is asked.
     lines.push("if [ -d /run/nscd ]; then mount -t tmpfs -o size=4k heddle /run/nscd; fi");
+    lines.push(`iptables-restore <<'RULES'\n${redirectRules("ipv4", { host: hostIpv4, port })}RULES`);
+    if (this.hasIpv6)
+      lines.push(`ip6tables-restore <<'RULES'\n${redirectRules("ipv6", { host: hostIpv6, port })}RULES`);
     return lines.join("\n");
   }
 }

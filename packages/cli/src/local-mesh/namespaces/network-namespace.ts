@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { startedAt } from "@heddle/state";
 import { CommandFailed, runCommand } from "./command.ts";
@@ -80,16 +80,19 @@ export class NetworkNamespace {
     return runCommand(this.enter(argv), input);
   }
 
-  /** Whether somebody inside listens on a TCP port. Nobody is connected to for it. */
-  hasListener(port: number): boolean {
-    return ["tcp", "tcp6"].some((table) => {
+  /**
+   * Whether somebody inside listens on a TCP port. Nobody is connected to for it. A look is dear: for each table the kernel walks through the
+   * connections of the whole machine (measured: 8 to 15 ms). First the one in which most servers are, which listen on `::`.
+   */
+  async hasListener(port: number): Promise<boolean> {
+    for (const table of ["tcp6", "tcp"]) {
       try {
-        return listensIn(readFileSync(`/proc/${this.pid}/net/${table}`, "utf8"), port);
+        if (listensIn(await readFile(`/proc/${this.pid}/net/${table}`, "utf8"), port)) return true;
       } catch {
         // The namespace is ending, or has no IPv6.
-        return false;
       }
-    });
+    }
+    return false;
   }
 
   /** Kills whoever is still inside and gives the namespace up, with all that is in it. */

@@ -116,7 +116,8 @@ export class OwnNamespace implements ReplicaPlace {
   async probe(path: string | undefined): Promise<string | undefined> {
     const { servicePort } = this.#options.planned;
     if (path === undefined) {
-      return this.#network.namespace.hasListener(servicePort) ? undefined : `nobody listens on port ${servicePort}`;
+      const isListening = await this.#network.namespace.hasListener(servicePort);
+      return isListening ? undefined : `nobody listens on port ${servicePort}`;
     }
     const { status } = await httpCall(this.adminAddress, "GET", readinessPath, { timeoutMs: probeTimeoutMs });
     return status >= 200 && status <= 399 ? undefined : `GET ${path} answered ${status}`;
