@@ -1,3 +1,24 @@
+/** Envoy's names in `%GRPC_STATUS%` (`Grpc::Utility::grpcStatusToString`), by number. */
+export const grpcStatusNames = [
+  "OK",
+  "Canceled",
+  "Unknown",
+  "InvalidArgument",
+  "DeadlineExceeded",
+  "NotFound",
+  "AlreadyExists",
+  "PermissionDenied",
+  "ResourceExhausted",
+  "FailedPrecondition",
+  "Aborted",
+  "OutOfRange",
+  "Unimplemented",
+  "Internal",
+  "Unavailable",
+  "DataLoss",
+  "Unauthenticated",
+] as const;
+
 /** The gRPC status that an HTTP status without one means (gRPC, "HTTP to gRPC Status Code Mapping"; Envoy, `Grpc::Utility::httpToGrpcStatus`). */
 export function grpcStatusOfHttp(httpStatus: number): number {
   switch (httpStatus) {

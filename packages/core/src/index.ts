@@ -19,5 +19,5 @@ export type { SpiffeId } from "./spiffe-id.ts";
 export { formatSpiffeId, parseSpiffeId } from "./spiffe-id.ts";
 export type { TimerHandle, TimerTarget } from "./timer-wheel.ts";
 export { TimerWheel } from "./timer-wheel.ts";
-export { grpcStatusOfHttp } from "./grpc-status.ts";
+export { grpcStatusNames, grpcStatusOfHttp } from "./grpc-status.ts";
 export { yamlErrors } from "./yaml-errors.ts";

@@ -1,29 +1,8 @@
-import { grpcStatusOfHttp } from "@heddle/core";
+import { grpcStatusNames, grpcStatusOfHttp } from "@heddle/core";
 import type { HeaderLookup } from "./access-log/record.ts";
 
-/** Envoy's names in `%GRPC_STATUS%` (`Grpc::Utility::grpcStatusToString`), by number. */
-const camelNames = [
-  "OK",
-  "Canceled",
-  "Unknown",
-  "InvalidArgument",
-  "DeadlineExceeded",
-  "NotFound",
-  "AlreadyExists",
-  "PermissionDenied",
-  "ResourceExhausted",
-  "FailedPrecondition",
-  "Aborted",
-  "OutOfRange",
-  "Unimplemented",
-  "Internal",
-  "Unavailable",
-  "DataLoss",
-  "Unauthenticated",
-] as const;
-
 /** As Abseil writes them, which Envoy prints for `SNAKE_STRING`: `OK`, `CANCELLED`, `DEADLINE_EXCEEDED`. */
-const snakeNames = camelNames.map((name) =>
+const snakeNames = grpcStatusNames.map((name) =>
   name === "OK" ? name : name === "Canceled" ? "CANCELLED" : name.replaceAll(/(?<!^)[A-Z]/g, "_$&").toUpperCase(),
 );
 
@@ -32,7 +11,7 @@ export type GrpcStatusFormat = "CAMEL_STRING" | "SNAKE_STRING" | "NUMBER";
 /** A status as Envoy's formats print it; numbers without a name stay numbers. */
 export function formatGrpcStatus(status: number, format: GrpcStatusFormat): string | number {
   if (format === "NUMBER") return status;
-  return (format === "CAMEL_STRING" ? camelNames : snakeNames)[status] ?? status;
+  return (format === "CAMEL_STRING" ? grpcStatusNames : snakeNames)[status] ?? status;
 }
 
 /**

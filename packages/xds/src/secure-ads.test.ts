@@ -10,7 +10,7 @@ import { silentLogger } from "@heddle/core";
 import type { IssuedIdentity } from "@heddle/testkit";
 import { ThrowawayCa } from "@heddle/testkit";
 import { CLUSTER_TYPE } from "./api/index.ts";
-import { AdsClient, dialHttp2 } from "./client/index.ts";
+import { AdsClient, GrpcConnection } from "./client/index.ts";
 import { AdsServer } from "./server/index.ts";
 import { clock } from "./testing/ads-fixture.ts";
 import { EventWaiter } from "@heddle/testkit";
@@ -73,7 +73,10 @@ describe("ADS over mutual TLS", () => {
             checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
               certificate.subjectaltname === `URI:${expected}` ? undefined : new Error(`not ${expected}`),
           };
-          return dialHttp2({ url, session, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } }, signal);
+          return GrpcConnection.dial(
+            { url, session, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } },
+            signal,
+          );
         },
         onUpdate: async ({ added }) => {
           clusters.push(...added.map((resource) => resource.name));

@@ -2,7 +2,7 @@ import { silentLogger } from "@heddle/core";
 import type { Message } from "@heddle/xds/api";
 import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
 import type { AdsClientOptions, AdsClientState, ResourceUpdate } from "@heddle/xds/client";
-import { AdsClient, dialHttp2 } from "@heddle/xds/client";
+import { AdsClient, GrpcConnection } from "@heddle/xds/client";
 import { systemClock } from "../system-clock.ts";
 import { EventWaiter } from "@heddle/testkit";
 import { nodeIdOf } from "./mesh-files.ts";
@@ -41,7 +41,10 @@ export class TestProxy {
       delta: options.delta ?? true,
       dial: (signal) => {
         const session = tlsOptions(options.rootPem, options.identity);
-        return dialHttp2({ url: `https://${options.address()}`, session, connectTimeoutMs: 5000, timers }, signal);
+        return GrpcConnection.dial(
+          { url: `https://${options.address()}`, session, connectTimeoutMs: 5000, timers },
+          signal,
+        );
       },
       onUpdate: async (update) => {
         await options.hold?.();

@@ -1,6 +1,6 @@
 import { getCACertificates, type PeerCertificate } from "node:tls";
 import type { ClusterConfig, SanMatcher, SecretConfig, SecretRef } from "@heddle/engine";
-import type { AdsConnection } from "@heddle/xds/client";
+import type { GrpcConnection } from "@heddle/xds/client";
 
 /** Looks up a certificate or trust anchors as they are now. */
 export type FindSecret = (ref: Pick<SecretRef, "source" | "name">) => SecretConfig | undefined;
@@ -13,18 +13,18 @@ export function adsDialer(
   cluster: ClusterConfig,
   findSecret: FindSecret,
   anchorsPem: () => string | undefined,
-): (signal: AbortSignal) => Promise<AdsConnection> {
+): (signal: AbortSignal) => Promise<GrpcConnection> {
   const endpoints = (cluster.inlineEndpoints?.localities ?? []).flatMap((locality) => locality.endpoints);
   let turn = 0;
   return async (signal) => {
     const endpoint = endpoints[turn++ % Math.max(1, endpoints.length)];
     if (endpoint === undefined) throw new Error(`the cluster ${cluster.name} has no endpoint`);
-    const { dialHttp2 } = await import("@heddle/xds/client");
+    const { GrpcConnection } = await import("@heddle/xds/client");
     const { host, port } = endpoint.address;
     const authority = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     const options = { connectTimeoutMs: cluster.connectTimeoutMs, timers: { setTimeout, clearTimeout } };
     const tls = cluster.transport.default;
-    if (tls === undefined) return dialHttp2({ ...options, url: `http://${authority}` }, signal);
+    if (tls === undefined) return GrpcConnection.dial({ ...options, url: `http://${authority}` }, signal);
     const { certificate, validation, minVersion, maxVersion } = tls.common;
     const own = certificate === undefined ? undefined : findSecret(certificate);
     if (certificate !== undefined && own?.kind !== "certificate") throw new Error("this proxy has no certificate yet");
@@ -53,7 +53,7 @@ export function adsDialer(
         ? {}
         : { checkServerIdentity: (_host: string, peer: PeerCertificate) => judge(peer, matchers) }),
     };
-    return dialHttp2({ ...options, url: `https://${authority}`, session }, signal);
+    return GrpcConnection.dial({ ...options, url: `https://${authority}`, session }, signal);
   };
 }
 

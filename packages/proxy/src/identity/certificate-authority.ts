@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import type { CaOptions } from "../options/options.ts";
 import type { Identity } from "./identity.ts";
 
@@ -10,6 +11,7 @@ export type Proof =
 export type SignRequest = (csrPem: string, proof: Proof, anchorsPem: string) => Promise<readonly string[]>;
 
 const callTimeoutMs = 10_000;
+const timers = { setTimeout, clearTimeout };
 const lifetimeSeconds = 24n * 3600n;
 
 /**
@@ -19,30 +21,34 @@ const lifetimeSeconds = 24n * 3600n;
 export function certificateAuthority(options: CaOptions): SignRequest {
   return async (csrPem, proof, anchorsPem) => {
     // Loaded here because a proxy without authority never needs them.
-    const [{ createClient }, { createGrpcTransport, Http2SessionManager }, { IstioCertificateService }] =
-      await Promise.all([
-        import("@connectrpc/connect"),
-        import("@connectrpc/connect-node"),
-        import("@heddle/xds/api/istio-ca"),
-      ]);
-    const baseUrl = `https://${options.address}`;
-    const sessionManager = new Http2SessionManager(baseUrl, undefined, {
+    const [{ GrpcConnection }, { IstioCertificateRequestSchema, IstioCertificateService }] = await Promise.all([
+      import("@heddle/xds/client"),
+      import("@heddle/xds/api/istio-ca"),
+    ]);
+    const signal = AbortSignal.timeout(callTimeoutMs);
+    const session = {
       ca: anchorsPem,
-      minVersion: "TLSv1.3",
+      minVersion: "TLSv1.3" as const,
       ...(proof.kind === "certificate"
         ? { cert: proof.identity.chainPem, key: proof.identity.privateKeyPem.reveal() }
         : {}),
-    });
+    };
+    const url = `https://${options.address}`;
+    const connection = await GrpcConnection.dial({ url, session, connectTimeoutMs: callTimeoutMs, timers }, signal);
     try {
-      const client = createClient(IstioCertificateService, createGrpcTransport({ baseUrl, sessionManager }));
-      const headers = proof.kind === "token" ? { authorization: `Bearer ${proof.token}` } : undefined;
-      const answer = await client.createCertificate(
-        { csr: csrPem, validityDuration: lifetimeSeconds },
-        { timeoutMs: callTimeoutMs, ...(headers === undefined ? {} : { headers }) },
-      );
-      return answer.certChain;
+      const headers = {
+        "grpc-timeout": `${callTimeoutMs}m`,
+        ...(proof.kind === "token" ? { authorization: `Bearer ${proof.token}` } : {}),
+      };
+      const request = create(IstioCertificateRequestSchema, { csr: csrPem, validityDuration: lifetimeSeconds });
+      const answers = connection.call(IstioCertificateService.method.createCertificate, [request], { signal, headers });
+      let chain: readonly string[] | undefined;
+      // To the end, where its status is.
+      for await (const { certChain } of answers) chain = certChain;
+      if (chain === undefined) throw new Error("the authority answered without a certificate");
+      return chain;
     } finally {
-      sessionManager.abort();
+      connection.close();
     }
   };
 }

@@ -15,7 +15,7 @@ import { ManualTimers } from "../testing/manual-timers.ts";
 import { cluster, endpoints, listener, route, snapshot } from "../testing/resources.ts";
 import type { AdsClientOptions } from "./ads-client.ts";
 import { AdsClient } from "./ads-client.ts";
-import { dialHttp2 } from "./dial.ts";
+import { GrpcConnection } from "./grpc-connection.ts";
 import type { ReceivedResource, Rejection, ResourceUpdate } from "./update.ts";
 
 /** A consumer that keeps what it is given, as a proxy does, and refuses what the test says. */
@@ -93,7 +93,7 @@ function newClient(
     node: { id: "p", userAgentName: "heddle" },
     delta: true,
     dial: (signal) =>
-      dialHttp2({ url: fixture.url, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } }, signal),
+      GrpcConnection.dial({ url: fixture.url, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } }, signal),
     onUpdate: consumer.onUpdate,
     onStateChange: consumer.changes.notify,
     clock,
@@ -211,7 +211,10 @@ describe("the client", () => {
       backoff: { baseMs: 100, maxMs: 1000 },
       dial: async (signal) => {
         if (!isReachable) throw new Error("connection refused");
-        return dialHttp2({ url: fixture.url, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } }, signal);
+        return GrpcConnection.dial(
+          { url: fixture.url, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } },
+          signal,
+        );
       },
     });
     t.after(() => client.stop());
@@ -278,7 +281,7 @@ describe("the client", () => {
     client.start();
     assert.equal(await timers.fire(), 250);
     assert.equal(await timers.fire(), 500, "the refusal keeps the delays growing");
-    assert.match(client.state.lastError ?? "", /permission_denied.*this certificate is not p's/);
+    assert.match(client.state.lastError ?? "", /^PermissionDenied: this certificate is not p's/);
   });
 
   it("stops at once, also while it waits", async (t) => {
@@ -310,7 +313,8 @@ describe("the client", () => {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const timers = new ManualTimers();
     const client = newClient(new AdsFixture(), new Consumer(), timers, {
-      dial: (signal) => dialHttp2({ url, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } }, signal),
+      dial: (signal) =>
+        GrpcConnection.dial({ url, connectTimeoutMs: 5000, timers: { setTimeout, clearTimeout } }, signal),
     });
     t.after(() => client.stop());
     client.start();

@@ -1,13 +1,12 @@
 import type { Message, MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock, Logger, RandomSource } from "@heddle/core";
 import type { Node, ResourceType } from "../api/index.ts";
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, NodeSchema, ROUTE_TYPE, SECRET_TYPE } from "../api/index.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import { Backoff, defaultBackoff } from "./backoff.ts";
-import type { AdsConnection } from "./dial.ts";
 import { delta } from "./delta.ts";
+import type { GrpcConnection } from "./grpc-connection.ts";
 import type { Protocol, ReceivedResponse } from "./protocol.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { sotw } from "./sotw.ts";
@@ -22,7 +21,7 @@ export interface AdsClientOptions {
   /** `api_type`: DELTA_GRPC, else GRPC (state of the world). */
   readonly delta: boolean;
   /** Opens a new connection, with the certificate of that moment. Called before every stream. */
-  dial(signal: AbortSignal): Promise<AdsConnection>;
+  dial(signal: AbortSignal): Promise<GrpcConnection>;
   /**
    * Puts resources in force and says which it refuses. The ACK waits for the promise, so it must not wait for resources of
    * other types: what was accepted is only then asked for. Called for one update at a time. A rejected promise refuses all.
@@ -152,19 +151,19 @@ export class AdsClient {
       isFirstRequest: true,
     };
     const { signal } = this.#stopping;
-    let connection: AdsConnection | undefined;
+    let connection: GrpcConnection | undefined;
     try {
       connection = await this.#options.dial(signal);
       this.#tellServer = () => this.#tellNames(protocol, session);
       this.#tellServer();
-      const responses = protocol.open(connection.transport, session.requests, { signal });
+      const responses = protocol.open(connection, session.requests, { signal });
       this.#onConnected();
       for await (const response of responses) {
         await this.#receive(protocol, session, response);
       }
       return "the server ended the stream";
     } catch (error) {
-      return describeEnd(ConnectError.from(error));
+      return error instanceof Error ? error.message : String(error);
     } finally {
       this.#tellServer = undefined;
       session.requests.close();
@@ -297,11 +296,6 @@ export class AdsClient {
     this.#phase = phase;
     this.#options.onStateChange?.();
   }
-}
-
-/** A server that is killed resets its streams, which this one did not cancel, whatever the code is called. */
-function describeEnd({ code, message }: ConnectError): string {
-  return code === Code.Canceled ? "the connection to the server was lost" : message;
 }
 
 /** The text of a NACK. */

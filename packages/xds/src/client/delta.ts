@@ -1,5 +1,4 @@
 import { create } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
 import { AggregatedDiscoveryService } from "../api/discovery-service.ts";
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../api/index.ts";
 import { DeltaDiscoveryRequestSchema } from "../api/index.ts";
@@ -11,8 +10,8 @@ const invalidArgument = 3;
 
 /** Incremental xDS: requests and responses hold changes; a new stream begins with what the client has. */
 export const delta: Protocol<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = {
-  open(transport, requests, options) {
-    return createClient(AggregatedDiscoveryService, transport).deltaAggregatedResources(requests, options);
+  open(connection, requests, options) {
+    return connection.call(AggregatedDiscoveryService.method.deltaAggregatedResources, requests, options);
   },
 
   subscribe(cache, node) {

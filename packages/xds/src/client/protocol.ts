@@ -1,12 +1,12 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { CallOptions, Transport } from "@connectrpc/connect";
 import type { Node } from "../api/index.ts";
+import type { CallOptions, GrpcConnection } from "./grpc-connection.ts";
 import type { TypeCache } from "./type-cache.ts";
 import type { ReceivedResource, Rejection } from "./update.ts";
 
 /** What the two forms of xDS differ in. Sibling implementations: `delta.ts`, `sotw.ts`. */
 export interface Protocol<Request extends Message, Response extends Message> {
-  open(transport: Transport, requests: AsyncIterable<Request>, options: CallOptions): AsyncIterable<Response>;
+  open(connection: GrpcConnection, requests: AsyncIterable<Request>, options: CallOptions): AsyncIterable<Response>;
   /** The first request of a type on a stream; `node` on the first request of all. */
   subscribe(cache: TypeCache, node: Node | undefined): Request;
   /** Tells a change of names. `nonce`: of the last response of the type on this stream, else empty. */

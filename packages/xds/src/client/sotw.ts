@@ -1,6 +1,5 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { createClient } from "@connectrpc/connect";
 import { AggregatedDiscoveryService } from "../api/discovery-service.ts";
 import type { DiscoveryRequest, DiscoveryResponse } from "../api/index.ts";
 import { CLUSTER_TYPE, DiscoveryRequestSchema, LISTENER_TYPE, ResourceSchema, typeUrlOf } from "../api/index.ts";
@@ -12,8 +11,8 @@ const resourceType = typeUrlOf(ResourceSchema);
 
 /** State of the world: a request holds all names; a response for listeners or clusters holds all of them. */
 export const sotw: Protocol<DiscoveryRequest, DiscoveryResponse> = {
-  open(transport, requests, options) {
-    return createClient(AggregatedDiscoveryService, transport).streamAggregatedResources(requests, options);
+  open(connection, requests, options) {
+    return connection.call(AggregatedDiscoveryService.method.streamAggregatedResources, requests, options);
   },
 
   subscribe(cache, node) {

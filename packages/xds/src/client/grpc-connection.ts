@@ -1,0 +1,211 @@
+import type {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  ClientSessionOptions,
+  IncomingHttpHeaders,
+  SecureClientSessionOptions,
+} from "node:http2";
+import { connect, constants } from "node:http2";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { grpcStatusNames, grpcStatusOfHttp } from "@heddle/core";
+import type { Timers } from "../keep-alive.ts";
+import { pingIntervalMs, pingTimeoutMs } from "../keep-alive.ts";
+import { GrpcError, grpcStatus } from "./grpc-error.ts";
+import { frameMessage, MessageReader } from "./grpc-framing.ts";
+
+export interface DialOptions {
+  /** `https://host:port`, or `http://` for a control plane behind a secured socket. */
+  readonly url: string;
+  /** TLS material, `createConnection` for other kinds of sockets. */
+  readonly session?: ClientSessionOptions | SecureClientSessionOptions;
+  /** How long connecting, TLS included, may take. */
+  readonly connectTimeoutMs: number;
+  readonly timers: Timers<unknown>;
+}
+
+export interface CallOptions {
+  /** Ends the call, which then throws. */
+  readonly signal?: AbortSignal;
+  /** Besides those of gRPC; names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A method of a generated service, unary or streaming. */
+export type GrpcMethod<Request extends Message, Response extends Message> = Pick<DescMethod, "name" | "parent"> & {
+  readonly input: GenMessage<Request>;
+  readonly output: GenMessage<Response>;
+};
+
+/**
+ * An HTTP/2 connection for gRPC calls (gRPC, "PROTOCOL-HTTP2"), with a PING every 30 s that must be answered within 10 s. Calls are
+ * few and long: those of a proxy to its control plane.
+ */
+export class GrpcConnection {
+  readonly #session: ClientHttp2Session;
+  readonly #timers: Timers<unknown>;
+  #timer: unknown;
+
+  private constructor(session: ClientHttp2Session, timers: Timers<unknown>) {
+    this.#session = session;
+    this.#timers = timers;
+    // Its calls tell it.
+    session.on("error", () => undefined);
+    session.once("close", () => timers.clearTimeout(this.#timer));
+    this.#pingLater();
+  }
+
+  /** @throws (as a rejection) when the connection cannot be made in time, or when `signal` aborts */
+  static dial(options: DialOptions, signal: AbortSignal): Promise<GrpcConnection> {
+    const { url, connectTimeoutMs, timers } = options;
+    return new Promise((resolve, reject) => {
+      const session = connect(url, options.session);
+      const give = (error: unknown): void => {
+        settle();
+        session.on("error", () => undefined);
+        session.destroy();
+        reject(error);
+      };
+      const onAbort = (): void => give(signal.reason);
+      const onClose = (): void => give(new Error("the connection was closed before it stood"));
+      const timer = timers.setTimeout(
+        () => give(new Error(`no connection after ${connectTimeoutMs} ms`)),
+        connectTimeoutMs,
+      );
+      const settle = (): void => {
+        timers.clearTimeout(timer);
+        signal.removeEventListener("abort", onAbort);
+        session.off("error", give).off("close", onClose);
+      };
+      session.once("error", give).once("close", onClose);
+      session.once("connect", () => {
+        settle();
+        resolve(new GrpcConnection(session, timers));
+      });
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort);
+    });
+  }
+
+  /**
+   * Calls a method; requests are sent as they come, until they end. Yields the responses.
+   *
+   * @throws GrpcError for a status other than OK, a lost connection or an answer that is not gRPC
+   */
+  async *call<Request extends Message, Response extends Message>(
+    method: GrpcMethod<Request, Response>,
+    requests: AsyncIterable<Request> | Iterable<Request>,
+    { signal, headers }: CallOptions = {},
+  ): AsyncGenerator<Response> {
+    const stream = this.#session.request(
+      {
+        ":method": "POST",
+        ":path": `/${method.parent.typeName}/${method.name}`,
+        "content-type": "application/grpc",
+        te: "trailers",
+        ...headers,
+      },
+      { ...(signal === undefined ? {} : { signal }) },
+    );
+    const answer = new CallAnswer(stream);
+    send(stream, method.input, requests).catch((error: unknown) => stream.destroy(error as Error));
+    const reader = new MessageReader();
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        // What is no answer of gRPC may have any body.
+        if (answer.isGrpc) for (const bytes of reader.read(chunk)) yield fromBinary(method.output, bytes);
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof GrpcError ? error : (answer.problem() ?? error);
+    } finally {
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    const problem = answer.problem();
+    if (problem !== undefined) throw problem;
+  }
+
+  /** Ends the connection at once, with its calls. */
+  close(): void {
+    this.#session.destroy();
+  }
+
+  #pingLater(): void {
+    this.#timer = this.#timers.setTimeout(() => this.#ping(), pingIntervalMs);
+  }
+
+  #ping(): void {
+    if (this.#session.destroyed || this.#session.closed) return;
+    this.#timer = this.#timers.setTimeout(() => this.#session.destroy(), pingTimeoutMs);
+    this.#session.ping((error) => {
+      this.#timers.clearTimeout(this.#timer);
+      if (error === null) this.#pingLater();
+    });
+  }
+}
+
+/** What is known of the status of a call: of its trailers, or of its head when nothing else comes. */
+class CallAnswer {
+  #head: IncomingHttpHeaders | undefined;
+  #trailers: IncomingHttpHeaders | undefined;
+
+  constructor(stream: ClientHttp2Stream) {
+    stream.once("response", (head) => (this.#head = head));
+    stream.once("trailers", (trailers) => (this.#trailers = trailers));
+    // Whoever reads is told.
+    stream.on("error", () => undefined);
+  }
+
+  get isGrpc(): boolean {
+    return (
+      Number(this.#head?.[":status"]) === 200 &&
+      String(this.#head?.["content-type"] ?? "").startsWith("application/grpc")
+    );
+  }
+
+  /** Of a call that has ended; undefined: its status is OK. */
+  problem(): GrpcError | undefined {
+    // Also when a server is killed or resets what it was not asked to end.
+    if (this.#head === undefined || (this.isGrpc && this.#status === undefined))
+      return new GrpcError(grpcStatus.unavailable, "the connection to the server was lost");
+    if (this.#status !== undefined) return this.#status === "0" ? undefined : this.#told(Number(this.#status));
+    const { ":status": httpStatus, "content-type": type } = this.#head;
+    return new GrpcError(
+      grpcStatusOfHttp(Number(httpStatus)),
+      `the server answered HTTP ${httpStatus} (${type ?? "without a content-type"}), which is not gRPC`,
+    );
+  }
+
+  get #status(): string | undefined {
+    return (this.#trailers ?? this.#head)?.["grpc-status"]?.toString() ?? this.#head?.["grpc-status"]?.toString();
+  }
+
+  #told(status: number): GrpcError {
+    const message = (this.#trailers?.["grpc-message"] ?? this.#head?.["grpc-message"] ?? "").toString();
+    const name = grpcStatusNames[status] ?? `gRPC status ${status}`;
+    return new GrpcError(Number.isInteger(status) ? status : grpcStatus.unknown, `${name}: ${decodeMessage(message)}`);
+  }
+}
+
+/** gRPC, "Status-Message": percent-encoded; what is not stays as it is. */
+function decodeMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+async function send<Request extends Message>(
+  stream: ClientHttp2Stream,
+  schema: GenMessage<Request>,
+  requests: AsyncIterable<Request> | Iterable<Request>,
+): Promise<void> {
+  for await (const request of requests) {
+    if (stream.destroyed) return;
+    if (stream.write(frameMessage(toBinary(schema, request)))) continue;
+    await new Promise<void>((resolve) => stream.once("drain", resolve).once("close", resolve));
+  }
+  if (!stream.destroyed) stream.end();
+}

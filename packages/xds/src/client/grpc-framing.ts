@@ -1,0 +1,44 @@
+import { GrpcError, grpcStatus } from "./grpc-error.ts";
+
+/** Flags and length (gRPC, "Length-Prefixed-Message"). */
+const headBytes = 5;
+
+export function frameMessage(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(headBytes + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, headBytes);
+  return frame;
+}
+
+/** Takes the bytes of a stream in pieces of any size and gives its messages. */
+export class MessageReader {
+  #pieces: Buffer[] = [];
+  #length = 0;
+  /** Bytes, head included, that must be there before there is something to do. */
+  #wanted = headBytes;
+  #hasHead = false;
+
+  /** The messages that are whole by now. @throws GrpcError for a compressed one: no compression is offered */
+  *read(piece: Buffer): Generator<Buffer> {
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+    while (this.#length >= this.#wanted) {
+      // Only now, so that a message in many pieces is copied once.
+      const bytes = this.#pieces.length === 1 ? (this.#pieces[0] ?? piece) : Buffer.concat(this.#pieces);
+      this.#pieces = [bytes];
+      if (!this.#hasHead) {
+        if (bytes[0] !== 0) throw new GrpcError(grpcStatus.internal, "the server compressed a message, unasked");
+        this.#hasHead = true;
+        this.#wanted = headBytes + bytes.readUInt32BE(1);
+        continue;
+      }
+      yield bytes.subarray(headBytes, this.#wanted);
+      const rest = bytes.subarray(this.#wanted);
+      this.#pieces = rest.length === 0 ? [] : [rest];
+      this.#length = rest.length;
+      this.#wanted = headBytes;
+      this.#hasHead = false;
+    }
+  }
+}
