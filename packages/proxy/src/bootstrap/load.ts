@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { ProxyOptions } from "../options/options.ts";
 import { exitCodes } from "@heddle/core";
 import type { BootstrapConfig, BootstrapProblem } from "./bootstrap.ts";
-import { parseBootstrap } from "./parse.ts";
+import { readBootstrap } from "./read.ts";
+import { readCanonicalJson } from "./source.ts";
 
 export type LoadedBootstrap =
   | { readonly bootstrap: BootstrapConfig }
@@ -22,7 +23,9 @@ export async function loadBootstrap(
       return { bootstrap: undefined, report, exitCode: exitCodes.usage };
     }
   }
-  const parsed = parseBootstrap(text);
+  const json = readCanonicalJson(text);
+  // The YAML library is a good part of what a start takes.
+  const parsed = json === undefined ? (await import("./parse.ts")).parseBootstrap(text) : readBootstrap(json);
   if (parsed.config !== undefined) return { bootstrap: parsed.config };
   return {
     bootstrap: undefined,

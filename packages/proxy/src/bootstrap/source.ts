@@ -1,6 +1,3 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Node, type YAMLParseError } from "yaml";
-import { yamlErrors } from "@heddle/core";
-
 /** A path into a document: field names and list indexes. */
 export type DocumentPath = readonly (string | number)[];
 /** Tells what cannot be served, and what to do about it. */
@@ -13,69 +10,33 @@ export interface BootstrapSource {
   lineOf(path: DocumentPath): number;
 }
 
-export interface SyntaxProblem {
-  readonly line: number;
-  readonly message: string;
-  readonly hint: string;
-}
-
-/** Reads YAML, of which JSON is a part. One document; keys must be unique. */
-export function readSource(
-  text: string,
-): { source: BootstrapSource; problems: [] } | { source: undefined; problems: SyntaxProblem[] } {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, merge: true });
-  // Only the first: what the parser says after losing its way helps nobody.
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const { line } = lineCounter.linePos(error.pos[0]);
-    return { source: undefined, problems: [{ line, ...describeYaml(error) }] };
-  }
+/**
+ * Reads JSON as `JSON.stringify` with an indent of 2 writes it, which is how Heddle writes a bootstrap. Undefined: the text is anything else, other
+ * JSON too, of which only a parser that keeps places can say where something stands, and whether a key comes twice.
+ */
+export function readCanonicalJson(text: string): BootstrapSource | undefined {
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 1000 });
-  } catch (error) {
-    // The library's guard against documents that aliases blow up.
-    return { source: undefined, problems: [{ line: 1, message: (error as Error).message, hint: correctYaml }] };
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
   }
-  return {
-    source: { value, lineOf: (path) => lineCounter.linePos(offsetOf(document.contents, path)).line },
-    problems: [],
-  };
+  if (JSON.stringify(value, null, 2) !== text.trimEnd()) return undefined;
+  return { value, lineOf: (path) => lineIn(value, path) };
 }
 
-const correctYaml = "Correct the YAML.";
-
-/** The library's words where a person understands them, else ours. */
-function describeYaml({ code, message }: YAMLParseError): Pick<SyntaxProblem, "message" | "hint"> {
-  const closing = / end with an? ([\]}])/.exec(message)?.[1];
-  if (closing !== undefined)
-    return {
-      message: `a "${closing === "]" ? "[" : "{"}" further up is not closed before this line`,
-      hint: `Add the missing "${closing}", or quote the value if the bracket is part of it.`,
-    };
-  return yamlErrors[code] ?? { message, hint: correctYaml };
-}
-
-function offsetOf(root: unknown, path: DocumentPath): number {
-  let node = root;
-  let offset = isNode(root) ? startOf(root) : 0;
+function lineIn(root: unknown, path: DocumentPath): number {
+  let value = root;
+  let line = 1;
   for (const segment of path) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(segment));
-      if (pair === undefined) return offset;
-      if (isNode(pair.key)) offset = startOf(pair.key);
-      node = pair.value;
-    } else if (isSeq(node) && typeof segment === "number") {
-      node = node.items[segment];
-      if (isNode(node)) offset = startOf(node);
-    } else return offset;
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, segment)) break;
+    const entries: readonly (readonly [string, unknown])[] = Object.entries(value);
+    const index = entries.findIndex(([key]) => key === String(segment));
+    for (const [, before] of entries.slice(0, index)) line += JSON.stringify(before, null, 2).split("\n").length;
+    line += 1;
+    value = entries[index]?.[1];
   }
-  return offset;
-}
-
-function startOf(node: Node): number {
-  return node.range?.[0] ?? 0;
+  return line;
 }
 
 /** `static_resources.listeners[0].name`, as the engine's loader writes paths, back into segments. */
