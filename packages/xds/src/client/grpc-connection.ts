@@ -61,13 +61,13 @@ export class GrpcConnection {
     const { url, connectTimeoutMs, timers } = options;
     return new Promise((resolve, reject) => {
       const session = connect(url, options.session);
-      const give = (error: unknown): void => {
+      const give = (error: Error): void => {
         settle();
         session.on("error", () => undefined);
         session.destroy();
         reject(error);
       };
-      const onAbort = (): void => give(signal.reason);
+      const onAbort = (): void => give(signal.reason as Error);
       const onClose = (): void => give(new Error("the connection was closed before it stood"));
       const timer = timers.setTimeout(
         () => give(new Error(`no connection after ${connectTimeoutMs} ms`)),
@@ -106,7 +106,7 @@ export class GrpcConnection {
         te: "trailers",
         ...headers,
       },
-      { ...(signal === undefined ? {} : { signal }) },
+      signal === undefined ? {} : { signal },
     );
     const answer = new CallAnswer(stream);
     send(stream, method.input, requests).catch((error: unknown) => stream.destroy(error as Error));
@@ -159,8 +159,7 @@ class CallAnswer {
 
   get isGrpc(): boolean {
     return (
-      Number(this.#head?.[":status"]) === 200 &&
-      String(this.#head?.["content-type"] ?? "").startsWith("application/grpc")
+      Number(this.#head?.[":status"]) === 200 && this.#head?.["content-type"]?.startsWith("application/grpc") === true
     );
   }
 
@@ -170,9 +169,10 @@ class CallAnswer {
     if (this.#head === undefined || (this.isGrpc && this.#status === undefined))
       return new GrpcError(grpcStatus.unavailable, "the connection to the server was lost");
     if (this.#status !== undefined) return this.#status === "0" ? undefined : this.#told(Number(this.#status));
-    const { ":status": httpStatus, "content-type": type } = this.#head;
+    const type = this.#head["content-type"];
+    const httpStatus = Number(this.#head[":status"]);
     return new GrpcError(
-      grpcStatusOfHttp(Number(httpStatus)),
+      grpcStatusOfHttp(httpStatus),
       `the server answered HTTP ${httpStatus} (${type ?? "without a content-type"}), which is not gRPC`,
     );
   }
