@@ -19,7 +19,7 @@ export interface StreamSocket {
   /** Payload bytes delivered, and taken. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** Written and not yet taken by the kernel; what the carrier of a stream inside another connection keeps is not known here. */
+  /** Written and not yet taken by the kernel, or by the connection that carries this one. */
   readonly queuedBytes: number;
   /** Output kept before `write` answers false. */
   highWaterBytes: number;

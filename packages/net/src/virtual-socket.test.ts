@@ -14,6 +14,7 @@ const ends = {
 /** Writes down what the socket asks of what carries it. */
 class Recorder implements VirtualCarrier {
   readonly asked: string[] = [];
+  queuedBytes = 0;
   write(bytes: Buffer, start: number, end: number): boolean {
     this.asked.push(`write ${bytes.toString("latin1", start, end)}`);
     return true;
@@ -144,6 +145,12 @@ test("it closes once, later, when both halves have ended; before that each goes 
   await once(reader, "closed");
   socket.destroy();
   assert.deepEqual([reader.closed, carrier.asked], [1, ["end"]]);
+});
+
+test("what the carrier keeps of its stream is what is queued", () => {
+  const { socket, carrier } = opened();
+  carrier.queuedBytes = 40_000;
+  assert.equal(socket.queuedBytes, 40_000);
 });
 
 test("a refusal tells the carrier why, and nothing is delivered after it", async () => {

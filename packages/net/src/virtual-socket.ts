@@ -12,6 +12,8 @@ import type { TlsSession } from "./tls-session.ts";
 export interface VirtualCarrier {
   /** @returns false: taken, but `drained` comes before more is wanted */
   write(bytes: Buffer, start: number, end: number): boolean;
+  /** Written and still waiting for the stream's windows and its turn. */
+  readonly queuedBytes: number;
   end(): void;
   /** Nothing more is to be delivered until `resume`; what is delivered nevertheless is kept. */
   pause(): void;
@@ -39,7 +41,6 @@ export class VirtualSocket implements InputOwner, StreamSocket {
   readonly tls: TlsSession | undefined;
   bytesRead = 0;
   bytesWritten = 0;
-  readonly queuedBytes = 0;
   /** The carrier's windows and queues limit what is kept. */
   highWaterBytes = 0;
   readonly #carrier: VirtualCarrier;
@@ -58,6 +59,10 @@ export class VirtualSocket implements InputOwner, StreamSocket {
 
   get isOpen(): boolean {
     return !this.#isClosed;
+  }
+
+  get queuedBytes(): number {
+    return this.#carrier.queuedBytes;
   }
 
   // What the carrier tells ------------------------------------------------------------------------

@@ -27,6 +27,8 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
+  /** Only who closes behind an answer asks, and that is never the side that dials. */
+  readonly queuedBytes = 0;
   readonly #options: DialOptions;
   readonly #tunnel: TunnelOptions;
   #exchange: UpstreamExchange | undefined;

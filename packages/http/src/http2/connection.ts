@@ -199,6 +199,11 @@ export class Http2Connection {
     return stalled;
   }
 
+  /** Bytes of a stream that wait for windows and their turn. */
+  queuedBytes(streamId: number): number {
+    return this.#state.streams.live.get(streamId)?.queuedBytes ?? 0;
+  }
+
   /** Visits every stream that is open, with the bytes of it that wait for windows and their turn. */
   forEachStream(visit: (streamId: number, queuedBytes: number) => void): void {
     for (const { id, queuedBytes } of this.#state.streams.live.values()) visit(id, queuedBytes);

@@ -27,6 +27,8 @@ export interface Downstream {
   readonly tlsSession: TlsSession | undefined;
   sendInformational(status: number, headers: HeaderList): void;
   sendHead(status: number, headers: HeaderList, framing: Framing): void;
+  /** Bytes of the answer that wait for the client. */
+  readonly queuedBytes: number;
   /** False: wait for `onDownstreamDrain`. */
   sendData(bytes: Buffer, start: number, end: number): boolean;
   sendTrailers(trailers: HeaderList): void;

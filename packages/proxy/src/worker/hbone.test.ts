@@ -6,6 +6,7 @@ import {
   connect as connectHttp2,
   createSecureServer,
   type ServerHttp2Stream,
+  type Settings,
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -35,6 +36,7 @@ import {
 import { untilLogged } from "../testing/log-file.ts";
 import { accessLog, peerMetadata } from "../testing/mesh-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
+import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
 
 // HBONE: TCP connections between two proxies as CONNECT streams of mutual TLS connections with HTTP/2.
 
@@ -230,17 +232,24 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** What the HBONE port answers to a CONNECT of this identity; the stream is given up then. */
-async function asked(authority: string, uri: string, headers: Record<string, string> = {}): Promise<number> {
+/** A client of this identity at the HBONE port. */
+function sessionAt(proxy: TestProxy, uri: string, settings: Settings = {}): ClientHttp2Session {
   const { chainPem, privateKeyPem } = material(uri);
-  const session = connectHttp2(`https://127.0.0.1:${inbound.port("tunnel")}`, {
+  const session = connectHttp2(`https://127.0.0.1:${proxy.port("tunnel")}`, {
     ca: ca.certificatePem,
     cert: chainPem,
     key: privateKeyPem,
     checkServerIdentity: () => undefined,
+    settings,
   });
   session.on("error", () => session.destroy());
   sessions.push(session);
+  return session;
+}
+
+/** What the HBONE port answers to a CONNECT of this identity; the stream is given up then. */
+async function asked(authority: string, uri: string, headers: Record<string, string> = {}): Promise<number> {
+  const session = sessionAt(inbound, uri);
   const stream = session.request({ ":method": "CONNECT", ":authority": authority, ...headers });
   stream.on("error", () => stream.destroy());
   const [response] = (await once(stream, "response")) as [{ ":status": number }];
@@ -462,6 +471,27 @@ test("HTTP/1.1 rides on connections inside a carrier, which are pooled like any,
   assert.ok(carriers() - before <= 1);
   assert.equal((await ask("/closed")).status, 403);
   await outbound.whenBalanced();
+});
+
+test("a client that reads its stream slowly gets its answer whole, whatever passes meanwhile: delayed_close_timeout", async (t) => {
+  const proxy = await TestProxy.start(inboundBootstrap(0), {}, clockWorkerEntry);
+  const session = sessionAt(proxy, web, { initialWindowSize: 1000 });
+  t.after(() => {
+    session.destroy();
+    return proxy[Symbol.asyncDispose]();
+  });
+  const stream = session.request({ ":method": "CONNECT", ":authority": "127.0.0.1:8080" }, { endStream: false });
+  await once(stream, "response");
+  const body = "x".repeat(40_000);
+  stream.write(
+    `POST /open HTTP/1.1\r\nhost: web\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
+  await proxy.untilStat("http.web.downstream_rq_2xx", 1);
+  // The last answer is on its way, and delayed_close_timeout, one second, has begun.
+  for (let passed = 0; passed < 3; passed += 1) await moveWorkerClock(61_000);
+  let answer = "";
+  for await (const chunk of stream.setEncoding("latin1")) answer += chunk as string;
+  assert.ok(answer.includes(body), `${answer.length} bytes`);
 });
 
 test("open streams are closed when policy denies them, and when their peer's anchor is withdrawn", async (t) => {

@@ -95,6 +95,10 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     return this.#socket.tls?.cipher ?? "";
   }
 
+  get queuedBytes(): number {
+    return this.#socket.queuedBytes;
+  }
+
   /**
    * The next response is the last. A connection without a request stays, or one that is just being sent would be lost; but
    * not where its filter chain is gone, since no policy would be there to judge that request.

@@ -67,6 +67,10 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
     return this.#connection.tlsCipher;
   }
 
+  get queuedBytes(): number {
+    return this.#connection.codec.queuedBytes(this.#id);
+  }
+
   begin(id: number, chain: HttpChain): void {
     this.#id = id;
     this.#trailers = undefined;

@@ -18,6 +18,7 @@ import { finish } from "./finish.ts";
 import { GrpcWebCall } from "./grpc-web.ts";
 import { shedsLoad } from "./load-shedding.ts";
 import { respond } from "./local-reply.ts";
+import { stalledGraceMs } from "./orderly-close.ts";
 import { destinationOf, ServedTunnel } from "./tunnel-server.ts";
 
 /** What a stage says of the way: it goes on at once; it waits for a timer, the peer or the upstream; it has ended. */
@@ -685,11 +686,12 @@ function touch(x: Exchange): void {
 
 /**
  * The route's, or the listener's. Who has closed its half of a tunnel may be gone altogether, which shows only when it is
- * written to: then the other side, while it says nothing, is not waited for without end.
+ * written to: then the other side, while it says nothing, is not waited for without end. A client for whom bytes wait has as long as any that takes nothing.
  */
-function idleLimitMs({ req, isTunnel, isRequestComplete, hasUpstreamEnded }: Exchange): number {
+function idleLimitMs({ req, isTunnel, isRequestComplete, hasUpstreamEnded, downstream, chain }: Exchange): number {
   const isHalf = isTunnel && (isRequestComplete || hasUpstreamEnded);
-  return isHalf && req.idleTimeoutMs === 0 ? halfTunnelIdleMs : req.idleTimeoutMs;
+  if (!isHalf || req.idleTimeoutMs !== 0) return req.idleTimeoutMs;
+  return downstream.queuedBytes > 0 ? stalledGraceMs(chain) : halfTunnelIdleMs;
 }
 const halfTunnelIdleMs = 60_000;
 

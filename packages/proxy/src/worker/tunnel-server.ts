@@ -17,6 +17,8 @@ import type { ConnectionHost } from "./pending-connection.ts";
 export interface TunnelClient {
   readonly view: ConnectionView;
   readonly tlsSession: TlsSession | undefined;
+  /** Of what was sent to it. */
+  readonly queuedBytes: number;
 }
 
 /** What `:authority` of a CONNECT names; undefined: no address with a port, which no listener of ours stands for. */
@@ -37,6 +39,7 @@ export class ServedTunnel implements UpstreamExchange {
   readonly isReusedConnection = false;
   readonly bytesWritten = 0;
   readonly connection: ExchangeConnection | undefined;
+  readonly #client: TunnelClient;
   readonly #sink: ExchangeSink;
   readonly #socket: VirtualSocket;
   #isAccepted = false;
@@ -48,7 +51,9 @@ export class ServedTunnel implements UpstreamExchange {
   #hasClientEnded = false;
   #hasServerEnded = false;
 
-  constructor({ view, tlsSession }: TunnelClient, destination: SocketAddress, sink: ExchangeSink) {
+  constructor(client: TunnelClient, destination: SocketAddress, sink: ExchangeSink) {
+    const { view, tlsSession } = client;
+    this.#client = client;
     this.#sink = sink;
     this.#socket = new VirtualSocket(new ListenersSide(this), {
       remoteAddress: view.remoteAddress,
@@ -99,6 +104,11 @@ export class ServedTunnel implements UpstreamExchange {
   }
 
   // What the listener's connection does -------------------------------------------------------------
+
+  /** @internal */
+  get queuedBytes(): number {
+    return this.#isOver ? 0 : this.#client.queuedBytes;
+  }
 
   /** @internal */
   take(bytes: Buffer, start: number, end: number): boolean {
@@ -166,6 +176,9 @@ class ListenersSide implements VirtualCarrier {
     this.#tunnel = tunnel;
   }
 
+  get queuedBytes(): number {
+    return this.#tunnel.queuedBytes;
+  }
   write(bytes: Buffer, start: number, end: number): boolean {
     return this.#tunnel.take(bytes, start, end);
   }
