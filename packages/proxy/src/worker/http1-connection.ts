@@ -32,7 +32,7 @@ import {
 } from "./request-path.ts";
 import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
-import { OrderlyClose } from "./orderly-close.ts";
+import { type LastWord, lastWordOf, OrderlyClose } from "./orderly-close.ts";
 import { leaveRestUnread } from "./unread-rest.ts";
 
 /**
@@ -150,7 +150,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     if (!shedsLoad(this.#worker, "envoy.load_shed_points.http1_server_abort_dispatch")) return false;
     this.#isClosing = true;
     // The rest of a request that has been answered already.
-    if (this.#exchange.responsePhase === "ended") this.#linger();
+    if (this.#exchange.responsePhase === "ended") this.#linger("refusal");
     else onDispatchAborted(this.#exchange);
     return true;
   }
@@ -352,10 +352,10 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     );
   }
 
-  #linger(): void {
+  #linger(lastWord: LastWord = lastWordOf(this.#exchange.code)): void {
     this.#isClosing = true;
     this.#decoder.abandon();
-    this.#close.begin(this.#chain, this.#worker.timers.now());
+    this.#close.begin(this.#chain, this.#worker.timers.now(), lastWord);
   }
 
   // Time ------------------------------------------------------------------------------------------

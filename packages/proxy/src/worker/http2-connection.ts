@@ -16,7 +16,7 @@ import type { HeldStream } from "./held-streams.ts";
 import type { HttpChain } from "./http-chain.ts";
 import { Http2ServerStream } from "./http2-stream.ts";
 import { shedsLoad } from "./load-shedding.ts";
-import { OrderlyClose, stalledGraceMs } from "./orderly-close.ts";
+import { type LastWord, OrderlyClose, stalledGraceMs } from "./orderly-close.ts";
 import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
 
@@ -53,6 +53,8 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   #isDraining = false;
   /** GOAWAY was said at once, to shed load: requests that come now are not served. */
   #isShed = false;
+  /** What the connection ends behind. */
+  #lastWord: LastWord = "answer";
   /** Once it has begun, what still comes is not looked at. */
   readonly #close: OrderlyClose;
   #isClosed = false;
@@ -110,7 +112,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   cut(): void {
     for (const stream of this.#streams.values()) stream.cut();
     this.#goAwayNow();
-    this.#cutOff();
+    this.#cutOff("answer");
   }
 
   destroy(): void {
@@ -183,7 +185,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     if (shedsLoad(this.worker, "envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch")) {
       this.#chain.stats.requestsShed.add(1);
       this.codec.close(Http2ErrorCode.noError);
-      this.#cutOff();
+      this.#cutOff("refusal");
       return true;
     }
     if (!this.#isShed && shedsLoad(this.worker, "envoy.load_shed_points.http2_server_go_away_on_dispatch")) {
@@ -258,10 +260,11 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
       from: this.view.peer?.principal ?? this.view.remoteAddress.host,
       reason: violation.reason,
     });
-    this.#cutOff();
+    this.#cutOff("refusal");
   }
 
-  #cutOff(): void {
+  #cutOff(lastWord: LastWord): void {
+    this.#lastWord = lastWord;
     this.#flush();
     this.#breakOffStreams();
     this.#linger();
@@ -294,7 +297,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   }
 
   #linger(): void {
-    if (!this.#isClosed) this.#close.begin(this.#chain, this.worker.timers.now());
+    if (!this.#isClosed) this.#close.begin(this.#chain, this.worker.timers.now(), this.#lastWord);
   }
 
   /** No answer to a PING: whoever was there is gone. */
@@ -321,7 +324,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
       case deadline.requestHead:
         this.#chain.stats.requestTimeouts.add(1);
         this.codec.close(Http2ErrorCode.enhanceYourCalm);
-        return this.#cutOff();
+        return this.#cutOff("refusal");
       case deadline.connectionDuration:
         return this.drain();
       case deadline.drain:

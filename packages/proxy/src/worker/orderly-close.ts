@@ -1,3 +1,4 @@
+import { type ErrorCode, errorEntry } from "@heddle/core";
 import type { StreamSocket } from "@heddle/net";
 import { deadline, type Deadlines } from "./deadlines.ts";
 import type { HttpChain } from "./http-chain.ts";
@@ -12,10 +13,23 @@ export function stalledGraceMs({ hcm }: HttpChain): number {
 }
 
 /**
+ * What a connection ends behind. `answer`: something that the client asked for. `refusal`: the client broke the protocol, was too slow to ask, or came
+ * in an overload; what it leaves unread is memory that it has no claim on.
+ */
+export type LastWord = "answer" | "refusal";
+
+/** @param code of the request that is the last; empty: none, or the upstream answered it */
+export function lastWordOf(code: ErrorCode | ""): LastWord {
+  const isRefusal =
+    code === "overloaded" || code === "request_headers_timeout" || (code !== "" && errorEntry(code).flag === "DPE");
+  return isRefusal ? "refusal" : "answer";
+}
+
+/**
  * The end of a client's connection. Our half closes behind what is written, and we read on for `delayed_close_timeout`: closing with unread bytes would
  * make the kernel send a reset, which can destroy the answer before the client has read it (RFC 9112 §9.6). That time begins when everything has left,
- * so that a slow client gets its answer whole; one that takes nothing at all has as long as it would within the answer. Envoy gives that one no more than
- * `delayed_close_timeout`, which there runs from the start and begins again with all that leaves.
+ * so that a slow client gets its answer whole. One that takes nothing at all has as long as it would within an answer; behind a refusal it has
+ * `delayed_close_timeout`, which Envoy gives in both cases: there it runs from the start and begins again with all that leaves.
  */
 export class OrderlyClose {
   readonly #socket: StreamSocket;
@@ -36,11 +50,14 @@ export class OrderlyClose {
     return this.#isBegun;
   }
 
-  begin(chain: HttpChain, nowMs: number): void {
+  begin(chain: HttpChain, nowMs: number, lastWord: LastWord): void {
     if (this.#isBegun) return;
     this.#isBegun = true;
-    this.#delayMs = Math.max(1, chain.hcm.config.delayedCloseTimeoutMs);
-    this.#stalledGraceMs = stalledGraceMs(chain);
+    const { delayedCloseTimeoutMs } = chain.hcm.config;
+    this.#delayMs = Math.max(1, delayedCloseTimeoutMs);
+    // 0 is for closing as soon as everything has left, which says nothing of how long that may take.
+    const isShort = lastWord === "refusal" && delayedCloseTimeoutMs > 0;
+    this.#stalledGraceMs = isShort ? delayedCloseTimeoutMs : stalledGraceMs(chain);
     this.#queuedBytes = this.#socket.queuedBytes;
     this.#stalledAtMs = nowMs;
     this.#socket.end();

@@ -7,6 +7,7 @@ import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
 import { adsBootstrap, AdsControlPlane } from "../testing/ads-control-plane.ts";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { preface, request, settings, windowUpdate } from "../testing/http2-frames.ts";
+import { crowdedShedding } from "../testing/overload-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
 
@@ -42,13 +43,18 @@ async function readRest(client: RawPeer): Promise<number> {
   return received;
 }
 
-async function start(t: TestContext, manager: object, workerEntry?: URL): Promise<[TestProxy, RawServer]> {
+async function start(
+  t: TestContext,
+  manager: object,
+  workerEntry?: URL,
+  overload: Record<string, unknown> = {},
+): Promise<[TestProxy, RawServer]> {
   const open = new AsyncDisposableStack();
   t.after(() => open.disposeAsync());
   const upstream = open.use(await startRawServer());
   const routes = [route("/", "up", { timeout: "0s" })];
   const web = httpListener({ name: "web", manager: { delayed_close_timeout: "0.05s", ...manager }, routes, listener });
-  const proxy = await TestProxy.start(bootstrap([web], [cluster("up", [upstream.port])]), {}, workerEntry);
+  const proxy = await TestProxy.start(bootstrap([web], [cluster("up", [upstream.port])], overload), {}, workerEntry);
   return [open.use(proxy), upstream];
 }
 
@@ -90,6 +96,65 @@ test("stream_idle_timeout of a client that takes nothing passes by the clock, ho
   await moveWorkerClock(601_000);
   await proxy.untilStat("http.web.downstream_cx_active", 0);
 });
+
+/** From now on there is overload: a client more. */
+async function crowd(t: TestContext, proxy: TestProxy, gauge: string): Promise<void> {
+  const another = await connectRaw(proxy.port("web"));
+  t.after(() => another.socket.destroy());
+  await proxy.untilStat(gauge, 100);
+}
+
+const abortDispatch = "envoy.load_shed_points.http1_server_abort_dispatch";
+const decodeHeaders = "envoy.load_shed_points.http_connection_manager_decode_headers";
+for (const { what, point, next } of [
+  { what: "a request that cannot be read", point: "", next: "no request\r\n\r\n" },
+  { what: "load that is shed before it is read", point: abortDispatch, next: "GET" },
+  {
+    what: "load that is shed with its head",
+    point: decodeHeaders,
+    next: "GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n",
+  },
+]) {
+  test(`who takes nothing is given up after delayed_close_timeout where that is the end: ${what}`, async (t) => {
+    const overload = point === "" ? {} : crowdedShedding(2, point.replace("envoy.load_shed_points.", ""));
+    const [proxy, upstream] = await start(t, { stream_idle_timeout: "600s" }, undefined, overload);
+    const slow = await askWithoutReading(proxy, upstream);
+    if (point !== "") await crowd(t, proxy, `overload.${point}.scale_percent`);
+    await slow.send(next);
+    // The one that made the crowd stays.
+    await proxy.untilStat("http.web.downstream_cx_active", point === "" ? 0 : 1);
+    assert.ok((await readRest(slow)) < bytes);
+  });
+}
+
+/** A client whose answer waits for nothing but its reading. */
+async function askByHttp2(t: TestContext, proxy: TestProxy, upstream: RawServer): Promise<RawPeer> {
+  const client = await connectRaw(proxy.port("web"));
+  t.after(() => client.socket.destroy());
+  client.socket.pause();
+  const initialWindowSize = 4;
+  client.socket.write(Buffer.concat([preface, settings([initialWindowSize, 0x7fffffff]), windowUpdate(0, 0x7fff0000)]));
+  client.socket.write(request(1, "/"));
+  await answer(await upstream.next(), bytes);
+  await proxy.whenBalanced();
+  return client;
+}
+
+for (const { what, point } of [
+  { what: "a violation of the protocol", point: "" },
+  { what: "load that is shed", point: "envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch" },
+]) {
+  test(`HTTP/2: who takes nothing is given up after delayed_close_timeout where that is the end: ${what}`, async (t) => {
+    const overload = point === "" ? {} : crowdedShedding(2, point.replace("envoy.load_shed_points.", ""));
+    const [proxy, upstream] = await start(t, { stream_idle_timeout: "600s" }, undefined, overload);
+    const slow = await askByHttp2(t, proxy, upstream);
+    if (point !== "") await crowd(t, proxy, `overload.${point}.scale_percent`);
+    // No stream's window may be opened by nothing; where load is shed it is not even looked at.
+    slow.socket.write(windowUpdate(0, 0));
+    await proxy.untilStat("http.web.downstream_cx_active", point === "" ? 0 : 1);
+    assert.ok((await readRest(slow)) < bytes);
+  });
+}
 
 test("HTTP/2: a client that opens its windows and takes nothing is given up after stream_idle_timeout and idle_timeout", async (t) => {
   const upstream = await startRawServer();
