@@ -1,5 +1,5 @@
 import { getCACertificates, type PeerCertificate } from "node:tls";
-import type { ClusterConfig, SanMatcher, SecretConfig, SecretRef } from "@heddle/engine";
+import type { ClusterConfig, SanMatcher, SecretConfig, SecretRef, ValidationConfig } from "@heddle/engine";
 import type { GrpcConnection } from "@heddle/xds/client";
 
 /** Looks up a certificate or trust anchors as they are now. */
@@ -28,22 +28,14 @@ export function adsDialer(
     const { certificate, validation, minVersion, maxVersion } = tls.common;
     const own = certificate === undefined ? undefined : findSecret(certificate);
     if (certificate !== undefined && own?.kind !== "certificate") throw new Error("this proxy has no certificate yet");
-    const anchors = validation?.trustedCa;
-    const ca =
-      anchors === undefined
-        ? undefined
-        : "pem" in anchors
-          ? anchors.pem
-          : "store" in anchors
-            ? getCACertificates(anchors.store)
-            : (anchorsOf(findSecret(anchors)) ?? anchorsPem());
-    if (ca === undefined || ca.length === 0)
+    const ca = authoritiesOf(validation, findSecret, anchorsPem);
+    if (ca.length === 0)
       throw new Error(
         `the cluster ${cluster.name} has no trust anchors: without them anybody could pose as the control plane`,
       );
     const matchers = validation?.matchSubjectAltNames ?? [];
     const session = {
-      ca,
+      ca: [...ca],
       minVersion: `TLSv${minVersion}` as const,
       maxVersion: `TLSv${maxVersion}` as const,
       ...(tls.sni === "" ? {} : { servername: tls.sni }),
@@ -57,10 +49,27 @@ export function adsDialer(
   };
 }
 
-function anchorsOf(secret: SecretConfig | undefined): string | undefined {
-  if (secret?.kind !== "validation") return undefined;
-  const { trustedCa } = secret.validation;
-  return trustedCa !== undefined && "pem" in trustedCa ? trustedCa.pem : undefined;
+/**
+ * Certificates of the authorities, in PEM, that may vouch for the control plane; empty: none. A secret that the proxy is yet to be given, its own
+ * bundle or one of the control plane itself, is stood for by the mesh's bundle; one that says what it trusts is never.
+ */
+export function authoritiesOf(
+  validation: ValidationConfig | undefined,
+  findSecret: FindSecret,
+  anchorsPem: () => string | undefined,
+): readonly string[] {
+  const named = validation?.trustedCa;
+  if (named === undefined) return [];
+  if (!("name" in named)) return authoritiesIn(named);
+  const secret = findSecret(named);
+  if (secret?.kind === "validation") return authoritiesIn(secret.validation.trustedCa);
+  const pem = named.source === "local" || named.source === "ads" ? anchorsPem() : undefined;
+  return pem === undefined ? [] : [pem];
+}
+
+function authoritiesIn(anchors: ValidationConfig["trustedCa"]): readonly string[] {
+  if (anchors === undefined || "name" in anchors) return [];
+  return "store" in anchors ? getCACertificates(anchors.store) : [anchors.pem];
 }
 
 function judge(peer: PeerCertificate, matchers: readonly SanMatcher[]): Error | undefined {
