@@ -88,11 +88,12 @@ export class AdminServer {
       ...(reply.disposition === undefined ? {} : { "content-disposition": reply.disposition }),
       ...(reply.status === 405 ? { allow: "POST" } : {}),
     });
-    if (request.method === "HEAD" || typeof reply.body === "string") {
-      response.end(request.method === "HEAD" ? undefined : reply.body);
+    const { body } = reply;
+    if (request.method === "HEAD" || typeof body === "string") {
+      response.end(request.method === "HEAD" ? undefined : body);
+      if (typeof body !== "string") body.destroy();
       return;
     }
-    const { body } = reply;
     body.on("error", () => response.destroy());
     response.on("close", () => body.destroy());
     // Who has gone while the answer was made will not go again.

@@ -16,14 +16,19 @@ interface Piece {
 /** How often a reader is told what was left out. */
 const omissionsMs = 1_000;
 
+/** What a tap needs of the workers. */
+type TappedWorkers = Pick<WorkerPool, "openTap" | "closeTap">;
+
 /** The taps of a proxy, on the main thread: each is a stream of lines, which workers fill and whoever asked for it reads. */
 export class Taps {
-  readonly #pool: WorkerPool;
+  readonly #pool: TappedWorkers;
   readonly #logger: Logger;
   readonly #open = new Set<TapStream>();
   #lastId = 0;
+  /** No tap lasts any more. */
+  #ended: TapEndReason | undefined;
 
-  constructor(pool: WorkerPool, logger: Logger) {
+  constructor(pool: TappedWorkers, logger: Logger) {
     this.#pool = pool;
     this.#logger = logger;
   }
@@ -40,6 +45,11 @@ export class Taps {
       this.#open.delete(stream);
       this.#logger.info("a tap is closed", { tap: id });
     });
+    // Asked for while the admin port was still open: its reader is told, too.
+    if (this.#ended !== undefined) {
+      stream.finish(this.#ended);
+      return stream;
+    }
     await this.#pool.openTap(
       { id, config, shared: shared.buffer },
       { onLines: (lines) => stream.receive(lines), onWorkerLost: () => stream.finish("worker-lost") },
@@ -48,8 +58,9 @@ export class Taps {
     return stream;
   }
 
-  /** Ends all, in words. */
+  /** Ends all, in words, and whatever is still opened. */
   end(reason: TapEndReason): void {
+    this.#ended = reason;
     for (const stream of this.#open) stream.finish(reason);
   }
 }
