@@ -34,7 +34,7 @@ export class StepRecorder implements DecisionTrace {
   /** Of the ALLOW policies that were judged and did not match. */
   firstAllowPolicy(mesh: MeshOnPaper): Origin | null {
     const judged = this.entries.find(
-      ({ kind, why, provenance }) => kind === "policy" && why.startsWith("allow policy") && provenance !== undefined,
+      ({ policyAction, provenance }) => policyAction === "allow" && provenance !== undefined,
     );
     return judged?.provenance === undefined ? null : mesh.originOf({ ...judged.provenance, rule: "" });
   }

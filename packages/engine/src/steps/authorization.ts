@@ -12,7 +12,7 @@ import type { RequestRecord } from "./request-record.ts";
 function evaluate(
   rules: BoundRbac,
   subject: RbacSubject,
-  kind: string,
+  kind: "" | "shadow ",
   trace: DecisionTrace | undefined,
 ): RbacDecision {
   if (trace === undefined) return rules.evaluate(subject);
@@ -31,6 +31,7 @@ function evaluate(
             ? `${which}: the request cannot be read by its conditions`
             : `${which} does not match`,
       provenance,
+      policyAction: kind === "" ? rules.action : undefined,
     });
   });
   if (decision.policy === undefined) {

@@ -564,8 +564,9 @@ test("a trace tells every route, policy and cluster that was considered, and why
     "cluster a true",
     "endpoint 10.1.0.1:80 true",
   ]);
+  const policy = trace.entries.find(({ kind }) => kind === "policy");
   // With the name that the resource has, not that of the wire.
-  assert.equal(trace.entries.find(({ kind }) => kind === "policy")?.why, "deny policy no-deletes does not match");
+  assert.deepEqual([policy?.why, policy?.policyAction], ["deny policy no-deletes does not match", "deny"]);
   assert.match(trace.entries[2]?.why ?? "", /not: header :method exact "POST"/);
   assert.deepEqual(trace.entries[4]?.provenance, {
     kind: "AuthorizationPolicy",
