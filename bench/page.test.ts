@@ -34,6 +34,20 @@ test("a new measurement takes the place of the older one of its scenario, in the
   );
 });
 
+test("what failed is kept without the paths of the machine that it failed on", () => {
+  const reason =
+    "/root/.pyenv/shims/envoy did not become ready:\n[source/server/server.cc:1] error in '/tmp/bench-x/in.json' at file:///root/main.ts:1: http://127.0.0.1:1/a/b";
+  const expected =
+    "envoy did not become ready:\n[source/server/server.cc:1] error in 'in.json' at main.ts:1: http://127.0.0.1:1/a/b";
+  const { results, ...rest } = report("2026-11-01", { "http1-64": 15 });
+  const failed = { ...rest, results: results.map((result) => ({ ...result, failures: [{ peer: "envoy", reason }] })) };
+  const kept = keep([], failed);
+  assert.equal(kept[0]?.result.failures[0]?.reason, expected);
+  // Of what was kept before, too.
+  const again = keep([{ ...rest, result: failed.results[0]! }], report("2026-11-02", {}));
+  assert.equal(again[0]?.result.failures[0]?.reason, expected);
+});
+
 test("the page says of each bar whether it holds and of each table when it was measured, and keeps the words around", () => {
   const kept = keep([], report("2026-11-01", { "http1-64": 15 }));
   const page = pageWith("before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n", kept);

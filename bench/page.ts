@@ -26,8 +26,16 @@ export function keep(kept: readonly KeptResult[], report: Report): KeptResult[] 
   const { date, machine, rounds, secondsPerRound, versions, results } = report;
   const newer = results.map((result) => ({ date, machine, rounds, secondsPerRound, versions, result }));
   const known = [...newer, ...kept];
-  return scenarios.flatMap(({ name }) => known.find(({ result }) => result.scenario.name === name) ?? []);
+  return scenarios.flatMap(({ name }) => known.find(({ result }) => result.scenario.name === name) ?? []).map(forPrint);
 }
+
+/** What is published tells nothing of where the machine that measured has its files. */
+function forPrint({ result, ...circumstances }: KeptResult): KeptResult {
+  const failures = result.failures.map(({ peer, reason }) => ({ peer, reason: reason.replace(absolutePath, "$1") }));
+  return { ...circumstances, result: { ...result, failures } };
+}
+/** Its base name is the first group. Neither a URL's path nor a relative one: those stand behind a word, a colon or a slash. */
+const absolutePath = /(?<![\w.:/-])(?:file:\/\/)?(?:\/[\w.+@-]+)*\/([\w.+@-]+)/g;
 
 /** Replaces what stands between the marks of the page; the words around them are written by hand. */
 export function pageWith(page: string, kept: readonly KeptResult[]): string {
