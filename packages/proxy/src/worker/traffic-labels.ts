@@ -8,26 +8,48 @@ const byLabels = new WeakMap<WorkloadLabels, Map<string, TrafficMetrics>>();
 /** Stands for the endpoint where a request never got one. */
 const noEndpoint = {} as BoundEndpoint;
 
+/** Whose certificates both ends of a connection have shown; empty: none, or one without an identity. */
+interface Principals {
+  readonly source: string;
+  readonly destination: string;
+}
+
 /** Istio's metrics for this request's ends; undefined when the chain does not count them. */
 export function trafficMetricsOf(x: Exchange): TrafficMetrics | undefined {
   const { standardMetrics, reporter } = x.chain;
   if (standardMetrics === undefined) return undefined;
-  const { req, downstream } = x;
+  const { req } = x;
   const protocol = req.isGrpc ? "grpc" : "http";
   const isSource = reporter === "source";
-  const principal = isSource ? (x.upstreamConnection?.peer?.principal ?? "") : (downstream.view.peer?.principal ?? "");
+  const principals = isSource ? upstreamPrincipals(x) : downstreamPrincipals(x);
   const cache = isSource
     ? cacheOf(byEndpoint, req.endpoint ?? noEndpoint)
     : cacheOf(byLabels, x.peerLabels ?? unknownWorkload);
-  const key = `${principal}\0${req.clusterName}\0${protocol}\0${downstream.view.isTls ? 1 : 0}\0${x.chain.hcm.config.statPrefix}`;
+  const key = `${principals.source}\0${principals.destination}\0${req.clusterName}\0${protocol}\0${x.chain.hcm.config.statPrefix}`;
   let metrics = cache.get(key);
   if (metrics === undefined) {
     metrics = standardMetrics.bind(
-      isSource ? sourceEnds(x, principal, protocol) : destinationEnds(x, principal, protocol),
+      isSource ? sourceEnds(x, principals, protocol) : destinationEnds(x, principals, protocol),
     );
     cache.set(key, metrics);
   }
   return metrics;
+}
+
+/**
+ * Both from the connection to the endpoint, as Istio's stats filter takes them: where a cluster has TLS of its own, or none, the workload did not go
+ * by its identity.
+ */
+function upstreamPrincipals({ upstreamConnection }: Exchange): Principals {
+  return {
+    source: upstreamConnection?.session?.localPrincipal ?? "",
+    destination: upstreamConnection?.peer?.principal ?? "",
+  };
+}
+
+/** Both from the client's connection, likewise. */
+function downstreamPrincipals({ downstream: { view } }: Exchange): Principals {
+  return { source: view.peer?.principal ?? "", destination: view.localPrincipal };
 }
 
 function cacheOf<K extends object>(
@@ -39,13 +61,13 @@ function cacheOf<K extends object>(
   return cache;
 }
 
-function sourceEnds(x: Exchange, principal: string, requestProtocol: "http" | "grpc"): TrafficEnds {
+function sourceEnds(x: Exchange, principals: Principals, requestProtocol: "http" | "grpc"): TrafficEnds {
   const { chain, req } = x;
   return {
     source: chain.local,
-    sourcePrincipal: chain.localPrincipal,
+    sourcePrincipal: principals.source,
     destination: endpointLabels(req.endpoint),
-    destinationPrincipal: principal,
+    destinationPrincipal: principals.destination,
     ...serviceOf(req.cluster),
     requestProtocol,
     // As in Istio: only the receiving side knows what it was given.
@@ -53,16 +75,16 @@ function sourceEnds(x: Exchange, principal: string, requestProtocol: "http" | "g
   };
 }
 
-function destinationEnds(x: Exchange, principal: string, requestProtocol: "http" | "grpc"): TrafficEnds {
-  const { chain, req, downstream } = x;
+function destinationEnds(x: Exchange, principals: Principals, requestProtocol: "http" | "grpc"): TrafficEnds {
+  const { chain, req } = x;
   return {
     source: x.peerLabels ?? unknownWorkload,
-    sourcePrincipal: principal,
+    sourcePrincipal: principals.source,
     destination: chain.local,
-    destinationPrincipal: downstream.view.localPrincipal === "" ? chain.localPrincipal : downstream.view.localPrincipal,
+    destinationPrincipal: principals.destination,
     ...serviceOf(req.cluster),
     requestProtocol,
-    connectionSecurityPolicy: downstream.view.peer === undefined ? "none" : "mutual_tls",
+    connectionSecurityPolicy: principals.source === "" || principals.destination === "" ? "none" : "mutual_tls",
   };
 }
 

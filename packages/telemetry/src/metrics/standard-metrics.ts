@@ -25,9 +25,10 @@ export const unknownWorkload: WorkloadLabels = {
 /** Both ends of a request, and the service that was asked for. */
 export interface TrafficEnds {
   readonly source: WorkloadLabels;
-  /** The caller's identity, `spiffe://…`; empty when there was no mutual TLS. */
+  /** The identity by which the caller went on this connection, `spiffe://…`; empty when it showed none. */
   readonly sourcePrincipal: string;
   readonly destination: WorkloadLabels;
+  /** Likewise of who was asked. */
   readonly destinationPrincipal: string;
   /** Host of the service (`reviews.default.svc.cluster.local`), its short name and namespace. */
   readonly destinationService: string;
