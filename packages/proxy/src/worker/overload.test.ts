@@ -4,6 +4,7 @@ import { connectRaw, type RawPeer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route, tcpListener } from "../testing/bootstrap-json.ts";
 import { GrpcClient } from "../testing/grpc-app.ts";
 import { fullHeap } from "../testing/overload-json.ts";
+import { adminGet, listenerPort, startProxy } from "../testing/proxy-process.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import type { ProxyOptions } from "../options/options.ts";
 
@@ -108,26 +109,19 @@ test("stop_accepting_connections leaves connections in the kernel's queue, and g
       { name: "envoy.overload_actions.stop_accepting_connections", triggers: [{ name, threshold: { value: 0.05 } }] },
     ],
   };
-  const proxy = await start(
-    t,
-    bootstrap([httpListener({ name: "web", routes: [direct] })], [], { overload_manager: manager }),
-  );
-  const port = proxy.port("web");
+  const content = bootstrap([httpListener({ name: "web", routes: [direct] })], [], { overload_manager: manager });
+  const { proxy } = await startProxy(t, content, ["--concurrency", "1"]);
+  const admin = await proxy.ready();
+  const port = await listenerPort(admin, "web");
   const first = await served(t, port);
-  // The workers look at it by their own pulse: from then on the kernel alone takes connections, and nobody answers.
-  let answer: Promise<{ body: string }>;
-  for (;;) {
-    const client = await connect(t, port);
-    answer = get(client);
-    const isAnswered = await Promise.race([
-      answer.then(() => true),
-      new Promise<false>((resolve) => setTimeout(() => resolve(false), 600)),
-    ]);
-    if (!isAnswered) break;
-    client.socket.destroy();
-  }
+  // The worker looks at it by its own pulse: from then on the kernel alone takes connections, and nobody answers.
+  await proxy.logged(/connections are not accepted: overload/);
+  const client = await connect(t, port);
+  const answer = get(client);
+  assert.match(await adminGet(admin, "/stats"), /^listener\.[^ ]*\.downstream_cx_total: 1$/m);
   first.socket.destroy();
   assert.equal((await answer).body, "direct");
+  await proxy.logged(/connections are accepted again/);
 });
 
 test("a listener's limit of connections holds for all workers together, and is given back", async (t) => {
