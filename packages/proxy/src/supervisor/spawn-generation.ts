@@ -33,6 +33,9 @@ export function spawnGeneration(
       [listenDescriptorsVariable]: formatInheritedDescriptors(inherited),
       // For all modules of all threads, the first ones included: a variable is the only way. Measured: 100 ms and 20 MB less.
       NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compileCacheFolder(),
+      // One for each thread that works. The C library would give each helper of the runtime one, too, and little comes back of what a
+      // configuration took there while it was loaded (measured with 1,000 services: 10 to 20 MB less).
+      MALLOC_ARENA_MAX: process.env["MALLOC_ARENA_MAX"] ?? String(setup.options.concurrency + 1),
     },
   });
 }
