@@ -1,14 +1,13 @@
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { ClusterConfig, SocketAddress } from "@heddle/engine";
 import type { Node, ResourceType } from "@heddle/xds/api";
-import type { Bootstrap } from "@heddle/xds/api/bootstrap";
 import type { OverloadConfig } from "../overload/config.ts";
 import type { RuntimeConfig } from "./runtime.ts";
 
 /** A bootstrap that this proxy can serve: checked whole, its resources still messages. */
 export interface BootstrapConfig {
-  /** As it was read. */
-  readonly message: Bootstrap;
+  /** As it was read: an `envoy.config.bootstrap.v3.Bootstrap` as bytes, of which its message takes many times more. */
+  readonly value: Uint8Array;
   readonly node: Node;
   readonly nodeMetadata: JsonObject;
   /** undefined: no admin port. */

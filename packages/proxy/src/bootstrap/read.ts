@@ -1,4 +1,4 @@
-import { create, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonValue, type Message, toBinary } from "@bufbuild/protobuf";
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { errorEntry } from "@heddle/core";
 import type { ClusterConfig, SocketAddress } from "@heddle/engine";
@@ -68,7 +68,7 @@ function readMessage(message: Bootstrap, report: Report): BootstrapConfig | unde
   read("listeners", LISTENER_TYPE, statics?.listeners ?? []);
   const node = message.node ?? create(NodeSchema);
   return {
-    message,
+    value: toBinary(BootstrapSchema, message),
     node,
     nodeMetadata: node.metadata ?? {},
     admin: readAddress(message.admin?.address, ["admin", "address"], report),

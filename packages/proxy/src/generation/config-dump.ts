@@ -1,4 +1,4 @@
-import { type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { fromBinary, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import {
   resourceSchemas,
   CLUSTER_TYPE,
@@ -26,7 +26,7 @@ const adminType = (name: string): string => `type.googleapis.com/envoy.admin.v3.
 
 /** Envoy's `/config_dump`, from what is in force; nothing that could authenticate anybody leaves with it. */
 export function configDump(
-  bootstrap: BootstrapConfig,
+  bootstrap: Pick<BootstrapConfig, "value">,
   configuration: Configuration,
   includeEndpoints: boolean,
 ): JsonValue[] {
@@ -36,7 +36,10 @@ export function configDump(
     {
       "@type": adminType("BootstrapConfigDump"),
       bootstrap: redacted(
-        toJson(BootstrapSchema, bootstrap.message, { registry: typeRegistry, useProtoFieldName: true }),
+        toJson(BootstrapSchema, fromBinary(BootstrapSchema, bootstrap.value), {
+          registry: typeRegistry,
+          useProtoFieldName: true,
+        }),
       ),
     },
     clustersDump(ofType(CLUSTER_TYPE)),
@@ -154,7 +157,7 @@ function updated(held: Held): string {
 
 function messageOf(held: Held): JsonValue {
   const schema = resourceSchemas[held.type];
-  const json = toJson(schema, held.message as Parameters<typeof toJson<typeof schema>>[1], {
+  const json = toJson(schema, fromBinary(schema, held.value), {
     registry: typeRegistry,
     useProtoFieldName: true,
   });

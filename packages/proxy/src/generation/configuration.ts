@@ -1,5 +1,4 @@
-import type { Message } from "@bufbuild/protobuf";
-import type { Any } from "@bufbuild/protobuf/wkt";
+import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
 import type { Logger } from "@heddle/core";
 import { applyDelta, emptySnapshot, type ListenerConfig } from "@heddle/engine";
 import { type LoadProblem, missingClusters } from "@heddle/engine/load";
@@ -7,6 +6,7 @@ import {
   CLUSTER_TYPE,
   ENDPOINT_TYPE,
   LISTENER_TYPE,
+  resourceSchemas,
   type ResourceType,
   ROUTE_TYPE,
   SECRET_TYPE,
@@ -24,14 +24,12 @@ import { loadResource, mergeChanges, removal } from "./resource-loader.ts";
 import type { ListeningSocket, SocketBroker } from "./socket-broker.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
-/** A resource in force, for `/config_dump` and for the last good state. */
+/** A resource in force, for `/config_dump` and for the last good state: as bytes, of which a message takes many times more. */
 export interface HeldResource {
   readonly type: ResourceType;
   readonly name: string;
   readonly version: string;
-  readonly message: Message;
-  /** Undefined for static ones. */
-  readonly any: Any | undefined;
+  readonly value: Uint8Array;
   readonly updatedAtMs: number;
   readonly inlineSecrets: readonly SourcedSecret[];
 }
@@ -39,7 +37,7 @@ export interface HeldResource {
 /** What is referred to before what refers to it, for resources that are all there at once. */
 const restoreOrder: readonly ResourceType[] = [SECRET_TYPE, CLUSTER_TYPE, ENDPOINT_TYPE, ROUTE_TYPE, LISTENER_TYPE];
 
-type NewResource = Omit<HeldResource, "updatedAtMs" | "inlineSecrets">;
+type NewResource = Pick<HeldResource, "type" | "name" | "version" | "value"> & { readonly message: Message };
 
 /** The last version of a resource that was refused. */
 export interface RefusedResource {
@@ -122,7 +120,11 @@ export class Configuration {
   applyStatic(resources: readonly { type: ResourceType; name: string; message: Message }[]): Promise<Rejection[]> {
     return this.#inTurn(() =>
       this.#apply(
-        resources.map((resource) => ({ ...resource, version: "", any: undefined })),
+        resources.map((resource) => ({
+          ...resource,
+          version: "",
+          value: bytesOf(resource),
+        })),
         "static",
       ),
     );
@@ -133,7 +135,13 @@ export class Configuration {
     return this.#inTurn(async () => {
       const type = update.type as ResourceType;
       const added = update.added.map(
-        ({ name, version, message, resource: any }): NewResource => ({ type, name, version, message, any }),
+        ({ name, version, message, resource }): NewResource => ({
+          type,
+          name,
+          version,
+          message,
+          value: resource.value,
+        }),
       );
       const rejected = await this.#apply(added, "ads", { type, names: this.#removedBy(update, type) });
       await this.#forgetUnreferenced();
@@ -150,7 +158,13 @@ export class Configuration {
     );
     return this.#inTurn(() =>
       this.#apply(
-        ordered.map(({ type, name, version, message, resource }) => ({ type, name, version, message, any: resource })),
+        ordered.map(({ type, name, version, message, resource }) => ({
+          type,
+          name,
+          version,
+          message,
+          value: resource.value,
+        })),
         "ads",
       ),
     );
@@ -214,7 +228,7 @@ export class Configuration {
     accepted: HeldResource[],
     freeSockets: ListeningSocket[],
   ): string | undefined {
-    const { type, name, message } = resource;
+    const { type, name, version, value, message } = resource;
     if (source === "ads" && this.#static.has(keyOf(type, name)))
       return "a static resource has this name, and static ones win";
     const loaded = loadResource(type, message, source);
@@ -234,7 +248,15 @@ export class Configuration {
       this.#sockets.set(name, bound);
     }
     changes.push(loaded.change);
-    accepted.push({ ...resource, updatedAtMs: Date.now(), inlineSecrets: loaded.inlineSecrets });
+    // Bytes of its own: these are a part of all that came with it.
+    accepted.push({
+      type,
+      name,
+      version,
+      value: value.slice(),
+      updatedAtMs: Date.now(),
+      inlineSecrets: loaded.inlineSecrets,
+    });
     return undefined;
   }
 
@@ -325,8 +347,8 @@ export class Configuration {
 
   #save(): void {
     this.#lastGood?.save(() =>
-      [...this.#dynamic.values()].flatMap(({ type, name, version, any }): StoredResource[] =>
-        any === undefined ? [] : [{ typeUrl: type, name, version, value: any.value }],
+      [...this.#dynamic.values()].map(
+        ({ type, name, version, value }): StoredResource => ({ typeUrl: type, name, version, value }),
       ),
     );
   }
@@ -351,4 +373,9 @@ function inlineChange(before: readonly SourcedSecret[], after: readonly SourcedS
     .filter(({ secret }) => !kept.has(secret.name))
     .map(({ source, secret }) => ({ source, name: secret.name }));
   return after.length + remove.length === 0 ? {} : { secrets: { set: after, remove } };
+}
+
+function bytesOf({ type, message }: Pick<NewResource, "type" | "message">): Uint8Array {
+  const schema: DescMessage = resourceSchemas[type];
+  return toBinary(schema, message);
 }

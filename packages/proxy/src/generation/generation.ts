@@ -73,7 +73,9 @@ function isCarried({ kind, name }: MetricFamily): boolean {
 export class Generation implements AdminSource {
   readonly metrics: MetricReader;
   readonly #options: ProxyOptions;
-  readonly #bootstrap: BootstrapConfig;
+  readonly #bootstrap: Omit<BootstrapConfig, "resources">;
+  /** Of the bootstrap, until they are in force. */
+  #staticResources: BootstrapConfig["resources"];
   readonly #channel: SupervisorChannel;
   readonly #broker: SocketBroker;
   readonly #logger: LineLogger;
@@ -104,7 +106,9 @@ export class Generation implements AdminSource {
   constructor(parts: GenerationParts) {
     const { options, pool } = parts;
     this.#options = options;
-    this.#bootstrap = parts.bootstrap;
+    const { resources, ...bootstrap } = parts.bootstrap;
+    this.#bootstrap = bootstrap;
+    this.#staticResources = resources;
     this.#channel = parts.channel;
     this.#broker = parts.broker;
     this.#logger = parts.logger;
@@ -251,9 +255,12 @@ export class Generation implements AdminSource {
   }
 
   async #applyStatic(): Promise<void> {
-    const { resources, ads } = this.#bootstrap;
+    const { ads } = this.#bootstrap;
     // The control plane's own cluster is not for traffic.
-    const served = resources.filter(({ type, name }) => type !== CLUSTER_TYPE || name !== ads?.cluster.name);
+    const served = this.#staticResources.filter(
+      ({ type, name }) => type !== CLUSTER_TYPE || name !== ads?.cluster.name,
+    );
+    this.#staticResources = [];
     const rejected = await this.#configuration.applyStatic(served);
     const [first] = rejected;
     if (first !== undefined) throw new StartFailure(`${first.name}: ${first.error}`);

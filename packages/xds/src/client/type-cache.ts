@@ -2,6 +2,12 @@ import { referencesOf } from "../references.ts";
 import type { TypeState } from "./state.ts";
 import type { ReceivedResource } from "./update.ts";
 
+/** Of what was accepted no more than is asked for: the consumer holds the resource. */
+interface AcceptedResource {
+  readonly version: string;
+  readonly references: ReturnType<typeof referencesOf>;
+}
+
 /** What the client wants, has and counts of one resource type. It outlives every stream. */
 export class TypeCache {
   readonly type: string;
@@ -10,7 +16,7 @@ export class TypeCache {
   chosen: ReadonlySet<string> = new Set();
   /** Names that accepted clusters and listeners refer to. */
   referenced: ReadonlySet<string> = new Set();
-  readonly #accepted = new Map<string, ReceivedResource>();
+  readonly #accepted = new Map<string, AcceptedResource>();
   #version = "";
   #updateAttempt = 0;
   #updateSuccess = 0;
@@ -46,11 +52,12 @@ export class TypeCache {
 
   /** Names that the accepted resources need of another type. */
   references(kind: "endpoints" | "routes" | "secrets"): string[] {
-    return [...this.#accepted.values()].flatMap((resource) => referencesOf(resource.message)[kind]);
+    return [...this.#accepted.values()].flatMap(({ references }) => references[kind]);
   }
 
   accept(added: Iterable<ReceivedResource>, removed: Iterable<string>): void {
-    for (const resource of added) this.#accepted.set(resource.name, resource);
+    for (const { name, version, message } of added)
+      this.#accepted.set(name, { version, references: referencesOf(message) });
     for (const name of removed) this.#accepted.delete(name);
   }
 
