@@ -24,6 +24,8 @@ export const loadShedPoints = [
   "envoy.load_shed_points.http2_server_go_away_on_dispatch",
   /** The head of a request: answered with 503. */
   "envoy.load_shed_points.http_connection_manager_decode_headers",
+  /** A request on its way to an upstream, whose route is known: answered with 503. */
+  "envoy.load_shed_points.http_downstream_filter_check",
 ] as const;
 export type LoadShedPoint = (typeof loadShedPoints)[number];
 

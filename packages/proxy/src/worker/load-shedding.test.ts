@@ -124,6 +124,29 @@ test("http_connection_manager_decode_headers answers 503 with flag OM, and the c
   }
 });
 
+test("http_downstream_filter_check answers 503 what would go to an upstream, after policy and routes, and nothing else", async (t) => {
+  const point = "http_downstream_filter_check";
+  const { proxy, port, upstream } = await start(t, crowdedShedding(2, point));
+  const client = await connect(t, port);
+  await client.send("POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf");
+  const peer = await upstream.next();
+  await peer.until("half");
+  await crowd(t, proxy, port, point);
+  // What is with its upstream already goes on.
+  await client.send("more");
+  await peer.until("more");
+  await peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  assert.match((await client.response()).head, /^HTTP\/1\.1 200 /);
+  await client.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+  const { head, body } = await client.response();
+  assert.match(head, /^HTTP\/1\.1 503 /);
+  assert.equal(body, "envoy overloaded");
+  await untilShed(proxy, point, "http.web.rq_overload_local_reply");
+  await client.send(get);
+  assert.equal((await client.response()).body, "direct");
+  await untilShed(proxy, point, "http.web.rq_overload_local_reply");
+});
+
 test("http1_server_abort_dispatch answers 500 and closes, between requests and within one", async (t) => {
   const point = "http1_server_abort_dispatch";
   const { proxy, port, upstream } = await start(t, crowdedShedding(3, point));

@@ -65,6 +65,7 @@ export class HttpStats {
   readonly upgradesActive: GaugeHandle;
   readonly requestsActive: GaugeHandle;
   readonly requestsShed: CounterHandle;
+  readonly routesShed: CounterHandle;
   readonly keepAlivesEnded: CounterHandle;
   readonly requestTimeMs: HistogramHandle;
   readonly requestTimeouts: CounterHandle;
@@ -100,6 +101,10 @@ export class HttpStats {
       "Retries given up because the body was too long to keep.",
     );
     this.requestsShed = counter("downstream_rq_overload_close", "Requests refused by the overload manager.");
+    this.routesShed = counter(
+      "rq_overload_local_reply",
+      "Requests refused by the overload manager where they would have gone to an upstream.",
+    );
     this.keepAlivesEnded = counter(
       "downstream_cx_overload_disable_keepalive",
       "Connections ended after a response by the overload manager.",

@@ -55,6 +55,8 @@ const requestStages: readonly Stage[] = [
   announceWorkload,
   // Before anything of the body goes out, to the upstream or to a mirror.
   translateGrpcWeb,
+  // Only what would go to an upstream: all that could be answered here has been.
+  shedBeforeUpstream,
   // From here on the route's time limits hold and its mirrors get copies, however long an injected delay took.
   followRoute,
   // Last: an endpoint is chosen for the request as it will be sent, again for each attempt.
@@ -103,6 +105,13 @@ function shed(x: Exchange): Step {
   )
     return "on";
   x.chain.stats.requestsShed.add(1);
+  return refuse(x, "overloaded");
+}
+
+/** Envoy's load shed point of its router. */
+function shedBeforeUpstream(x: Exchange): Step {
+  if (!shedsLoad(x.worker, "envoy.load_shed_points.http_downstream_filter_check")) return "on";
+  x.chain.stats.routesShed.add(1);
   return refuse(x, "overloaded");
 }
 
