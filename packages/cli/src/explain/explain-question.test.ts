@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { explain, mesh, routes } from "../testing/explained-mesh.ts";
+import { explain, mesh, policy, routes } from "../testing/explained-mesh.ts";
 import { runHeddle } from "../testing/heddle-process.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 
@@ -41,6 +41,28 @@ test("a URL without a port is told which port it is taken for; one with the port
   const said = /the URL names no port: taken for 9000, the port of api\.default; another client would take 80/;
   assert.match((await runHeddle(["explain", "GET", "http://api/", "--from", "web"], { cwd })).stdout, said);
   assert.doesNotMatch((await runHeddle(["explain", "GET", "http://api:9000/", "--from", "web"], { cwd })).stdout, said);
+});
+
+test("a call of a workload to its own service is explained as where it has an address of its own, and refused where it has none", async (context) => {
+  const words = ["explain", "GET", "http://api:80/", "--from", "api-v1"];
+  const note = /in namespaces mode; in ports mode calls of api-v1 to its own service pass no proxy/;
+  const either = await runHeddle(words, { cwd: temporaryFolder(context, { "mesh.yaml": mesh }) });
+  assert.equal(either.code, 0);
+  assert.match(either.stdout, note);
+  const inMode = (mode: string) => ({ "mesh.yaml": mesh.replace("spec:", `spec:\n  mode: ${mode}`) });
+  const denied = { "deny.yaml": policy("closed", "DENY", "[{}]") };
+  const namespaces = await runHeddle(words, {
+    cwd: temporaryFolder(context, { ...inMode("namespaces"), ...denied }),
+  });
+  assert.equal(namespaces.code, 1);
+  assert.match(namespaces.stdout, /deny\.yaml:\d+/);
+  assert.doesNotMatch(namespaces.stdout, note);
+  const ports = await runHeddle(words, { cwd: temporaryFolder(context, inMode("ports")) });
+  assert.equal(ports.code, 1);
+  assert.match(
+    ports.stderr,
+    /mesh\.yaml:9: api-v1 is itself of the service api\.default, and in ports mode calls within a service pass no proxy/,
+  );
 });
 
 test("a header host is what the request says of its host, as in curl; the URL says where it goes", async (context) => {
@@ -105,11 +127,6 @@ const refusals: readonly { words: readonly string[]; code: number; says: RegExp 
   { words: ["GET", "ftp://books/", "--from", "web"], code: 2, says: /not an http URL/ },
   { words: ["G T", "http://books/", "--from", "web"], code: 2, says: /not a method/ },
   { words: ["GET", "http://books/", "--from", "web", "-H", "no header"], code: 2, says: /not a header/ },
-  {
-    words: ["GET", "http://ratings/", "--from", "ratings"],
-    code: 1,
-    says: /mesh\.yaml:\d+: ratings is itself of the service/,
-  },
   { words: ["get", "http://books/", "--from", "web"], code: 2, says: /methods are case-sensitive.*\n→ Write GET\./ },
   { words: ["GET", "http://books/", "--from", "web", "--folder", "mesh"], code: 3, says: /no valid LocalMesh/ },
 ];

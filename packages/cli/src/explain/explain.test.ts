@@ -81,6 +81,21 @@ spec:
   );
 });
 
+test("a setting that begins its entry has its line", async (context) => {
+  const resources = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: api }
+spec:
+  hosts: [api]
+  http:
+    - retries: { attempts: 3 }
+      route: [{ destination: { host: api } }]
+`;
+  const { route } = await explain(context, resources, "GET", "http://api/", "web");
+  assert.deepEqual([route?.retries?.attempts, route?.retries?.origin?.line], [3, 7]);
+  assert.equal(route?.timeoutOrigin, null);
+});
+
 const questions: readonly {
   title: string;
   path: string;

@@ -105,10 +105,7 @@ export class MeshOnPaper {
     const { kind, namespace, name } = provenance;
     // The engine names the rule of a policy by its number alone.
     const rule = (provenance.rule ?? "").replace(/^(\d+)$/, "rules[$1]");
-    const resource = this.#resources.find(
-      (candidate) =>
-        candidate.kind === kind && candidate.metadata.namespace === namespace && candidate.metadata.name === name,
-    );
+    const resource = this.#resourceOf(provenance);
     const title = `${kind} ${namespace}/${name}`;
     if (resource !== undefined) return { resource: title, rule, ...resource.locate([...rulePath(rule), ...below]) };
     const broken = this.#broken.find((one) => one.kind === kind && one.namespace === namespace && one.name === name);
@@ -131,10 +128,16 @@ export class MeshOnPaper {
   settingOf(route: Provenance | undefined, field: string): Origin | null {
     if (route === undefined || field === "") return null;
     // `http[0].match[1]`: the settings are the http entry's.
-    const entry = { ...route, rule: (route.rule ?? "").replace(/\.match\[\d+\]$/, "") };
-    const whole = this.originOf(entry);
-    const own = this.originOf(entry, [field]);
-    return own === null || own.line === whole?.line ? null : { ...own, rule: `${entry.rule}.${field}` };
+    const rule = (route.rule ?? "").replace(/\.match\[\d+\]$/, "");
+    const origin = this.originOf({ ...route, rule }, [field]);
+    const isNamed = isSet(this.#resourceOf(route), [...rulePath(rule), field]);
+    return origin === null || !isNamed ? null : { ...origin, rule: `${rule}.${field}` };
+  }
+
+  #resourceOf({ kind, namespace, name }: Provenance): ParsedResource | undefined {
+    return this.#resources.find(
+      ({ kind: ofKind, metadata }) => ofKind === kind && metadata.namespace === namespace && metadata.name === name,
+    );
   }
 
   #originOfDeclaration(isMeant: (workload: LocalWorkload) => boolean): Origin | null {
@@ -188,12 +191,23 @@ function accept<T>(name: string, loaded: Loaded<T>): T {
   throw new Error(`the proxy would refuse what was compiled for it: ${name}: ${problems}`);
 }
 
+/** Whether the file says something at this place. */
+function isSet(resource: unknown, path: readonly (string | number)[]): boolean {
+  let value = resource;
+  for (const segment of path) {
+    if (typeof value !== "object" || value === null) return false;
+    value = (value as Readonly<Record<string | number, unknown>>)[segment];
+  }
+  return value !== undefined;
+}
+
 function placeInstances(plan: MeshPlan): WorkloadInstance[] {
   let outboundPort = firstOutboundPort;
   const instances = plan.instances.map((planned, index) => {
-    const outboundPorts = Object.fromEntries(
-      planned.calls.map(({ name, namespace }) => [`${name}.${namespace}`, outboundPort++]),
-    );
+    const called = planned.calls.map(({ name, namespace }) => `${name}.${namespace}`);
+    // With an address of its own a workload reaches its own service through its proxy, too, as in a pod.
+    const own = plan.mode === "ports" ? [] : [`${planned.service}.${planned.namespace}`];
+    const outboundPorts = Object.fromEntries([...new Set([...called, ...own])].map((key) => [key, outboundPort++]));
     return workloadInstance(
       planned,
       {

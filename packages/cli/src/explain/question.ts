@@ -118,16 +118,20 @@ function findPort(
   // On any other no proxy would take the request.
   if (port !== undefined && !ports.includes(Number(port)))
     throw wrong(`the service ${service} has no port ${port}`, `It has ${ports.join(", ")}.`);
+  const own = `${source.service}.${source.namespace}` === service;
   const listenPort = source.outboundPorts[service];
   if (listenPort !== undefined) {
     requireHttp(mesh, service);
-    const note = `the URL names no port: taken for ${first}, the port of ${service}; another client would take 80`;
-    return { listenPort, notes: port === undefined && !ports.includes(80) ? [note] : [] };
+    const notes: string[] = [];
+    if (port === undefined && !ports.includes(80))
+      notes.push(`the URL names no port: taken for ${first}, the port of ${service}; another client would take 80`);
+    if (own && mesh.plan.mode === undefined)
+      notes.push(`in namespaces mode; in ports mode calls of ${source.workload} to its own service pass no proxy`);
+    return { listenPort, notes };
   }
-  const own = `${source.service}.${source.namespace}` === service;
   throw new UserProblem(
     own
-      ? `${source.workload} is itself of the service ${service}, and calls within a service pass no proxy`
+      ? `${source.workload} is itself of the service ${service}, and in ports mode calls within a service pass no proxy`
       : `${source.workload} has no way to ${service}: its \`calls\` do not name it`,
     {
       where: mesh.plan.instances.find(({ id }) => id === source.id)?.place ?? "",

@@ -205,7 +205,7 @@ test("the edge is told as soon as it serves, though a program behind it never ge
     "$1[sleep, '1000']",
   );
   const heddle = startMesh(context, temporaryFolder(context, { ...smallMesh, "mesh.yaml": mesh }));
-  await heddle.line(/^ {2}edge {2}http:\S+ → front$/);
+  await heddle.line(/^ {2}edge {2}http:\S+ → front, which answers when the mesh is ready$/);
   assert.doesNotMatch(heddle.stdout, / is ready after /);
   heddle.kill("SIGTERM");
   assert.equal(await heddle.end(), 0);

@@ -53,7 +53,7 @@ async function announce(session: MeshSession, output: MeshOutput, logFolder: str
   const address = runner.edge?.address;
   // Also while a program behind it is not ready, and may never be: the others can be asked.
   if (address !== undefined && (await runner.whenEdgeServes(readyLimitMs)).ready)
-    output.notice(`  edge  http://${address}/ → ${plan.edge?.service.name}`);
+    output.notice(`  edge  http://${address}/ → ${plan.edge?.service.name}, which answers when the mesh is ready`);
   const readiness = await runner.whenReady(readyLimitMs);
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   if (!readiness.ready) {
@@ -68,5 +68,6 @@ async function announce(session: MeshSession, output: MeshOutput, logFolder: str
 
 function countProcesses({ instances, edge }: MeshPlan): string {
   const proxies = instances.length + (edge === undefined ? 0 : 1);
-  return `the control plane, ${instances.length} applications and ${proxies} proxies`;
+  const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;
+  return `the control plane, ${count(instances.length, "application", "applications")} and ${count(proxies, "proxy", "proxies")}`;
 }

@@ -37,5 +37,7 @@ export async function loadBootstrap(
 /** `envoy.yaml:12: static_resources.listeners[0].foo: … Hint.` */
 function formatProblem(file: string, { line, path, message, hint }: BootstrapProblem): string {
   const where = line > 0 ? `${file}:${line}` : file;
-  return `${where}: ${path === "" ? "" : `${path}: `}${message}${hint === "" ? "" : `. ${hint}`}`;
+  const said = `${where}: ${path === "" ? "" : `${path}: `}${message}`;
+  // Where they come from some are whole sentences, and some are not.
+  return hint === "" ? said : `${said.replace(/\.$/, "")}. ${hint.charAt(0).toUpperCase()}${hint.slice(1)}`;
 }
