@@ -102,6 +102,27 @@ describe("calling", () => {
     );
   });
 
+  it("waits for a server that takes large requests slowly, and leaves nothing behind on the stream", async (t) => {
+    let received = 0;
+    const connection = await connectionTo(t, (stream) => {
+      stream.on("data", (bytes: Buffer) => (received += bytes.length));
+      stream.once("end", () => {
+        stream.respond({ ":status": 200, "content-type": "application/grpc", "grpc-status": "0" }, { endStream: true });
+      });
+    });
+    const warnings: string[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning.message);
+    process.on("warning", onWarning);
+    t.after(() => process.off("warning", onWarning));
+    const requests = Array.from({ length: 20 }, () =>
+      create(DeltaDiscoveryRequestSchema, { node: { id: "p".repeat(100_000) } }),
+    );
+    const answers = connection.call(AggregatedDiscoveryService.method.deltaAggregatedResources, requests);
+    assert.equal((await answers.next()).done, true);
+    assert.ok(received > 20 * 100_000);
+    assert.deepEqual(warnings, []);
+  });
+
   const refusals: readonly (readonly [
     what: string,
     answer: (stream: ServerHttp2Stream) => void,

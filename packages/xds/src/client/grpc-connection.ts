@@ -205,7 +205,13 @@ async function send<Request extends Message>(
   for await (const request of requests) {
     if (stream.destroyed) return;
     if (stream.write(frameMessage(toBinary(schema, request)))) continue;
-    await new Promise<void>((resolve) => stream.once("drain", resolve).once("close", resolve));
+    await new Promise<void>((resolve) => {
+      const goOn = (): void => {
+        stream.off("drain", goOn).off("close", goOn);
+        resolve();
+      };
+      stream.on("drain", goOn).on("close", goOn);
+    });
   }
   if (!stream.destroyed) stream.end();
 }
