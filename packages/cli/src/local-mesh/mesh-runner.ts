@@ -135,6 +135,7 @@ export class MeshRunner {
     await rm(join(this.#options.stateDir, "proxies"), { recursive: true, force: true });
     // Nothing of the last run: the control plane loads its code while the replicas get their places.
     await this.#writeInstances();
+    this.#goOn();
     throwFirst(await Promise.allSettled([this.#startControlPlane(), this.#prepareAll(instances)]));
     const proxies = [...this.#replicas.values(), ...(this.#edge === undefined ? [] : [this.#edge])];
     await Promise.all([...this.#replicas.values()].map(({ identity, place }) => this.#equipProxy(identity, place)));
