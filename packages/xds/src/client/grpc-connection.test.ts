@@ -10,6 +10,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { DeltaDiscoveryRequest } from "../api/index.ts";
 import { AggregatedDiscoveryService } from "../api/discovery-service.ts";
 import { CLUSTER_TYPE, DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from "../api/index.ts";
+import type { Timers } from "../keep-alive.ts";
 import { AdsFixture } from "../testing/ads-fixture.ts";
 import { ManualTimers } from "../testing/manual-timers.ts";
 import { snapshot } from "../testing/resources.ts";
@@ -234,6 +235,25 @@ it("ends a connection whose PING is not answered", async (t) => {
   await ended;
 });
 
+it("ends a connection whose server went away in part: no PING would find it dead", async (t) => {
+  const timers = new ManualTimers();
+  const connection = await connectionTo(
+    t,
+    (stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" });
+      stream.session?.goaway();
+      stream.write(response({ typeUrl: "t" }));
+    },
+    timers,
+  );
+  const answers = call(connection);
+  assert.equal((await answers.next()).value?.typeUrl, "t");
+  const ended = assert.rejects(answers.next(), /the connection to the server was lost/);
+  assert.equal(await timers.fire(), 30_000);
+  await ended;
+  assert.deepEqual(timers.delays, []);
+});
+
 function call(connection: GrpcConnection, signal?: AbortSignal) {
   const requests = new RequestQueue<DeltaDiscoveryRequest>();
   return connection.call(
@@ -257,6 +277,7 @@ function frame(bytes: Uint8Array): Buffer {
 async function connectionTo(
   t: TestContext,
   answer: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
+  timers: Timers<unknown> = { setTimeout, clearTimeout },
 ): Promise<GrpcConnection> {
   const server = createHttp2Server();
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
@@ -270,7 +291,7 @@ async function connectionTo(
     {
       url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       connectTimeoutMs: 3000,
-      timers: { setTimeout, clearTimeout },
+      timers,
     },
     new AbortController().signal,
   );

@@ -136,7 +136,12 @@ export class GrpcConnection {
   }
 
   #ping(): void {
-    if (this.#session.destroyed || this.#session.closed) return;
+    if (this.#session.destroyed) return;
+    // After a GOAWAY streams go on, but the runtime sends no PING, and a server that then vanishes without a word would be waited for.
+    if (this.#session.closed) {
+      this.#session.destroy();
+      return;
+    }
     this.#timer = this.#timers.setTimeout(() => this.#session.destroy(), pingTimeoutMs);
     this.#session.ping((error) => {
       this.#timers.clearTimeout(this.#timer);
