@@ -248,12 +248,12 @@ export class Configuration {
       this.#sockets.set(name, bound);
     }
     changes.push(loaded.change);
-    // Bytes of its own: these are a part of all that came with it.
+    // Bytes of its own: these are a part of all that came with it, and `slice` of a Buffer copies nothing.
     accepted.push({
       type,
       name,
       version,
-      value: value.slice(),
+      value: new Uint8Array(value),
       updatedAtMs: Date.now(),
       inlineSecrets: loaded.inlineSecrets,
     });
