@@ -165,6 +165,38 @@ describe("calling", () => {
       14,
     ],
     [
+      "an answer that is not gRPC and does not end",
+      (stream) => {
+        stream.respond({ ":status": 503, "content-type": "text/html" });
+        stream.write("<html>");
+      },
+      /^the server answered HTTP 503 \(text\/html\), which is not gRPC$/,
+      14,
+    ],
+    [
+      "a status in the head of an answer that does not end",
+      (stream) => {
+        stream.respond({
+          ":status": 200,
+          "content-type": "application/grpc",
+          "grpc-status": "7",
+          "grpc-message": "not you",
+        });
+        stream.write("");
+      },
+      /^PermissionDenied: not you$/,
+      7,
+    ],
+    [
+      "a message that cannot be read",
+      (stream) => {
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        stream.write(frame(Buffer.from([0xff])));
+      },
+      /^a message of the server cannot be read: .+$/,
+      13,
+    ],
+    [
       "a compressed message",
       (stream) => {
         stream.respond({ ":status": 200, "content-type": "application/grpc" });
@@ -176,7 +208,7 @@ describe("calling", () => {
     [
       "a stream that is reset before any answer",
       (stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
-      /^the connection to the server was lost$/,
+      /^the connection to the server was lost/,
       14,
     ],
     [
@@ -185,7 +217,7 @@ describe("calling", () => {
         stream.respond({ ":status": 200, "content-type": "application/grpc" });
         stream.write(response({ typeUrl: "t" }), () => stream.session?.destroy());
       },
-      /^the connection to the server was lost$/,
+      /^the connection to the server was lost/,
       14,
     ],
   ];
@@ -252,6 +284,16 @@ it("ends a connection whose server went away in part: no PING would find it dead
   assert.equal(await timers.fire(), 30_000);
   await ended;
   assert.deepEqual(timers.delays, []);
+});
+
+it("tells what ended the requests", async (t) => {
+  const connection = await connectionTo(t, (stream) => stream.resume());
+  async function* requests(): AsyncGenerator<DeltaDiscoveryRequest> {
+    yield create(DeltaDiscoveryRequestSchema, {});
+    throw new Error("no more requests");
+  }
+  const answers = connection.call(AggregatedDiscoveryService.method.deltaAggregatedResources, requests());
+  await assert.rejects(answers.next(), /no more requests/);
 });
 
 function call(connection: GrpcConnection, signal?: AbortSignal) {

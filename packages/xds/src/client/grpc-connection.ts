@@ -114,11 +114,11 @@ export class GrpcConnection {
     try {
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         // What is no answer of gRPC may have any body.
-        if (answer.isGrpc) for (const bytes of reader.read(chunk)) yield fromBinary(method.output, bytes);
+        if (answer.isGrpc) for (const bytes of reader.read(chunk)) yield decode(method.output, bytes);
       }
     } catch (error) {
       signal?.throwIfAborted();
-      throw error instanceof GrpcError ? error : (answer.problem() ?? error);
+      throw error instanceof GrpcError ? error : (answer.problem(error as NodeJS.ErrnoException) ?? error);
     } finally {
       stream.close(constants.NGHTTP2_CANCEL);
     }
@@ -156,7 +156,11 @@ class CallAnswer {
   #trailers: IncomingHttpHeaders | undefined;
 
   constructor(stream: ClientHttp2Stream) {
-    stream.once("response", (head) => (this.#head = head));
+    stream.once("response", (head) => {
+      this.#head = head;
+      // All is said, also where the body goes on, or never ends.
+      if (!this.isGrpc || (head["grpc-status"] ?? "0") !== "0") stream.close(constants.NGHTTP2_CANCEL);
+    });
     stream.once("trailers", (trailers) => (this.#trailers = trailers));
     // Whoever reads is told.
     stream.on("error", () => undefined);
@@ -168,11 +172,14 @@ class CallAnswer {
     );
   }
 
-  /** Of a call that has ended; undefined: its status is OK. */
-  problem(): GrpcError | undefined {
+  /** Of a call that has ended, by `error` where it did so early; undefined: its status is OK. */
+  problem(error?: NodeJS.ErrnoException): GrpcError | undefined {
     // Also when a server is killed or resets what it was not asked to end.
-    if (this.#head === undefined || (this.isGrpc && this.#status === undefined))
-      return new GrpcError(grpcStatus.unavailable, "the connection to the server was lost");
+    if (this.#head === undefined || (this.isGrpc && this.#status === undefined)) {
+      const lost = "the connection to the server was lost";
+      const isTold = error === undefined || error.code === "ERR_STREAM_PREMATURE_CLOSE";
+      return new GrpcError(grpcStatus.unavailable, isTold ? lost : `${lost}: ${error.message}`);
+    }
     if (this.#status !== undefined) return this.#status === "0" ? undefined : this.#told(Number(this.#status));
     const type = this.#head["content-type"];
     const httpStatus = Number(this.#head[":status"]);
@@ -190,6 +197,14 @@ class CallAnswer {
     const message = (this.#trailers?.["grpc-message"] ?? this.#head?.["grpc-message"] ?? "").toString();
     const name = grpcStatusNames[status] ?? `gRPC status ${status}`;
     return new GrpcError(Number.isInteger(status) ? status : grpcStatus.unknown, `${name}: ${decodeMessage(message)}`);
+  }
+}
+
+function decode<Response extends Message>(schema: GenMessage<Response>, bytes: Uint8Array): Response {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    throw new GrpcError(grpcStatus.internal, `a message of the server cannot be read: ${(error as Error).message}`);
   }
 }
 
