@@ -197,6 +197,16 @@ describe("calling", () => {
       13,
     ],
     [
+      "a message that is cut off, whatever the status says",
+      (stream) => {
+        stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+        stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+        stream.end(frame(Buffer.from("abc")).subarray(0, 7));
+      },
+      /^the server ended in the middle of a message$/,
+      13,
+    ],
+    [
       "a compressed message",
       (stream) => {
         stream.respond({ ":status": 200, "content-type": "application/grpc" });

@@ -124,6 +124,7 @@ export class GrpcConnection {
     }
     const problem = answer.problem();
     if (problem !== undefined) throw problem;
+    if (reader.isWithinMessage) throw new GrpcError(grpcStatus.internal, "the server ended in the middle of a message");
   }
 
   /** Ends the connection at once, with its calls. */

@@ -19,6 +19,10 @@ export class MessageReader {
   #wanted = headBytes;
   #hasHead = false;
 
+  get isWithinMessage(): boolean {
+    return this.#length > 0;
+  }
+
   /** The messages that are whole by now. @throws GrpcError for a compressed one: no compression is offered */
   *read(piece: Buffer): Generator<Buffer> {
     this.#pieces.push(piece);
