@@ -216,6 +216,15 @@ describe("calling", () => {
       13,
     ],
     [
+      "a message that is too long to be gathered",
+      (stream) => {
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        stream.write(Buffer.from([0, 0xff, 0, 0, 0]));
+      },
+      /^the server sends a message of 4278190080 bytes; 268435456 are taken at most$/,
+      8,
+    ],
+    [
       "a stream that is reset before any answer",
       (stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
       /^the connection to the server was lost/,

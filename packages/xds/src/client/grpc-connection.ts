@@ -60,7 +60,7 @@ export class GrpcConnection {
   static dial(options: DialOptions, signal: AbortSignal): Promise<GrpcConnection> {
     const { url, connectTimeoutMs, timers } = options;
     return new Promise((resolve, reject) => {
-      const session = connect(url, options.session);
+      const session = connect(url, { ...options.session, settings: { enablePush: false } });
       const give = (error: Error): void => {
         settle();
         session.on("error", () => undefined);

@@ -1,5 +1,5 @@
 /** Those that this client gives itself (gRPC, "Status codes and their use in gRPC"). */
-export const grpcStatus = { unknown: 2, internal: 13, unavailable: 14 } as const;
+export const grpcStatus = { unknown: 2, resourceExhausted: 8, internal: 13, unavailable: 14 } as const;
 
 /** A call that did not end with the status OK. */
 export class GrpcError extends Error {

@@ -3,6 +3,12 @@ import { GrpcError, grpcStatus } from "./grpc-error.ts";
 /** Flags and length (gRPC, "Length-Prefixed-Message"). */
 const headBytes = 5;
 
+/**
+ * Bytes of the longest message that is taken: some hundred thousand clusters in one response. A length of four bytes could ask for 4 GiB of
+ * memory.
+ */
+const maxMessageBytes = 256 * 1024 * 1024;
+
 export function frameMessage(message: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(headBytes + message.length);
   frame[0] = 0;
@@ -23,7 +29,7 @@ export class MessageReader {
     return this.#length > 0;
   }
 
-  /** The messages that are whole by now. @throws GrpcError for a compressed one: no compression is offered */
+  /** The messages that are whole by now. @throws GrpcError for a compressed one, as no compression is offered, and for one that is too long */
   *read(piece: Buffer): Generator<Buffer> {
     this.#pieces.push(piece);
     this.#length += piece.length;
@@ -33,8 +39,14 @@ export class MessageReader {
       this.#pieces = [bytes];
       if (!this.#hasHead) {
         if (bytes[0] !== 0) throw new GrpcError(grpcStatus.internal, "the server compressed a message, unasked");
+        const length = bytes.readUInt32BE(1);
+        if (length > maxMessageBytes)
+          throw new GrpcError(
+            grpcStatus.resourceExhausted,
+            `the server sends a message of ${length} bytes; ${maxMessageBytes} are taken at most`,
+          );
         this.#hasHead = true;
-        this.#wanted = headBytes + bytes.readUInt32BE(1);
+        this.#wanted = headBytes + length;
         continue;
       }
       yield bytes.subarray(headBytes, this.#wanted);
