@@ -86,9 +86,12 @@ export class Replica {
     await this.place.release();
   }
 
-  /** What the loss of a machine does: both processes are killed at once, and nobody listens on the ports any more. */
+  /**
+   * Both processes are killed at once, and nobody listens on the ports any more: who connects is refused. The place stays until `stop`; without an
+   * address nobody would be answered at all, and a connection on its way would wait for its timeout.
+   */
   async lose(): Promise<void> {
+    this.place.closeSockets();
     await Promise.all([this.sidecar.killAndHold(), this.application.killAndHold()]);
-    await this.place.release();
   }
 }
