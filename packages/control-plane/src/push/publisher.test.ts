@@ -80,7 +80,7 @@ test("a certificate opens no other workload's configuration", async (t) => {
   await proxy.until("the refusal", ({ state }) => state.lastError !== undefined);
   assert.match(
     proxy.state.lastError ?? "",
-    /permission_denied.*it is the configuration of spiffe:.*sa\/ratings, and the certificate says spiffe:.*sa\/web/,
+    /PermissionDenied: .*it is the configuration of spiffe:.*sa\/ratings, and the certificate says spiffe:.*sa\/web/,
   );
   assert.equal(proxy.resources.size, 0);
 });
@@ -89,7 +89,7 @@ test("without a certificate there is no configuration", async (t) => {
   const plane = await TestControlPlane.start(t);
   const proxy = await plane.proxy("web-0", { identity: undefined });
   await proxy.until("the refusal", ({ state }) => state.lastError !== undefined);
-  assert.match(proxy.state.lastError ?? "", /permission_denied.*it brought no certificate; get one with a join token/);
+  assert.match(proxy.state.lastError ?? "", /PermissionDenied: .*it brought no certificate; get one with a join token/);
   assert.equal(proxy.resources.size, 0);
 });
 
@@ -99,7 +99,7 @@ test("an expired certificate opens nothing, and the proxy is told that it has ex
   plane.clock.shiftMs = 86_401_000;
   const proxy = await plane.proxy("web-0", { identity });
   await proxy.until("the refusal", ({ state }) => state.lastError !== undefined);
-  assert.match(proxy.state.lastError ?? "", /permission_denied.*its certificate is refused: .* expired at/);
+  assert.match(proxy.state.lastError ?? "", /PermissionDenied: .*its certificate is refused: .* expired at/);
 });
 
 test("a stream ends with the certificate that opened it", async (t) => {

@@ -30,7 +30,7 @@ export class MessageReader {
   }
 
   /** The messages that are whole by now. @throws GrpcError for a compressed one, as no compression is offered, and for one that is too long */
-  *read(piece: Buffer): Generator<Buffer> {
+  *read(piece: Buffer): Generator<Uint8Array> {
     this.#pieces.push(piece);
     this.#length += piece.length;
     while (this.#length >= this.#wanted) {
@@ -49,7 +49,8 @@ export class MessageReader {
         this.#wanted = headBytes + length;
         continue;
       }
-      yield bytes.subarray(headBytes, this.#wanted);
+      // Not as a Buffer, whose kind the bytes within the message would be of, too: `slice` and JSON treat that differently.
+      yield new Uint8Array(bytes.buffer, bytes.byteOffset + headBytes, this.#wanted - headBytes);
       const rest = bytes.subarray(this.#wanted);
       this.#pieces = rest.length === 0 ? [] : [rest];
       this.#length = rest.length;
