@@ -52,3 +52,39 @@ test("a connection that is old enough closes when it is idle, and after its resp
   await Promise.all([idle.sink.ended, busy.sink.ended, closedToo]);
   assert.deepEqual([idle.sink.body, busy.sink.body], ["hi", "hi"]);
 });
+
+test("while load is shed no connection is made: a request gets one that is idle, or fails like one above a limit", async (t) => {
+  const upstream = await ScriptedUpstream.start(t, () => {});
+  const fixture = new Fixture(t);
+  const cluster = makeCluster([upstream.port]);
+  const first = fixture.request(cluster);
+  await upstream.until((u) => u.received(0) !== "");
+  fixture.isShedding = true;
+  const refused = fixture.request(cluster);
+  await refused.sink.ended;
+  assert.equal(refused.sink.failure?.code, "overflow");
+  assert.equal(fixture.live.cluster(cluster).pendingRequests, 0);
+  upstream.socket(0).write(ok);
+  await first.sink.ended;
+  const second = fixture.request(cluster);
+  await second.sink.saw("connected");
+  upstream.socket(0).write(ok);
+  await second.sink.ended;
+  assert.equal(upstream.connections, 1);
+});
+
+test("while load is shed none is made ahead of requests, and who waits for one that is lost fails", async (t) => {
+  const upstream = await ScriptedUpstream.start(t, () => {});
+  const fixture = new Fixture(t);
+  const cluster = makeCluster([upstream.port], { preconnectRatio: 3, limits: { maxConnections: 1 } });
+  const first = fixture.request(cluster);
+  await upstream.until((u) => u.received(0) !== "");
+  const waiting = fixture.request(cluster);
+  fixture.isShedding = true;
+  upstream.socket(0).destroy();
+  await Promise.all([first.sink.ended, waiting.sink.ended]);
+  assert.deepEqual([first.sink.failure?.code, waiting.sink.failure?.code], ["upstream_reset", "overflow"]);
+  assert.equal(upstream.connections, 1);
+  fixture.isShedding = false;
+  await fixture.request(cluster).sink.saw("connected");
+});

@@ -18,6 +18,8 @@ export interface PoolOptions {
   readonly dial: (options: DialOptions) => Dialing;
   /** Makes a connection of a socket that is ready, by what was agreed on it. */
   readonly connect: (options: ConnectionOptions) => PooledConnection;
+  /** Asked before each connection that would be made: true, and it is not (Envoy's load shed point of connection pools). */
+  readonly shedsConnection: () => boolean;
   /** The pool has no connection and no waiting exchange any more. */
   readonly onEmpty: (pool: Pool) => void;
 }
@@ -78,7 +80,11 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     }
     this.#waiting.push({ exchange, tls });
     this.#waitingBy.add(tls, 1);
-    this.#connectFor(tls, cluster, endpoint);
+    if (!this.#connectFor(tls, cluster, endpoint)) {
+      // Whoever was in line before it may still get what others give back.
+      this.#leaveLine(this.#waiting.length - 1).fail("overflow", "");
+      return;
+    }
     this.#connectAhead(tls, cluster, endpoint);
   }
 
@@ -131,7 +137,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     this.#isMultiplexed = connection.capacity > 1;
     this.#lend(connection);
     // Fewer streams than were hoped for: those that still wait need connections of their own.
-    if (connection.activeStreams > 0) this.#connectFor(tls, cluster, endpoint);
+    if (connection.activeStreams > 0) this.#reconnectFor(tls, cluster, endpoint);
   }
 
   onDialFailed(dial: Dialing, failure: SocketFailure): void {
@@ -148,7 +154,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     }
     // Only now: who is tried again at once stands in the line for the next connection, not for this failure.
     for (const [index, exchange] of failing.entries()) exchange.fail(failure.code, failure.text, 0, index > 0);
-    for (const wanted of this.#waitingBy.keys()) this.#connectFor(wanted, cluster, endpoint);
+    for (const wanted of this.#waitingBy.keys()) this.#reconnectFor(wanted, cluster, endpoint);
     this.#reportEmpty();
   }
 
@@ -163,7 +169,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     this.#connections.delete(connection);
     this.#options.live.releaseConnection(cluster, endpoint);
     if (connection.isListed) this.#unlist(this.#ready.indexOf(connection));
-    for (const wanted of this.#waitingBy.keys()) this.#connectFor(wanted, cluster, endpoint);
+    for (const wanted of this.#waitingBy.keys()) this.#reconnectFor(wanted, cluster, endpoint);
     this.#reportEmpty();
   }
 
@@ -241,18 +247,29 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   /**
    * Dials until each exchange that waits for this kind has a place on its way, as far as the limit allows. Connections that many share are made
    * one after the other: whoever waits may find a place on the first.
+   *
+   * @returns false: one more was wanted, and load is to be shed
    */
-  #connectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    const { live } = this.#options;
+  #connectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): boolean {
+    const { live, shedsConnection } = this.#options;
     while (this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls) < this.#waitingBy.of(tls)) {
-      if (this.#dialingBy.of(tls) > 0 && this.#streamsOf(cluster, tls) > 1) return;
+      if (this.#dialingBy.of(tls) > 0 && this.#streamsOf(cluster, tls) > 1) return true;
+      if (shedsConnection()) return false;
       if (!live.tryAcquireConnection(cluster, endpoint)) {
-        if (this.#connections.size > 0 || this.#dials.size > 0) return;
+        if (this.#connections.size > 0 || this.#dials.size > 0) return true;
         // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
         live.acquireFirstConnection(cluster, endpoint);
       }
       this.#dial(tls, cluster, endpoint);
     }
+    return true;
+  }
+
+  /** A connection was lost, or carries less than was hoped for. Those in line stay there while anything is left that they could get. */
+  #reconnectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    if (this.#connectFor(tls, cluster, endpoint)) return;
+    if (this.#connections.size > 0 || this.#dials.size > 0) return;
+    while (this.#waiting.length > 0) this.#leaveLine(0).fail("overflow", "");
   }
 
   /**
@@ -262,6 +279,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   #connectAhead(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
     const { preconnectRatio } = cluster.config;
     if (preconnectRatio <= 1 || this.#isRetired) return;
+    const { live, shedsConnection } = this.#options;
     let active = 0;
     let free = this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls);
     for (const connection of this.#connections) {
@@ -271,7 +289,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     }
     const wanted = (active + this.#waitingBy.of(tls)) * preconnectRatio - active;
     for (; free < wanted; free += this.#streamsOf(cluster, tls))
-      if (!this.#options.live.tryAcquireConnection(cluster, endpoint)) return;
+      if (shedsConnection() || !live.tryAcquireConnection(cluster, endpoint)) return;
       else this.#dial(tls, cluster, endpoint);
   }
 

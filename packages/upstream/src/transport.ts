@@ -22,6 +22,8 @@ export interface PooledTransportOptions {
   readonly http1Limits?: Http1Limits;
   /** Begins to connect to an endpoint; by itself unless said otherwise. */
   readonly dial?: (options: DialOptions) => Dialing;
+  /** Asked before each connection that would be made: true, and what would ride on it fails with `overflow`. */
+  readonly shedsConnection?: () => boolean;
   /** Told of HTTP/2 connections and streams that ended by an upstream's fault, by its cluster. */
   readonly onHttp2Fault?: (cluster: string, fault: Http2Rule | "keepAliveTimeout") => void;
 }
@@ -31,6 +33,7 @@ export class PooledTransport implements UpstreamTransport {
   readonly #options: PooledTransportOptions;
   readonly #http1Limits: Http1Limits;
   readonly #dial: (options: DialOptions) => Dialing;
+  readonly #shedsConnection: () => boolean;
   readonly #pools = new Map<string, Pool>();
   /** Spares the request path a key: an endpoint stays the same object until it changes. */
   #byEndpoint = new WeakMap<BoundEndpoint, Pool>();
@@ -41,6 +44,7 @@ export class PooledTransport implements UpstreamTransport {
     this.#options = options;
     this.#http1Limits = options.http1Limits ?? defaultHttp1Limits;
     this.#dial = options.dial ?? ((dial) => new Dial(dial));
+    this.#shedsConnection = options.shedsConnection ?? nobodySheds;
   }
 
   open(
@@ -87,7 +91,7 @@ export class PooledTransport implements UpstreamTransport {
       onClosed: (closed) => this.#tcp.delete(closed),
     });
     if (built?.ok === false) exchange.refuse("upstream_tls_failed", `TLS error: ${built.reason}`);
-    else if (!live.tryAcquireConnection(cluster, endpoint)) exchange.refuse("overflow", "");
+    else if (this.#shedsConnection() || !live.tryAcquireConnection(cluster, endpoint)) exchange.refuse("overflow", "");
     else {
       this.#tcp.add(exchange);
       exchange.dial();
@@ -169,6 +173,7 @@ export class PooledTransport implements UpstreamTransport {
         timers,
         wallMs,
         dial: this.#dial,
+        shedsConnection: this.#shedsConnection,
         connect: (options) => this.#connect(options),
         onEmpty: (empty) => this.#forget(empty),
       });
@@ -187,6 +192,7 @@ export class PooledTransport implements UpstreamTransport {
 }
 
 const nobodyCounts = (): void => {};
+const nobodySheds = (): boolean => false;
 
 /** Offered where the configuration names no protocols, as Envoy's connection pools do. */
 const alpnOf = { http1: [], http2: ["h2"], auto: ["h2", "http/1.1"] } as const;

@@ -202,7 +202,10 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
 
 /** To whoever wanted a connection, one was not made; why the carrier's was not is kept where it says more. */
 function connectCode(code: ErrorCode): ErrorCode {
-  return code === "upstream_tls_failed" || code === "upstream_peer_rejected" || code === "upstream_connect_timeout"
+  return code === "overflow" ||
+    code === "upstream_tls_failed" ||
+    code === "upstream_peer_rejected" ||
+    code === "upstream_connect_timeout"
     ? code
     : "upstream_connect_failed";
 }

@@ -244,7 +244,7 @@ const refused: [title: string, manager: object, path: RegExp, message: RegExp][]
     "a load shed point that is not looked at",
     {
       resource_monitors: [heap],
-      loadshed_points: [{ name: "envoy.load_shed_points.connection_pool_new_connection", triggers }],
+      loadshed_points: [{ name: "envoy.load_shed_points.http3_server_go_away_on_dispatch", triggers }],
     },
     /loadshed_points\[0\]\.name$/,
     /not supported/,

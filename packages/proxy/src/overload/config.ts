@@ -26,6 +26,8 @@ export const loadShedPoints = [
   "envoy.load_shed_points.http_connection_manager_decode_headers",
   /** A request on its way to an upstream, whose route is known: answered with 503. */
   "envoy.load_shed_points.http_downstream_filter_check",
+  /** A connection to an upstream that a request or a client's bytes would need: not made, and they fail as by a limit of the cluster. */
+  "envoy.load_shed_points.connection_pool_new_connection",
 ] as const;
 export type LoadShedPoint = (typeof loadShedPoints)[number];
 

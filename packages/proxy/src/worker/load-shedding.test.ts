@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import { MetricReader, MetricWriter } from "@heddle/telemetry";
 import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddle/testkit";
 import { SharedLoad } from "../overload/shared-load.ts";
-import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { bootstrap, cluster, httpListener, route, tcpListener } from "../testing/bootstrap-json.ts";
 import { crowdedShedding, fullHeapShedding } from "../testing/overload-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import { shedsLoad } from "./load-shedding.ts";
@@ -145,6 +145,40 @@ test("http_downstream_filter_check answers 503 what would go to an upstream, aft
   await client.send(get);
   assert.equal((await client.response()).body, "direct");
   await untilShed(proxy, point, "http.web.rq_overload_local_reply");
+});
+
+test("connection_pool_new_connection answers 503 what needs a new connection to an upstream, and an idle one is used", async (t) => {
+  const point = "connection_pool_new_connection";
+  const { proxy, port, upstream } = await start(t, crowdedShedding(3, point));
+  const [first, second] = [await connect(t, port), await connect(t, port)];
+  await first.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+  const peer = await upstream.next();
+  await peer.until("\r\n\r\n");
+  await crowd(t, proxy, port, point);
+  await second.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+  const { head, body } = await second.response();
+  assert.match(head, /^HTTP\/1\.1 503 [^]*\r\nx-envoy-overloaded: true\r\n/);
+  assert.equal(body, "upstream connect error or disconnect/reset before headers. reset reason: overflow");
+  await peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  assert.match((await first.response()).head, /^HTTP\/1\.1 200 /);
+  await second.send("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+  await peer.until("\r\n\r\n");
+  await peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  assert.match((await second.response()).head, /^HTTP\/1\.1 200 /);
+  await untilShed(proxy, point, "cluster.up.upstream_cx_total");
+});
+
+test("connection_pool_new_connection closes a client of tcp_proxy, whose bytes would need a connection", async (t) => {
+  const point = "connection_pool_new_connection";
+  const upstream = await startRawServer();
+  t.after(() => upstream[Symbol.asyncDispose]());
+  const listener = tcpListener("bytes", "up");
+  const proxy = await TestProxy.start(bootstrap([listener], [cluster("up", [upstream.port])], fullHeapShedding(point)));
+  t.after(() => proxy[Symbol.asyncDispose]());
+  const client = await connect(t, proxy.port("bytes"));
+  assert.equal(await client.untilEnd(), "");
+  await proxy.untilStat(`overload.envoy.load_shed_points.${point}.shed_load_count`, 1);
+  await proxy.untilStat("cluster.up.upstream_cx_total", 0);
 });
 
 test("http1_server_abort_dispatch answers 500 and closes, between requests and within one", async (t) => {

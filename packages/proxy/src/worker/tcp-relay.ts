@@ -13,6 +13,7 @@ import type { BoundAccessLog } from "./access-logs.ts";
 import type { ConnectionAccount } from "./connection-account.ts";
 import type { WorkerContext } from "./context.ts";
 import { type Deadline, deadline, type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import { shedsLoad } from "./load-shedding.ts";
 import type { TcpStats } from "./metrics.ts";
 import { encodePeerMetadata } from "./peer-metadata.ts";
 import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
@@ -120,7 +121,8 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
       this.#account.transportFailure = `TLS error: ${tls.reason}`;
       return this.#connect();
     }
-    if (!worker.live.tryAcquireConnection(cluster, endpoint)) {
+    const isShed = shedsLoad(worker, "envoy.load_shed_points.connection_pool_new_connection");
+    if (isShed || !worker.live.tryAcquireConnection(cluster, endpoint)) {
       this.#account.flag = "UO";
       return this.#client.refuse("overflow");
     }

@@ -31,6 +31,7 @@ import type { ListenerServices } from "./pending-connection.ts";
 import { SecretStore, ServerTlsContexts } from "./secret-store.ts";
 import { Timers } from "./timers.ts";
 import { TrafficListener } from "./traffic-listener.ts";
+import { shedsLoad } from "./load-shedding.ts";
 import { WorkerLoad } from "./worker-load.ts";
 
 /** Longest time that binding configuration may keep requests waiting. */
@@ -88,10 +89,13 @@ class TrafficWorker {
     const timers = new Timers();
     const upstreamTls = new ClientTlsContexts(this.#secrets);
     const metrics = new WorkerMetrics(new MetricWriter({ announce: (series) => this.#announce(series) }));
+    const load = new WorkerLoad(setup.load, setup.index);
     const connecting = {
       timers,
       tls: upstreamTls,
       wallMs: Date.now,
+      shedsConnection: () =>
+        shedsLoad({ load, metrics, random: Math.random }, "envoy.load_shed_points.connection_pool_new_connection"),
       onHttp2Fault: (name: string, fault: Http2Rule | "keepAliveTimeout") => metrics.clusterHttp2(name).count(fault),
     };
     const tunnels = new Tunnels(connecting);
@@ -114,7 +118,7 @@ class TrafficWorker {
       mirrors: new Mirrors(),
       peerMetadata: new PeerMetadataCodec(),
       metrics,
-      load: new WorkerLoad(setup.load, setup.index),
+      load,
       index: setup.index,
       accessLogs: this.#accessLogs,
       taps: new RequestTaps(setup.index, (id, lines) => this.#report({ type: "tap-lines", id, lines })),

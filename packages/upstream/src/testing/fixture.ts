@@ -142,6 +142,8 @@ export class Fixture {
   readonly live = new LiveState();
   readonly secrets = new ManualSecrets();
   readonly transport: PooledTransport;
+  /** No connection is made. */
+  isShedding = false;
 
   constructor(t: TestContext) {
     this.transport = new PooledTransport({
@@ -149,6 +151,7 @@ export class Fixture {
       timers: this.timers,
       tls: new ClientTlsContexts(this.secrets),
       wallMs: Date.now,
+      shedsConnection: () => this.isShedding,
     });
     t.after(() => this.transport.close());
   }
