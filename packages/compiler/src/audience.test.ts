@@ -9,7 +9,7 @@ test("Envoy understands no message of ours, whatever it says", () => {
 test("A Heddle proxy that names nothing understands the messages of the first release", () => {
   assert.deepEqual(
     [...audienceOf({ dialect: "heddle" }).messages],
-    ["CarrierOptions", "IdempotentRequest", "PeerMetadata", "StandardMetrics", "TunnelOptions", "TunnelServer"],
+    ["IdempotentRequest", "PeerMetadata", "StandardMetrics", "TunnelOptions", "TunnelServer"],
   );
 });
 

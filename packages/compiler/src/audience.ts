@@ -1,16 +1,9 @@
 import type { Dialect, ProxyNode } from "./inputs.ts";
 
 /** Messages of `proto/heddle/v1` that configuration may hold. */
-export type HeddleMessage =
-  | "CarrierOptions"
-  | "IdempotentRequest"
-  | "PeerMetadata"
-  | "StandardMetrics"
-  | "TunnelOptions"
-  | "TunnelServer";
+export type HeddleMessage = "IdempotentRequest" | "PeerMetadata" | "StandardMetrics" | "TunnelOptions" | "TunnelServer";
 
 const firstRelease: readonly HeddleMessage[] = [
-  "CarrierOptions",
   "IdempotentRequest",
   "PeerMetadata",
   "StandardMetrics",

@@ -137,7 +137,7 @@ export class Compiler {
       ...(edge === undefined ? [] : [this.#resources.edgeListener.get(audience, id)]),
       ...(isSidecar ? [this.#resources.inboundListener.get(audience, id)] : []),
       ...(this.#takesTunnels(audience, id)
-        ? [this.#resources.tunnelListener.get(audience, id), this.#resources.tunnelledListener.get(id)]
+        ? [this.#resources.tunnelListener.get(audience, id), this.#resources.tunnelledListener.get(audience, id)]
         : []),
     ]);
   }

@@ -20,8 +20,8 @@ export interface WorkloadInstance {
   /** Where the proxy takes traffic for this workload. */
   readonly inboundPort: number;
   /**
-   * Where its proxy takes carriers, whose streams are TCP connections (HBONE); undefined: they are made one by one to `inboundPort`, as of and to
-   * a proxy that is an Envoy.
+   * Where its proxy takes carriers, whose streams are connections (HBONE); undefined: connections are made one by one to `inboundPort`, as of and to
+   * a proxy that is an Envoy, and where HTTP/2 shares them as it is.
    */
   readonly tunnelPort?: number;
   /** Where the application listens, on the same address. */

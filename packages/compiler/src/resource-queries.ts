@@ -30,7 +30,7 @@ type ResourceQuery<Key extends readonly string[], Resource extends Message> = Qu
 export class ResourceQueries {
   readonly inboundListener: ResourceQuery<[audience: string, id: string], Listener>;
   readonly tunnelListener: ResourceQuery<[audience: string, id: string], Listener>;
-  readonly tunnelledListener: ResourceQuery<[id: string], Listener>;
+  readonly tunnelledListener: ResourceQuery<[audience: string, id: string], Listener>;
   readonly outboundListener: ResourceQuery<[audience: string, id: string, host: string, localPort: string], Listener>;
   readonly nameListener: ResourceQuery<[id: string, hosts: string], Listener>;
   readonly virtualOutbound: ResourceQuery<[id: string], Listener>;
@@ -62,7 +62,9 @@ export class ResourceQueries {
 
     this.inboundListener = query("inbound listener", (audience, id) => this.#compileInboundListener(audience, id));
     this.tunnelListener = query("tunnel listener", (audience, id) => this.#compileTunnelListener(audience, id));
-    this.tunnelledListener = query("tunnelled listener", (id) => this.#compileTunnelledListener(id));
+    this.tunnelledListener = query("tunnelled listener", (audience, id) =>
+      this.#compileTunnelledListener(audience, id),
+    );
     this.outboundListener = query("outbound listener", (audience, id, host, localPort) =>
       this.#compileOutboundListener(audience, id, host, localPort),
     );
@@ -117,9 +119,9 @@ export class ResourceQueries {
     return compileTunnelListener(profile, profile.tunnelPort ?? 0, trustDomain, audienceFromKey(audience));
   }
 
-  #compileTunnelledListener(id: string): Listener {
-    const { profile, policies } = this.#workload(id);
-    return compileTunnelledListener(profile, policies);
+  #compileTunnelledListener(audience: string, id: string): Listener {
+    const { profile, policies, trustDomain } = this.#workload(id);
+    return compileTunnelledListener(profile, policies, trustDomain, audienceFromKey(audience));
   }
 
   #compileOutboundListener(audience: string, id: string, host: string, localPort: string): Listener {

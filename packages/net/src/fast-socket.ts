@@ -60,6 +60,8 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
   handler: SocketHandler = idleHandler;
   /** The established TLS session; undefined on plaintext. */
   tls: TlsSession | undefined;
+  /** Nothing carries it. */
+  readonly isCarrierSpent = false;
   /** Canonical, kept after the connection is gone. `connect` fills `localAddress` when it is ready. */
   remoteAddress: SocketAddress;
   localAddress: SocketAddress;

@@ -21,6 +21,8 @@ export interface StreamSocket {
   readonly bytesWritten: number;
   /** Written and not yet taken by the kernel, or by the connection that carries this one. */
   readonly queuedBytes: number;
+  /** What carries it takes no new streams, and closes when it has none: it should be let go soon. */
+  readonly isCarrierSpent: boolean;
   /** Output kept before `write` answers false. */
   highWaterBytes: number;
   readonly isOpen: boolean;

@@ -15,6 +15,7 @@ const ends = {
 class Recorder implements VirtualCarrier {
   readonly asked: string[] = [];
   queuedBytes = 0;
+  isSpent = false;
   write(bytes: Buffer, start: number, end: number): boolean {
     this.asked.push(`write ${bytes.toString("latin1", start, end)}`);
     return true;

@@ -14,6 +14,8 @@ export interface VirtualCarrier {
   write(bytes: Buffer, start: number, end: number): boolean;
   /** Written and still waiting for the stream's windows and its turn. */
   readonly queuedBytes: number;
+  /** It takes no new streams, and closes when it has none. */
+  readonly isSpent: boolean;
   end(): void;
   /** Nothing more is to be delivered until `resume`; what is delivered nevertheless is kept. */
   pause(): void;
@@ -63,6 +65,10 @@ export class VirtualSocket implements InputOwner, StreamSocket {
 
   get queuedBytes(): number {
     return this.#carrier.queuedBytes;
+  }
+
+  get isCarrierSpent(): boolean {
+    return this.#carrier.isSpent;
   }
 
   // What the carrier tells ------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { test, type TestContext } from "node:test";
+import type { BoundCluster } from "@heddle/engine";
 import { freePort } from "@heddle/testkit";
 import { type ClusterChanges, Fixture, makeCluster } from "./testing/fixture.ts";
 
@@ -26,6 +27,18 @@ function http2Cluster(port: number, maxConcurrentStreams: number, changes: Clust
     http2: { ...cluster.config.http2, maxConcurrentStreams },
     ...changes,
   });
+}
+
+/** An endpoint whose proxy takes carriers at a port. */
+function tunnelled(port: number): BoundCluster {
+  const { http2 } = makeCluster([port]).config;
+  const tunnel = { match: "tunnel", http2, maxConnectionDurationMs: 0, minConcurrentRequests: 0 };
+  const cluster = makeCluster([port], { tunnel });
+  const endpoints = cluster.endpoints.map((carrier) => ({
+    ...carrier,
+    tunnel: { authority: "127.0.0.1:8080", carrier },
+  }));
+  return { ...cluster, endpoints };
 }
 
 test("one carrier is dialled at a time, and there are as many as the streams need", async (t) => {
@@ -54,6 +67,41 @@ test("a carrier that cannot be made is one failure, however many wait for it", a
   const failures = requests.map(({ sink }) => sink.failure);
   assert.ok(failures.every((failure) => failure?.code === "upstream_connect_failed" && failure.bytesWritten === 0));
   assert.equal(failures.filter((failure) => failure?.isCountedElsewhere === false).length, 1);
+});
+
+test("connections inside a carrier that cannot be made are one failure, however many wait for it", async (t) => {
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(await freePort());
+  const requests = Array.from({ length: 30 }, () => fixture.request(cluster));
+  for (const { sink } of requests) await sink.ended;
+  const failures = requests.map(({ sink }) => sink.failure);
+  assert.ok(failures.every((failure) => failure?.code === "upstream_connect_failed" && failure.bytesWritten === 0));
+  assert.equal(failures.filter((failure) => failure?.isCountedElsewhere === false).length, 1);
+});
+
+test("connections inside a carrier that goes away are let go: the next request has another carrier", async (t) => {
+  const { server, port, sessions } = await startServer(t);
+  const accepted: ServerHttp2Session[] = [];
+  server.on("session", (session) => accepted.push(session));
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    stream.on("error", () => stream.destroy());
+    stream.respond({ ":status": 200 });
+    stream.on("data", () => stream.write("HTTP/1.1 204 No Content\r\n\r\n"));
+  });
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(port);
+  for (let i = 0; i < 3; i += 1) {
+    const { sink } = fixture.request(cluster);
+    await sink.ended;
+    assert.equal(sink.status, 204);
+  }
+  assert.equal(sessions(), 1, "one connection inside one carrier served them all");
+  accepted[0]?.goaway();
+  // Behind the GOAWAY, so that it has been read.
+  await new Promise<void>((resolve) => accepted[0]?.ping(() => resolve()));
+  const { sink } = fixture.request(cluster);
+  await sink.ended;
+  assert.deepEqual([sink.status, sessions()], [204, 2]);
 });
 
 test("a stream that dies is that request's alone, and the carrier goes on", async (t) => {

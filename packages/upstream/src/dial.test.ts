@@ -75,7 +75,15 @@ class Outcome implements DialOwner {
 
   constructor(t: TestContext, cluster: BoundCluster, tls?: ClientTlsContext) {
     const endpoint = cluster.endpoints[0]!;
-    this.dial = new Dial({ cluster, endpoint, tls, timers: this.timers, wallMs: Date.now, owner: this });
+    this.dial = new Dial({
+      cluster,
+      endpoint,
+      tls,
+      isTunnelled: false,
+      timers: this.timers,
+      wallMs: Date.now,
+      owner: this,
+    });
     t.after(() => this.socket?.destroy());
   }
 

@@ -19,13 +19,16 @@ export interface Dialing {
 export interface DialOwner {
   /** The socket is connected, and secured where it was to be; it waits for `start`. */
   onDialed(dial: Dialing, socket: StreamSocket): void;
-  onDialFailed(dial: Dialing, failure: SocketFailure): void;
+  /** @param isCountedElsewhere several waited for what was not made, a carrier, and another one of them counts that */
+  onDialFailed(dial: Dialing, failure: SocketFailure, isCountedElsewhere?: boolean): void;
 }
 
 export interface DialOptions {
   readonly endpoint: BoundEndpoint;
   readonly cluster: BoundCluster;
   readonly tls: ClientTlsContext | undefined;
+  /** It is to be a stream of a carrier; only to an endpoint that takes them. */
+  readonly isTunnelled: boolean;
   /** Whose connection is passed on; undefined: this is one of the proxy's own. */
   readonly client?: ProxiedClient | undefined;
   readonly timers: UpstreamTimers;

@@ -49,6 +49,8 @@ export interface ExchangeConnection {
   /** `TLSv1.3`; empty on plaintext. */
   readonly tlsVersion: string;
   readonly session: TlsSession | undefined;
+  /** It is old, or its peer goes away: it serves what it has, and what is inside it should begin nothing new. */
+  takesNoMore(): boolean;
 }
 
 /** One request to one endpoint, and its response. */

@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly endpointKey: string;
   /** Whose connections these are, where the endpoint is told; undefined: anybody's. */
   readonly client: ProxiedClient | undefined;
+  /** They are streams of carriers. */
+  readonly isTunnelled: boolean;
   readonly live: LiveState;
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
@@ -96,11 +98,6 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     this.#reportEmpty();
   }
 
-  /** Whether the last connection carried many requests at once; hoped for before the first. */
-  get isMultiplexed(): boolean {
-    return this.#isMultiplexed;
-  }
-
   /** The endpoint is gone, or the worker drains: idle connections close now, the others after their responses. */
   retire(): void {
     this.#isRetired = true;
@@ -140,7 +137,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     if (connection.activeStreams > 0) this.#reconnectFor(tls, cluster, endpoint);
   }
 
-  onDialFailed(dial: Dialing, failure: SocketFailure): void {
+  onDialFailed(dial: Dialing, failure: SocketFailure, isCountedElsewhere = false): void {
     const { tls, cluster, endpoint } = dial;
     this.#dials.delete(dial);
     this.#dialingBy.add(tls, -1);
@@ -153,7 +150,8 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       failing.push(this.#leaveLine(first));
     }
     // Only now: who is tried again at once stands in the line for the next connection, not for this failure.
-    for (const [index, exchange] of failing.entries()) exchange.fail(failure.code, failure.text, 0, index > 0);
+    for (const [index, exchange] of failing.entries())
+      exchange.fail(failure.code, failure.text, 0, isCountedElsewhere || index > 0);
     for (const wanted of this.#waitingBy.keys()) this.#reconnectFor(wanted, cluster, endpoint);
     this.#reportEmpty();
   }
@@ -294,9 +292,9 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   }
 
   #dial(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    const { client, timers, wallMs, dial } = this.#options;
+    const { client, isTunnelled, timers, wallMs, dial } = this.#options;
     this.#dialingBy.add(tls, 1);
-    this.#dials.add(dial({ cluster, endpoint, tls, client, timers, wallMs, owner: this }));
+    this.#dials.add(dial({ cluster, endpoint, tls, isTunnelled, client, timers, wallMs, owner: this }));
   }
 
   /** Requests that a connection of this kind is expected to carry at once. */

@@ -49,15 +49,18 @@ export function isWornOut({ config }: BoundCluster, requests: number, ageMs: num
   return maxConnectionDurationMs > 0 && ageMs >= maxConnectionDurationMs;
 }
 
-export function describeConnection(socket: StreamSocket): ExchangeConnection {
+export function describeConnection(socket: StreamSocket, takesNoMore = never): ExchangeConnection {
   return {
     localAddress: socket.localAddress,
     remoteAddress: socket.remoteAddress,
     peer: socket.tls?.peer,
     tlsVersion: socket.tls?.version ?? "",
     session: socket.tls,
+    takesNoMore,
   };
 }
+
+const never = (): boolean => false;
 
 /** The connection went with its request. */
 export function failLost(exchange: PooledExchange, reason: SocketFailure | undefined): void {

@@ -43,7 +43,8 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
   /** Begins to connect. Only with a place for the connection, which is given back. */
   dial(): void {
     const { cluster, endpoint, tls, client, timers, wallMs, dial } = this.#options;
-    this.#dial = dial({ cluster, endpoint, tls, client, timers, wallMs, owner: this });
+    const isTunnelled = endpoint.tunnel !== undefined;
+    this.#dial = dial({ cluster, endpoint, tls, isTunnelled, client, timers, wallMs, owner: this });
   }
 
   /** Ends before it begins. */

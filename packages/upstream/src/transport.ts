@@ -5,7 +5,7 @@ import { Dial, type Dialing, type DialOptions } from "./dial.ts";
 import type { ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
 import { Http1Connection } from "./http1/connection.ts";
 import { Http2ClientConnection } from "./http2/connection.ts";
-import { Pool } from "./pool.ts";
+import { Pool, type PoolOptions } from "./pool.ts";
 import type { ConnectionOptions, PooledConnection } from "./pooled-connection.ts";
 import { PooledExchange } from "./pooled-exchange.ts";
 import { TcpExchange } from "./tcp-exchange.ts";
@@ -37,7 +37,7 @@ export class PooledTransport implements UpstreamTransport {
   readonly #pools = new Map<string, Pool>();
   /** Spares the request path a key: an endpoint stays the same object until it changes. */
   #byEndpoint = new WeakMap<BoundEndpoint, Pool>();
-  #carriersByEndpoint = new WeakMap<BoundEndpoint, Pool>();
+  #tunnelledByEndpoint = new WeakMap<BoundEndpoint, Pool>();
   readonly #tcp = new Set<TcpExchange>();
 
   constructor(options: PooledTransportOptions) {
@@ -53,16 +53,13 @@ export class PooledTransport implements UpstreamTransport {
     sink: ExchangeSink,
     client: ProxiedClient | undefined,
   ): UpstreamExchange {
-    const { protocol, carrierMinConcurrentRequests } = cluster.config;
-    const isShared = carrierMinConcurrentRequests === 0 || this.#sharesCarriers(endpoint, carrierMinConcurrentRequests);
-    const ofCarriers = isShared && carrierMinConcurrentRequests > 0;
+    const isTunnelled = this.#isTunnelled(endpoint, cluster);
     const pool =
       endpoint.proxyProtocol === undefined
-        ? this.#pool(endpoint, ofCarriers)
-        : this.#poolFor(endpoint, ofCarriers, client);
+        ? this.#pool(endpoint, isTunnelled)
+        : this.#poolFor(endpoint, isTunnelled, client);
     const exchange = new PooledExchange(pool, cluster, sink);
-    const built =
-      endpoint.tls === undefined ? undefined : this.#options.tls.get(endpoint.tls, alpnOf[protocol], isShared);
+    const built = this.#tlsOf(endpoint, cluster, isTunnelled);
     // Never in plaintext instead: an endpoint that wants TLS gets TLS or nothing.
     if (built?.ok === false) exchange.fail("upstream_tls_failed", `TLS error: ${built.reason}`);
     else pool.open(exchange, cluster, endpoint, built?.context);
@@ -99,19 +96,18 @@ export class PooledTransport implements UpstreamTransport {
     return exchange;
   }
 
-  /**
-   * Many requests at once towards an endpoint share carriers; a few cost less on connections of their own. A peer that turned out to
-   * speak no HTTP/2 is not asked again while there are connections to it.
-   */
-  #sharesCarriers(endpoint: BoundEndpoint, carrierMinConcurrentRequests: number): boolean {
-    // What is in a carrier already gains nothing by another one.
-    if (
-      endpoint.tls === undefined ||
-      endpoint.tunnel !== undefined ||
-      this.#options.live.endpoint(endpoint).activeRequests < carrierMinConcurrentRequests
-    )
-      return false;
-    return this.#pool(endpoint, true).isMultiplexed;
+  /** Many requests at once towards an endpoint cost less on connections inside a carrier; a few cost less on connections of their own. */
+  #isTunnelled(endpoint: BoundEndpoint, { config }: BoundCluster): boolean {
+    if (endpoint.tunnel === undefined) return false;
+    const { minConcurrentRequests = 0 } = config.tunnel ?? {};
+    return this.#options.live.endpoint(endpoint).activeRequests >= minConcurrentRequests;
+  }
+
+  /** A connection inside a carrier is worth what the carrier's certificates are: under other ones it serves no new request. */
+  #tlsOf(endpoint: BoundEndpoint, { config }: BoundCluster, isTunnelled: boolean) {
+    const tls = isTunnelled ? endpoint.tunnel?.carrier.tls : endpoint.tls;
+    if (tls === undefined) return undefined;
+    return this.#options.tls.get(tls, alpnOf[isTunnelled ? "http2" : config.protocol]);
   }
 
   /** Closes what is idle towards endpoints that the configuration no longer has. Called after each swap. */
@@ -144,31 +140,33 @@ export class PooledTransport implements UpstreamTransport {
       : new Http1Connection(options, http1LimitsOf(options.cluster, this.#http1Limits));
   }
 
-  /** @param ofCarriers the pool of connections that many requests share, beside that of connections for one at a time */
-  #pool(endpoint: BoundEndpoint, ofCarriers: boolean): Pool {
-    const byEndpoint = ofCarriers ? this.#carriersByEndpoint : this.#byEndpoint;
+  /** @param isTunnelled the pool of connections inside carriers, beside that of connections by themselves */
+  #pool(endpoint: BoundEndpoint, isTunnelled: boolean): Pool {
+    const byEndpoint = isTunnelled ? this.#tunnelledByEndpoint : this.#byEndpoint;
     const known = byEndpoint.get(endpoint);
     if (known !== undefined) return known;
-    const key = poolKey(endpoint, ofCarriers);
-    const pool = this.#poolOf(key, key, undefined);
+    const key = poolKey(endpoint, isTunnelled);
+    const pool = this.#poolOf({ key, endpointKey: key, client: undefined, isTunnelled });
     byEndpoint.set(endpoint, pool);
     return pool;
   }
 
   /** Connections that begin with the same header are for the same client alone, as in Envoy. */
-  #poolFor(endpoint: BoundEndpoint, ofCarriers: boolean, client: ProxiedClient | undefined): Pool {
-    const endpointKey = poolKey(endpoint, ofCarriers);
+  #poolFor(endpoint: BoundEndpoint, isTunnelled: boolean, client: ProxiedClient | undefined): Pool {
+    const endpointKey = poolKey(endpoint, isTunnelled);
     const preface = proxyPreface(endpoint, client)?.toString("latin1") ?? "";
-    return this.#poolOf(`${endpointKey}\0${preface}`, endpointKey, client);
+    return this.#poolOf({ key: `${endpointKey}\0${preface}`, endpointKey, client, isTunnelled });
   }
 
-  #poolOf(key: string, endpointKey: string, client: ProxiedClient | undefined): Pool {
+  #poolOf({
+    key,
+    ...of
+  }: Pick<PoolOptions, "endpointKey" | "client" | "isTunnelled"> & { readonly key: string }): Pool {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       const { live, timers, wallMs } = this.#options;
       pool = new Pool(key, {
-        endpointKey,
-        client,
+        ...of,
         live,
         timers,
         wallMs,
@@ -187,7 +185,7 @@ export class PooledTransport implements UpstreamTransport {
     if (this.#pools.get(pool.key) !== pool) return;
     this.#pools.delete(pool.key);
     this.#byEndpoint = new WeakMap();
-    this.#carriersByEndpoint = new WeakMap();
+    this.#tunnelledByEndpoint = new WeakMap();
   }
 }
 
@@ -218,6 +216,6 @@ function http2LimitsOf(cluster: BoundCluster): Http2Limits {
   return limits;
 }
 
-function poolKey(endpoint: BoundEndpoint, ofCarriers: boolean): string {
-  return `${endpoint.clusterName}\0${endpoint.key}${ofCarriers ? "\0carriers" : ""}`;
+function poolKey(endpoint: BoundEndpoint, isTunnelled: boolean): string {
+  return `${endpoint.clusterName}\0${endpoint.key}${isTunnelled ? "\0tunnelled" : ""}`;
 }

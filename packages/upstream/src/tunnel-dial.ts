@@ -6,7 +6,13 @@ import type { ClientTlsContext, SocketFailure, VirtualCarrier } from "@heddle/ne
 import { VirtualSocket } from "@heddle/net";
 import type { Dialing, DialOptions } from "./dial.ts";
 import { proxyPreface } from "./proxy-preface.ts";
-import type { ExchangeFailure, ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
+import type {
+  ExchangeConnection,
+  ExchangeFailure,
+  ExchangeSink,
+  UpstreamExchange,
+  UpstreamTransport,
+} from "./exchange.ts";
 
 /** Times that a stream is asked for anew because its carrier went away before it had seen the request. */
 const maxReopenings = 3;
@@ -29,6 +35,7 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
   readonly tls: ClientTlsContext | undefined;
   /** Only who closes behind an answer asks, and that is never the side that dials. */
   readonly queuedBytes = 0;
+  #connection: ExchangeConnection | undefined;
   readonly #options: DialOptions;
   readonly #tunnel: TunnelOptions;
   #exchange: UpstreamExchange | undefined;
@@ -39,14 +46,12 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
   #hasPeerEnded = false;
 
   constructor(options: DialOptions, tunnel: TunnelOptions) {
-    const { cluster, endpoint, timers } = options;
+    const { cluster, endpoint } = options;
     this.cluster = cluster;
     this.endpoint = endpoint;
     this.tls = options.tls;
     this.#options = options;
     this.#tunnel = tunnel;
-    const { connectTimeoutMs } = cluster.config;
-    if (connectTimeoutMs > 0) this.#timer = timers.schedule(connectTimeoutMs, this);
     // Its owner must know of it before it can fail.
     process.nextTick(open, this);
   }
@@ -88,12 +93,12 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
     return headers;
   }
 
-  #fail(failure: SocketFailure): void {
+  #fail(failure: SocketFailure, isCountedElsewhere = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#exchange = undefined;
     this.#cancelTimer();
-    this.#options.owner.onDialFailed(this, failure);
+    this.#options.owner.onDialFailed(this, failure, isCountedElsewhere);
   }
 
   #cancelTimer(): void {
@@ -103,7 +108,12 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
 
   // ExchangeSink ----------------------------------------------------------------------------------
 
-  onConnected(): void {}
+  /** The carrier is there, which has its own time to connect: one failure for all that wait for it. */
+  onConnected(): void {
+    const { connectTimeoutMs } = this.cluster.config;
+    if (connectTimeoutMs > 0) this.#timer ??= this.#options.timers.schedule(connectTimeoutMs, this);
+  }
+
   onInformational(): void {}
   onTrailers(): void {}
 
@@ -118,6 +128,7 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
       return;
     }
     this.#isOver = true;
+    this.#connection = connection;
     this.#cancelTimer();
     const { host, port } = this.endpoint;
     this.#socket = new VirtualSocket(this, {
@@ -154,7 +165,7 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
     this.#socket?.drained();
   }
 
-  onFailure({ code, bytesWritten, transportFailure }: ExchangeFailure): void {
+  onFailure({ code, bytesWritten, transportFailure, isCountedElsewhere }: ExchangeFailure): void {
     this.#exchange = undefined;
     if (this.#socket !== undefined) {
       this.#socket.lost({ kind: "reset", code: "upstream_reset", text: transportFailure, cause: "" });
@@ -166,7 +177,7 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
       process.nextTick(open, this);
       return;
     }
-    this.#fail({ kind: "reset", code: connectCode(code), text: transportFailure, cause: "" });
+    this.#fail({ kind: "reset", code: connectCode(code), text: transportFailure, cause: "" }, isCountedElsewhere);
   }
 
   // VirtualCarrier --------------------------------------------------------------------------------
@@ -185,6 +196,10 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
 
   resume(): void {
     this.#exchange?.resumeReading();
+  }
+
+  get isSpent(): boolean {
+    return this.#connection?.takesNoMore() ?? false;
   }
 
   accept(): void {}

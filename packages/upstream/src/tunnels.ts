@@ -6,7 +6,7 @@ import { TunnelDial } from "./tunnel-dial.ts";
 const unlimited = 0xffff_ffff;
 
 /**
- * How connections to endpoints are made: by themselves, or as streams of carriers where the endpoint says so. Carriers are pooled connections
+ * How connections to endpoints are made: by themselves, or as streams of carriers where that is asked for and the endpoint takes them. Carriers are pooled connections
  * of HTTP/2 with accounts of their own: what limits a cluster's connections counts its streams, not what carries them.
  */
 export class Tunnels {
@@ -20,7 +20,7 @@ export class Tunnels {
 
   dial(options: DialOptions): Dialing {
     const { tunnel } = options.endpoint;
-    if (tunnel === undefined) return new Dial(options);
+    if (tunnel === undefined || !options.isTunnelled) return new Dial(options);
     return new TunnelDial(options, {
       tunnel,
       carrierCluster: this.#carrierCluster(options.cluster),
@@ -55,7 +55,6 @@ function carrierConfig(config: ClusterConfig): ClusterConfig {
   return {
     ...config,
     protocol: "http2",
-    carrierMinConcurrentRequests: 0,
     http2: config.tunnel?.http2 ?? config.http2,
     maxConnectionDurationMs: config.tunnel?.maxConnectionDurationMs ?? 0,
     maxRequestsPerConnection: 0,

@@ -21,7 +21,7 @@ export class SharedAddress implements ReplicaPlace {
   readonly adminAddress = undefined;
   readonly bootstrap = sharedBootstrap;
   readonly #inbound: HeldPort;
-  /** Carriers to it come in here, where bytes are served that are not HTTP. */
+  /** Carriers to it come in here. */
   readonly #tunnel: HeldPort | undefined;
   readonly #outbound: ReadonlyMap<string, HeldPort>;
   readonly #applicationPort: number;
@@ -33,8 +33,8 @@ export class SharedAddress implements ReplicaPlace {
     this.#applicationPort = applicationPort;
     this.#inbound = takePort(loopback, 0);
     const carried = carriedProtocols[planned.protocol];
-    // HTTP has carriers of its own.
-    this.#tunnel = carried === "tcp" || carried === "auto" ? takePort(loopback, 0) : undefined;
+    // HTTP/2 shares connections as it is.
+    this.#tunnel = carried === "http2" ? undefined : takePort(loopback, 0);
     this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), takePort(loopback, 0)]));
   }
 

@@ -1,7 +1,6 @@
 import type { CarriedProtocol, ConnectionPool, LoadBalancer } from "@heddle/api";
 import { parseDuration } from "@heddle/core";
 import {
-  CarrierOptionsSchema,
   type Cluster,
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
@@ -15,13 +14,13 @@ import {
 import type { Audience } from "../audience.ts";
 import { adsSource } from "../config-source.ts";
 import { compileClientTransport, isTunnelled, tunnelMatchName } from "../mtls/client.ts";
-import { isOriginated } from "../mtls/origination.ts";
 import { inboundClusterName, opaqueClusterName, outboundClusterName } from "../names.ts";
 import { metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { duration, tcpAddress } from "../wire.ts";
 import { isHttp } from "../model/services.ts";
 import type { EffectivePolicy } from "./traffic-policy.ts";
 
+type ExtensionOptions = Record<string, ReturnType<typeof packAny>>;
 type ClusterInit = Omit<MessageInitShape<typeof ClusterSchema>, "$typeName">;
 
 /** One port of a service, as its clients see it. */
@@ -41,24 +40,14 @@ export const unlimited = 0xffff_ffff;
 export const connectTimeoutMs = 10_000;
 const idleTimeoutMs = 3_600_000;
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const carrierOptionsName = "heddle.v1.CarrierOptions";
-/** A carrier has many requests, so that its peer's silence would cost many. */
-const carrier = {
+const tunnelOptionsName = "heddle.v1.TunnelOptions";
+/** A shared connection has many requests, so that its peer's silence would cost many. */
+const shared = {
   allowConnect: true,
   connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
 };
-/** Connections between our proxies that carry bytes are streams of carriers, which are made anew now and then. */
-const tunnelFields: ClusterInit = {
-  typedExtensionProtocolOptions: {
-    "heddle.v1.TunnelOptions": packAny(TunnelOptionsSchema, {
-      transportSocketMatch: tunnelMatchName,
-      http2ProtocolOptions: { connectionKeepalive: carrier.connectionKeepalive },
-      maxConnectionDuration: duration(3_600_000),
-    }),
-  },
-};
-/** Requests at once towards one endpoint from which on a shared connection costs less than one for each (ADR 5). */
-const minConcurrentRequests = 16;
+/** Requests at once towards one endpoint from which on a connection inside a carrier costs less than one by itself (ADR 5). */
+const minConcurrentRequests = 4;
 
 /** The cluster of a service, or of one of its subsets. */
 export function compileOutboundCluster(
@@ -75,14 +64,10 @@ export function compileOutboundCluster(
   });
   return create(ClusterSchema, {
     ...poolFields(blocks.connectionPool),
-    ...(isHttp(protocol)
-      ? httpFields(
-          blocks.connectionPool?.http,
-          protocol,
-          audience.messages.has("CarrierOptions") && !isOriginated(blocks.tls),
-        )
-      : {}),
-    ...(isTunnelled(protocol, blocks.tls, audience) ? tunnelFields : {}),
+    typedExtensionProtocolOptions: {
+      ...(isHttp(protocol) ? httpOptions(blocks.connectionPool?.http, protocol) : {}),
+      ...(isTunnelled(protocol, blocks.tls, audience) ? tunnelOptions(protocol) : {}),
+    },
     ...balancerFields(blocks.loadBalancer),
     name: outboundClusterName(host, port, subset),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
@@ -116,7 +101,7 @@ export function compileInboundCluster(
   const metadata = metadataOf({ istio: { services: [{ host, name: serviceName, namespace }] } });
   return create(ClusterSchema, {
     ...poolFields(undefined),
-    ...(isHttp(protocol) ? httpFields(undefined, protocol, false) : {}),
+    ...(isHttp(protocol) ? { typedExtensionProtocolOptions: httpOptions(undefined, protocol) } : {}),
     // There is one endpoint: nothing to compare.
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     name,
@@ -181,37 +166,34 @@ function poolFields(pool: ConnectionPool | undefined): ClusterInit {
   };
 }
 
-/** @param mayShare whether both ends are proxies of ours, so that HTTP/1.1 may ride on carriers */
-function httpFields(http: ConnectionPool["http"], protocol: CarriedProtocol, mayShare: boolean): ClusterInit {
-  // What nobody declared is asked for by HTTP/1.1 alone: carriers are for ports that say what they are.
-  const usesCarriers = mayShare && protocol === "http";
-  return {
-    typedExtensionProtocolOptions: {
-      [httpOptionsName]: httpOptions(http, usesCarriers ? "carriers" : protocol),
-      ...(usesCarriers ? { [carrierOptionsName]: packAny(CarrierOptionsSchema, { minConcurrentRequests }) } : {}),
-    },
-  };
+/** Connections between our proxies that carry bytes are streams of carriers, and many at once that carry HTTP; carriers are made anew now and then. */
+function tunnelOptions(protocol: CarriedProtocol): ExtensionOptions {
+  const options = packAny(TunnelOptionsSchema, {
+    transportSocketMatch: tunnelMatchName,
+    http2ProtocolOptions: { connectionKeepalive: shared.connectionKeepalive },
+    maxConnectionDuration: duration(3_600_000),
+    ...(isHttp(protocol) ? { minConcurrentRequests } : {}),
+  });
+  return { [tunnelOptionsName]: options };
 }
 
-function httpOptions(http: ConnectionPool["http"], version: "carriers" | CarriedProtocol) {
-  return packAny(UpstreamHttpProtocolOptionsSchema, {
+function httpOptions(http: ConnectionPool["http"], protocol: CarriedProtocol): ExtensionOptions {
+  const options = packAny(UpstreamHttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: {
       idleTimeout: duration(milliseconds(http?.idleTimeout) ?? idleTimeoutMs),
       ...(http?.maxRequestsPerConnection ? { maxRequestsPerConnection: http.maxRequestsPerConnection } : {}),
     },
-    upstreamProtocolOptions:
-      version === "carriers"
-        ? { case: "autoConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: carrier } }
-        : {
-            case: "explicitHttpConfig",
-            value: {
-              protocolConfig:
-                version === "http2"
-                  ? { case: "http2ProtocolOptions", value: carrier }
-                  : { case: "httpProtocolOptions", value: {} },
-            },
-          },
+    upstreamProtocolOptions: {
+      case: "explicitHttpConfig",
+      value: {
+        protocolConfig:
+          protocol === "http2"
+            ? { case: "http2ProtocolOptions", value: shared }
+            : { case: "httpProtocolOptions", value: {} },
+      },
+    },
   });
+  return { [httpOptionsName]: options };
 }
 
 function seconds<Field extends string>(field: Field, text: string | undefined): { [K in Field]?: number } {

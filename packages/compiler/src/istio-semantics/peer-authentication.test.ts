@@ -241,7 +241,7 @@ test("4.3 clients use mutual TLS with an endpoint if and only if it says that it
     endpointsOf(new TestMesh(resources).assignment("web-0", reviewsCluster)).map(
       ({ metadata }) => metadata["envoy.transport_socket_match"],
     );
-  const takes = { tlsMode: "istio" };
+  const takes = { tlsMode: "istio", tunnel: "h2" };
   assert.deepEqual(modeOf(""), [takes, takes]);
   assert.deepEqual(modeOf(peerAuthentication({ mode: "PERMISSIVE" })), [takes, takes]);
   assert.deepEqual(modeOf(peerAuthentication({ labels: "version: v2", mode: "DISABLE" })), [takes, undefined]);
@@ -251,6 +251,8 @@ test("4.3 clients use mutual TLS with an endpoint if and only if it says that it
   assert.deepEqual(
     cluster.transportSocketMatches.map(({ match, transportSocket }) => [match, transportSocket?.name]),
     [
+      // Where our own proxies take carriers; an Envoy knows the others alone.
+      [{ tunnel: "h2" }, "envoy.transport_sockets.tls"],
       [{ tlsMode: "istio" }, "envoy.transport_sockets.tls"],
       [{}, "envoy.transport_sockets.raw_buffer"],
     ],
@@ -276,10 +278,10 @@ test("4.3 an explicit tls of a DestinationRule wins over what endpoints say", ()
 
   const mutual = new TestMesh(peerAuthentication({ mode: "DISABLE" }) + destinationRule("{ mode: ISTIO_MUTUAL }"));
   const cluster = mutual.cluster("web-0", reviewsCluster);
-  assert.deepEqual(cluster.transportSocketMatches, []);
-  assert.deepEqual(acceptedNames(clientTlsOf(cluster.transportSocket)), [
-    "spiffe://cluster.local/ns/default/sa/reviews",
-  ]);
+  const [carrier, ...others] = cluster.transportSocketMatches;
+  assert.deepEqual([carrier?.name, others], ["tunnel", []]);
+  for (const socket of [cluster.transportSocket, carrier?.transportSocket])
+    assert.deepEqual(acceptedNames(clientTlsOf(socket)), ["spiffe://cluster.local/ns/default/sa/reviews"]);
 });
 
 test("4.3 SIMPLE and MUTUAL of a DestinationRule win, too: the endpoints get that TLS, whatever they say that they take", () => {
@@ -386,9 +388,8 @@ test("4.3 servers take Istio's protocols, and on an HTTP port a client of the me
   const protocols = (mesh: TestMesh) =>
     serverTlsOf(mesh.inbound("reviews-v1-0").filterChains[0]?.transportSocket)?.commonTlsContext?.alpnProtocols;
   const istio = ["istio-http/1.1", "istio-peer-exchange", "istio"];
-  assert.deepEqual(protocols(new TestMesh("", { dialect: "envoy" })), [...istio, "http/1.1"]);
-  // Our own proxies may share a carrier, too.
-  assert.deepEqual(protocols(new TestMesh("")), ["h2", ...istio, "http/1.1"]);
+  for (const dialect of ["heddle", "envoy"] as const)
+    assert.deepEqual(protocols(new TestMesh("", { dialect })), [...istio, "http/1.1"]);
   assert.deepEqual(protocols(new TestMesh("", opaque)), ["istio-peer-exchange", "istio"]);
 });
 
@@ -408,8 +409,7 @@ test("4.3 clients offer Istio's protocols, those of HTTP first", () => {
         ?.transportSocket,
     )?.commonTlsContext?.alpnProtocols;
   const istio = ["istio-http/1.1", "istio-peer-exchange", "istio"];
-  assert.deepEqual(offered(new TestMesh("", { dialect: "envoy" })), istio);
-  assert.deepEqual(offered(new TestMesh("")), ["h2", ...istio]);
+  for (const dialect of ["heddle", "envoy"] as const) assert.deepEqual(offered(new TestMesh("", { dialect })), istio);
   assert.deepEqual(offered(new TestMesh("", opaque)), ["istio-peer-exchange", "istio"]);
 });
 

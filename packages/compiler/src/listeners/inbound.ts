@@ -225,6 +225,22 @@ function undeclaredTlsChains(context: ChainContext): FilterChainInit[] {
   ];
 }
 
+/**
+ * What a connection inside a carrier meets: the filters of one by itself that shows the same certificate. What nobody declared is opaque there.
+ */
+export function tunnelledFilters(
+  instance: WorkloadProfile,
+  policies: WorkloadPolicies,
+  trustDomain: string,
+  audience: Audience,
+): Filters {
+  const { protocol, servicePort: policyPort } = instance;
+  const context = { instance, policies, trustDomain, audience, policyPort, cluster: inboundClusterName(policyPort) };
+  return isDeclaredHttp(protocol)
+    ? httpFilters(context, HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD)
+    : tcpFilters(context);
+}
+
 function undeclaredPlaintextChains(context: ChainContext): FilterChainInit[] {
   return [
     {
@@ -275,7 +291,12 @@ function chainMetadata({ mode }: ChainContext): { metadata?: MetadataInit } {
 }
 
 function httpFilters(
-  { instance, policies, trustDomain, audience }: ChainContext,
+  {
+    instance,
+    policies,
+    trustDomain,
+    audience,
+  }: Pick<ChainContext, "instance" | "policies" | "trustDomain" | "audience">,
   forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails,
 ): Filters {
   const cluster = inboundClusterName(instance.servicePort);
@@ -322,6 +343,10 @@ function httpFilters(
   return [terminal];
 }
 
-function tcpFilters({ policies, policyPort, cluster }: ChainContext): Filters {
+function tcpFilters({
+  policies,
+  policyPort,
+  cluster,
+}: Pick<ChainContext, "policies" | "policyPort" | "cluster">): Filters {
   return [...compileNetworkAuthorization(policies, policyPort), tcpTerminal(cluster)];
 }

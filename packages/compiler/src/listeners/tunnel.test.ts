@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { TunnelOptionsSchema, unpackAny } from "@heddle/xds/api";
 import { TestMesh } from "../testing/test-mesh.ts";
 
 // Where the streams of carriers (HBONE) are offered, and where connections are made one by one as before.
@@ -12,6 +13,19 @@ const tunnelled = {
     ...(instance.kind === "sidecar" ? { tunnelPort: 15_008 } : {}),
   }),
 };
+
+const matchesOfMutualTls = ["tlsMode-istio", "tlsMode-disabled"];
+
+const authorization = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: reviews, namespace: default }
+spec:
+  selector: { matchLabels: { app: reviews } }
+  rules:
+    - from: [{ source: { principals: ["cluster.local/ns/default/sa/web"] } }]
+      to: [{ operation: { ports: ["9080"] } }]
+`;
 
 function portLevel(mode: string): string {
   return `
@@ -65,9 +79,40 @@ test("portLevelMtls decides by the port of the target: DISABLE takes the tunnel 
   assert.deepEqual({ listeners, tunnel, match }, { listeners: [], tunnel: undefined, match: undefined });
 });
 
-test("HTTP has carriers of its own, and a workload without a port for tunnels is reached as before", () => {
-  const { listeners, tunnel } = said(new TestMesh(""));
-  assert.deepEqual({ listeners, tunnel }, { listeners: [], tunnel: undefined });
+test("a workload without a port for tunnels, and HTTP/2, which shares connections as it is, are reached as before", () => {
+  const portless = (instance: TestMesh["instances"][number]) => {
+    const changed = { ...instance };
+    Reflect.deleteProperty(changed, "tunnelPort");
+    return changed;
+  };
+  const without = said(new TestMesh("", { change: portless }));
+  assert.deepEqual([without.listeners, without.tunnel], [[], undefined]);
+  const http2 = said(new TestMesh("", { change: (instance) => ({ ...instance, protocol: "http2" }) }));
+  assert.deepEqual([http2.matches, http2.options.includes("heddle.v1.TunnelOptions")], [matchesOfMutualTls, false]);
+});
+
+test("HTTP rides in carriers from so many requests at once on, and in connections of its own below", () => {
+  const mesh = new TestMesh("");
+  assert.deepEqual(said(mesh).matches, ["tunnel", ...matchesOfMutualTls]);
+  const { typedExtensionProtocolOptions: options } = mesh.cluster("web-0", cluster);
+  const any = options["heddle.v1.TunnelOptions"];
+  assert.ok(any);
+  assert.equal(unpackAny(any, TunnelOptionsSchema)?.minConcurrentRequests, 4);
+});
+
+test("what rides in a carrier meets the filters that a connection by itself with that certificate meets", () => {
+  for (const rules of ["", authorization]) {
+    for (const protocol of ["http", "tcp"] as const) {
+      const mesh = new TestMesh(rules, { change: (instance) => ({ ...instance, protocol, tunnelPort: 15_008 }) });
+      const { listeners } = mesh.resources("reviews-v1-0");
+      const filters = ["tunnelled", "virtualInbound"].map((name) => {
+        const chains = listeners.find((listener) => listener.name === name)?.message.filterChains ?? [];
+        return chains.map((chain) => chain.filters);
+      });
+      assert.equal(filters[0]?.length, 1);
+      assert.deepEqual(filters[0], filters[1], "under STRICT there is no other chain");
+    }
+  }
 });
 
 test("a DestinationRule that turns mutual TLS off for a destination turns its carriers off, too", () => {

@@ -9,14 +9,14 @@ import {
   TunnelServerSchema,
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
-import { compileNetworkAuthorization, type WorkloadPolicies } from "../authorization/compile.ts";
+import type { WorkloadPolicies } from "../authorization/compile.ts";
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, workloadMetadata } from "../metrics/compile.ts";
 import { handshakeTimeoutMs, tunnelServerSocket } from "../mtls/tls-context.ts";
 import { inboundClusterName, tunnelledListenerName, tunnelListenerName } from "../names.ts";
 import { duration, extension, tcpAddress } from "../wire.ts";
 import { httpTerminal } from "./http-connection-manager.ts";
-import { tcpTerminal } from "./tcp-proxy.ts";
+import { tunnelledFilters } from "./inbound.ts";
 
 /**
  * Where carriers from other proxies come in (HBONE): mutual TLS with HTTP/2 whose CONNECT streams are connections of the listener below. Nothing else
@@ -62,7 +62,12 @@ export function compileTunnelListener(
  * What a CONNECT may ask for: this workload's own address and the port that it serves, so that policies and `portLevelMtls` see that port. It has no
  * address of its own: a connection that is not inside a carrier cannot get there.
  */
-export function compileTunnelledListener(instance: WorkloadProfile, policies: WorkloadPolicies): Listener {
+export function compileTunnelledListener(
+  instance: WorkloadProfile,
+  policies: WorkloadPolicies,
+  trustDomain: string,
+  audience: Audience,
+): Listener {
   const { address, servicePort } = instance;
   const prefixLen = address.includes(":") ? 128 : 32;
   return create(ListenerSchema, {
@@ -76,7 +81,7 @@ export function compileTunnelledListener(instance: WorkloadProfile, policies: Wo
           destinationPort: servicePort,
           prefixRanges: [{ addressPrefix: address, prefixLen }],
         },
-        filters: [...compileNetworkAuthorization(policies, servicePort), tcpTerminal(inboundClusterName(servicePort))],
+        filters: tunnelledFilters(instance, policies, trustDomain, audience),
       },
     ],
   });

@@ -29,11 +29,11 @@ function mayBeMutual(tls: ClientTls | undefined): boolean {
 }
 
 /**
- * Whether connections to a port with this protocol may be streams of carriers: bytes between our own proxies, over mutual TLS. HTTP has carriers of
- * its own.
+ * Whether connections to a port with this protocol may be streams of carriers: bytes and HTTP/1.1 between our own proxies, over mutual TLS. HTTP/2 shares
+ * connections as it is; and what nobody declared is asked for by connections that tell the server by their ALPN what was found.
  */
 export function isTunnelled(protocol: CarriedProtocol, tls: ClientTls | undefined, audience: Audience): boolean {
-  return protocol === "tcp" && mayBeMutual(tls) && audience.messages.has("TunnelOptions");
+  return (protocol === "tcp" || protocol === "http") && mayBeMutual(tls) && audience.messages.has("TunnelOptions");
 }
 
 /**

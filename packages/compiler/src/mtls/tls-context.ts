@@ -27,13 +27,9 @@ export function meshProtocols(protocol: CarriedProtocol): string[] {
   return [...version, "istio-peer-exchange", "istio"];
 }
 
-/**
- * HTTP/2 is asked for and answered by its own name, which is what servers go by. Between our own proxies HTTP/1.1 may ride on it, too: many requests
- * at once share a connection, a carrier. An Envoy is spoken to, and speaks, HTTP/1.1 then, as the design has it for peers that are not ours.
- */
-function http2Protocols(protocol: CarriedProtocol, audience: Audience): string[] {
-  const isCarried = protocol === "http" && audience.messages.has("CarrierOptions");
-  return protocol === "http2" || isCarried ? ["h2"] : [];
+/** HTTP/2 is asked for and answered by its own name, which is what servers go by. */
+function http2Protocols(protocol: CarriedProtocol): string[] {
+  return protocol === "http2" ? ["h2"] : [];
 }
 
 /** How long a client may take for its handshake. */
@@ -42,7 +38,7 @@ export const handshakeTimeoutMs = 15_000;
 /** The server's side: identities of this trust domain, and no plaintext. */
 export function serverTransportSocket(trustDomain: string, protocol: CarriedProtocol, audience: Audience) {
   return serverSocket(trustDomain, audience, [
-    ...http2Protocols(protocol, audience),
+    ...http2Protocols(protocol),
     ...meshProtocols(protocol),
     // A client of the mesh that speaks no ALPN of Istio's, such as a plain HTTP library with a certificate, is served as well.
     ...(isDeclaredHttp(protocol) ? ["http/1.1"] : []),
@@ -56,7 +52,7 @@ export function clientTransportSocket(
   protocol: CarriedProtocol,
   audience: Audience,
 ) {
-  return clientSocket(sni, identities, audience, [...http2Protocols(protocol, audience), ...meshProtocols(protocol)]);
+  return clientSocket(sni, identities, audience, [...http2Protocols(protocol), ...meshProtocols(protocol)]);
 }
 
 /** What carriers of streams speak, and nothing else. */

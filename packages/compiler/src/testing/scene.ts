@@ -1,5 +1,6 @@
 import {
   type BrokenPolicy,
+  type CarriedProtocol,
   carriedProtocols,
   edgeServiceAccount,
   type Finding,
@@ -11,7 +12,6 @@ import {
   workloadsOf,
 } from "@heddle/api";
 import type { MeshInputs, WorkloadInstance } from "../inputs.ts";
-import { isDeclaredHttp } from "../model/services.ts";
 
 /** What users write, and the workloads that `heddle up` would start for it; ports are counted out, so that they never change. */
 export interface Scene {
@@ -72,11 +72,11 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
         protocol,
         servicePort: port,
         ...(mesh.mode === "namespaces"
-          ? intercepted(port, number, hosts.indexOf(`${service}.${namespace}`))
+          ? intercepted(protocol, port, number, hosts.indexOf(`${service}.${namespace}`))
           : {
               address: "127.0.0.1",
               inboundPort: 30_000 + number,
-              ...(isDeclaredHttp(protocol) ? {} : { tunnelPort: 35_000 + number }),
+              ...(protocol === "http2" ? {} : { tunnelPort: 35_000 + number }),
               appPort: 40_000 + number,
             }),
         outboundPorts,
@@ -90,11 +90,12 @@ function instancesOf(mesh: LocalMeshSpec, rootNamespace: string): WorkloadInstan
 }
 
 /** As `heddle up` does it in namespaces mode: an address for each replica, and a virtual one for each service. */
-function intercepted(port: number, replica: number, service: number) {
+function intercepted(protocol: CarriedProtocol, port: number, replica: number, service: number) {
   const address = `198.18.1.${replica + 1}`;
   return {
     address,
     inboundPort: port,
+    ...(protocol === "http2" ? {} : { tunnelPort: 15_008 }),
     appPort: port,
     interception: {
       addresses: [address, `fd00::1:${replica + 1}`],

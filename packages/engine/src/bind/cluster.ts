@@ -119,8 +119,10 @@ function bindEndpoint(
   const activeHealth = activeHealthOf(cluster, key, config, checked);
   const addresses = addressOrder(config, cluster.happyEyeballs);
   const [first = config.address] = addresses;
-  const match = matchOf(cluster, config);
   const { transport } = cluster;
+  const own = config.metadata["envoy.transport_socket_match"] ?? {};
+  const matches = transport.matches.filter((candidate) => isSubset(candidate, own));
+  const match = matches.find(({ name }) => name !== cluster.tunnel?.match);
   const { tls, proxyProtocol } = match ?? { tls: transport.default, proxyProtocol: transport.proxyProtocol };
   const endpoint: BoundEndpoint = {
     key,
@@ -144,9 +146,10 @@ function bindEndpoint(
     proxyProtocol,
     tunnel: undefined,
   };
-  return match === undefined || match.name !== cluster.tunnel?.match
+  const [foremost] = matches;
+  return foremost === undefined || foremost === match
     ? endpoint
-    : { ...endpoint, tunnel: bindTunnel(endpoint) };
+    : { ...endpoint, tunnel: bindTunnel(endpoint, foremost) };
 }
 
 /** `heddle.tunnel` of the metadata; undefined where it does not say all that is needed. */
@@ -157,13 +160,13 @@ function tunnelMetadata(config: Pick<EndpointConfig, "metadata">): { port: numbe
     : undefined;
 }
 
-function bindTunnel(endpoint: BoundEndpoint): BoundEndpoint["tunnel"] {
+function bindTunnel(endpoint: BoundEndpoint, { tls }: TransportMatchConfig): BoundEndpoint["tunnel"] {
   const found = tunnelMetadata(endpoint);
   if (found === undefined) return undefined;
   const { port, authority } = found;
   const address = formatHostPort(endpoint.host, port);
   const addresses = endpoint.addresses.map(({ host }) => ({ host, port }));
-  return { authority, carrier: { ...endpoint, key: address, port, address, addresses, proxyProtocol: undefined } };
+  return { authority, carrier: { ...endpoint, key: address, port, address, addresses, tls, proxyProtocol: undefined } };
 }
 
 /** Istio's endpoint metadata: `name;namespace;canonical service;canonical revision;cluster`. */
@@ -174,18 +177,7 @@ function workloadOf(config: EndpointConfig): WorkloadIdentity | undefined {
   return { workload, namespace, canonicalService, canonicalRevision, cluster };
 }
 
-/**
- * The first match whose metadata is a subset of the endpoint's `envoy.transport_socket_match`; undefined: the default holds. That of tunnels is none
- * for an endpoint that does not say where its proxy is.
- */
-function matchOf(cluster: ClusterConfig, config: EndpointConfig): TransportMatchConfig | undefined {
-  const own = config.metadata["envoy.transport_socket_match"] ?? {};
-  return cluster.transport.matches.find(
-    (candidate) =>
-      isSubset(candidate, own) && (candidate.name !== cluster.tunnel?.match || tunnelMetadata(config) !== undefined),
-  );
-}
-
+/** Whether a match's metadata is a subset of the endpoint's `envoy.transport_socket_match`. The first such one holds, else the cluster's default. */
 function isSubset(match: TransportMatchConfig, own: Readonly<Record<string, string>>): boolean {
   return Object.entries(match.metadata).every(([key, value]) => own[key] === value);
 }
@@ -201,6 +193,7 @@ function isSameEndpoint(a: BoundEndpoint, b: BoundEndpoint): boolean {
     a.isRemoved === b.isRemoved &&
     a.priority === b.priority &&
     a.tls === b.tls &&
+    a.tunnel?.carrier.tls === b.tunnel?.carrier.tls &&
     (a.tunnel === undefined) === (b.tunnel === undefined) &&
     a.proxyProtocol === b.proxyProtocol &&
     JSON.stringify([a.addresses, a.locality, a.metadata, a.healthCheck]) ===

@@ -74,11 +74,11 @@ export interface BoundEndpoint {
   readonly locality: Locality;
   readonly metadata: StringMetadata;
   readonly workload: WorkloadIdentity | undefined;
-  /** From the cluster's `transport_socket_matches`; undefined: plaintext. Of a tunnelled endpoint: the carrier's. */
+  /** From the cluster's `transport_socket_matches`; undefined: plaintext. Of connections of its own, not of carriers. */
   readonly tls: UpstreamTlsConfig | undefined;
   /** A header that goes before everything else on each connection; undefined: none. */
   readonly proxyProtocol: UpstreamProxyProtocolConfig | undefined;
-  /** It is reached through carriers, as a CONNECT stream; undefined: by connections of its own. */
+  /** Connections to it may be CONNECT streams of carriers, and are when the cluster says so; undefined: never. */
   readonly tunnel: BoundTunnel | undefined;
 }
 

@@ -104,6 +104,8 @@ export interface TunnelConfig {
   readonly http2: Http2Config;
   /** 0: none. */
   readonly maxConnectionDurationMs: number;
+  /** Requests at once towards an endpoint from which on HTTP rides in carriers; 0: always. */
+  readonly minConcurrentRequests: number;
 }
 
 /** `envoy.config.cluster.v3.Cluster`. */
@@ -158,11 +160,6 @@ export interface ClusterConfig {
   readonly services: readonly ServiceReference[];
   /** What requests are sent by; `auto`: what TLS agrees on (ALPN), else HTTP/1.1. */
   readonly protocol: "http1" | "http2" | "auto";
-  /**
-   * For `auto`: HTTP/2 is offered from so many requests at once towards an endpoint on (`heddle.v1.CarrierOptions`); 0: always, as
-   * in Envoy.
-   */
-  readonly carrierMinConcurrentRequests: number;
   /** `heddle.v1.TunnelOptions`: endpoints of this entry of `transport.matches` are reached through carriers; undefined: none. */
   readonly tunnel: TunnelConfig | undefined;
   /** `http2_protocol_options`, defaults filled in. */

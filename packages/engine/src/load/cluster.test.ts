@@ -53,7 +53,6 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     ignoreHealthOnHostRemoval: false,
     services: [],
     protocol: "http1",
-    carrierMinConcurrentRequests: 0,
     http2: {
       maxConcurrentStreams: 100,
       streamWindowBytes: 65_536,

@@ -1,5 +1,4 @@
 import {
-  type CarrierOptions,
   type Cluster,
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
@@ -231,25 +230,20 @@ type HttpOptions = Pick<
   | "enableTrailers"
   | "headerKeyFormat"
   | "protocol"
-  | "carrierMinConcurrentRequests"
   | "tunnel"
   | "http2"
 >;
 
 const httpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const carrierOptionsName = "heddle.v1.CarrierOptions";
 const tunnelOptionsName = "heddle.v1.TunnelOptions";
 
 function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOptions {
   let options: UpstreamHttpProtocolOptions | undefined;
-  let carrierMinConcurrentRequests = 0;
   let tunnel: TunnelConfig | undefined;
   for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
     const unpacked = loading.unpack(any, at.key(name));
     if (unpacked?.$typeName === httpOptionsName && name === httpOptionsName)
       options = unpacked as UpstreamHttpProtocolOptions;
-    else if (unpacked?.$typeName === carrierOptionsName && name === carrierOptionsName)
-      carrierMinConcurrentRequests = loadMinConcurrentRequests(unpacked as CarrierOptions, at.key(name), loading);
     else if (unpacked?.$typeName === tunnelOptionsName && name === tunnelOptionsName)
       tunnel = loadTunnelOptions(unpacked as TunnelOptions, message, at.key(name), loading);
     else if (unpacked !== undefined) loading.misplaced(unpacked, at.key(name), `${httpOptionsName} under its own name`);
@@ -260,8 +254,6 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
   const protocol = options?.upstreamProtocolOptions;
   const chosen = loadProtocol(protocol, where, loading);
   refuseDownstreamOnly(options, where, loading);
-  if (carrierMinConcurrentRequests > 0 && chosen.protocol !== "auto")
-    loading.problem(at.key(carrierOptionsName), "there is nothing to choose from", "give auto_config, too");
   return {
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     idleTimeoutMs: loading.duration(common?.idleTimeout, commonAt.field("idle_timeout"), 3_600_000),
@@ -273,14 +265,9 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
     enableTrailers: chosen.http1?.enableTrailers ?? false,
     headerKeyFormat: loadHeaderKeyFormat(chosen.http1, chosen.http1At, loading),
     protocol: chosen.protocol,
-    carrierMinConcurrentRequests,
     tunnel,
     http2: loadHttp2Options(chosen.http2, chosen.http2At, loading),
   };
-}
-
-function loadMinConcurrentRequests({ minConcurrentRequests }: CarrierOptions, at: Path, loading: Loading): number {
-  return loading.range(minConcurrentRequests, at.field("min_concurrent_requests"), 1, 2 ** 31 - 1);
 }
 
 function loadTunnelOptions(options: TunnelOptions, cluster: Cluster, at: Path, loading: Loading): TunnelConfig {
@@ -295,6 +282,7 @@ function loadTunnelOptions(options: TunnelOptions, cluster: Cluster, at: Path, l
     match,
     http2: loadHttp2Options(options.http2ProtocolOptions, at.field("http2_protocol_options"), loading),
     maxConnectionDurationMs: loading.duration(options.maxConnectionDuration, at.field("max_connection_duration"), 0),
+    minConcurrentRequests: options.minConcurrentRequests,
   };
 }
 

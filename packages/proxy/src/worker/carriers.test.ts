@@ -3,15 +3,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { ThrowawayCa } from "@heddle/testkit";
-import {
-  bootstrap,
-  clientTls,
-  cluster,
-  httpListener,
-  protocolOptions,
-  route,
-  serverTls,
-} from "../testing/bootstrap-json.ts";
+import { bootstrap, clientTls, cluster, httpListener, route, serverTls } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 // How requests ride between two proxies: a few on connections of their own, many on connections that they share.
@@ -20,6 +12,7 @@ type Json = Record<string, unknown>;
 
 const uri = "spiffe://cluster.local/ns/shop/sa/web";
 const from = 10;
+const heddle = "type.googleapis.com/heddle.v1";
 
 /** Answers when as many requests wait as `barrier` says. */
 let barrier = 0;
@@ -38,34 +31,76 @@ before(async () => {
   await new Promise<void>((resolve) => app.listen(0, "127.0.0.1", resolve));
   const ca = await ThrowawayCa.create();
   const material = { ...(await ca.issue(uri)), anchorsPem: ca.certificatePem };
-  const inner = (name: string, ...alpn: string[]): Json =>
-    httpListener({
-      name,
-      direction: "INBOUND",
-      routes: [route("/", "app")],
-      transportSocket: serverTls(material, {}, alpn),
-    });
   inbound = await TestProxy.start(
     bootstrap(
-      [inner("new", "h2", "istio-http/1.1"), inner("old", "istio-http/1.1")],
+      [
+        httpListener({
+          name: "direct",
+          direction: "INBOUND",
+          routes: [route("/", "app")],
+          transportSocket: serverTls(material, {}, ["istio-http/1.1"]),
+        }),
+        httpListener({
+          name: "carriers",
+          direction: "INBOUND",
+          routes: [],
+          filters: [{ name: "tunnel", typed_config: { "@type": `${heddle}.TunnelServer`, listener: "inside" } }],
+          transportSocket: serverTls(material, {}, ["h2"]),
+          manager: { upgrade_configs: [{ upgrade_type: "CONNECT" }], stream_idle_timeout: "0s" },
+        }),
+        {
+          name: "inside",
+          internal_listener: {},
+          filter_chains: httpListener({ name: "inside", routes: [route("/", "app")] })["filter_chains"],
+        },
+      ],
       [cluster("app", [(app.address() as AddressInfo).port])],
     ),
   );
-  const carried = (name: string): Json =>
-    cluster(name, [inbound.port(name)], {
-      transport_socket: clientTls(material, uri, ["h2", "istio-http/1.1"]),
-      ...protocolOptions(
-        { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } },
-        { "heddle.v1.CarrierOptions": { min_concurrent_requests: from } },
-      ),
-    });
   outbound = await TestProxy.start(
     bootstrap(
-      ["new", "old"].map((name) => httpListener({ name, direction: "OUTBOUND", routes: [route("/", name)] })),
-      [carried("new"), carried("old")],
+      [httpListener({ name: "mesh", direction: "OUTBOUND", routes: [route("/", "mesh")] })],
+      [carried("mesh", inbound.port("carriers"), material)],
     ),
   );
 });
+
+/** An endpoint that few requests reach at its own port, and many through the carriers of a proxy. */
+function carried(name: string, port: number, material: Parameters<typeof clientTls>[0]): Json {
+  return cluster(name, [], {
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
+        {
+          lb_endpoints: [
+            {
+              endpoint: {
+                address: { socket_address: { address: "127.0.0.1", port_value: inbound.port("direct") } },
+              },
+              metadata: {
+                filter_metadata: {
+                  "envoy.transport_socket_match": { tunnel: "h2" },
+                  "heddle.tunnel": { port: String(port), authority: "127.0.0.1:8080" },
+                },
+              },
+            },
+          ],
+        },
+      ],
+    },
+    transport_socket_matches: [
+      { name: "tunnel", match: { tunnel: "h2" }, transport_socket: clientTls(material, uri, ["h2"]) },
+    ],
+    transport_socket: clientTls(material, uri, ["istio-http/1.1"]),
+    typed_extension_protocol_options: {
+      "heddle.v1.TunnelOptions": {
+        "@type": `${heddle}.TunnelOptions`,
+        transport_socket_match: "tunnel",
+        min_concurrent_requests: from,
+      },
+    },
+  });
+}
 
 after(async () => {
   await outbound?.[Symbol.asyncDispose]();
@@ -75,11 +110,11 @@ after(async () => {
 });
 
 /** So many requests that are in progress at the same time; all are answered. */
-async function atOnce(listener: string, count: number): Promise<void> {
+async function atOnce(count: number): Promise<void> {
   barrier = count;
   const responses = await Promise.all(
     Array.from({ length: count }, (_, index) =>
-      fetch(`http://127.0.0.1:${outbound.port(listener)}/${index}`, { method: "POST", body: "x" }),
+      fetch(`http://127.0.0.1:${outbound.port("mesh")}/${index}`, { method: "POST", body: "x" }),
     ),
   );
   for (const response of responses) {
@@ -87,31 +122,23 @@ async function atOnce(listener: string, count: number): Promise<void> {
     assert.equal(await response.text(), "1.1");
   }
   await outbound.whenBalanced();
-  await inbound.whenBalanced();
 }
 
-/** Connections that the inner proxy has taken so far, by what they speak. */
-function taken(listener: string): { http1: number; http2: number } {
-  const total = (kind: string): number =>
-    inbound.generation.metrics.total(`envoy_http_downstream_cx_${kind}_total`, {
+/** Connections that the inner proxy has taken so far: by themselves, carriers, and inside those. */
+function taken(): { direct: number; carriers: number; inside: number } {
+  const total = (listener: string, version: number): number =>
+    inbound.generation.metrics.total(`envoy_http_downstream_cx_http${version}_total`, {
       envoy_http_conn_manager_prefix: listener,
     });
-  return { http1: total("http1"), http2: total("http2") };
+  return { direct: total("direct", 1), carriers: total("carriers", 2), inside: total("inside", 1) };
 }
 
-test("few requests at once have connections of their own, many share a carrier", async () => {
-  await atOnce("new", from - 1);
-  assert.deepEqual(taken("new"), { http1: from - 1, http2: 0 });
-  await atOnce("new", 60);
-  assert.deepEqual(taken("new"), { http1: from - 1, http2: 1 });
+test("few requests at once have connections of their own, many ride on connections inside a carrier", async () => {
+  await atOnce(from - 1);
+  assert.deepEqual(taken(), { direct: from - 1, carriers: 0, inside: 0 });
+  await atOnce(60);
+  assert.deepEqual(taken(), { direct: from - 1, carriers: 1, inside: 60 - (from - 1) });
   // Those few are still there when the many have gone.
-  await atOnce("new", from - 1);
-  assert.deepEqual(taken("new"), { http1: from - 1, http2: 1 });
-});
-
-test("a peer that speaks no HTTP/2 serves any number over HTTP/1.1", async () => {
-  await atOnce("old", 60);
-  assert.deepEqual(taken("old"), { http1: 60, http2: 0 });
-  await atOnce("old", 60);
-  assert.equal(taken("old").http2, 0);
+  await atOnce(from - 1);
+  assert.deepEqual(taken(), { direct: from - 1, carriers: 1, inside: 60 - (from - 1) });
 });

@@ -269,6 +269,7 @@ class UpstreamLeg implements SocketHandler, DialOwner {
       cluster,
       endpoint,
       tls,
+      isTunnelled: endpoint.tunnel !== undefined,
       client,
       timers,
       wallMs: Date.now,

@@ -170,6 +170,8 @@ export class ServedTunnel implements UpstreamExchange {
 
 /** Apart from the exchange because either side has an `end`. */
 class ListenersSide implements VirtualCarrier {
+  /** Whether new streams come is the client's to know. */
+  readonly isSpent = false;
   readonly #tunnel: ServedTunnel;
 
   constructor(tunnel: ServedTunnel) {

@@ -157,7 +157,6 @@ function checkCluster(cluster: BoundCluster, { checker, timeoutMs, reuseConnecti
     config: {
       ...cluster.config,
       protocol: checker.kind === "http" ? checker.protocol : checker.kind === "grpc" ? "http2" : "http1",
-      carrierMinConcurrentRequests: 0,
       connectTimeoutMs: timeoutMs,
       limits: { maxConnections: none, maxPendingRequests: none, maxRequests: none, maxRetries: none },
       maxRequestsPerConnection: reuseConnection ? 0 : 1,

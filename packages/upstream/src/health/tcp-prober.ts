@@ -35,7 +35,8 @@ export class TcpProber implements Prober, DialOwner, SocketHandler {
     const { cluster, endpoint, timers, wallMs, dial } = this.#options;
     const tls = this.#options.tls();
     if ("reason" in tls) return this.#tell({ kind: "network", reason: `TLS error: ${tls.reason}` });
-    this.#dial = dial({ cluster, endpoint, tls: tls.context, timers, wallMs, owner: this });
+    const isTunnelled = endpoint.tunnel !== undefined;
+    this.#dial = dial({ cluster, endpoint, tls: tls.context, isTunnelled, timers, wallMs, owner: this });
   }
 
   cancel(): void {

@@ -86,6 +86,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
 
   isSpent(nowMs: number): boolean {
     if (this.#state === "idle" && nowMs - this.idleSinceMs >= this.#idleAllowedMs) return true;
+    // Inside a carrier that goes away, or is old: that one closes when it has no streams.
+    if (this.#socket.isCarrierSpent) return true;
     return isWornOut(this.cluster, this.#requests, nowMs - this.madeAtMs);
   }
 

@@ -67,7 +67,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.tls = options.tls;
     this.scheme = options.tls === undefined ? "http" : "https";
     this.#socket = options.socket;
-    this.#view = describeConnection(options.socket);
+    this.#view = describeConnection(options.socket, () => this.isSpent(options.timers.now()));
     this.#maxStreams = limits.maxConcurrentStreams;
     this.madeAtMs = options.timers.now();
     this.idleSinceMs = this.madeAtMs;

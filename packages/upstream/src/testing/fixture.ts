@@ -15,6 +15,7 @@ import type { Framing } from "@heddle/http";
 import type { UpstreamExchange } from "../exchange.ts";
 import type { UpstreamTimers } from "../timers.ts";
 import { PooledTransport } from "../transport.ts";
+import { Tunnels } from "../tunnels.ts";
 import { ClientTlsContexts } from "../tls/client-contexts.ts";
 import { RecordingSink } from "./recording-sink.ts";
 
@@ -126,7 +127,6 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
       maxWindowUpdatesPerDataFrame: 10,
       keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 0 },
     },
-    carrierMinConcurrentRequests: 0,
     headerKeyFormat: "lower",
     tunnel: undefined,
     enableTrailers: true,
@@ -146,13 +146,14 @@ export class Fixture {
   isShedding = false;
 
   constructor(t: TestContext) {
-    this.transport = new PooledTransport({
-      live: this.live,
+    const connecting = {
       timers: this.timers,
       tls: new ClientTlsContexts(this.secrets),
       wallMs: Date.now,
       shedsConnection: () => this.isShedding,
-    });
+    };
+    const tunnels = new Tunnels(connecting);
+    this.transport = new PooledTransport({ ...connecting, live: this.live, dial: (options) => tunnels.dial(options) });
     t.after(() => this.transport.close());
   }
 

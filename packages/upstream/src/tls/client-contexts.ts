@@ -16,8 +16,6 @@ interface Entry {
 export class ClientTlsContexts {
   readonly #secrets: SecretLookup;
   readonly #entries = new WeakMap<UpstreamTlsConfig, Entry>();
-  /** Those that do not offer HTTP/2. */
-  readonly #withoutHttp2 = new WeakMap<UpstreamTlsConfig, Entry>();
 
   constructor(secrets: SecretLookup) {
     this.#secrets = secrets;
@@ -31,20 +29,14 @@ export class ClientTlsContexts {
    * The context for a configuration, or why there is none: a secret has not arrived or cannot be used.
    *
    * @param fallbackAlpn what to offer where the configuration names no protocols; always the same for one configuration
-   * @param offersHttp2 false: `h2` is left out of what is offered, so that HTTP/1.1 is agreed on
    */
-  get(
-    config: UpstreamTlsConfig,
-    fallbackAlpn: readonly string[] = [],
-    offersHttp2: boolean = true,
-  ): BuiltContext<ClientTlsContext> {
+  get(config: UpstreamTlsConfig, fallbackAlpn: readonly string[] = []): BuiltContext<ClientTlsContext> {
     const { epoch } = this.#secrets;
-    const entries = offersHttp2 ? this.#entries : this.#withoutHttp2;
-    const known = entries.get(config);
+    const known = this.#entries.get(config);
     if (known?.epoch === epoch) return known.built;
     const names = config.common.alpn.length > 0 ? config.common.alpn : fallbackAlpn;
-    const built = this.#build(config, epoch, offersHttp2 ? names : names.filter((name) => name !== "h2"));
-    entries.set(config, { epoch, built });
+    const built = this.#build(config, epoch, names);
+    this.#entries.set(config, { epoch, built });
     return built;
   }
 

@@ -90,7 +90,6 @@ export * from "../gen/envoy/type/v3/percent_pb.ts";
 export * from "../gen/envoy/type/v3/range_pb.ts";
 export * from "../gen/envoy/type/v3/token_bucket_pb.ts";
 export * from "../gen/google/rpc/status_pb.ts";
-export * from "../gen/heddle/v1/carrier_options_pb.ts";
 export * from "../gen/heddle/v1/idempotent_request_pb.ts";
 export * from "../gen/heddle/v1/peer_metadata_pb.ts";
 export * from "../gen/heddle/v1/standard_metrics_pb.ts";

@@ -43,7 +43,6 @@ import {
 } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import { SPIFFECertValidatorConfigSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.ts";
 import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
-import { CarrierOptionsSchema } from "../gen/heddle/v1/carrier_options_pb.ts";
 import { IdempotentRequestSchema } from "../gen/heddle/v1/idempotent_request_pb.ts";
 import { PeerMetadataSchema } from "../gen/heddle/v1/peer_metadata_pb.ts";
 import { StandardMetricsSchema } from "../gen/heddle/v1/standard_metrics_pb.ts";
@@ -95,7 +94,6 @@ export const typeRegistry: Registry = createRegistry(
   LeastRequestSchema,
   RandomSchema,
   PreviousHostsPredicateSchema,
-  CarrierOptionsSchema,
   TunnelOptionsSchema,
   TunnelServerSchema,
   IdempotentRequestSchema,

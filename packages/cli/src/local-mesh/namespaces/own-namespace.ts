@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { carriedProtocols } from "@heddle/api";
 import type { HeldPort } from "@heddle/net";
 import { formatAddress, onNetworkOf } from "@heddle/net";
 import { httpCall } from "../admin-client.ts";
@@ -46,7 +47,9 @@ export class OwnNamespace implements ReplicaPlace {
     const { planned } = options;
     this.#options = options;
     this.#network = network;
-    const { door, inside } = holdPorts(network);
+    // HTTP/2 shares connections as it is.
+    const takesCarriers = carriedProtocols[planned.protocol] !== "http2";
+    const { door, inside } = holdPorts(network, takesCarriers);
     this.proxySockets = [door, ...inside];
     this.adminAddress = formatAddress(loopback, door.address.port);
     const [address = ""] = network.addresses;
@@ -60,6 +63,7 @@ export class OwnNamespace implements ReplicaPlace {
     this.ports = {
       address,
       inboundPort: planned.servicePort,
+      ...(takesCarriers ? { tunnelPort: namespacePorts.hbone } : {}),
       appPort: planned.servicePort,
       outboundPorts: Object.fromEntries(
         // A workload may call its own service, as in a pod.
@@ -142,11 +146,16 @@ export class OwnNamespace implements ReplicaPlace {
  * connections wait meanwhile instead of being refused. Redirected ones arrive at any address. The door is on the machine's network, to
  * which a socket belongs that was made there, and served by the proxy inside.
  */
-function holdPorts({ namespace, addresses }: ReplicaNetwork): { door: HeldPort; inside: readonly HeldPort[] } {
-  const { admin, outbound, inbound, readiness, metrics } = namespacePorts;
+function holdPorts(
+  { namespace, addresses }: ReplicaNetwork,
+  takesCarriers: boolean,
+): { door: HeldPort; inside: readonly HeldPort[] } {
+  const { admin, outbound, inbound, hbone, readiness, metrics } = namespacePorts;
   const everywhere = addresses.length > 1 ? ["0.0.0.0", "::"] : ["0.0.0.0"];
   const wanted = [outbound, inbound, readiness, metrics].flatMap((port) => everywhere.map((host) => ({ host, port })));
-  const inside = onNetworkOf(namespace.pid, () => takePorts([{ host: loopback, port: admin }, ...wanted]));
+  // Carriers are not redirected: they come to the address that endpoints have.
+  const carriers = takesCarriers ? addresses.slice(0, 1).map((host) => ({ host, port: hbone })) : [];
+  const inside = onNetworkOf(namespace.pid, () => takePorts([{ host: loopback, port: admin }, ...wanted, ...carriers]));
   try {
     return { door: takePort(loopback, 0), inside };
   } catch (error) {

@@ -99,7 +99,7 @@ const health =
   "engine/src/bind/priority-level.test.ts › health is Envoy's: unknown counts as healthy, a timeout as unhealthy";
 
 const carriers =
-  "proxy/src/worker/carriers.test.ts › few requests at once have connections of their own, many share a carrier";
+  "proxy/src/worker/carriers.test.ts › few requests at once have connections of their own, many ride on connections inside a carrier";
 
 const checks = "upstream/src/health/health-checks.test.ts ›";
 const firstCheck = through(
@@ -168,11 +168,11 @@ export const clusterFields: AcceptedFields = {
   "envoy.type.v3.Percent": proven(priorities, "value"),
   "envoy.config.cluster.v3.Cluster.RefreshRate": proven(failedLookup, "base_interval", "max_interval"),
   "envoy.config.cluster.v3.Cluster.TransportSocketMatch": proven(transport, "name", "match", "transport_socket"),
-  "heddle.v1.CarrierOptions": proven(carriers, "min_concurrent_requests"),
   "heddle.v1.TunnelOptions": {
     ...proven(tunnels, "transport_socket_match"),
     ...proven(carrierLimits, "http2_protocol_options"),
     ...proven(carrierAge, "max_connection_duration"),
+    ...proven(carriers, "min_concurrent_requests"),
   },
   "envoy.config.cluster.v3.CircuitBreakers": proven(limits, "thresholds"),
   "envoy.config.cluster.v3.CircuitBreakers.Thresholds": {

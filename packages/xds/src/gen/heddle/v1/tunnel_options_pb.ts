@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file heddle/v1/tunnel_options.proto.
  */
 export const file_heddle_v1_tunnel_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch5oZWRkbGUvdjEvdHVubmVsX29wdGlvbnMucHJvdG8SCWhlZGRsZS52MSK3AQoNVHVubmVsT3B0aW9ucxIeChZ0cmFuc3BvcnRfc29ja2V0X21hdGNoGAEgASgJEkoKFmh0dHAyX3Byb3RvY29sX29wdGlvbnMYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMlByb3RvY29sT3B0aW9ucxI6ChdtYXhfY29ubmVjdGlvbl9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbmIGcHJvdG8z", [file_google_protobuf_duration, file_envoy_config_core_v3_protocol]);
+  fileDesc("Ch5oZWRkbGUvdjEvdHVubmVsX29wdGlvbnMucHJvdG8SCWhlZGRsZS52MSLYAQoNVHVubmVsT3B0aW9ucxIeChZ0cmFuc3BvcnRfc29ja2V0X21hdGNoGAEgASgJEkoKFmh0dHAyX3Byb3RvY29sX29wdGlvbnMYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMlByb3RvY29sT3B0aW9ucxI6ChdtYXhfY29ubmVjdGlvbl9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfChdtaW5fY29uY3VycmVudF9yZXF1ZXN0cxgEIAEoDWIGcHJvdG8z", [file_google_protobuf_duration, file_envoy_config_core_v3_protocol]);
 
 /**
  * @generated from message heddle.v1.TunnelOptions
@@ -35,6 +35,11 @@ export type TunnelOptions = Message<"heddle.v1.TunnelOptions"> & {
    * @generated from field: google.protobuf.Duration max_connection_duration = 3;
    */
   maxConnectionDuration?: Duration | undefined;
+
+  /**
+   * @generated from field: uint32 min_concurrent_requests = 4;
+   */
+  minConcurrentRequests: number;
 };
 
 /**
