@@ -1,10 +1,11 @@
 import { backendPort, hasTwoHops } from "./peer.ts";
 import type { Site, Topology } from "./peer.ts";
 
-/** Ports of one run. `inner` is the second hop's listener. */
+/** Ports of one run. `inner` is the second hop's listener, `carriers` where it takes what is shared. */
 export interface Ports {
   readonly outer: number;
   readonly inner: number;
+  readonly carriers: number;
   readonly outerAdmin: number;
   readonly innerAdmin: number;
 }
@@ -23,32 +24,30 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
   const isToInner = isTwoHops && hop === "outer";
   const hasTlsInFront = topology === "tls-front" || (isTwoHops && hop === "inner");
   const isRelay = topology === "tcp" || topology === "tls-relay";
-  const isVirtual = topology === "mesh-virtual";
+  const carriedFrom = carriedFromRequests[topology];
   const codec = topology === "http2" || topology === "grpc" || inner.includes("h2") ? "AUTO" : "HTTP1";
   const root = {
     node: { id: `bench-${hop}`, cluster: "bench" },
     admin: { address: address(hop === "outer" ? ports.outerAdmin : ports.innerAdmin) },
     static_resources: {
-      listeners:
-        isVirtual && hop === "inner"
-          ? tunnelListeners(listenPort, site)
-          : [
-              {
-                name: "ingress",
-                address: address(listenPort),
-                filter_chains: [
-                  {
-                    ...(hasTlsInFront ? { transport_socket: downstreamTls(site, inner) } : {}),
-                    filters: [isRelay ? tcpProxy() : connectionManager(services, codec)],
-                  },
-                ],
-              },
-            ],
+      listeners: [
+        {
+          name: "ingress",
+          address: address(listenPort),
+          filter_chains: [
+            {
+              ...(hasTlsInFront ? { transport_socket: downstreamTls(site, inner) } : {}),
+              filters: [isRelay ? tcpProxy() : connectionManager(services, codec)],
+            },
+          ],
+        },
+        ...(carriedFrom !== undefined && hop === "inner" ? tunnelListeners(ports.carriers, site) : []),
+      ],
       clusters: [
         isToInner
-          ? isVirtual
-            ? tunnelled(ports.inner, site)
-            : cluster("backend", ports.inner, overTls(site, inner))
+          ? carriedFrom === undefined
+            ? cluster("backend", ports.inner, overTls(site, inner))
+            : tunnelled(ports, site, carriedFrom)
           : cluster("backend", backendPort(topology, site), topology === "grpc" ? overHttp2() : {}),
         ...Array.from({ length: services }, (_, index) => cluster(`service-${index}`, backendPort(topology, site), {})),
       ],
@@ -69,7 +68,7 @@ function tunnelListeners(port: number, site: Site): object[] {
   const manager = connectionManager(0, "AUTO", { upgrade_configs: [{ upgrade_type: "CONNECT" }] }, [server]);
   return [
     {
-      name: "ingress",
+      name: "carriers",
       address: address(port),
       filter_chains: [{ transport_socket: downstreamTls(site, ["h2"]), filters: [manager] }],
     },
@@ -83,8 +82,8 @@ function tunnelListeners(port: number, site: Site): object[] {
   ];
 }
 
-/** HTTP/1.1 whose connections are streams of carriers to the inner proxy's port. */
-function tunnelled(port: number, site: Site): object {
+/** HTTP/1.1, as Heddle's compiler has it: from so many requests in progress on its connections are streams of carriers. */
+function tunnelled({ inner, carriers }: Ports, site: Site, minConcurrentRequests: number): object {
   const optionsOf = (name: string, options: object): object => ({
     [name]: { "@type": `type.googleapis.com/${name}`, ...options },
   });
@@ -98,11 +97,11 @@ function tunnelled(port: number, site: Site): object {
         {
           lb_endpoints: [
             {
-              endpoint: { address: address(target.port) },
+              endpoint: { address: address(inner) },
               metadata: {
                 filter_metadata: {
                   "envoy.transport_socket_match": { tunnel: "h2" },
-                  "heddle.tunnel": { port: `${port}`, authority: `${target.host}:${target.port}` },
+                  "heddle.tunnel": { port: `${carriers}`, authority: `${target.host}:${target.port}` },
                 },
               },
             },
@@ -110,23 +109,25 @@ function tunnelled(port: number, site: Site): object {
         },
       ],
     },
+    transport_socket: upstreamTls(site, ["http/1.1"]),
     transport_socket_matches: [
       { name: "tunnel", match: { tunnel: "h2" }, transport_socket: upstreamTls(site, ["h2"]) },
     ],
     typed_extension_protocol_options: {
       ...optionsOf(optionsName, protocolOptions(["http/1.1"])),
-      ...optionsOf("heddle.v1.TunnelOptions", { transport_socket_match: "tunnel" }),
+      ...optionsOf("heddle.v1.TunnelOptions", {
+        transport_socket_match: "tunnel",
+        min_concurrent_requests: minConcurrentRequests,
+      }),
     },
   };
 }
 
-/** What is offered between the two, by ALPN. In a mesh of Heddle's both: few requests have connections of their own, many share one. */
-const spokenBetween: Readonly<Partial<Record<Topology, readonly string[]>>> = {
-  "two-hops": ["http/1.1"],
-  "two-hops-http2": ["h2"],
-  mesh: ["h2", "http/1.1"],
-  "mesh-virtual": ["h2"],
-};
+/** What is offered between the two, by ALPN. */
+const spokenBetween: Readonly<Partial<Record<Topology, readonly string[]>>> = { "two-hops-http2": ["h2"] };
+
+/** Requests in progress from which on they ride in carriers. In a mesh of Heddle's few have connections of their own. */
+const carriedFromRequests: Readonly<Partial<Record<Topology, number>>> = { mesh: 4, "mesh-virtual": 0 };
 
 function address(port: number): object {
   return { socket_address: { address: "127.0.0.1", port_value: port } };
@@ -213,21 +214,14 @@ function overHttp2(): object {
 }
 
 function overTls(site: Site, alpn: readonly string[]): object {
-  const carriersName = "heddle.v1.CarrierOptions";
   const options = { "@type": `type.googleapis.com/${optionsName}`, ...protocolOptions(alpn) };
-  // As Heddle's compiler has it.
-  const carriers = { "@type": `type.googleapis.com/${carriersName}`, min_concurrent_requests: 16 };
   return {
     transport_socket: upstreamTls(site, alpn),
-    typed_extension_protocol_options: {
-      [optionsName]: options,
-      ...(alpn.length > 1 ? { [carriersName]: carriers } : {}),
-    },
+    typed_extension_protocol_options: { [optionsName]: options },
   };
 }
 
 function protocolOptions(alpn: readonly string[]): object {
-  if (alpn.length > 1) return { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } };
   return { explicit_http_config: alpn[0] === "h2" ? { http2_protocol_options: {} } : { http_protocol_options: {} } };
 }
 

@@ -26,7 +26,7 @@ export type Topology =
   | "two-hops"
   | "two-hops-http2"
   | "mesh"
-  /** HTTP/1.1 on connections that are CONNECT streams of one carrier (HBONE), as `mesh` in every other way; Heddle's alone. */
+  /** As `mesh`, but however few requests there are they ride on connections that are CONNECT streams of one carrier (HBONE); Heddle's alone. */
   | "mesh-virtual"
   | "thousand-services";
 

@@ -35,6 +35,7 @@ async function start(command: Command, topology: Topology, site: Site): Promise<
   const ports: Ports = {
     outer: await freePort(),
     inner: await freePort(),
+    carriers: await freePort(),
     outerAdmin: await freePort(),
     innerAdmin: await freePort(),
   };
@@ -79,7 +80,7 @@ function heddleAs(name: string, asked: readonly Topology[], mesh: Topology): Pee
 }
 
 export const heddle = heddleAs("heddle", topologies, "mesh");
-/** With HTTP/1.1 on connections that are CONNECT streams of a carrier; no bar speaks of it. */
+/** With all of HTTP/1.1 on connections that are CONNECT streams of a carrier, and not only many requests at once; no bar speaks of it. */
 export const heddleVirtual = heddleAs("heddle-virtual", ["mesh"], "mesh-virtual");
 
 /** What Envoy is given for a topology: there is no choice between the two ways in it, so each is a peer of its own. */
