@@ -32,7 +32,8 @@ export function probeTls(at: Door, rootPem: string, maxVersion: SecureVersion = 
       host: at.address,
       port: at.inboundPort,
       ca: rootPem,
-      ALPNProtocols: ["istio-http/1.1", "http/1.1"],
+      // The last is what carriers speak.
+      ALPNProtocols: ["istio-http/1.1", "http/1.1", "h2"],
       minVersion: "TLSv1.2",
       maxVersion,
       // Workloads are named by URI, not by host; the caller compares.

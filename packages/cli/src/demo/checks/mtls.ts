@@ -4,7 +4,7 @@ import { mutualTlsFile } from "../bookshop-files.ts";
 import type { Check } from "../check.ts";
 import { Problems } from "../check.ts";
 import type { RunningDemo } from "../running-demo.ts";
-import { probePlaintext, probeTls } from "../tls-probe.ts";
+import { type Door, probePlaintext, probeTls } from "../tls-probe.ts";
 
 /** Who calls whom in the bookshop, as paths through its /whoami, which shows the headers that the last service got. */
 const hops = [
@@ -15,6 +15,8 @@ const hops = [
   { path: "/whoami/reviews/ratings", from: "default/sa/reviews", to: "default/sa/ratings" },
 ];
 
+const many = 16;
+
 export const mtls: Check = {
   name: "mtls",
   title: "every hop is mutual TLS 1.3 between the expected SPIFFE identities",
@@ -24,11 +26,16 @@ export const mtls: Check = {
     const { pem } = await demo.trustBundle();
     // It asks over HTTP: services of bytes have a check of their own.
     const replicas = [...demo.runner.replicas.values()].filter(({ planned }) => planned.protocol === "http");
-    await Promise.all(replicas.map((replica) => probe(replica, pem, problems)));
-    for (const hop of hops) await followHop(demo, hop, problems);
+    const doors = replicas.flatMap(doorsOf);
+    await Promise.all(doors.map((door) => probe(door, pem, problems)));
+    for (const hop of hops) {
+      await followHop(demo, hop, problems);
+      // Many at once ride on connections inside carriers.
+      await Promise.all(Array.from({ length: many }, () => followHop(demo, hop, problems)));
+    }
     return {
       problems: problems.list,
-      evidence: `${replicas.length} ports: plaintext, TLS 1.2 and clients without a certificate refused, TLS 1.3 and SPIFFE identity shown; ${hops.length} hops: both identities as expected`,
+      evidence: `${doors.length} ports: plaintext, TLS 1.2 and clients without a certificate refused, TLS 1.3 and SPIFFE identity shown; ${hops.length} hops, alone and ${many} at once: both identities as expected`,
     };
   },
 
@@ -38,26 +45,40 @@ export const mtls: Check = {
   },
 };
 
-/** Looks at the port where a replica takes traffic, as somebody who does not belong to the mesh. */
-async function probe({ planned, instance, identity }: Replica, rootPem: string, problems: Problems): Promise<void> {
-  const expected = spiffeId(identity);
-  const plain = await probePlaintext(instance);
-  problems.require(plain === "", `${planned.id} answers plaintext: ${firstLine(plain)}`);
-  const tls = await probeTls(instance, rootPem);
+interface ReplicaDoor extends Door {
+  readonly name: string;
+  readonly expected: string;
+}
+
+/** Where a replica takes traffic: connections by themselves, and carriers. */
+function doorsOf({ planned, instance, identity }: Replica): ReplicaDoor[] {
+  const { address, inboundPort, tunnelPort } = instance;
+  const direct = { name: planned.id, expected: spiffeId(identity), address, inboundPort };
+  return tunnelPort === undefined
+    ? [direct]
+    : [direct, { ...direct, name: `${planned.id}'s port for carriers`, inboundPort: tunnelPort }];
+}
+
+/** Looks at a port as somebody who does not belong to the mesh. */
+async function probe(door: ReplicaDoor, rootPem: string, problems: Problems): Promise<void> {
+  const { name, expected } = door;
+  const plain = await probePlaintext(door);
+  problems.require(plain === "", `${name} answers plaintext: ${firstLine(plain)}`);
+  const tls = await probeTls(door, rootPem);
   problems.require(
     tls.protocol === "TLSv1.3",
-    `${planned.id} speaks ${tls.protocol === "" ? `no TLS (${tls.error})` : tls.protocol}`,
+    `${name} speaks ${tls.protocol === "" ? `no TLS (${tls.error})` : tls.protocol}`,
   );
   problems.require(
     tls.uris.join(" ") === expected,
-    `${planned.id} shows ${tls.uris.join(" ") || "no identity"} instead of ${expected}`,
+    `${name} shows ${tls.uris.join(" ") || "no identity"} instead of ${expected}`,
   );
-  problems.require(tls.answer === "", `${planned.id} answers a client without a certificate: ${firstLine(tls.answer)}`);
-  const old = await probeTls(instance, rootPem, "TLSv1.2");
+  problems.require(tls.answer === "", `${name} answers a client without a certificate: ${firstLine(tls.answer)}`);
+  const old = await probeTls(door, rootPem, "TLSv1.2");
   // Without a certificate no handshake of TLS 1.2 succeeds: only the alert says that it is the version which is refused.
   problems.require(
     old.protocol === "" && /alert protocol version/.test(old.error),
-    `${planned.id} does not refuse TLS 1.2 as such: ${old.error || old.protocol}`,
+    `${name} does not refuse TLS 1.2 as such: ${old.error || old.protocol}`,
   );
 }
 
