@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { everyCapability } from "./audience.ts";
 import { Compiler, type ProxyResources } from "./compiler.ts";
 import type { CompiledResource, Dialect, MeshInputs } from "./inputs.ts";
 import { contentHash } from "./content-hash.ts";
@@ -8,12 +9,13 @@ import { type Edit, editSequences, emptyMesh, makeResource } from "./testing/ran
 import { readScene } from "./testing/scene.ts";
 
 const dialects: Dialect[] = ["heddle", "envoy"];
+const capabilities = everyCapability;
 
 function allResources(compiler: Compiler, inputs: MeshInputs): Map<string, CompiledResource> {
   const all = new Map<string, CompiledResource>();
   for (const { id } of inputs.instances) {
     for (const dialect of dialects) {
-      for (const [kind, list] of Object.entries(compiler.resourcesFor({ instanceId: id, dialect }))) {
+      for (const [kind, list] of Object.entries(compiler.resourcesFor({ instanceId: id, dialect, capabilities }))) {
         for (const resource of list) all.set([id, dialect, kind, resource.name].join(" "), resource);
       }
     }
@@ -73,7 +75,7 @@ function routeTo(subset: string) {
 }
 
 function askAll(compiler: Compiler, { instances }: MeshInputs): ProxyResources[] {
-  return instances.map(({ id }) => compiler.resourcesFor({ instanceId: id, dialect: "heddle" }));
+  return instances.map(({ id }) => compiler.resourcesFor({ instanceId: id, dialect: "heddle", capabilities }));
 }
 
 test("An edit of one VirtualService compiles the one table that it speaks for, once for all callers", () => {

@@ -147,7 +147,7 @@ export class Compiler {
     return (
       this.#model.profile(id).tunnelPort !== undefined &&
       this.#model.transportMode(id).mode !== "DISABLE" &&
-      audienceFromKey(audience).messages.has("TunnelServer")
+      audienceFromKey(audience).understands.has("TunnelServer")
     );
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
+import { everyCapability } from "./audience.ts";
 import { Compiler, type ProxyResources } from "./compiler.ts";
 import type { CompiledResource, Dialect } from "./inputs.ts";
 import { resourcesToYaml } from "./testing/resource-text.ts";
@@ -37,7 +38,8 @@ for (const input of inputs) {
 
       const compiler = new Compiler();
       compiler.update(scene.inputs);
-      const actual = resourcesToYaml(selected(compiler.resourcesFor({ instanceId: proxy, dialect }), show));
+      const resources = compiler.resourcesFor({ instanceId: proxy, dialect, capabilities: everyCapability });
+      const actual = resourcesToYaml(selected(resources, show));
       if (isUpdating && !process.env["CI"]) writeFileSync(new URL(output, root), actual);
       assert.equal(actual, readFileSync(new URL(output, root), "utf8"));
     });

@@ -74,8 +74,8 @@ export interface ProxyNode {
   readonly instanceId: string;
   readonly dialect: Dialect;
   /**
-   * Full names of the `heddle.v1` messages that the proxy says it understands, from its node metadata. None (or an empty list): those
-   * of the first release. Without meaning for Envoy.
+   * Full names of the `heddle.v1` messages, and of their fields, that the proxy says it understands, from its node metadata. None (or an
+   * empty list): those of the first release. Without meaning for Envoy.
    */
   readonly capabilities?: readonly string[];
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from "@heddle/engine/load";
+import { capabilities, loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from "@heddle/engine/load";
 import fc from "fast-check";
 import { Compiler } from "./compiler.ts";
 import type { Dialect, MeshInputs } from "./inputs.ts";
@@ -18,7 +18,11 @@ function loadEverything(inputs: MeshInputs): number {
   let count = 0;
   for (const { id } of inputs.instances) {
     for (const dialect of dialects) {
-      const { listeners, routes, clusters, endpoints } = compiler.resourcesFor({ instanceId: id, dialect });
+      const { listeners, routes, clusters, endpoints } = compiler.resourcesFor({
+        instanceId: id,
+        dialect,
+        capabilities,
+      });
       count += loadAll(listeners, (message) => loadListener(message)).length;
       count += loadAll(routes, (message) => loadRouteConfiguration(message)).length;
       count += loadAll(clusters, (message) => loadCluster(message, anyTlsFile)).length;

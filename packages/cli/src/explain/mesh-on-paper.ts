@@ -7,7 +7,7 @@ import { Compiler, rulePath } from "@heddle/compiler";
 import type { ConfigDelta, Provenance, Snapshot } from "@heddle/engine";
 import { applyDelta, emptySnapshot } from "@heddle/engine";
 import type { Loaded, LoadOptions } from "@heddle/engine/load";
-import { loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from "@heddle/engine/load";
+import { capabilities, loadCluster, loadEndpoints, loadListener, loadRouteConfiguration } from "@heddle/engine/load";
 import type { MeshPlan } from "../local-mesh/plan.ts";
 import { planMesh } from "../local-mesh/plan.ts";
 import { edgeInstance, workloadInstance } from "../local-mesh/workload-instance.ts";
@@ -149,7 +149,11 @@ export class MeshOnPaper {
   }
 
   #compile(instanceId: string): Snapshot {
-    const { listeners, routes, clusters, endpoints } = this.#compiler.resourcesFor({ instanceId, dialect: "heddle" });
+    const { listeners, routes, clusters, endpoints } = this.#compiler.resourcesFor({
+      instanceId,
+      dialect: "heddle",
+      capabilities,
+    });
     const delta: ConfigDelta = {
       listeners: { set: listeners.map(({ name, message }) => accept(name, loadListener(message))), remove: [] },
       routeTables: {

@@ -72,7 +72,7 @@ function outboundChains(
   const self = compilePeerMetadata(audience, "outbound", workloadMetadata(instance, trustDomain));
   const filters = [...self, compileFaultFilter(), ...compileStandardMetrics(audience, "source")];
   // Of byte streams only tunnels can say, in `baggage`, whose they are.
-  const byteFilters = audience.messages.has("TunnelOptions") ? self : [];
+  const byteFilters = audience.understands.has("TunnelOptions") ? self : [];
   const tcp = (cluster: string) => [...byteFilters, tcpTerminal(cluster, connectAttempts)];
   const http = () =>
     httpTerminal(`outbound_${name}`, filters, { routeSpecifier: routesByName(outboundRouteTableName(host, port)) });

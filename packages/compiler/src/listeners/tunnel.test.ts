@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TunnelOptionsSchema, unpackAny } from "@heddle/xds/api";
+import { everyCapability } from "../audience.ts";
 import { TestMesh } from "../testing/test-mesh.ts";
 
 // Where the streams of carriers (HBONE) are offered, and where connections are made one by one as before.
@@ -98,6 +99,28 @@ test("HTTP rides in carriers from so many requests at once on, and in connection
   const any = options["heddle.v1.TunnelOptions"];
   assert.ok(any);
   assert.equal(unpackAny(any, TunnelOptionsSchema)?.minConcurrentRequests, 4);
+});
+
+test("who knows carriers but not the number is told of none for HTTP, which would all ride there", () => {
+  const mesh = new TestMesh("");
+  const older = everyCapability.filter((name) => name !== "heddle.v1.TunnelOptions.min_concurrent_requests");
+  for (const capabilities of [older, []]) {
+    const { clusters } = mesh.compiler.resourcesFor({ instanceId: "web-0", dialect: "heddle", capabilities });
+    const message = clusters.find(({ name }) => name === cluster)?.message;
+    assert.ok(message);
+    assert.deepEqual(
+      message.transportSocketMatches.map(({ name }) => name),
+      matchesOfMutualTls,
+    );
+    assert.equal(message.typedExtensionProtocolOptions["heddle.v1.TunnelOptions"], undefined);
+  }
+  const bytes = new TestMesh("", tunnelled).compiler.resourcesFor({
+    instanceId: "web-0",
+    dialect: "heddle",
+    capabilities: older,
+  });
+  const message = bytes.clusters.find(({ name }) => name === cluster)?.message;
+  assert.ok(message?.typedExtensionProtocolOptions["heddle.v1.TunnelOptions"], "bytes ride there as before");
 });
 
 test("what rides in a carrier meets the filters that a connection by itself with that certificate meets", () => {

@@ -39,7 +39,7 @@ export function workloadIdentity(instance: WorkloadProfile): string {
 
 /** Peer exchange through `baggage`; stands first, so that the peer is known to whatever stands behind it. */
 export function compilePeerMetadata(audience: Audience, direction: "inbound" | "outbound", local: WorkloadMetadata) {
-  if (!audience.messages.has("PeerMetadata")) return [];
+  if (!audience.understands.has("PeerMetadata")) return [];
   return [
     extension("heddle.peer_metadata", PeerMetadataSchema, {
       direction: direction === "inbound" ? PeerMetadata_Direction.INBOUND : PeerMetadata_Direction.OUTBOUND,
@@ -50,7 +50,7 @@ export function compilePeerMetadata(audience: Audience, direction: "inbound" | "
 
 /** Istio's standard metrics. Envoy has no stock filter that makes them. */
 export function compileStandardMetrics(audience: Audience, reporter: "source" | "destination") {
-  if (!audience.messages.has("StandardMetrics")) return [];
+  if (!audience.understands.has("StandardMetrics")) return [];
   return [
     extension("heddle.standard_metrics", StandardMetricsSchema, {
       reporter: reporter === "source" ? StandardMetrics_Reporter.SOURCE : StandardMetrics_Reporter.DESTINATION,

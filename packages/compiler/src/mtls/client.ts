@@ -33,7 +33,11 @@ function mayBeMutual(tls: ClientTls | undefined): boolean {
  * connections as it is; and what nobody declared is asked for by connections that tell the server by their ALPN what was found.
  */
 export function isTunnelled(protocol: CarriedProtocol, tls: ClientTls | undefined, audience: Audience): boolean {
-  return (protocol === "tcp" || protocol === "http") && mayBeMutual(tls) && audience.messages.has("TunnelOptions");
+  if (!mayBeMutual(tls) || !audience.understands.has("TunnelOptions")) return false;
+  // Who knows the message without the number would have every request ride in a carrier.
+  return (
+    protocol === "tcp" || (protocol === "http" && audience.understands.has("TunnelOptions.min_concurrent_requests"))
+  );
 }
 
 /**

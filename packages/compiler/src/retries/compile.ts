@@ -35,7 +35,7 @@ export function compileRetryPolicy(retries: HttpRetry | undefined, audience: Aud
   if (attempts <= 0) return undefined;
 
   const own = retries?.retryOn === undefined || retries.retryOn === "" ? undefined : splitRetryOn(retries.retryOn);
-  const isGuarded = own === undefined && audience.messages.has("IdempotentRequest");
+  const isGuarded = own === undefined && audience.understands.has("IdempotentRequest");
   const backOffMs = (retries?.backoff === undefined ? undefined : parseDuration(retries.backoff)) ?? defaultBackOffMs;
   const perTryTimeoutMs = retries?.perTryTimeout === undefined ? undefined : parseDuration(retries.perTryTimeout);
 

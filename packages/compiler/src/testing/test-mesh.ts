@@ -11,6 +11,7 @@ import {
   UpstreamTlsContextSchema,
   unpackAny,
 } from "@heddle/xds/api";
+import { everyCapability } from "../audience.ts";
 import { Compiler, type ProxyResources } from "../compiler.ts";
 import type { Dialect, WorkloadInstance } from "../inputs.ts";
 import { readScene } from "./scene.ts";
@@ -62,7 +63,7 @@ export class TestMesh {
   }
 
   resources(instanceId: string): ProxyResources {
-    return this.compiler.resourcesFor({ instanceId, dialect: this.dialect });
+    return this.compiler.resourcesFor({ instanceId, dialect: this.dialect, capabilities: everyCapability });
   }
 
   /** Routes of one workload to a service; by default those of requests that name it. */

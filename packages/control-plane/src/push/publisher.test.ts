@@ -74,6 +74,21 @@ test("Heddle's proxy and Envoy are each spoken to in their own dialect", async (
   assert.doesNotMatch(envoy.text(LISTENER_TYPE), /heddle\.v1\./);
 });
 
+test("a proxy that does not name min_concurrent_requests is not told to have HTTP ride in carriers", async (t) => {
+  const plane = await TestControlPlane.start(t);
+  const named = ["heddle.v1.TunnelOptions", "heddle.v1.TunnelOptions.min_concurrent_requests"];
+  for (const [capabilities, isTold] of [
+    [named, true],
+    [named.slice(0, 1), false],
+    [undefined, false],
+  ] as const) {
+    const proxy = await plane.proxy("web-0", capabilities === undefined ? {} : { capabilities });
+    await proxy.until("clusters", ({ resources }) => (resources.get(CLUSTER_TYPE)?.size ?? 0) > 0);
+    assert.equal(proxy.text(CLUSTER_TYPE).includes("heddle.v1.TunnelOptions"), isTold, String(capabilities));
+    await proxy.stop();
+  }
+});
+
 test("a certificate opens no other workload's configuration", async (t) => {
   const plane = await TestControlPlane.start(t);
   const proxy = await plane.proxy("ratings-0", { identity: await plane.join("web") });

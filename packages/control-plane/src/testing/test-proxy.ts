@@ -17,6 +17,8 @@ export interface TestProxyOptions {
   readonly instanceId: string;
   /** `user_agent_name`; "heddle" unless said otherwise. */
   readonly userAgent?: string;
+  /** What it says that it understands of `heddle.v1`; nothing unless given. */
+  readonly capabilities?: readonly string[];
   readonly delta?: boolean;
   /** Says why a resource is refused; undefined: it is taken. */
   readonly refuse?: (type: string, name: string) => string | undefined;
@@ -37,7 +39,11 @@ export class TestProxy {
     this.#options = options;
     const timers = { setTimeout, clearTimeout } as AdsClientOptions["timers"];
     this.#client = new AdsClient({
-      node: { id: nodeIdOf(options.instanceId), userAgentName: options.userAgent ?? "heddle" },
+      node: {
+        id: nodeIdOf(options.instanceId),
+        userAgentName: options.userAgent ?? "heddle",
+        metadata: options.capabilities === undefined ? {} : { HEDDLE_CAPABILITIES: [...options.capabilities] },
+      },
       delta: options.delta ?? true,
       dial: (signal) => {
         const session = tlsOptions(options.rootPem, options.identity);

@@ -1,6 +1,7 @@
 // xDS messages → plain configuration, or every problem with its path. The only part of the engine that knows protobuf.
 export { acceptedBeside } from "./accepted-beside.ts";
 export { acceptedFields } from "./accepted-fields.ts";
+export { capabilities } from "./capabilities.ts";
 export { loadCluster } from "./cluster.ts";
 export { loadAddress, loadDataSource } from "./core-types.ts";
 export { loadEndpoints } from "./endpoints.ts";

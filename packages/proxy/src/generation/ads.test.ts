@@ -68,6 +68,21 @@ for (const api of ["DELTA_GRPC", "GRPC"] as const) {
   });
 }
 
+test("the control plane is told what the proxy understands of heddle.v1, beside what the bootstrap says of it", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const controlPlane = open.use(new AdsControlPlane());
+  await controlPlane.start();
+  controlPlane.set({});
+  const bootstrap = { ...adsBootstrap(controlPlane.port), node: { id: "test", metadata: { ZONE: "a" } } };
+  open.use(await TestProxy.start(bootstrap));
+  const { ZONE, HEDDLE_CAPABILITIES } = controlPlane.node?.metadata ?? {};
+  assert.equal(ZONE, "a");
+  assert.ok(Array.isArray(HEDDLE_CAPABILITIES));
+  for (const name of ["heddle.v1.TunnelServer", "heddle.v1.TunnelOptions.min_concurrent_requests"])
+    assert.ok(HEDDLE_CAPABILITIES.includes(name), name);
+});
+
 test("a resource that cannot be served is refused by name with its path; the others are applied and its old version stays", async (t) => {
   const open = new AsyncDisposableStack();
   t.after(() => open.disposeAsync());

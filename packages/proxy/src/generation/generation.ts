@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { Clock, LogLevel } from "@heddle/core";
 import { isLoopback, parseIp } from "@heddle/engine";
+import { capabilities } from "@heddle/engine/load";
 import { formatAddress } from "@heddle/net";
 import { prepareStateDirectory } from "@heddle/state";
 import {
@@ -297,6 +298,8 @@ export class Generation implements AdminSource {
         ...node,
         ...(serviceNode === undefined ? {} : { id: serviceNode }),
         ...(serviceCluster === undefined ? {} : { cluster: serviceCluster }),
+        // It is sent nothing of ours that it does not name (design §5).
+        metadata: { ...node.metadata, HEDDLE_CAPABILITIES: [...capabilities] },
         userAgentName: "heddle",
         userAgentVersionType: { case: "userAgentVersion", value: version },
       },

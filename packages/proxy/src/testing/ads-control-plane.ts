@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { silentLogger } from "@heddle/core";
-import { type ResourceType, resourceSchemas, typeRegistry } from "@heddle/xds/api";
+import { type Node, type ResourceType, resourceSchemas, typeRegistry } from "@heddle/xds/api";
 import { AdsServer, type ProxyStatus, versionedResource, type VersionedResource } from "@heddle/xds/server";
 import { http2Cluster } from "./bootstrap-json.ts";
 
@@ -19,11 +19,16 @@ export class AdsControlPlane implements AsyncDisposable {
   #resources: JsonResources = {};
   #version = 0;
   #port = 0;
+  /** What the last proxy that came said of itself. */
+  node: Node | undefined;
 
   constructor() {
     this.#ads = new AdsServer({
       authorize: (_peer, node) => ({ ok: true, proxyId: node.id }),
-      onNode: (proxyId) => this.#ads.setSnapshot(proxyId, this.#snapshot()),
+      onNode: (proxyId, node) => {
+        this.node = node;
+        this.#ads.setSnapshot(proxyId, this.#snapshot());
+      },
       onStatusChange: () => {
         for (const wake of this.#wakers) wake();
       },
