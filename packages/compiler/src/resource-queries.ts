@@ -116,12 +116,14 @@ export class ResourceQueries {
 
   #compileTunnelListener(audience: string, id: string): Listener {
     const { profile, trustDomain } = this.#workload(id);
-    return compileTunnelListener(profile, profile.tunnelPort ?? 0, trustDomain, audienceFromKey(audience));
+    const mode = this.#model.transportMode(id);
+    return compileTunnelListener(profile, profile.tunnelPort ?? 0, mode, trustDomain, audienceFromKey(audience));
   }
 
   #compileTunnelledListener(audience: string, id: string): Listener {
     const { profile, policies, trustDomain } = this.#workload(id);
-    return compileTunnelledListener(profile, policies, trustDomain, audienceFromKey(audience));
+    const mode = this.#model.transportMode(id);
+    return compileTunnelledListener(profile, mode, policies, trustDomain, audienceFromKey(audience));
   }
 
   #compileOutboundListener(audience: string, id: string, host: string, localPort: string): Listener {

@@ -1,4 +1,4 @@
-import { FileAccessLogSchema } from "@heddle/xds/api";
+import { ComparisonFilter_Op, FileAccessLogSchema } from "@heddle/xds/api";
 import { extension } from "../wire.ts";
 
 /** Istio's default line (istio.md 3.2), which existing log pipelines parse. */
@@ -12,19 +12,36 @@ const textFormat = [
 ].join(" ");
 
 // Like every extension without settings of its own, it is packed once and shared by all messages that hold it.
-const accessLog = [
-  extension("envoy.access_loggers.file", FileAccessLogSchema, {
-    path: "/dev/stdout",
-    accessLogFormat: {
-      case: "logFormat",
-      value: {
-        format: { case: "textFormatSource", value: { specifier: { case: "inlineString", value: textFormat } } },
+const accessLog = extension("envoy.access_loggers.file", FileAccessLogSchema, {
+  path: "/dev/stdout",
+  accessLogFormat: {
+    case: "logFormat",
+    value: {
+      format: { case: "textFormatSource", value: { specifier: { case: "inlineString", value: textFormat } } },
+    },
+  },
+});
+const everything = [accessLog];
+const refusals = [
+  {
+    ...accessLog,
+    filter: {
+      filterSpecifier: {
+        case: "statusCodeFilter" as const,
+        value: {
+          comparison: { op: ComparisonFilter_Op.GE, value: { defaultValue: 400, runtimeKey: "heddle.unused" } },
+        },
       },
     },
-  }),
+  },
 ];
 
 /** One line per request or connection to the proxy's standard output. */
 export function compileAccessLog() {
-  return accessLog;
+  return everything;
+}
+
+/** Lines of refusals alone, for connections whose content is logged by whoever serves it (as Istio logs the CONNECT of HBONE). */
+export function compileRefusalLog() {
+  return refusals;
 }

@@ -284,8 +284,8 @@ function plaintextChain(context: ChainContext): FilterChainInit {
   };
 }
 
-function chainMetadata({ mode }: ChainContext): { metadata?: MetadataInit } {
-  const provenance = mode.provenance;
+/** Which resource set the mode that a chain stands for. */
+export function chainMetadata({ mode: { provenance } }: { readonly mode: EffectiveMode }): { metadata?: MetadataInit } {
   const metadata = metadataOf({ [provenanceKey]: provenance && provenanceOf(provenance.origin, provenance.rule) });
   return metadata === undefined ? {} : { metadata };
 }

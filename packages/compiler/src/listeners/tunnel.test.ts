@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { TunnelOptionsSchema, unpackAny } from "@heddle/xds/api";
+import { ComparisonFilter_Op, TunnelOptionsSchema, unpackAny } from "@heddle/xds/api";
 import { everyCapability } from "../audience.ts";
-import { TestMesh } from "../testing/test-mesh.ts";
+import { connectionManagerOf, httpFilterNames, TestMesh } from "../testing/test-mesh.ts";
 
 // Where the streams of carriers (HBONE) are offered, and where connections are made one by one as before.
 
@@ -136,6 +136,51 @@ test("what rides in a carrier meets the filters that a connection by itself with
       assert.deepEqual(filters[0], filters[1], "under STRICT there is no other chain");
     }
   }
+});
+
+test("the mode that decided is named by the chains of carriers and by what is inside, as by that of connections by themselves", () => {
+  const general = `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: all, namespace: default }
+spec: { mtls: { mode: PERMISSIVE } }
+`;
+  for (const [rules, expected] of [
+    ["", undefined],
+    [general, { name: "all", rule: "mtls" }],
+    [portLevel("STRICT"), { name: "reviews", rule: "portLevelMtls.9080" }],
+    [`${general}---${portLevel("PERMISSIVE")}`, { name: "reviews", rule: "portLevelMtls.9080" }],
+  ] as const) {
+    for (const protocol of ["http", "tcp"] as const) {
+      const mesh = new TestMesh(rules, { change: (instance) => ({ ...instance, protocol, tunnelPort: 15_008 }) });
+      const { listeners } = mesh.resources("reviews-v1-0");
+      const [own, outer, inner] = ["virtualInbound", "tunnelInbound", "tunnelled"].map((name) => {
+        const [chain] = listeners.find((listener) => listener.name === name)?.message.filterChains ?? [];
+        return chain?.metadata?.filterMetadata["heddle.dev"];
+      });
+      assert.deepEqual([outer, inner], [own, own], rules);
+      assert.deepEqual(own && { name: own["name"], rule: own["rule"] }, expected, rules);
+    }
+  }
+});
+
+test("of CONNECT only refusals are logged, and it is counted nowhere: what it carries is", () => {
+  const { listeners } = new TestMesh("").resources("reviews-v1-0");
+  const managers = ["tunnelInbound", "tunnelled"].map((name) => {
+    const [chain] = listeners.find((listener) => listener.name === name)?.message.filterChains ?? [];
+    assert.ok(chain);
+    return { logs: connectionManagerOf(chain).accessLog, filters: httpFilterNames(chain) };
+  });
+  const [outer, inner] = managers;
+  const filterOf = (entry: typeof outer) => entry?.logs.map(({ filter }) => filter?.filterSpecifier);
+  assert.deepEqual(filterOf(inner), [undefined]);
+  const [filter, ...more] = filterOf(outer) ?? [];
+  assert.deepEqual(more, []);
+  assert.ok(filter?.case === "statusCodeFilter");
+  const { op, value } = filter.value.comparison ?? {};
+  assert.deepEqual([op, value?.defaultValue], [ComparisonFilter_Op.GE, 400]);
+  assert.equal(inner?.filters.includes("heddle.standard_metrics"), true);
+  assert.equal(outer?.filters.includes("heddle.standard_metrics"), false);
 });
 
 test("a DestinationRule that turns mutual TLS off for a destination turns its carriers off, too", () => {

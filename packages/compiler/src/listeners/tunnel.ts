@@ -8,15 +8,17 @@ import {
   TrafficDirection,
   TunnelServerSchema,
 } from "@heddle/xds/api";
+import { compileRefusalLog } from "../access-log/compile.ts";
 import type { Audience } from "../audience.ts";
 import type { WorkloadPolicies } from "../authorization/compile.ts";
 import type { WorkloadProfile } from "../inputs.ts";
 import { compilePeerMetadata, workloadMetadata } from "../metrics/compile.ts";
+import type { EffectiveMode } from "../mtls/effective-mode.ts";
 import { handshakeTimeoutMs, tunnelServerSocket } from "../mtls/tls-context.ts";
 import { inboundClusterName, tunnelledListenerName, tunnelListenerName } from "../names.ts";
 import { duration, extension, tcpAddress } from "../wire.ts";
 import { httpTerminal } from "./http-connection-manager.ts";
-import { tunnelledFilters } from "./inbound.ts";
+import { chainMetadata, tunnelledFilters } from "./inbound.ts";
 
 /**
  * Where carriers from other proxies come in (HBONE): mutual TLS with HTTP/2 whose CONNECT streams are connections of the listener below. Nothing else
@@ -25,6 +27,7 @@ import { tunnelledFilters } from "./inbound.ts";
 export function compileTunnelListener(
   instance: WorkloadProfile,
   port: number,
+  mode: EffectiveMode,
   trustDomain: string,
   audience: Audience,
 ): Listener {
@@ -35,6 +38,8 @@ export function compileTunnelListener(
   const terminal = httpTerminal(tunnelListenerName, filters, {
     codecType: HttpConnectionManager_CodecType.HTTP2,
     forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
+    // What a stream carries is logged as what it is, by the listener below: requests, or a connection of bytes.
+    accessLog: compileRefusalLog(),
     // A stream is a connection: how long it may be still is for the relay to say.
     streamIdleTimeout: duration(0),
     upgradeConfigs: [{ upgradeType: "CONNECT" }],
@@ -52,6 +57,7 @@ export function compileTunnelListener(
         name: "carriers",
         transportSocket: tunnelServerSocket(trustDomain, audience),
         transportSocketConnectTimeout: duration(handshakeTimeoutMs),
+        ...chainMetadata({ mode }),
         filters: [terminal],
       },
     ],
@@ -64,6 +70,7 @@ export function compileTunnelListener(
  */
 export function compileTunnelledListener(
   instance: WorkloadProfile,
+  mode: EffectiveMode,
   policies: WorkloadPolicies,
   trustDomain: string,
   audience: Audience,
@@ -81,6 +88,7 @@ export function compileTunnelledListener(
           destinationPort: servicePort,
           prefixRanges: [{ addressPrefix: address, prefixLen }],
         },
+        ...chainMetadata({ mode }),
         filters: tunnelledFilters(instance, policies, trustDomain, audience),
       },
     ],
