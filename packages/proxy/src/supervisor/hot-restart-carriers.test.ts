@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { startEchoServer, ThrowawayCa } from "@heddle/testkit";
+import { bootstrap, clientTls, cluster, httpListener, route, serverTls } from "../testing/bootstrap-json.ts";
+import { adminGet, childrenOf, listenerPort, ProxyProcess, temporaryFolder } from "../testing/proxy-process.ts";
+import { TestProxy } from "../testing/test-proxy.ts";
+
+const uri = "spiffe://cluster.local/ns/shop/sa/web";
+const heddle = "type.googleapis.com/heddle.v1";
+
+test("no request that rides in carriers is lost while the proxy behind them is restarted, though none may be sent twice", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const app = open.use(await startEchoServer());
+  const ca = await ThrowawayCa.create();
+  const material = { ...(await ca.issue(uri)), anchorsPem: ca.certificatePem };
+  const config = join(await temporaryFolder(t), "envoy.json");
+  const inside = httpListener({ name: "inside", routes: [route("/", "app")] });
+  const carriers = httpListener({
+    name: "carriers",
+    direction: "INBOUND",
+    routes: [],
+    filters: [{ name: "tunnel", typed_config: { "@type": `${heddle}.TunnelServer`, listener: "inside" } }],
+    transportSocket: serverTls(material, {}, ["h2"]),
+    manager: { upgrade_configs: [{ upgrade_type: "CONNECT" }], stream_idle_timeout: "0s" },
+  });
+  await writeFile(
+    config,
+    JSON.stringify(
+      bootstrap(
+        [carriers, { name: "inside", internal_listener: {}, filter_chains: inside["filter_chains"] }],
+        [cluster("app", [app.port])],
+      ),
+    ),
+  );
+  const proxy = open.use(new ProxyProcess(["-c", config, "--drain-time-s", "1"], { patienceMs: 100_000 }));
+  const admin = await proxy.ready();
+  const port = await listenerPort(admin, "carriers");
+  const client = open.use(
+    await TestProxy.start(
+      bootstrap(
+        [httpListener({ name: "mesh", direction: "OUTBOUND", routes: [route("/", "mesh")] })],
+        [
+          cluster("mesh", [], {
+            load_assignment: {
+              cluster_name: "mesh",
+              endpoints: [
+                {
+                  lb_endpoints: [
+                    {
+                      endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: 1 } } },
+                      metadata: {
+                        filter_metadata: {
+                          "envoy.transport_socket_match": { tunnel: "h2" },
+                          "heddle.tunnel": { port: String(port), authority: "127.0.0.1:8080" },
+                        },
+                      },
+                    },
+                  ],
+                },
+              ],
+            },
+            transport_socket_matches: [
+              { name: "tunnel", match: { tunnel: "h2" }, transport_socket: clientTls(material, uri, ["h2"]) },
+            ],
+            typed_extension_protocol_options: {
+              "heddle.v1.TunnelOptions": { "@type": `${heddle}.TunnelOptions`, transport_socket_match: "tunnel" },
+            },
+          }),
+        ],
+      ),
+    ),
+  );
+  const load = { isOver: false, answered: 0, failures: [] as string[] };
+  const loops = Array.from({ length: 8 }, async () => {
+    while (!load.isOver) {
+      const answer = await fetch(`http://127.0.0.1:${client.port("mesh")}/x`, { method: "POST", body: "x" });
+      const text = await answer.text();
+      if (answer.status === 200) load.answered += 1;
+      else load.failures.push(`${answer.status} ${text}`);
+    }
+  });
+  const answers = async (count: number): Promise<void> => {
+    const wanted = load.answered + count;
+    while (load.answered < wanted && load.failures.length === 0) await pause();
+  };
+  await answers(100);
+  proxy.kill("SIGHUP");
+  await proxy.ready(2);
+  // Until the one before has drained, so that all carriers have moved.
+  while ((await childrenOf(proxy.process.pid!)).length > 1) await pause();
+  await answers(100);
+  load.isOver = true;
+  await Promise.all(loops);
+  assert.deepEqual(load.failures, []);
+  assert.equal(app.requests, load.answered, "the application saw each exactly once");
+  assert.match(
+    await adminGet(admin, "/stats/prometheus"),
+    /envoy_http_downstream_cx_http2_total\{[^}]*"carriers"\} [1-9]/,
+  );
+});
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
+}
