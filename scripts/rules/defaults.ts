@@ -17,7 +17,7 @@ export const defaults: TurnedBranches = {
       [retries, "retryIgnorePreviousHosts === false", "retryIgnorePreviousHosts !== false"],
       [retries, "hostSelectionRetryMaxAttempts: 5n", "hostSelectionRetryMaxAttempts: 3n"],
       [retries, "defaultBackOffMs = 25", "defaultBackOffMs = 50"],
-      [retries, 'own === undefined && audience.messages.has("IdempotentRequest")', "own === undefined"],
+      [retries, 'own === undefined && audience.understands.has("IdempotentRequest")', "own === undefined"],
     ],
     "4.6 default retries among our own proxies: resets, too, but whatever may have been carried out only for idempotent requests":
       [
@@ -31,8 +31,8 @@ export const defaults: TurnedBranches = {
     "4.6 the user's own retryOn is taken as it is, for every method": [
       [
         retries,
-        'own === undefined && audience.messages.has("IdempotentRequest")',
-        'audience.messages.has("IdempotentRequest")',
+        'own === undefined && audience.understands.has("IdempotentRequest")',
+        'audience.understands.has("IdempotentRequest")',
       ],
       [retries, "own?.conditions ?? (", "("],
     ],
@@ -91,12 +91,20 @@ export const defaults: TurnedBranches = {
       [destination, "ms === undefined ? {}", "ms === undefined ? { [field]: 7200 }"],
     ],
     "4.6 an opaque port has no settings of HTTP": [
-      [destination, "...(isHttp(protocol)\n", "...(!isHttp(protocol)\n"],
-      [destination, "...(isHttp(protocol) ? httpFields(undefined", "...(!isHttp(protocol) ? httpFields(undefined"],
+      [
+        destination,
+        "...(isHttp(protocol) ? httpOptions(blocks.connectionPool",
+        "...(!isHttp(protocol) ? httpOptions(blocks.connectionPool",
+      ],
+      [
+        destination,
+        "...(isHttp(protocol) ? { typedExtensionProtocolOptions",
+        "...(!isHttp(protocol) ? { typedExtensionProtocolOptions",
+      ],
     ],
     "4.6 towards the application beside the proxy the same limits hold": [
       [destination, "...poolFields(undefined),", ""],
-      [destination, "httpFields(undefined, protocol, false)", "{}"],
+      [destination, "httpOptions(undefined, protocol)", "{}"],
     ],
     "4.6 every endpoint that is announced is ready, and none is nobody: panic is switched off": [
       ["compiler/src/model/mesh-model.ts", "instance === undefined || !instance.ready", "instance === undefined"],
@@ -112,13 +120,17 @@ export const protocols: TurnedBranches = {
     "4.7 http2 and grpc ports are asked by HTTP/2, by their callers' proxies and of their applications": [
       [localMesh, 'grpc: "http2"', 'grpc: "http"'],
       [localMesh, 'http2: "http2"', 'http2: "http"'],
-      [destination, 'version === "http2"', 'version !== "http2"'],
+      [destination, 'protocol === "http2"', 'protocol !== "http2"'],
+      [
+        "compiler/src/mtls/tls-context.ts",
+        "clientSocket(sni, identities, audience, [...http2Protocols(protocol), ",
+        "clientSocket(sni, identities, audience, [",
+      ],
       [services, 'protocol === "http" || protocol === "http2"', 'protocol === "http"'],
     ],
-    "4.7 an http port's application is asked by HTTP/1.1, and by an Envoy its proxy, too": [
+    "4.7 an http port's application is asked by HTTP/1.1, and so is its proxy": [
       [localMesh, 'http: "http"', 'http: "http2"'],
-      [destination, 'version === "http2"', 'version !== "http2"'],
-      [destination, 'mayShare && protocol === "http"', 'protocol === "http"'],
+      [destination, 'protocol === "http2"', 'protocol !== "http2"'],
     ],
     "4.7 https and tls are bytes to the mesh, as tcp is": [
       [localMesh, 'https: "tcp"', 'https: "http"'],

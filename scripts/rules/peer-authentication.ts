@@ -123,7 +123,7 @@ export const peerAuthentication: TurnedBranches = {
         [client, "if (isOriginated(tls)) return", "if (false) return"],
         [origination, 'tls?.mode === "SIMPLE" || tls?.mode === "MUTUAL"', 'tls?.mode === "SIMPLE"'],
         [origination, 'if (mode === "SIMPLE") return {};', 'if (mode !== "SIMPLE") return {};'],
-        [destination, " && !isOriginated(blocks.tls)", ""],
+        [client, "if (!mayBeMutual(tls) || ", "if ("],
         [origination, "tcp: [],\n};", 'tcp: ["http/1.1"],\n};'],
       ],
     "4.3 the client verifies the server against the service's accounts, or those that the DestinationRule names": [
@@ -158,11 +158,6 @@ export const peerAuthentication: TurnedBranches = {
     ],
     "4.3 clients offer Istio's protocols, those of HTTP first": [
       [tlsContext, '[...version, "istio-peer-exchange", "istio"]', '["istio-peer-exchange", "istio", ...version]'],
-      [
-        tlsContext,
-        "clientSocket(sni, identities, audience, [...http2Protocols(protocol, audience), ",
-        "clientSocket(sni, identities, audience, [",
-      ],
     ],
     "4.3 keys and certificates come from beside the proxy; anchors are pushed to Heddle and asked for locally by Envoy":
       [[tlsContext, 'audience.dialect === "heddle"', 'audience.dialect !== "heddle"']],

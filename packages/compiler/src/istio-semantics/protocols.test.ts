@@ -42,10 +42,12 @@ test("4.7 http2 and grpc ports are asked by HTTP/2, by their callers' proxies an
   }
 });
 
-test("4.7 an http port's application is asked by HTTP/1.1, and by an Envoy its proxy, too", () => {
-  assert.equal(upstreamVersion(meshOf("http", "envoy"), "web-0", cluster), "httpProtocolOptions");
-  for (const dialect of ["envoy", "heddle"] as const)
-    assert.equal(upstreamVersion(meshOf("http", dialect), "reviews-v1-0", "inbound|9080||"), "httpProtocolOptions");
+test("4.7 an http port's application is asked by HTTP/1.1, and so is its proxy", () => {
+  for (const dialect of ["envoy", "heddle"] as const) {
+    const mesh = meshOf("http", dialect);
+    assert.equal(upstreamVersion(mesh, "web-0", cluster), "httpProtocolOptions");
+    assert.equal(upstreamVersion(mesh, "reviews-v1-0", "inbound|9080||"), "httpProtocolOptions");
+  }
 });
 
 test("4.7 https and tls are bytes to the mesh, as tcp is", () => {
