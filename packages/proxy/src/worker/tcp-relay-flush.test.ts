@@ -12,6 +12,7 @@ import { ClientTlsContexts, Tunnels } from "@heddle/upstream";
 import { ClusterSchema, fromJson, ListenerSchema, typeRegistry } from "@heddle/xds/api";
 import { cluster, tcpListener } from "../testing/bootstrap-json.ts";
 import { LineLogger } from "../line-logger.ts";
+import { SharedLoad } from "../overload/shared-load.ts";
 import { AccessLogs } from "./access-logs.ts";
 import { ConnectionAccount } from "./connection-account.ts";
 import type { WorkerContext } from "./context.ts";
@@ -19,6 +20,7 @@ import { WorkerMetrics } from "./metrics.ts";
 import { SecretStore } from "./secret-store.ts";
 import { TcpRelay } from "./tcp-relay.ts";
 import { Timers } from "./timers.ts";
+import { WorkerLoad } from "./worker-load.ts";
 
 /** Longer than Envoy's `delayed_close_timeout`, which is no matter of relays. */
 const patienceMs = 2_000;
@@ -43,6 +45,7 @@ function contextFor(upstreamPort: number): WorkerContext {
     upstreamTls,
     tunnels: new Tunnels({ timers, tls: upstreamTls, wallMs: Date.now }),
     metrics,
+    load: new WorkerLoad(SharedLoad.create(1).buffer, 0),
     accessLogs: new AccessLogs(new LineLogger("relay", "off")),
     logger: silentLogger,
   } as Partial<WorkerContext> as WorkerContext;
