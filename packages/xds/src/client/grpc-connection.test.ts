@@ -103,6 +103,14 @@ describe("calling", () => {
     );
   });
 
+  it("ends with the status OK in a head, whether or not the answer does", async (t) => {
+    const connection = await connectionTo(t, (stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc", "grpc-status": "0" });
+      stream.write("");
+    });
+    assert.equal((await call(connection).next()).done, true);
+  });
+
   it("waits for a server that takes large requests slowly, and leaves nothing behind on the stream", async (t) => {
     let received = 0;
     const connection = await connectionTo(t, (stream) => {
@@ -171,6 +179,12 @@ describe("calling", () => {
         stream.write("<html>");
       },
       /^the server answered HTTP 503 \(text\/html\), which is not gRPC$/,
+      14,
+    ],
+    [
+      "an answer that is not gRPC, though its status is OK",
+      (stream) => stream.respond({ ":status": 502, "grpc-status": "0" }, { endStream: true }),
+      /^the server answered HTTP 502 \(without a content-type\), which is not gRPC$/,
       14,
     ],
     [

@@ -118,7 +118,9 @@ export class GrpcConnection {
       }
     } catch (error) {
       signal?.throwIfAborted();
-      throw error instanceof GrpcError ? error : (answer.problem(error as NodeJS.ErrnoException) ?? error);
+      if (error instanceof GrpcError) throw error;
+      const problem = answer.problem(error as NodeJS.ErrnoException);
+      if (problem !== undefined || !answer.isToldInHead) throw problem ?? error;
     } finally {
       stream.close(constants.NGHTTP2_CANCEL);
     }
@@ -154,15 +156,19 @@ export class GrpcConnection {
 /** What is known of the status of a call: of its trailers, or of its head when nothing else comes. */
 class CallAnswer {
   #head: IncomingHttpHeaders | undefined;
-  #trailers: IncomingHttpHeaders | undefined;
+  /** Where the status is, once it is told. */
+  #last: IncomingHttpHeaders | undefined;
 
   constructor(stream: ClientHttp2Stream) {
     stream.once("response", (head) => {
       this.#head = head;
-      // All is said, also where the body goes on, or never ends.
-      if (!this.isGrpc || (head["grpc-status"] ?? "0") !== "0") stream.close(constants.NGHTTP2_CANCEL);
+      if (head["grpc-status"] !== undefined) this.#last = head;
+      // All is said (gRPC, "Trailers-Only"), also where the body goes on, or never ends.
+      if (!this.isGrpc || this.isToldInHead) stream.close(constants.NGHTTP2_CANCEL);
     });
-    stream.once("trailers", (trailers) => (this.#trailers = trailers));
+    stream.once("trailers", (trailers) => {
+      if (trailers["grpc-status"] !== undefined) this.#last ??= trailers;
+    });
     // Whoever reads is told.
     stream.on("error", () => undefined);
   }
@@ -173,15 +179,21 @@ class CallAnswer {
     );
   }
 
+  get isToldInHead(): boolean {
+    return this.#last !== undefined && this.#last === this.#head;
+  }
+
   /** Of a call that has ended, by `error` where it did so early; undefined: its status is OK. */
   problem(error?: NodeJS.ErrnoException): GrpcError | undefined {
+    const told = this.#last === undefined ? undefined : toldIn(this.#last);
+    // Of what is not gRPC nothing is OK.
+    if (told !== undefined || (this.isGrpc && this.#last !== undefined)) return told;
     // Also when a server is killed or resets what it was not asked to end.
-    if (this.#head === undefined || (this.isGrpc && this.#status === undefined)) {
+    if (this.#head === undefined || this.isGrpc) {
       const lost = "the connection to the server was lost";
       const isTold = error === undefined || error.code === "ERR_STREAM_PREMATURE_CLOSE";
       return new GrpcError(grpcStatus.unavailable, isTold ? lost : `${lost}: ${error.message}`);
     }
-    if (this.#status !== undefined) return this.#status === "0" ? undefined : this.#told(Number(this.#status));
     const type = this.#head["content-type"];
     const httpStatus = Number(this.#head[":status"]);
     return new GrpcError(
@@ -189,16 +201,16 @@ class CallAnswer {
       `the server answered HTTP ${httpStatus} (${type ?? "without a content-type"}), which is not gRPC`,
     );
   }
+}
 
-  get #status(): string | undefined {
-    return (this.#trailers ?? this.#head)?.["grpc-status"]?.toString() ?? this.#head?.["grpc-status"]?.toString();
-  }
-
-  #told(status: number): GrpcError {
-    const message = (this.#trailers?.["grpc-message"] ?? this.#head?.["grpc-message"] ?? "").toString();
-    const name = grpcStatusNames[status] ?? `gRPC status ${status}`;
-    return new GrpcError(Number.isInteger(status) ? status : grpcStatus.unknown, `${name}: ${decodeMessage(message)}`);
-  }
+/** What a head or trailers with a status say; undefined: OK. */
+function toldIn(headers: IncomingHttpHeaders): GrpcError | undefined {
+  const text = (headers["grpc-status"] ?? "").toString();
+  if (text === "0") return undefined;
+  const status = Number(text);
+  const message = decodeMessage((headers["grpc-message"] ?? "").toString());
+  const name = grpcStatusNames[status] ?? `gRPC status ${text}`;
+  return new GrpcError(Number.isInteger(status) ? status : grpcStatus.unknown, `${name}: ${message}`);
 }
 
 function decode<Response extends Message>(schema: GenMessage<Response>, bytes: Uint8Array): Response {
