@@ -70,7 +70,7 @@ export class GrpcConnection {
       const onAbort = (): void => give(signal.reason as Error);
       const onClose = (): void => give(new Error("the connection was closed before it stood"));
       const timer = timers.setTimeout(
-        () => give(new Error(`no connection after ${connectTimeoutMs} ms`)),
+        () => give(new Error(`no connection to ${url} within ${connectTimeoutMs} ms`)),
         connectTimeoutMs,
       );
       const settle = (): void => {
