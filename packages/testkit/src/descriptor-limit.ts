@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 
 interface ForeignFunctions {
@@ -13,11 +14,11 @@ const openFiles = 7;
 const nowhere = 0n;
 
 /**
- * Lets a process open nothing beside what it has open, until the function that is returned is called. Needs Linux.
+ * Lets a process open no more beside what it has open than `spare`, until the function that is returned is called. Needs Linux.
  *
  * @throws Error when the process is not one of this user
  */
-export function refuseDescriptors(pid: number): () => void {
+export function refuseDescriptors(pid: number, spare = 0): () => void {
   const ffi = createRequire(import.meta.url)("node:ffi") as ForeignFunctions;
   const { functions } = ffi.dlopen(null, {
     prlimit: { arguments: ["i32", "i32", "pointer", "pointer"], return: "i32" },
@@ -30,8 +31,18 @@ export function refuseDescriptors(pid: number): () => void {
   // `struct rlimit`: the limit that holds, and the one up to which the process may raise it, of 64 bits each.
   const before = Buffer.alloc(16);
   exchange(undefined, before);
-  const none = Buffer.from(before);
-  none.writeBigUInt64LE(0n);
-  exchange(none, undefined);
+  const few = Buffer.from(before);
+  few.writeBigUInt64LE(BigInt(numbersWith(pid, spare)));
+  exchange(few, undefined);
   return () => exchange(before, undefined);
+}
+
+/** How many numbers there must be, from 0 on, for so many to be free. */
+function numbersWith(pid: number, spare: number): number {
+  const folder = `/proc/${pid}/fd`;
+  // Not the one by which this process looks at its own.
+  const taken = new Set(readdirSync(folder).filter((number) => existsSync(`${folder}/${number}`)));
+  let count = 0;
+  for (let free = 0; free < spare; count += 1) if (!taken.has(String(count))) free += 1;
+  return count;
 }

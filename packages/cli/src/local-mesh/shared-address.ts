@@ -20,6 +20,7 @@ export class SharedAddress implements ReplicaPlace {
   readonly proxyOwner = undefined;
   readonly adminAddress = undefined;
   readonly bootstrap = sharedBootstrap;
+  readonly proxySockets: readonly HeldPort[];
   readonly #inbound: HeldPort;
   /** Carriers to it come in here. */
   readonly #tunnel: HeldPort | undefined;
@@ -31,14 +32,27 @@ export class SharedAddress implements ReplicaPlace {
   private constructor(planned: PlannedInstance, applicationPorts: ApplicationPorts, applicationPort: number) {
     this.#applicationPorts = applicationPorts;
     this.#applicationPort = applicationPort;
-    this.#inbound = takePort(loopback, 0);
-    const carried = carriedProtocols[planned.protocol];
-    // HTTP/2 shares connections as it is.
-    this.#tunnel = carried === "http2" ? undefined : takePort(loopback, 0);
-    this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), takePort(loopback, 0)]));
+    const held: HeldPort[] = [];
+    const hold = (): HeldPort => {
+      const port = takePort(loopback, 0);
+      held.push(port);
+      return port;
+    };
+    try {
+      this.#inbound = hold();
+      const carried = carriedProtocols[planned.protocol];
+      // HTTP/2 shares connections as it is.
+      this.#tunnel = carried === "http2" ? undefined : hold();
+      this.#outbound = new Map(planned.calls.map((service) => [serviceKey(service), hold()]));
+    } catch (error) {
+      for (const port of held) port.close();
+      applicationPorts.release(applicationPort);
+      throw error;
+    }
+    this.proxySockets = held;
   }
 
-  /** Binds the ports. */
+  /** Binds the ports: all or, with a PortProblem, none. */
   static async open(planned: PlannedInstance, applicationPorts: ApplicationPorts): Promise<SharedAddress> {
     return new SharedAddress(planned, applicationPorts, await applicationPorts.take(loopback));
   }
@@ -52,10 +66,6 @@ export class SharedAddress implements ReplicaPlace {
       appPort: this.#applicationPort,
       outboundPorts,
     };
-  }
-
-  get proxySockets(): readonly HeldPort[] {
-    return [this.#inbound, ...(this.#tunnel === undefined ? [] : [this.#tunnel]), ...this.#outbound.values()];
   }
 
   urlOf(service: CalledService): string {
