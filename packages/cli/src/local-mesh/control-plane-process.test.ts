@@ -17,16 +17,20 @@ function prepare(t: TestContext, folder: string) {
   t.after(() => port.close());
   const lines: string[] = [];
   const reports: string[] = [];
+  const lives = { begun: 0 };
   const controlPlane = new ControlPlaneProcess({
     folder,
     stateDir: join(folder, ".heddle"),
     trustDomain: "cluster.local",
     rootNamespace: "istio-system",
-    port: () => port,
+    port: () => {
+      lives.begun += 1;
+      return port;
+    },
     output: (_source, line) => lines.push(line),
     report: (line) => reports.push(line),
   });
-  return { controlPlane, lines, reports };
+  return { controlPlane, lines, reports, lives };
 }
 
 /**
@@ -60,15 +64,19 @@ test("a start is not failed by the last words of the life before", { timeout: 60
   }
 });
 
-test("a control plane that cannot start fails its start with its last words", async (t) => {
+test("a control plane that cannot start fails its start with its last words, and is not started again", async (t) => {
   const folder = temporaryFolder(t);
-  const { controlPlane, lines } = prepare(t, join(folder, "absent"));
+  const { controlPlane, lines, reports, lives } = prepare(t, join(folder, "absent"));
   try {
     await assert.rejects(controlPlane.start(), (error) => {
       assert.ok(error instanceof StartProblem);
       assert.equal(`heddle: ${error.message}`, lines.at(-1));
       return true;
     });
+    // A new life would begin by a timer as short as this one, which was set when the process had ended, before its last words were read.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.equal(lives.begun, 1);
+    assert.deepEqual(reports, []);
   } finally {
     await controlPlane.stop(5000);
   }

@@ -39,6 +39,7 @@ export class ControlPlaneProcess {
   #onFailed: ((reason: Error) => void) | undefined;
   /** The latest life: only its words are about the start that somebody waits for. */
   #watched: ChildProcess | undefined;
+  #hasServed = false;
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -73,6 +74,10 @@ export class ControlPlaneProcess {
       },
       signal: (child, signal) => child.kill(signal),
       onStarted: (child) => this.#watch(child),
+      // What cannot start at all will not the next time, and whoever waits for the start ends it.
+      onEnded: () => {
+        if (!this.#hasServed) void this.#child.stop(0);
+      },
       onCrash: (how, again) => {
         // A start that fails is told by whoever waits for it.
         if (this.#onFailed !== undefined) return;
@@ -85,7 +90,7 @@ export class ControlPlaneProcess {
     return this.#child.pid;
   }
 
-  /** Starts it and resolves when it serves; rejects with its last words when it ends first. */
+  /** Starts it and resolves when it serves; rejects with its last words when it ends first, and then it is not started again. */
   start(): Promise<ControlPlaneAddresses> {
     return this.#untilReady(() => this.#child.start());
   }
@@ -148,6 +153,7 @@ export class ControlPlaneProcess {
     child.on("message", (message: { kind?: string } & ControlPlaneAddresses) => {
       if (message.kind !== "ready" || this.#watched !== child) return;
       tell(false);
+      this.#hasServed = true;
       // After a crash nobody waits; a person who has read that it ended wants to know that it is back.
       if (this.#onReady === undefined)
         this.#options.report("the control plane is back; proxies reconnect by themselves");

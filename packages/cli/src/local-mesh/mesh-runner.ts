@@ -145,7 +145,13 @@ export class MeshRunner {
   }
 
   async #startControlPlane(): Promise<void> {
-    this.#addresses = await this.#controlPlane.start();
+    try {
+      this.#addresses = await this.#controlPlane.start();
+    } catch (error) {
+      // Nobody waits for what else was begun to be ready: it is ended.
+      this.#isStopping = true;
+      throw error;
+    }
   }
 
   /** Gives every replica a place, and starts its application. */
