@@ -24,6 +24,7 @@ import type { ProxyFiles, ProxyFilesPlace, ProxyIdentity } from "./proxy-files.t
 import { proxyFiles, spiffeId, writeProxyFiles } from "./proxy-files.ts";
 import type { ReplicaPlace } from "./replica-place.ts";
 import { sharedBootstrap } from "./replica-place.ts";
+import { type Readiness, untilNothingMissing } from "./readiness.ts";
 import { Replica } from "./replica.ts";
 import { SharedAddress } from "./shared-address.ts";
 
@@ -39,8 +40,6 @@ export interface MeshRunnerOptions {
   /** Lines of the runner itself about one of them. */
   readonly report: (source: string, line: string, isRepetition?: boolean) => void;
 }
-
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly missing: readonly string[] };
 
 const pollMs = 50;
 const xdsHost = "127.0.0.1";
@@ -217,27 +216,20 @@ export class MeshRunner {
    * those that are not after `limitMs`.
    */
   whenReady(limitMs: number): Promise<Readiness> {
-    return this.#untilNothingMissing(limitMs, () => this.#notReady());
+    return untilNothingMissing(
+      limitMs,
+      () => this.#notReady(),
+      () => this.#isStopping,
+    );
   }
 
   /** Resolves when the edge takes requests, whether or not the mesh behind it is ready. */
   whenEdgeServes(limitMs: number): Promise<Readiness> {
-    return this.#untilNothingMissing(limitMs, () => this.#edgeNotReady());
-  }
-
-  /** A look ends with the first that is missing, until the time is over: what is starting should not be kept from it by questions. */
-  async #untilNothingMissing(limitMs: number, look: () => AsyncIterable<string>): Promise<Readiness> {
-    const end = performance.now() + limitMs;
-    for (;;) {
-      const missing: string[] = [];
-      for await (const name of look()) {
-        missing.push(name);
-        if (performance.now() < end) break;
-      }
-      if (missing.length === 0) return { ready: true };
-      if (performance.now() >= end || this.#isStopping) return { ready: false, missing };
-      await delay(pollMs);
-    }
+    return untilNothingMissing(
+      limitMs,
+      () => this.#edgeNotReady(),
+      () => this.#isStopping,
+    );
   }
 
   /**
