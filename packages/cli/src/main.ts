@@ -1,9 +1,10 @@
 /** The heddle command. What runs often or must answer at once is decided here, before anything else is loaded. */
 import { enableCompileCache } from "node:module";
-import { compileCacheFolder } from "./compile-cache.ts";
+import { compileCacheFolder } from "@heddle/state/compile-cache";
 
 // Generated code is most of what a proxy loads: with the cache it starts in a third of the time. Without it everything works.
-enableCompileCache(compileCacheFolder());
+const compileCache = compileCacheFolder(process.env);
+if (compileCache !== undefined) enableCompileCache(compileCache);
 
 const words = process.argv.slice(2);
 const [command, ...rest] = words;

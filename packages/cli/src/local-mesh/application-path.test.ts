@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { compileCacheEnvironment } from "@heddle/state/compile-cache";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { applicationVariables } from "./application-path.ts";
 
@@ -39,5 +42,25 @@ for (const { title, path, found } of cases) {
     );
     assert.match(entries.at(-1) ?? "", /cli\/programs$/);
     assert.equal(HEDDLE_NODE, process.execPath);
+  });
+}
+
+const heddleNode = fileURLToPath(new URL("../../programs/heddle-node", import.meta.url));
+
+for (const env of [
+  { HOME: "/home/me" },
+  { HOME: "/home/me", XDG_CACHE_HOME: "/cache" },
+  { HOME: "/home/me", XDG_CACHE_HOME: "cache" },
+  { HOME: "/home/me", XDG_CACHE_HOME: "" },
+  { HOME: "/home/me", NODE_COMPILE_CACHE: "/mine" },
+  { HOME: "/" },
+  { HOME: "" },
+  { HOME: "here" },
+]) {
+  test(`heddle-node keeps what it compiles where Heddle does: ${JSON.stringify(env)}`, () => {
+    const program = { HEDDLE_NODE: "/usr/bin/env", PATH: process.env["PATH"] };
+    const told = execFileSync(heddleNode, { env: { ...program, ...env }, encoding: "utf8" });
+    const { NODE_COMPILE_CACHE: expected } = compileCacheEnvironment(env);
+    assert.equal(/^NODE_COMPILE_CACHE=(.*)$/m.exec(told)?.[1], expected);
   });
 }

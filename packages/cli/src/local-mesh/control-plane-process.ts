@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { controlPlaneEntry, readRunFile } from "@heddle/control-plane";
 import type { HeldPort } from "@heddle/net";
 import { formatAddress } from "@heddle/net";
-import { runtimeEnvironment } from "../compile-cache.ts";
+import { compileCacheEnvironment } from "@heddle/state/compile-cache";
 import { AdminClient } from "./admin-client.ts";
 import { inheritPorts } from "./ports.ts";
 import { forwardOutput } from "./process-output.ts";
@@ -65,7 +65,7 @@ export class ControlPlaneProcess {
             options.rootNamespace,
           ],
           {
-            env: { ...process.env, ...runtimeEnvironment(), ...environment },
+            env: { ...process.env, ...compileCacheEnvironment(process.env), ...environment },
             stdio: ["ignore", "pipe", "pipe", "ipc", ...stdio],
             // Ctrl-C is for this process, which ends its children in order; its channel ends them when it cannot.
             detached: true,

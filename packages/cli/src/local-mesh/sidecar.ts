@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { HeldPort } from "@heddle/net";
-import { runtimeEnvironment } from "../compile-cache.ts";
+import { compileCacheEnvironment } from "@heddle/state/compile-cache";
 import { httpCall } from "./admin-client.ts";
 import { signalGroup } from "./guarded-process.ts";
 import { inheritPorts } from "./ports.ts";
@@ -44,7 +44,7 @@ export class Sidecar extends SupervisedChild {
         const { command, env } = options.command?.(own) ?? { command: own, env: process.env };
         const [program = "", ...args] = command;
         return spawn(program, args, {
-          env: { ...env, ...runtimeEnvironment(), ...environment },
+          env: { ...env, ...compileCacheEnvironment(process.env), ...environment },
           stdio: ["ignore", "pipe", "pipe", "ipc", ...stdio],
           // Ctrl-C is for this process, which ends its children in order; its channel ends them when it cannot.
           detached: true,

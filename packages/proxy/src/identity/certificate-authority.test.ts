@@ -8,8 +8,8 @@ import { certificateAuthority } from "./certificate-authority.ts";
 
 /** Goes off by itself where a limit of this length is set; others never do. */
 function impatient(limitMs: number, isReady: Promise<unknown> = Promise.resolve()) {
-  const setTimeout = (callback: () => void, delayMs: number): number => {
-    if (delayMs === limitMs) void isReady.then(callback);
+  const setTimeout = (goOff: () => void, delayMs: number): number => {
+    if (delayMs === limitMs) void isReady.then(goOff);
     return delayMs;
   };
   return { setTimeout, clearTimeout: () => undefined };

@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileCacheFolder } from "../../compile-cache.ts";
+import { compileCacheFolder } from "@heddle/state/compile-cache";
 import { hiddenDescriptor } from "../guarded-process.ts";
 import type { Caller } from "./caller.ts";
 import { withView } from "./proxy-view.ts";
@@ -25,8 +25,10 @@ export function proxyFolders(): string[] {
  * Compiled modules of the proxies: another cache than the caller's, which their user must neither read nor write. Without one every
  * start compiles everything anew.
  */
-function proxyCacheFolder(): string {
-  const folder = `${compileCacheFolder()}-proxies`;
+function proxyCacheFolder(): string | undefined {
+  const callers = compileCacheFolder(process.env);
+  if (callers === undefined) return undefined;
+  const folder = `${callers}-proxies`;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chownSync(folder, proxyUser, proxyUser);
   return realpathSync(folder);
@@ -40,9 +42,10 @@ export function proxyCommandLine(stateFolder: string, argv: readonly string[]): 
   const user = [`--reuid=${proxyUser}`, `--regid=${proxyUser}`, "--clear-groups"];
   const powers = ["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"];
   const cache = proxyCacheFolder();
-  const own = [systemProgram("env"), `NODE_COMPILE_CACHE=${cache}`];
-  const command = [...own, systemProgram("setpriv"), ...user, ...powers, "--", ...argv];
-  return withView([...proxyFolders(), realpathSync(stateFolder), cache], command);
+  const own = cache === undefined ? "--unset=NODE_COMPILE_CACHE" : `NODE_COMPILE_CACHE=${cache}`;
+  const command = [systemProgram("env"), own, systemProgram("setpriv"), ...user, ...powers, "--", ...argv];
+  const seen = [...proxyFolders(), realpathSync(stateFolder), ...(cache === undefined ? [] : [cache])];
+  return withView(seen, command);
 }
 
 /** What an application could do with the namespace itself, if it is run as root. */
