@@ -31,6 +31,8 @@ test("every command has its own help with an example, on standard output", async
     assert.deepEqual([code, stderr], [0, ""], command);
     assert.match(stdout, new RegExp(`Usage: heddle ${command}`), command);
     assert.match(stdout, /\nExamples?:\n {2}\$ (source <\()?(npx )?heddle /, command);
+    // Of a switch and a list this says nothing.
+    assert.doesNotMatch(stdout, /default: (false|\[\])/, command);
   }
 });
 

@@ -18,7 +18,8 @@ export interface DemoOptions {
 export function demoCommand(onExitCode: OnExitCode): Command {
   return new Command("demo")
     .description("run a bookshop with traffic and a live table, or check it")
-    .option("--check", "run unattended for about 30 seconds, check everything, and exit with 0 or 1", false)
+    .option("--check", "run unattended for about 30 seconds, check everything, and exit with 0 or 1")
+    .setOptionValue("check", false)
     .addOption(
       new Option("--only <check>", "with --check: only this one; may be repeated")
         .choices(checkNames)

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { OutputFormat } from "../output/data.ts";
 import { exampleText, outputOption } from "./description.ts";
 import type { OnExitCode } from "./description.ts";
@@ -17,11 +17,10 @@ export function explainCommand(onExitCode: OnExitCode): Command {
     .argument("<method>", "GET, POST, …")
     .argument("<url>", "http://reviews:9080/reviews/1; a path alone is enough with --from edge")
     .requiredOption("--from <workload>", "who sends the request: a workload of the LocalMesh, or edge")
-    .option(
-      "-H, --header <header>",
-      "a header of the request, 'name: value'; may be repeated",
-      (value: string, before: string[]) => [...before, value],
-      [],
+    .addOption(
+      new Option("-H, --header <header>", "a header of the request, 'name: value'; may be repeated")
+        .argParser((value: string, before: readonly string[]) => [...before, value])
+        .default([], "none"),
     )
     .option("-f, --folder <folder>", "folder with the LocalMesh and the resources", ".")
     .addOption(outputOption())

@@ -13,7 +13,8 @@ export function upCommand(onExitCode: OnExitCode): Command {
     .description("run a folder's services as a mesh on this machine")
     .argument("<folder>", "folder with one LocalMesh and any number of resources")
     .addOption(modeOption())
-    .option("-v, --verbose", "print everything that proxies and control plane write, access logs included", false)
+    .option("-v, --verbose", "print everything that proxies and control plane write, access logs included")
+    .setOptionValue("verbose", false)
     .addHelpText(
       "after",
       exampleText("heddle up examples/bookshop") +
