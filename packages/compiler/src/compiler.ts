@@ -171,11 +171,14 @@ export class Compiler {
 
   #collectClusters(audience: string, id: string): List<Cluster> {
     const isSidecar = this.#model.profile(id).kind === "sidecar";
-    const fixed = this.#reach.get(id).isIntercepted ? fixedClusterNames : [];
+    const { isIntercepted } = this.#reach.get(id);
+    const fixed = isIntercepted ? fixedClusterNames : [];
+    // What comes to the edge names the edge.
+    const traffic = isIntercepted && isSidecar ? "intercepted" : "called";
     return byName([
       ...fixed.map((name) => this.#resources.fixedCluster.get(name, id)),
       ...this.#destinations(id).map(({ group, host, port, subset }) =>
-        this.#resources.outboundCluster.get(audience, group, host, port, subset),
+        this.#resources.outboundCluster.get(audience, group, host, port, subset, traffic),
       ),
       ...this.#undeclared(id).map(({ group, host, port }) =>
         this.#resources.opaqueCluster.get(audience, group, host, port),

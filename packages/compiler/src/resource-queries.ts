@@ -22,10 +22,13 @@ import type { DestinationResolver } from "./routing/destination-cluster.ts";
 
 type ResourceQuery<Key extends readonly string[], Resource extends Message> = Query<Key, CompiledResource<Resource>>;
 
+/** `called`: at ports of its own. */
+export type CallerTraffic = "intercepted" | "called";
+
 /**
  * One query per kind of xDS resource. Keys hold only what the resource depends on, so that proxies for which it is the same share it:
  * `audience` is a key of `audience.ts`, `id` an instance, `group` the DestinationRules in force (`MeshModel.ruleGroup`), `mask` the
- * entries of routing rules that hold for the caller (`MeshModel.sourceMask`).
+ * entries of routing rules that hold for the caller (`MeshModel.sourceMask`), `traffic` how calls get to the caller's proxy.
  */
 export class ResourceQueries {
   readonly inboundListener: ResourceQuery<[audience: string, id: string], Listener>;
@@ -43,7 +46,7 @@ export class ResourceQueries {
   >;
   readonly edgeTable: ResourceQuery<[audience: string, host: string, mask: string, port: string], RouteConfiguration>;
   readonly outboundCluster: ResourceQuery<
-    [audience: string, group: string, host: string, port: string, subset: string],
+    [audience: string, group: string, host: string, port: string, subset: string, traffic: CallerTraffic],
     Cluster
   >;
   readonly opaqueCluster: ResourceQuery<[audience: string, group: string, host: string, port: string], Cluster>;
@@ -88,8 +91,8 @@ export class ResourceQueries {
     this.edgeTable = query("edge routes", (audience, host, mask, port) =>
       this.#compileEdgeTable(audience, host, mask, port),
     );
-    this.outboundCluster = query("cluster", (audience, group, host, port, subset) =>
-      this.#compileOutboundCluster(audience, group, host, port, subset),
+    this.outboundCluster = query("cluster", (audience, group, host, port, subset, traffic) =>
+      this.#compileOutboundCluster(audience, group, host, port, subset, traffic),
     );
     this.opaqueCluster = query("opaque cluster", (audience, group, host, port) =>
       this.#compileOpaqueCluster(audience, group, host, port),
@@ -166,17 +169,26 @@ export class ResourceQueries {
     return compileOpenTable(name, this.#routed(host), rules, this.#resolver(host), audienceFromKey(audience));
   }
 
-  #compileOutboundCluster(audience: string, group: string, host: string, port: string, subset: string): Cluster {
+  #compileOutboundCluster(
+    audience: string,
+    group: string,
+    host: string,
+    port: string,
+    subset: string,
+    traffic: CallerTraffic,
+  ): Cluster {
     const { name, namespace, identities, ports } = this.#service(host);
     const protocol = ports.find((candidate) => candidate.port === Number(port))?.protocol ?? "tcp";
-    const destination = { host, name, namespace, port: Number(port), protocol, identities };
+    const isIntercepted = traffic === "intercepted";
+    const destination = { host, name, namespace, port: Number(port), protocol, identities, isIntercepted };
     const policy = effectivePolicy(this.#model.mergedRule(group), Number(port), subset);
     return compileOutboundCluster(destination, subset, policy, audienceFromKey(audience));
   }
 
   #compileOpaqueCluster(audience: string, group: string, host: string, port: string): Cluster {
     const { name, namespace, identities } = this.#service(host);
-    const destination = { host, name, namespace, port: Number(port), identities };
+    // Bytes: there are no requests that could name anybody.
+    const destination = { host, name, namespace, port: Number(port), identities, isIntercepted: false };
     const policy = effectivePolicy(this.#model.mergedRule(group), Number(port), "");
     return compileOpaqueCluster(destination, policy, audienceFromKey(audience));
   }

@@ -6,7 +6,7 @@ export type {
   ServerTlsOptions,
 } from "./tls-context.ts";
 export type { BuiltContext, TlsContextOptions } from "./tls-context.ts";
-export { buildClientContext, buildServerContext } from "./tls-context.ts";
+export { buildClientContext, buildServerContext, contextForServer } from "./tls-context.ts";
 export type { Certificate } from "./certificate.ts";
 export { certificatePem, derBlocks, parseCertificate, parseCertificatesPem } from "./certificate.ts";
 export type {
@@ -43,7 +43,7 @@ export { parseRevocationListsPem } from "./revocation-list.ts";
 export type { RuntimeEdge } from "./runtime-edges.ts";
 export type { ProxiedAddresses, ProxyTlv } from "./proxy-protocol.ts";
 export { formatProxyHeader } from "./proxy-protocol.ts";
-export { exactDnsName, exactUri } from "./san-matcher.ts";
+export { exactDnsName, exactIpAddress, exactUri } from "./san-matcher.ts";
 export type { EdgeReport } from "./self-test.ts";
 export { selfTestRuntime } from "./self-test.ts";
 export type { SocketFailure } from "./socket-failure.ts";

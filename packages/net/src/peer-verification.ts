@@ -22,6 +22,8 @@ export interface PeerPolicy {
   readonly usage: "client" | "server";
   /** Empty: any name that the anchors vouch for. */
   readonly sanMatchers: readonly SanMatcher[];
+  /** A name that the peer needs beside one of those. */
+  readonly requiredName?: SanMatcher;
   /** Accepted trust domains; empty or absent: any. Implies `requireSpiffeId` when not empty. */
   readonly trustDomains?: readonly string[];
   /** The peer must have a SPIFFE ID. A certificate that claims one is held to SPIFFE's rules in any case. */
@@ -80,6 +82,8 @@ export function verifyPeer(chainDer: readonly Buffer[], policy: PeerPolicy, wall
   if (spiffeId !== undefined && "ok" in spiffeId) return spiffeId;
   const names = checkNames(leaf, policy.sanMatchers);
   if (names !== undefined) return names;
+  const required = policy.requiredName === undefined ? undefined : checkNames(leaf, [policy.requiredName]);
+  if (required !== undefined) return required;
 
   // Of what it sent beside its path only a root: that is what many send, and nothing else is anybody's.
   for (const certificate of chain)

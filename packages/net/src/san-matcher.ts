@@ -1,5 +1,10 @@
 import type { SanMatcher } from "./peer-verification.ts";
 
+/** Accepts a certificate's IP address that is this one, in canonical form. */
+export function exactIpAddress(address: string): SanMatcher {
+  return { type: "ip", description: address, matches: (value) => value === address };
+}
+
 /** Accepts exactly this URI, byte by byte. */
 export function exactUri(uri: string): SanMatcher {
   return { type: "uri", description: uri, matches: (value) => value === uri };

@@ -21,6 +21,11 @@ export class SessionCache {
     this.#perAddress = perAddress;
   }
 
+  /** An empty one that keeps as many: for a server that must be offered none of these. */
+  another(): SessionCache {
+    return new SessionCache(this.#perAddress);
+  }
+
   /** The session is no longer kept: who resumed it gives it back. */
   take(address: string): ResumableSession | undefined {
     const kept = this.#sessions.get(address);

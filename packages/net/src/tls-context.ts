@@ -4,7 +4,7 @@ import { createSecureContext } from "node:tls";
 import { parseCertificatesPem } from "./certificate.ts";
 import { cipherList } from "./cipher-suites.ts";
 import { SessionCache } from "./session-cache.ts";
-import type { PeerPolicy } from "./peer-verification.ts";
+import type { PeerPolicy, SanMatcher } from "./peer-verification.ts";
 
 export interface CertificateMaterial {
   /** Leaf first, then its intermediates. */
@@ -95,6 +95,24 @@ export function buildClientContext(options: ClientTlsOptions): BuiltContext<Clie
   if (!base.ok) return base;
   const sessions = new SessionCache(options.maxSessionKeys ?? 1);
   return { ok: true, context: { ...base.context, role: "client", sni: options.sni, sessions } };
+}
+
+/**
+ * The same material and rules for one server of several: its own name in the handshake, and one that its certificate needs beside what the rules say. Its
+ * sessions are its own, too, so that none that another name was agreed for is resumed.
+ */
+export function contextForServer(
+  context: ClientTlsContext,
+  sni: string,
+  requiredName: SanMatcher | undefined,
+): ClientTlsContext {
+  const { policy } = context;
+  return {
+    ...context,
+    sni,
+    sessions: context.sessions.another(),
+    policy: policy === undefined || requiredName === undefined ? policy : { ...policy, requiredName },
+  };
 }
 
 function buildContext(

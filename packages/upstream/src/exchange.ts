@@ -74,12 +74,16 @@ export interface UpstreamExchange {
 
 /** How requests get to endpoints: pooled connections today; carriers implement the same. */
 export interface UpstreamTransport {
-  /** @param client whose request it is: an endpoint that is told gets no requests of others on one connection */
+  /**
+   * @param client whose request it is: an endpoint that is told gets no requests of others on one connection
+   * @param serverName whom the request is for, where the cluster wants TLS connections to be for that host: it rides on none that is for another
+   */
   open(
     endpoint: BoundEndpoint,
     cluster: BoundCluster,
     sink: ExchangeSink,
     client: ProxiedClient | undefined,
+    serverName?: string,
   ): UpstreamExchange;
   /** For a CONNECT that ends here: its bytes go to the endpoint as they are, over a connection of its own, whose success is the 200. */
   openTcp(
@@ -87,5 +91,6 @@ export interface UpstreamTransport {
     cluster: BoundCluster,
     sink: ExchangeSink,
     client: ProxiedClient | undefined,
+    serverName?: string,
   ): UpstreamExchange;
 }

@@ -22,6 +22,8 @@ export interface PoolOptions {
   readonly connect: (options: ConnectionOptions) => PooledConnection;
   /** Asked before each connection that would be made: true, and it is not (Envoy's load shed point of connection pools). */
   readonly shedsConnection: () => boolean;
+  /** The pool is about to have its first connection although the cluster has as many as it may. */
+  readonly makeRoomFor: (pool: Pool) => void;
   /** The pool has no connection and no waiting exchange any more. */
   readonly onEmpty: (pool: Pool) => void;
 }
@@ -105,6 +107,16 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       connection.isListed = false;
       if (connection.activeStreams === 0) connection.close();
     }
+  }
+
+  /** Closes the connection that has been idle for longest. @returns false: none is idle */
+  closeIdle(): boolean {
+    const index = this.#ready.findIndex(({ activeStreams }) => activeStreams === 0);
+    const connection = this.#ready[index];
+    if (connection === undefined) return false;
+    this.#unlist(index);
+    connection.close();
+    return true;
   }
 
   /** The endpoint is back. */
@@ -256,6 +268,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       if (!live.tryAcquireConnection(cluster, endpoint)) {
         if (this.#connections.size > 0 || this.#dials.size > 0) return true;
         // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
+        this.#options.makeRoomFor(this);
         live.acquireFirstConnection(cluster, endpoint);
       }
       this.#dial(tls, cluster, endpoint);

@@ -3,13 +3,14 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
-import { createServer as createTlsServer } from "node:tls";
+import { createSecureContext, createServer as createTlsServer } from "node:tls";
 import type { TLSSocket } from "node:tls";
 import { Secret } from "@heddle/core";
-import type { UpstreamTlsConfig } from "@heddle/engine";
+import type { BoundCluster, UpstreamTlsConfig } from "@heddle/engine";
 import type { IssuedIdentity } from "@heddle/testkit";
 import { ThrowawayCa } from "@heddle/testkit";
-import { Fixture, makeCluster } from "./testing/fixture.ts";
+import { type ClusterChanges, Fixture, makeCluster } from "./testing/fixture.ts";
+import { RecordingSink } from "./testing/recording-sink.ts";
 import { onEachHead } from "./testing/scripted-upstream.ts";
 
 const web = "spiffe://cluster.local/ns/default/sa/web";
@@ -220,4 +221,98 @@ test("a connection on its way under an old certificate keeps nobody waiting who 
   const { sink } = fixture.request(cluster);
   await sink.ended;
   assert.equal(sink.body, "hi");
+});
+
+/** Servers of several names behind one port: each shows the certificate for the name that it is asked for, or the first one. */
+async function startNamed(
+  t: TestContext,
+  names: ReadonlyMap<string, IssuedIdentity>,
+): Promise<{ port: number; asked: (string | false | null)[] }> {
+  const asked: (string | false | null)[] = [];
+  const sockets = new Set<TLSSocket>();
+  const [first] = [...names.values()];
+  assert.ok(first);
+  const server = createTlsServer(
+    {
+      cert: first.chainPem,
+      key: first.privateKeyPem,
+      SNICallback: (name, done) => {
+        const identity = names.get(name) ?? first;
+        done(null, createSecureContext({ cert: identity.chainPem, key: identity.privateKeyPem }));
+      },
+    },
+    (socket: TLSSocket & { servername?: string | false | null }) => {
+      sockets.add(socket);
+      asked.push(socket.servername ?? null);
+      socket.on("error", () => socket.destroy());
+      onEachHead(socket, () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"));
+    },
+  );
+  server.on("tlsClientError", () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, asked };
+}
+
+async function namedCluster(
+  t: TestContext,
+  changes: ClusterChanges,
+): Promise<{ fixture: Fixture; cluster: BoundCluster; asked: (string | false | null)[] }> {
+  const ca = await ThrowawayCa.create();
+  const issue = (name: string) => ca.issue("", { uris: [], dnsNames: [name] });
+  const names = new Map([
+    ["a.example", await issue("a.example")],
+    ["b.example", await issue("b.example")],
+  ]);
+  const { port, asked } = await startNamed(t, names);
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  const unnamed = tlsTo("");
+  const validation = { ...unnamed.common.validation!, matchSubjectAltNames: [] };
+  const tls = { ...unnamed, sni: "", common: { ...unnamed.common, alpn: [], certificate: undefined, validation } };
+  return { fixture, cluster: makeCluster([port], { tls, ...changes }), asked };
+}
+
+const sentAndDemanded = { isSent: true, isDemanded: true, header: "" };
+
+test("requests to each host ride on connections that are for that host alone", async (t) => {
+  const { fixture, cluster, asked } = await namedCluster(t, { serverName: sentAndDemanded });
+  for (const host of ["a.example", "b.example", "a.example", "b.example"]) {
+    const { sink } = fixture.request(cluster, "GET", new RecordingSink(), host);
+    await sink.ended;
+    assert.equal(sink.body, "hi", sink.failure?.transportFailure ?? "");
+  }
+  assert.deepEqual(asked, ["a.example", "b.example"]);
+});
+
+test("a certificate that is not for the host of the request is refused, whatever the rules of the context accept", async (t) => {
+  const { fixture, cluster } = await namedCluster(t, { serverName: sentAndDemanded });
+  // An address and what no handshake can name are not sent, and no certificate here is for them.
+  for (const host of ["c.example", "127.0.0.1", ""]) {
+    const { sink } = fixture.request(cluster, "GET", new RecordingSink(), host);
+    await sink.ended;
+    assert.equal(sink.failure?.code, "upstream_peer_rejected", host);
+    assert.match(sink.failure?.transportFailure ?? "", /the peer is a\.example, expected: /);
+  }
+  const lenient = await namedCluster(t, { serverName: { ...sentAndDemanded, isDemanded: false } });
+  const { sink } = lenient.fixture.request(lenient.cluster, "GET", new RecordingSink(), "c.example");
+  await sink.ended;
+  assert.equal(sink.body, "hi");
+  assert.deepEqual(lenient.asked, ["c.example"]);
+});
+
+test("a connection of each host that is idle goes before there are more than the cluster may have", async (t) => {
+  const { fixture, cluster } = await namedCluster(t, {
+    serverName: { ...sentAndDemanded, isDemanded: false },
+    limits: { maxConnections: 2 },
+  });
+  for (let count = 0; count < 8; count += 1) {
+    const { sink } = fixture.request(cluster, "GET", new RecordingSink(), `host-${count}.example`);
+    await sink.ended;
+    assert.equal(sink.body, "hi");
+  }
+  assert.ok(fixture.live.cluster(cluster).connections <= 3, `${fixture.live.cluster(cluster).connections} connections`);
 });

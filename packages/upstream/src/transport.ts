@@ -1,6 +1,7 @@
 import type { BoundCluster, BoundEndpoint, HeaderKeyFormat, LiveState } from "@heddle/engine";
 import type { Http1Limits, Http2Limits, Http2Rule, NameKeeping } from "@heddle/http";
 import { defaultHttp1Limits, defaultHttp2Limits } from "@heddle/http";
+import type { ClientTlsContext } from "@heddle/net";
 import { Dial, type Dialing, type DialOptions } from "./dial.ts";
 import type { ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
 import { Http1Connection } from "./http1/connection.ts";
@@ -52,17 +53,19 @@ export class PooledTransport implements UpstreamTransport {
     cluster: BoundCluster,
     sink: ExchangeSink,
     client: ProxiedClient | undefined,
+    serverName?: string,
   ): UpstreamExchange {
     const isTunnelled = this.#isTunnelled(endpoint, cluster);
+    const host = endpoint.tls === undefined || isTunnelled ? undefined : serverName;
     const pool =
-      endpoint.proxyProtocol === undefined
+      endpoint.proxyProtocol === undefined && host === undefined
         ? this.#pool(endpoint, isTunnelled)
-        : this.#poolFor(endpoint, isTunnelled, client);
+        : this.#poolFor(endpoint, isTunnelled, client, host);
     const exchange = new PooledExchange(pool, cluster, sink);
     const built = this.#tlsOf(endpoint, cluster, isTunnelled);
     // Never in plaintext instead: an endpoint that wants TLS gets TLS or nothing.
     if (built?.ok === false) exchange.fail("upstream_tls_failed", `TLS error: ${built.reason}`);
-    else pool.open(exchange, cluster, endpoint, built?.context);
+    else pool.open(exchange, cluster, endpoint, this.#contextFor(built?.context, cluster, host));
     if (pool.isEmpty) this.#forget(pool);
     return exchange;
   }
@@ -72,13 +75,14 @@ export class PooledTransport implements UpstreamTransport {
     cluster: BoundCluster,
     sink: ExchangeSink,
     client: ProxiedClient | undefined,
+    serverName?: string,
   ): UpstreamExchange {
     const { live, timers, wallMs, tls } = this.#options;
     const built = endpoint.tls === undefined ? undefined : tls.get(endpoint.tls);
     const exchange = new TcpExchange({
       cluster,
       endpoint,
-      tls: built?.ok === true ? built.context : undefined,
+      tls: built?.ok === true ? this.#contextFor(built.context, cluster, serverName) : undefined,
       client,
       timers,
       wallMs,
@@ -94,6 +98,15 @@ export class PooledTransport implements UpstreamTransport {
       exchange.dial();
     }
     return exchange;
+  }
+
+  #contextFor(
+    context: ClientTlsContext | undefined,
+    { config }: BoundCluster,
+    host: string | undefined,
+  ): ClientTlsContext | undefined {
+    if (context === undefined || host === undefined || config.serverName === undefined) return context;
+    return this.#options.tls.named(context, host, config.serverName);
   }
 
   /** Many requests at once towards an endpoint cost less on connections inside a carrier; a few cost less on connections of their own. */
@@ -151,11 +164,24 @@ export class PooledTransport implements UpstreamTransport {
     return pool;
   }
 
-  /** Connections that begin with the same header are for the same client alone, as in Envoy. */
-  #poolFor(endpoint: BoundEndpoint, isTunnelled: boolean, client: ProxiedClient | undefined): Pool {
+  /** Connections that begin with the same header are for the same client alone, those that are for one host for its requests alone, as in Envoy. */
+  #poolFor(
+    endpoint: BoundEndpoint,
+    isTunnelled: boolean,
+    client: ProxiedClient | undefined,
+    host: string | undefined,
+  ): Pool {
     const endpointKey = poolKey(endpoint, isTunnelled);
-    const preface = proxyPreface(endpoint, client)?.toString("latin1") ?? "";
-    return this.#poolOf({ key: `${endpointKey}\0${preface}`, endpointKey, client, isTunnelled });
+    const told = endpoint.proxyProtocol === undefined ? undefined : client;
+    const preface = proxyPreface(endpoint, told)?.toString("latin1") ?? "";
+    return this.#poolOf({ key: `${endpointKey}\0${host ?? ""}\0${preface}`, endpointKey, client: told, isTunnelled });
+  }
+
+  /** Of pools that clients can make at will, by their addresses or the hosts that they ask for, an idle connection goes for each one beyond the limit. */
+  #makeRoomFor(pool: Pool): void {
+    if (pool.key === pool.endpointKey) return;
+    for (const other of this.#pools.values())
+      if (other !== pool && other.endpointKey === pool.endpointKey && other.closeIdle()) return;
   }
 
   #poolOf({
@@ -173,6 +199,7 @@ export class PooledTransport implements UpstreamTransport {
         dial: this.#dial,
         shedsConnection: this.#shedsConnection,
         connect: (options) => this.#connect(options),
+        makeRoomFor: (crowded) => this.#makeRoomFor(crowded),
         onEmpty: (empty) => this.#forget(empty),
       });
       this.#pools.set(key, pool);

@@ -14,6 +14,7 @@ import {
 import type { Audience } from "../audience.ts";
 import { adsSource } from "../config-source.ts";
 import { compileClientTransport, isTunnelled, tunnelMatchName } from "../mtls/client.ts";
+import { namesFromRequests } from "../mtls/origination.ts";
 import { inboundClusterName, opaqueClusterName, outboundClusterName } from "../names.ts";
 import { metadataOf, provenanceKey, provenanceOf } from "../provenance.ts";
 import { duration, tcpAddress } from "../wire.ts";
@@ -33,6 +34,8 @@ export interface DestinationPort {
   readonly protocol: CarriedProtocol;
   /** SPIFFE identities that may answer for the service. */
   readonly identities: readonly string[];
+  /** Whether its clients' traffic is redirected to their proxies. */
+  readonly isIntercepted: boolean;
 }
 
 /** Istio's defaults (istio.md 4.6); written out, because what a proxy takes an absent field to mean is Envoy's choice, not Istio's. */
@@ -65,7 +68,9 @@ export function compileOutboundCluster(
   return create(ClusterSchema, {
     ...poolFields(blocks.connectionPool),
     typedExtensionProtocolOptions: {
-      ...(isHttp(protocol) ? httpOptions(blocks.connectionPool?.http, protocol) : {}),
+      ...(isHttp(protocol)
+        ? httpOptions(blocks.connectionPool?.http, protocol, namesFromRequests(destination, blocks.tls))
+        : {}),
       ...(isTunnelled(protocol, blocks.tls, audience) ? tunnelOptions(protocol) : {}),
     },
     ...balancerFields(blocks.loadBalancer),
@@ -92,7 +97,7 @@ export function compileOpaqueCluster(
 
 /** The application beside the proxy. */
 export function compileInboundCluster(
-  service: Omit<DestinationPort, "identities">,
+  service: Omit<DestinationPort, "identities" | "isIntercepted">,
   address: string,
   applicationPort: number,
 ): Cluster {
@@ -101,7 +106,7 @@ export function compileInboundCluster(
   const metadata = metadataOf({ istio: { services: [{ host, name: serviceName, namespace }] } });
   return create(ClusterSchema, {
     ...poolFields(undefined),
-    ...(isHttp(protocol) ? { typedExtensionProtocolOptions: httpOptions(undefined, protocol) } : {}),
+    ...(isHttp(protocol) ? { typedExtensionProtocolOptions: httpOptions(undefined, protocol, undefined) } : {}),
     // There is one endpoint: nothing to compare.
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     name,
@@ -177,12 +182,17 @@ function tunnelOptions(protocol: CarriedProtocol): ExtensionOptions {
   return { [tunnelOptionsName]: options };
 }
 
-function httpOptions(http: ConnectionPool["http"], protocol: CarriedProtocol): ExtensionOptions {
+function httpOptions(
+  http: ConnectionPool["http"],
+  protocol: CarriedProtocol,
+  names: ReturnType<typeof namesFromRequests>,
+): ExtensionOptions {
   const options = packAny(UpstreamHttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: {
       idleTimeout: duration(milliseconds(http?.idleTimeout) ?? idleTimeoutMs),
       ...(http?.maxRequestsPerConnection ? { maxRequestsPerConnection: http.maxRequestsPerConnection } : {}),
     },
+    ...(names === undefined ? {} : { upstreamHttpProtocolOptions: names }),
     upstreamProtocolOptions: {
       case: "explicitHttpConfig",
       value: {

@@ -326,6 +326,30 @@ test("SIMPLE demands the name that it sends, the service's unless the rule has a
   );
 });
 
+test("SIMPLE and MUTUAL of intercepted traffic send and demand the host of each request, unless the rule says who the server is", () => {
+  const files = "clientCertificate: /certs/a.pem, privateKey: /certs/a.key";
+  const told = (tls: string, mode: "ports" | "namespaces" = "namespaces", caller = "web-0") => {
+    const mesh = new TestMesh(destinationRule(tls), { mode });
+    const { config } = new Traffic(mesh).snapshot(caller).clusters.get(reviewsCluster)!;
+    const { sni, common } = config.transport.default!;
+    return [config.serverName, sni, common.validation?.matchSubjectAltNames.length];
+  };
+  const both = { isSent: true, isDemanded: true, header: "" };
+  const sent = { isSent: true, isDemanded: false, header: "" };
+  for (const mode of ["mode: SIMPLE", `mode: MUTUAL, ${files}`]) {
+    assert.deepEqual(told(`{ ${mode} }`), [both, reviewsHost, 0]);
+    assert.deepEqual(told(`{ ${mode}, subjectAltNames: [a.example] }`), [sent, reviewsHost, 1]);
+    assert.deepEqual(told(`{ ${mode}, insecureSkipVerify: true }`), [sent, reviewsHost, undefined]);
+    assert.deepEqual(told(`{ ${mode}, sni: a.example }`), [undefined, "a.example", 1]);
+    // Applications that call a port of their proxy name that port's address, and callers of the edge the edge's.
+    assert.deepEqual(told(`{ ${mode} }`, "ports"), [undefined, reviewsHost, 1]);
+  }
+  const opaqueMesh = new TestMesh(destinationRule("{ mode: SIMPLE }"), { mode: "namespaces", ...opaque });
+  const bytes = new Traffic(opaqueMesh).snapshot("web-0").clusters.get(reviewsCluster)!.config;
+  assert.deepEqual([bytes.serverName, bytes.transport.default?.sni], [undefined, reviewsHost]);
+  assert.equal(bytes.transport.default?.common.validation?.matchSubjectAltNames.length, 1);
+});
+
 test("SIMPLE without authorities asks the machine's trust store, and nobody only with insecureSkipVerify", () => {
   const validationOf = (tls: string, dialect: "heddle" | "envoy") => {
     const cluster = new TestMesh(destinationRule(tls), { dialect }).cluster("web-0", reviewsCluster);

@@ -12,6 +12,8 @@ interface TlsDestination {
   readonly port: number;
   readonly protocol: CarriedProtocol;
   readonly identities: readonly string[];
+  /** Whether its callers' traffic is redirected to their proxies. */
+  readonly isIntercepted: boolean;
 }
 
 const plaintextSocket = extension("envoy.transport_sockets.raw_buffer", RawBufferSchema, {});

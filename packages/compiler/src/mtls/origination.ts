@@ -9,6 +9,7 @@ import {
 } from "@heddle/xds/api";
 import type { Audience } from "../audience.ts";
 import { localSecretSource } from "../config-source.ts";
+import { isHttp } from "../model/services.ts";
 import { extension } from "../wire.ts";
 import { socketName } from "./tls-context.ts";
 
@@ -22,16 +23,33 @@ export function isOriginated(tls: ClientTls | undefined): tls is Origination {
   return tls?.mode === "SIMPLE" || tls?.mode === "MUTUAL";
 }
 
+/** Who is called, and whether callers name it by its own hosts and addresses: all their traffic is redirected to their proxies. */
+interface OriginationTarget {
+  readonly host: string;
+  readonly protocol: CarriedProtocol;
+  readonly isIntercepted: boolean;
+}
+
 /**
- * The client's side of TLS to a server that may know nothing of the mesh. Istio sends the host of each request as server name and demands it of the certificate
- * (auto_sni, auto_san_validation); here it is the service's, and one that the DestinationRule names is demanded as well (docs/reference/differences.md).
+ * What TLS connections take from the requests that they are made for, where the rule does not say who the server is: the host of each is sent as server name
+ * and demanded of the certificate, as in Istio. Where applications call a port of their proxy, requests name that, and the service's own name stands in.
  */
-export function originationSocket(
-  { host, protocol }: { readonly host: string; readonly protocol: CarriedProtocol },
-  tls: Origination,
-  audience: Audience,
-) {
+export function namesFromRequests(
+  { protocol, isIntercepted }: Omit<OriginationTarget, "host">,
+  tls: ClientTls | undefined,
+): { readonly autoSni: true; readonly autoSanValidation: boolean } | undefined {
+  if (!isOriginated(tls) || !isIntercepted || !isHttp(protocol) || tls.sni) return undefined;
+  return { autoSni: true, autoSanValidation: !tls.insecureSkipVerify && !tls.subjectAltNames?.length };
+}
+
+/**
+ * The client's side of TLS to a server that may know nothing of the mesh. A name that the DestinationRule has for the handshake is demanded of the
+ * certificate, too, which Istio does not do (docs/reference/differences.md).
+ */
+export function originationSocket(target: OriginationTarget, tls: Origination, audience: Audience) {
+  const { host, protocol } = target;
   const sni = tls.sni || host;
+  const isNamedByRequests = namesFromRequests(target, tls)?.autoSanValidation === true;
   return extension(socketName, UpstreamTlsContextSchema, {
     sni,
     commonTlsContext: {
@@ -42,7 +60,7 @@ export function originationSocket(
       alpnProtocols: alpnOf[protocol],
       ...certificateOf(tls),
       // Without a context nobody asks who the server is.
-      ...(tls.insecureSkipVerify === true ? {} : verification(tls, sni, audience)),
+      ...(tls.insecureSkipVerify === true ? {} : verification(tls, isNamedByRequests ? [] : [sni], audience)),
     },
   });
 }
@@ -62,10 +80,10 @@ function certificateOf({ mode, clientCertificate = "", privateKey = "" }: Origin
 
 function verification(
   { caCertificates, caCrl, subjectAltNames = [] }: Origination,
-  sni: string,
+  hosts: readonly string[],
   audience: Audience,
 ): CommonInit {
-  const names = subjectAltNames.length > 0 ? subjectAltNames : [sni];
+  const names = subjectAltNames.length > 0 ? subjectAltNames : hosts;
   const rules: ValidationInit = {
     matchTypedSubjectAltNames: names.map((value) => ({
       sanType: nameType(value),

@@ -98,6 +98,16 @@ export interface Http2Config {
   readonly keepAlive: { readonly intervalMs: number; readonly timeoutMs: number; readonly jitterPercent: number };
 }
 
+/** `UpstreamHttpProtocolOptions`: what TLS connections take from the request that they are made for. */
+export interface RequestServerName {
+  /** `auto_sni`: its host is the server name of the handshake, unless it is an IP address. */
+  readonly isSent: boolean;
+  /** `auto_san_validation`: the certificate has to be for its host, beside what the validation context says. */
+  readonly isDemanded: boolean;
+  /** Lower-case name of a header whose value is taken instead, where it is not empty; empty: none. */
+  readonly header: string;
+}
+
 export interface TunnelConfig {
   /** Name of the entry of `transport_socket_matches`. */
   readonly match: string;
@@ -167,5 +177,7 @@ export interface ClusterConfig {
   /** HTTP/1.1 upstream: request trailers may be sent. */
   readonly enableTrailers: boolean;
   readonly headerKeyFormat: HeaderKeyFormat;
+  /** undefined: nothing is taken from requests. */
+  readonly serverName: RequestServerName | undefined;
   readonly provenance: Provenance | undefined;
 }

@@ -35,6 +35,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     preconnectRatio: 1,
     enableTrailers: false,
     headerKeyFormat: "lower",
+    serverName: undefined,
     tunnel: undefined,
     tcpKeepalive: undefined,
     bindAddresses: [],
@@ -333,5 +334,45 @@ test("HTTP options say a protocol, under their own name, and nothing that only l
   };
   assert.deepEqual(refused(misnamed), [
     `typed_extension_protocol_options["other"]: "${httpOptions}" is not supported here`,
+  ]);
+});
+
+test("what TLS connections take from requests arrives, and demands that certificates are verified", () => {
+  const taking = (options: JsonObject, tls: JsonObject = {}): JsonObject => ({
+    ...withHttp({ ...http1, upstream_http_protocol_options: options }),
+    transport_socket: {
+      name: "tls",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        common_tls_context: tls,
+      },
+    },
+  });
+  const judged = { validation_context: { system_root_certs: {} } };
+  assert.equal(load(taking({})).serverName, undefined);
+  assert.equal(load(taking({ override_auto_sni_header: "x-host" })).serverName, undefined);
+  assert.deepEqual(load(taking({ auto_sni: true })).serverName, { isSent: true, isDemanded: false, header: "" });
+  assert.deepEqual(load(taking({ auto_san_validation: true, override_auto_sni_header: "X-Host" }, judged)).serverName, {
+    isSent: false,
+    isDemanded: true,
+    header: "x-host",
+  });
+  const where = `typed_extension_protocol_options["${httpOptions}"].upstream_http_protocol_options`;
+  assert.deepEqual(refused(taking({ auto_san_validation: true })), [
+    `${where}: auto_san_validation has nobody's certificates to look at`,
+  ]);
+  // In plaintext there is nobody to name.
+  const plain = load(withHttp({ ...http1, upstream_http_protocol_options: { auto_san_validation: true } }));
+  assert.equal(plain.serverName?.isDemanded, true);
+  const named = taking({ auto_sni: true });
+  const extensions = named["typed_extension_protocol_options"] as JsonObject;
+  const tunnel = { "@type": "type.googleapis.com/heddle.v1.TunnelOptions", transport_socket_match: "tunnel" };
+  const carried = {
+    ...named,
+    transport_socket_matches: [{ name: "tunnel", match: {}, transport_socket: named["transport_socket"]! }],
+    typed_extension_protocol_options: { ...extensions, "heddle.v1.TunnelOptions": tunnel },
+  };
+  assert.deepEqual(refused(carried), [
+    'typed_extension_protocol_options["heddle.v1.TunnelOptions"]: a carrier is for no host that requests ask for',
   ]);
 });

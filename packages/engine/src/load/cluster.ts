@@ -20,6 +20,7 @@ import type {
   ServiceReference,
   TransportMatchConfig,
   TunnelConfig,
+  RequestServerName,
 } from "../config/cluster.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadProvenance } from "./core-types.ts";
@@ -57,6 +58,28 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
   if (connectTimeoutMs === 0)
     loading.problem(at.field("connect_timeout"), "the timeout is zero", "give a duration above zero");
   const http = loadHttpOptions(message, at.field("typed_extension_protocol_options"), loading);
+  const transport = {
+    ...loadTransportSocket(message.transportSocket, at.field("transport_socket"), name, loading),
+    matches: message.transportSocketMatches.map((match, index) =>
+      loadTransportMatch(match, name, at.field("transport_socket_matches").index(index), loading),
+    ),
+  };
+  const unjudged = [transport.default, ...transport.matches.map(({ tls }) => tls)].some(
+    (tls) => tls !== undefined && tls.common.validation === undefined,
+  );
+  // A name proves nothing by itself: anybody can write a certificate for it.
+  if (unjudged && http.serverName?.isDemanded === true)
+    loading.problem(
+      at.field("typed_extension_protocol_options").key(httpOptionsName).field("upstream_http_protocol_options"),
+      "auto_san_validation has nobody's certificates to look at",
+      "give each UpstreamTlsContext of the cluster a validation context",
+    );
+  if (http.tunnel !== undefined && http.serverName !== undefined)
+    loading.problem(
+      at.field("typed_extension_protocol_options").key(tunnelOptionsName),
+      "a carrier is for no host that requests ask for",
+      "remove it, or auto_sni and auto_san_validation",
+    );
   return loading.finish({
     name,
     type,
@@ -75,12 +98,7 @@ export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded
     tcpKeepalive: loadKeepalive(message),
     bindAddresses: loadBindAddresses(message, at, loading),
     happyEyeballs: loadHappyEyeballs(message, at, loading),
-    transport: {
-      ...loadTransportSocket(message.transportSocket, at.field("transport_socket"), name, loading),
-      matches: message.transportSocketMatches.map((match, index) =>
-        loadTransportMatch(match, name, at.field("transport_socket_matches").index(index), loading),
-      ),
-    },
+    transport,
     dns: loadDns(message, at, loading),
     originalDestination: loadOriginalDestination(message, type, at, loading),
     healthCheck: loadHealthChecks(message.healthChecks, at.field("health_checks"), loading),
@@ -229,6 +247,7 @@ type HttpOptions = Pick<
   | "maxConnectionDurationMs"
   | "enableTrailers"
   | "headerKeyFormat"
+  | "serverName"
   | "protocol"
   | "tunnel"
   | "http2"
@@ -264,10 +283,22 @@ function loadHttpOptions(message: Cluster, at: Path, loading: Loading): HttpOpti
     ),
     enableTrailers: chosen.http1?.enableTrailers ?? false,
     headerKeyFormat: loadHeaderKeyFormat(chosen.http1, chosen.http1At, loading),
+    serverName: loadServerName(options),
     protocol: chosen.protocol,
     tunnel,
     http2: loadHttp2Options(chosen.http2, chosen.http2At, loading),
   };
+}
+
+function loadServerName(options: UpstreamHttpProtocolOptions | undefined): RequestServerName | undefined {
+  const {
+    autoSni = false,
+    autoSanValidation = false,
+    overrideAutoSniHeader = "",
+  } = options?.upstreamHttpProtocolOptions ?? {};
+  // The header means nothing by itself, as in Envoy.
+  if (!autoSni && !autoSanValidation) return undefined;
+  return { isSent: autoSni, isDemanded: autoSanValidation, header: overrideAutoSniHeader.toLowerCase() };
 }
 
 function loadTunnelOptions(options: TunnelOptions, cluster: Cluster, at: Path, loading: Loading): TunnelConfig {

@@ -24,6 +24,7 @@ import { redirectLocation } from "./redirect.ts";
 import type { RequestRecord } from "./request-record.ts";
 import { beginRetries } from "./retry.ts";
 import { drawWeighted, findRoute, findVirtualHost } from "./route-search.ts";
+import { serverNameOf } from "./server-name.ts";
 import { setTimeouts } from "./timeouts.ts";
 
 /**
@@ -248,6 +249,8 @@ function forward(
     out.respond(req, "stream_duration");
     return;
   }
+  // Before the route rewrites the host and other headers.
+  req.serverName = serverNameOf(req, cluster);
   rewriteRequest(hcm, route, action, req);
   out.reset("forward");
   for (let i = 0; i < route.mirrors.length; i++) {

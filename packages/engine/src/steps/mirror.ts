@@ -2,6 +2,7 @@ import type { MutableHeaders } from "../bind/headers.ts";
 import { portStart } from "../bind/virtual-host-index.ts";
 import type { BoundMirror } from "../bind/types.ts";
 import type { RequestRecord } from "./request-record.ts";
+import { serverNameOf } from "./server-name.ts";
 
 /** Envoy marks mirrored requests by `-shadow` behind the host, before the port. */
 function shadowAuthority(authority: string): string {
@@ -29,6 +30,7 @@ export function prepareMirror(
   copy.decidedMs = req.decidedMs;
   copy.cluster = cluster;
   copy.clusterName = cluster.name;
+  copy.serverName = serverNameOf(copy, cluster);
   copy.requestId = req.requestId;
   copy.remoteHost = req.remoteHost;
   copy.remotePort = req.remotePort;

@@ -70,6 +70,8 @@ export class RequestRecord {
   cluster: BoundCluster | undefined;
   /** Name of the wanted cluster, also when it does not exist. */
   clusterName: string;
+  /** Host that TLS connections for this request are for; undefined: the cluster takes none from requests. See `serverNameOf`. */
+  serverName: string | undefined;
   /** Response flags so far, in order (`DI`, `UF`, `URX` …), each once. */
   readonly flags: ResponseFlag[];
   /** Response code details of the last decision; `via_upstream` when an upstream answered. */
@@ -164,6 +166,7 @@ export class RequestRecord {
     this.weighted = undefined;
     this.cluster = undefined;
     this.clusterName = "";
+    this.serverName = undefined;
     this.flags = [];
     this.details = "";
     this.decidedBy = undefined;
@@ -240,6 +243,7 @@ export class RequestRecord {
     this.weighted = undefined;
     this.cluster = undefined;
     this.clusterName = "";
+    this.serverName = undefined;
     emptyList(this.flags);
     this.details = "";
     this.decidedBy = undefined;

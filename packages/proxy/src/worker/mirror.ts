@@ -38,7 +38,7 @@ export class Mirrors implements RequestMirror {
     const copy = new MirrorExchange(worker, req, () => {
       this.#active -= 1;
     });
-    const upstream = worker.transport.open(endpoint, req.cluster, copy, source.req.connection);
+    const upstream = worker.transport.open(endpoint, req.cluster, copy, source.req.connection, req.serverName);
     if (!copy.begin(upstream)) return true;
     upstream.sendHead(req.method, req.path, req.authority, headers, framingOf(source, trailers));
     for (const chunk of source.body.keptBytes()) if (copy.isOpen) upstream.sendData(chunk, 0, chunk.length);

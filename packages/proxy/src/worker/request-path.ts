@@ -258,8 +258,8 @@ function attempt(x: Exchange): Step {
   x.hasAttemptFailed = false;
   const number = ++x.attempts;
   const upstream = endsConnect(x)
-    ? worker.transport.openTcp(endpoint, cluster, x, req.connection)
-    : worker.transport.open(endpoint, cluster, x, req.connection);
+    ? worker.transport.openTcp(endpoint, cluster, x, req.connection, req.serverName)
+    : worker.transport.open(endpoint, cluster, x, req.connection, req.serverName);
   // The attempt may have failed inside `open`; then what follows from it has been done already.
   if (x.hasAttemptFailed || x.attempts !== number || !x.isActive) return "over";
   x.upstream = upstream;

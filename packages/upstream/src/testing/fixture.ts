@@ -128,6 +128,7 @@ export function makeCluster(ports: readonly number[], { limits, tls, ...changes 
       keepAlive: { intervalMs: 0, timeoutMs: 0, jitterPercent: 0 },
     },
     headerKeyFormat: "lower",
+    serverName: undefined,
     tunnel: undefined,
     enableTrailers: true,
     provenance: undefined,
@@ -161,8 +162,9 @@ export class Fixture {
     cluster: BoundCluster,
     sink: RecordingSink = new RecordingSink(),
     endpoint: BoundEndpoint = cluster.endpoints[0]!,
+    serverName?: string,
   ): { sink: RecordingSink; exchange: UpstreamExchange } {
-    return { sink, exchange: this.transport.open(endpoint, cluster, sink, someClient) };
+    return { sink, exchange: this.transport.open(endpoint, cluster, sink, someClient, serverName) };
   }
 
   /** Sends a request without a body. */
@@ -170,8 +172,9 @@ export class Fixture {
     cluster: BoundCluster,
     method = "GET",
     sink = new RecordingSink(),
+    serverName?: string,
   ): { sink: RecordingSink; exchange: UpstreamExchange } {
-    const opened = this.open(cluster, sink);
+    const opened = this.open(cluster, sink, cluster.endpoints[0], serverName);
     sendHead(opened.exchange, method);
     opened.exchange.end();
     return opened;

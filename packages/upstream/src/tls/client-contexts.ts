@@ -1,8 +1,11 @@
-import type { UpstreamTlsConfig } from "@heddle/engine";
+import { parseIp, type RequestServerName, type UpstreamTlsConfig } from "@heddle/engine";
 import type { BuiltContext, ClientTlsContext } from "@heddle/net";
-import { buildClientContext } from "@heddle/net";
+import { buildClientContext, contextForServer, exactDnsName, exactIpAddress } from "@heddle/net";
 import type { SecretLookup } from "./peer-policy.ts";
 import { peerPolicyOf } from "./peer-policy.ts";
+
+/** Names that requests gave one configuration; the one that was used least recently goes first. Whoever asks chooses them. */
+const maxServerNames = 1024;
 
 interface Entry {
   readonly epoch: number;
@@ -16,6 +19,7 @@ interface Entry {
 export class ClientTlsContexts {
   readonly #secrets: SecretLookup;
   readonly #entries = new WeakMap<UpstreamTlsConfig, Entry>();
+  readonly #named = new WeakMap<ClientTlsContext, Map<string, ClientTlsContext>>();
 
   constructor(secrets: SecretLookup) {
     this.#secrets = secrets;
@@ -38,6 +42,24 @@ export class ClientTlsContexts {
     const built = this.#build(config, epoch, names);
     this.#entries.set(config, { epoch, built });
     return built;
+  }
+
+  /** The context for requests to one of the hosts that a cluster's connections are for. */
+  named(base: ClientTlsContext, host: string, { isSent, isDemanded }: RequestServerName): ClientTlsContext {
+    let contexts = this.#named.get(base);
+    if (contexts === undefined) this.#named.set(base, (contexts = new Map()));
+    let context = contexts.get(host);
+    if (context === undefined) {
+      const isAddress = parseIp(host) !== undefined;
+      const sni = isSent && host !== "" && !isAddress ? host : base.sni;
+      const name = isAddress ? exactIpAddress(host) : exactDnsName(host);
+      context = contextForServer(base, sni, isDemanded ? name : undefined);
+    }
+    contexts.delete(host);
+    contexts.set(host, context);
+    const [oldest] = contexts.keys();
+    if (contexts.size > maxServerNames && oldest !== undefined) contexts.delete(oldest);
+    return context;
   }
 
   #build(config: UpstreamTlsConfig, epoch: number, alpn: readonly string[]): BuiltContext<ClientTlsContext> {

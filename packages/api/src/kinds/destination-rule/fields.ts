@@ -97,11 +97,11 @@ const tls = object<spec.ClientTls>({
     ),
     sni: field(
       text(),
-      "Server name sent in the handshake, in place of the mesh's own or, with SIMPLE and MUTUAL, of the service's full host name (Istio takes it from each request).",
+      "Server name sent in the handshake, in place of the mesh's own or, with SIMPLE and MUTUAL, of the host of each request, which the certificate has to be for. Where requests do not name the service (bytes, calls of a workload to ports of its own proxy, the edge), of the service's full host name.",
     ),
     subjectAltNames: field(
       list(text()),
-      "Names that the server may show, any one of them. With ISTIO_MUTUAL identities, in place of the service's accounts; with SIMPLE and MUTUAL DNS names, URIs, IP or mail addresses, in place of the server name that is sent.",
+      "Names that the server may show, any one of them. With ISTIO_MUTUAL identities, in place of the service's accounts; with SIMPLE and MUTUAL DNS names, URIs, IP or mail addresses, in place of the host of the request or the server name that is sent.",
     ),
     caCertificates: field(
       formatted(absolutePath),

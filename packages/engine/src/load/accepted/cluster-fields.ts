@@ -79,6 +79,10 @@ const searchDomains = through(
   resolvers,
   "upstream/src/dns/dns-resolver.test.ts › search domains are gone through as resolv.conf says, unless they are not to be used",
 );
+const serverNames =
+  "engine/src/load/cluster.test.ts › what TLS connections take from requests arrives, and demands that certificates are verified";
+const namedUpstreams = "proxy/src/worker/upstream-server-name.test.ts ›";
+const sentNames = through(serverNames, `${namedUpstreams} auto_sni sends the host of the request as server name`);
 const http2Upstream =
   "proxy/src/worker/http2.test.ts › an HTTP/1.1 request reaches an HTTP/2 application, and its trailers come back";
 const http2Alpn = through(
@@ -219,12 +223,21 @@ export const clusterFields: AcceptedFields = {
     ...proven(through(balancing, leastRequest), "choice_count"),
     ...proven(through(balancing, leastRequestWeights), "active_request_bias"),
   },
-  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": proven(
-    upstreamIdle,
-    "common_http_protocol_options",
-    "explicit_http_config",
-    "auto_config",
-  ),
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+    ...proven(upstreamIdle, "common_http_protocol_options", "explicit_http_config", "auto_config"),
+    ...proven(sentNames, "upstream_http_protocol_options"),
+  },
+  "envoy.config.core.v3.UpstreamHttpProtocolOptions": {
+    ...proven(sentNames, "auto_sni"),
+    ...proven(
+      through(serverNames, `${namedUpstreams} auto_san_validation demands a certificate for the host of the request`),
+      "auto_san_validation",
+    ),
+    ...proven(
+      through(serverNames, `${namedUpstreams} override_auto_sni_header names a header that says who the server is`),
+      "override_auto_sni_header",
+    ),
+  },
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": {
     ...proven(upstreamTrailers, "http_protocol_options"),
     ...proven(http2Upstream, "http2_protocol_options"),
