@@ -34,8 +34,11 @@ export function adsDialer(
         `the cluster ${cluster.name} has no trust anchors: without them anybody could pose as the control plane`,
       );
     const matchers = validation?.matchSubjectAltNames ?? [];
+    const crl = revocationListsOf(validation, findSecret);
     const session = {
       ca: [...ca],
+      // Every authority on the path needs one, as in the proxy's other contexts.
+      ...(crl === undefined ? {} : { crl: [...crl] }),
       minVersion: `TLSv${minVersion}` as const,
       maxVersion: `TLSv${maxVersion}` as const,
       ...(tls.sni === "" ? {} : { servername: tls.sni }),
@@ -65,6 +68,25 @@ export function authoritiesOf(
   if (secret?.kind === "validation") return authoritiesIn(secret.validation.trustedCa);
   const pem = named.source === "local" || named.source === "ads" ? anchorsPem() : undefined;
   return pem === undefined ? [] : [pem];
+}
+
+/**
+ * Revocation lists, in PEM, of the cluster's own context or else of the secret that it names; undefined: none is asked for.
+ *
+ * @throws where lists are named and cannot be read: a certificate that nobody can say was not revoked vouches for nobody
+ */
+export function revocationListsOf(
+  validation: ValidationConfig | undefined,
+  findSecret: FindSecret,
+): readonly string[] | undefined {
+  const named = validation?.trustedCa;
+  const secret = named !== undefined && "name" in named ? findSecret(named) : undefined;
+  const pem = validation?.crlPem ?? (secret?.kind === "validation" ? secret.validation.crlPem : undefined);
+  if (pem === undefined) return undefined;
+  // The runtime reads the first list of a text alone.
+  const lists = pem.match(/-----BEGIN X509 CRL-----[^]*?-----END X509 CRL-----/g);
+  if (lists === null) throw new Error("the control plane's revocation list cannot be read: PEM lists are expected");
+  return lists;
 }
 
 function authoritiesIn(anchors: ValidationConfig["trustedCa"]): readonly string[] {
