@@ -192,6 +192,21 @@ const refused: [title: string, manager: object, path: RegExp, message: RegExp][]
     /is not what this action is configured with/,
   ],
   [
+    "a configuration of shrink_heap, whose message the API has not yet",
+    {
+      resource_monitors: [heap],
+      actions: [
+        {
+          name: "envoy.overload_actions.shrink_heap",
+          triggers,
+          typed_config: { "@type": "type.googleapis.com/envoy.config.overload.v3.ShrinkHeapConfig" },
+        },
+      ],
+    },
+    /actions\[0\]\.typed_config/,
+    /ShrinkHeapConfig/,
+  ],
+  [
     "reduce_timeouts without timers",
     { resource_monitors: [heap], actions: [{ name: reduce, triggers }] },
     /actions\[0\]\.typed_config$/,
