@@ -1,4 +1,4 @@
-import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { Logger } from "@heddle/core";
 import { applyDelta, emptySnapshot, type ListenerConfig } from "@heddle/engine";
 import { type LoadProblem, missingClusters } from "@heddle/engine/load";
@@ -20,8 +20,9 @@ import {
   type SourcedSecret,
 } from "./active-configuration.ts";
 import type { LastGood, StoredResource } from "./last-good.ts";
-import { loadResource, mergeChanges, removal } from "./resource-loader.ts";
+import { digestTlsFiles, loadResource, mergeChanges, removal, type TlsFileDigests } from "./resource-loader.ts";
 import type { ListeningSocket, SocketBroker } from "./socket-broker.ts";
+import { tlsMaterialProblem } from "./tls-material.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 /** A resource in force, for `/config_dump` and for the last good state: as bytes, of which a message takes many times more. */
@@ -32,6 +33,16 @@ export interface HeldResource {
   readonly value: Uint8Array;
   readonly updatedAtMs: number;
   readonly inlineSecrets: readonly SourcedSecret[];
+  readonly tlsFiles: TlsFileDigests;
+}
+
+/** What became of a cluster whose files of TLS have changed. */
+export interface TlsFileReload {
+  readonly cluster: string;
+  /** Those that have changed. */
+  readonly files: readonly string[];
+  /** undefined: what they hold is in force. */
+  readonly problem: string | undefined;
 }
 
 /** What is referred to before what refers to it, for resources that are all there at once. */
@@ -59,6 +70,8 @@ export class Configuration {
   readonly #static = new Map<string, HeldResource>();
   readonly #dynamic = new Map<string, HeldResource>();
   readonly #refused = new Map<string, RefusedResource>();
+  /** What the files of a resource held that could not be used. */
+  readonly #refusedFiles = new Map<string, string>();
   /** Bound sockets by listener. */
   readonly #sockets = new Map<string, readonly ListeningSocket[]>();
   #pool: WorkerPool | undefined;
@@ -170,6 +183,49 @@ export class Configuration {
     );
   }
 
+  /** Paths of the files of TLS that clusters of the control plane name. */
+  tlsFiles(): ReadonlySet<string> {
+    return new Set([...this.#dynamic.values()].flatMap(({ tlsFiles }) => [...tlsFiles.keys()]));
+  }
+
+  /** Puts in force what those files hold now, where that is something else and can be used; each state that cannot is told once. */
+  reloadTlsFiles(): Promise<TlsFileReload[]> {
+    return this.#inTurn(async () => {
+      const reloads: TlsFileReload[] = [];
+      for (const held of this.#dynamic.values()) {
+        if (held.tlsFiles.size === 0) continue;
+        const reload = await this.#reload(held);
+        if (reload !== undefined) reloads.push(reload);
+      }
+      return reloads;
+    });
+  }
+
+  async #reload({ type, name, version, value, tlsFiles }: HeldResource): Promise<TlsFileReload | undefined> {
+    const now = digestTlsFiles(tlsFiles.keys());
+    const files = [...tlsFiles.keys()].filter((path) => tlsFiles.get(path) !== now.get(path));
+    const key = keyOf(type, name);
+    const state = [...now.values()].join(" ");
+    if (files.length === 0 || this.#refusedFiles.get(key) === state) {
+      if (files.length === 0) this.#refusedFiles.delete(key);
+      return undefined;
+    }
+    const message = fromBinary(resourceSchemas[type] as DescMessage, value);
+    const loaded = loadResource(type, message, "ads");
+    const cluster = loaded.change?.clusters?.set[0];
+    let problem =
+      loaded.change === undefined
+        ? describeProblems(loaded.problems)
+        : cluster && tlsMaterialProblem(cluster, loaded.inlineSecrets);
+    if (problem === undefined) {
+      const [rejection] = await this.#apply([{ type, name, version, value, message }], "ads");
+      problem = rejection?.error;
+    }
+    if (problem === undefined) this.#refusedFiles.delete(key);
+    else this.#refusedFiles.set(key, state);
+    return { cluster: name, files, problem };
+  }
+
   /** Sets a secret of this proxy's own. Resolves when every worker uses it. */
   async setSecret(secret: SourcedSecret): Promise<void> {
     await this.#inTurn(() => this.#putInForce({ secrets: { set: [secret], remove: [] } }));
@@ -256,6 +312,7 @@ export class Configuration {
       value: new Uint8Array(value),
       updatedAtMs: Date.now(),
       inlineSecrets: loaded.inlineSecrets,
+      tlsFiles: loaded.tlsFiles,
     });
     return undefined;
   }
@@ -311,6 +368,7 @@ export class Configuration {
     const held = this.#dynamic.get(key);
     this.#dynamic.delete(key);
     this.#refused.delete(key);
+    this.#refusedFiles.delete(key);
     const change = removal(type, name, source);
     return held === undefined ? [change] : [change, inlineChange(held.inlineSecrets, [])];
   }

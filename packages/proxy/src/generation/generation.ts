@@ -41,6 +41,7 @@ import { restoreResources } from "./restore.ts";
 import { prepareForTraffic } from "./runtime-flags.ts";
 import type { ListeningSocket, SocketBroker, SupervisorChannel } from "./socket-broker.ts";
 import { StartFailure } from "./start-failure.ts";
+import { TlsFiles } from "./tls-files.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 const clock: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
@@ -92,6 +93,7 @@ export class Generation implements AdminSource {
   readonly #taps: Taps;
   readonly #lineage: Lineage;
   readonly #dns: DnsServer;
+  readonly #tlsFiles: TlsFiles;
   readonly #startedAtMs = Date.now();
   #identity: OwnIdentity | undefined;
   #ads: AdsClient | undefined;
@@ -132,6 +134,7 @@ export class Generation implements AdminSource {
       resolvers: machineResolvers,
       onChange: () => this.#onConfigured(),
     });
+    this.#tlsFiles = new TlsFiles(this.#configuration, this.#writer, this.#logger.child({ part: "tls" }));
     this.#overload = new OverloadMonitor(overload, pool.load, this.#writer, runtime.maxConnections);
   }
 
@@ -215,6 +218,7 @@ export class Generation implements AdminSource {
     this.#isDraining = true;
     this.#logger.info("draining", { deadlineMs });
     this.#identity?.stop();
+    this.#tlsFiles.close();
     const stopped = this.#ads?.stop();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
@@ -336,6 +340,7 @@ export class Generation implements AdminSource {
   /** After each change: readiness, and the file by which others on this host find us. */
   #onConfigured(): void {
     this.#dns.update(this.#configuration.active.listeners);
+    this.#tlsFiles.follow();
     if (!this.#wasLive && this.#isServing()) {
       this.#wasLive = true;
       this.#logger.info("ready", {

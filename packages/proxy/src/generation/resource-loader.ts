@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import type { Message } from "@bufbuild/protobuf";
 import type { AccessLogConfig, FilterChainConfig, ListenerConfig } from "@heddle/engine";
@@ -34,6 +35,8 @@ export type LoadedResource =
   | {
       readonly change: ResourceChange;
       readonly inlineSecrets: readonly SourcedSecret[];
+      /** Files of TLS that are followed, each with a digest of what was read. */
+      readonly tlsFiles: TlsFileDigests;
       /** To be looked up when it is put in force. */
       readonly requiredClusters: readonly RequiredCluster[];
       readonly problems: readonly [];
@@ -47,7 +50,9 @@ export type LoadedResource =
  * @param source where a secret of this kind comes from
  */
 export function loadResource(type: ResourceType, message: Message, source: "ads" | "static"): LoadedResource {
-  const options = source === "static" ? localOptions : type === CLUSTER_TYPE ? remoteClusterOptions : remoteOptions;
+  const tlsFiles = new Map<string, string>();
+  const options =
+    source === "static" ? localOptions : type === CLUSTER_TYPE ? remoteClusterOptions(tlsFiles) : remoteOptions;
   switch (type) {
     case LISTENER_TYPE: {
       const loaded = loadListener(message as Listener, options);
@@ -59,7 +64,7 @@ export function loadResource(type: ResourceType, message: Message, source: "ads"
     case CLUSTER_TYPE: {
       const loaded = loadCluster(message as Cluster, options);
       if (loaded.config === undefined) return { change: undefined, problems: loaded.problems };
-      return accepted({ clusters: setOne(loaded.config) }, loaded);
+      return accepted({ clusters: setOne(loaded.config) }, loaded, tlsFiles);
     }
     case ROUTE_TYPE: {
       const loaded = loadRouteConfiguration(message as RouteConfiguration, options);
@@ -87,7 +92,28 @@ const remoteOptions: LoadOptions = {};
  * A DestinationRule names the files of a client's TLS by their paths on its proxy's machine. What they hold decides handshakes and is shown to nobody, unlike the
  * text of an answer, which a control plane could have read out by name.
  */
-const remoteClusterOptions: LoadOptions = { readTlsFile };
+function remoteClusterOptions(digests: Map<string, string>): LoadOptions {
+  return {
+    readTlsFile(path) {
+      const bytes = readTlsFile(path);
+      digests.set(path, digestOf(bytes));
+      return bytes;
+    },
+  };
+}
+
+/** By path; what a file held when it was read, empty where it could not be. */
+export type TlsFileDigests = ReadonlyMap<string, string>;
+
+/** What the files hold now. */
+export function digestTlsFiles(paths: Iterable<string>): TlsFileDigests {
+  return new Map([...paths].map((path) => [path, digestOf(readTlsFile(path))]));
+}
+
+function digestOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? "" : createHash("sha256").update(bytes).digest("base64");
+}
+
 /** Trust stores are some 200 KB. */
 const maxTlsFileBytes = 4 * 1024 * 1024;
 
@@ -146,11 +172,13 @@ export function mergeChanges(changes: readonly ResourceChange[]): ResourceChange
 function accepted(
   change: ResourceChange,
   { secrets, requiredClusters }: Extract<Loaded<unknown>, { readonly problems: readonly [] }>,
+  tlsFiles: TlsFileDigests = new Map(),
 ): LoadedResource {
   return {
     change,
     inlineSecrets: secrets.map((secret) => ({ source: "inline", secret })),
     requiredClusters,
+    tlsFiles,
     problems: [],
   };
 }

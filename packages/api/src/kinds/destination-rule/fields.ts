@@ -105,7 +105,7 @@ const tls = object<spec.ClientTls>({
     ),
     caCertificates: field(
       formatted(absolutePath),
-      "With SIMPLE and MUTUAL: file of the authorities that may vouch for the server, PEM; when absent, the trust store of the machine. Files are those of the machine of the client's proxy, which reads them when it gets the rule and does not watch them.",
+      "With SIMPLE and MUTUAL: file of the authorities that may vouch for the server, PEM; when absent, the trust store of the machine. Files are those of the machine of the client's proxy, which follows them when they change.",
     ),
     caCrl: field(
       formatted(absolutePath),
