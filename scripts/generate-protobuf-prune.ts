@@ -2,10 +2,14 @@
 import { create, isFieldSet } from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
+  DescriptorProtoSchema,
   type EnumDescriptorProto,
   EnumValueDescriptorProtoSchema,
   EnumOptionsSchema,
   type FieldDescriptorProto,
+  FieldDescriptorProto_Label,
+  FieldDescriptorProto_Type,
+  FieldDescriptorProtoSchema,
   FieldOptionsSchema,
   type FileDescriptorProto,
   MessageOptionsSchema,
@@ -64,6 +68,62 @@ export function addEnumValues(
       type.value.push(create(EnumValueDescriptorProtoSchema, { name: value, number }));
     }
   }
+}
+
+/** A field that holds one message, or several of them. */
+export interface AddedField {
+  readonly name: string;
+  readonly number: number;
+  /** Full name of its message. */
+  readonly message: string;
+  readonly isRepeated: boolean;
+}
+
+/**
+ * Adds fields to the messages of a file, which stand by their names within its package; a message that is not there is added whole.
+ *
+ * @throws Error when the file is not there, or a message has the field already: then the entry is to go
+ */
+export function addFields(
+  files: readonly FileDescriptorProto[],
+  additions: Readonly<Record<string, Readonly<Record<string, readonly AddedField[]>>>>,
+): void {
+  for (const [fileName, messages] of Object.entries(additions)) {
+    const file = files.find(({ name }) => name === fileName);
+    if (file === undefined) throw new Error(`there is no file ${fileName}`);
+    for (const [path, fields] of Object.entries(messages)) {
+      const message = messageAt(file, path);
+      for (const { name, number, message: type, isRepeated } of fields) {
+        if (message.field.some((known) => known.name === name)) throw new Error(`${path} has ${name} already`);
+        message.field.push(
+          create(FieldDescriptorProtoSchema, {
+            name,
+            number,
+            label: isRepeated ? FieldDescriptorProto_Label.REPEATED : FieldDescriptorProto_Label.OPTIONAL,
+            type: FieldDescriptorProto_Type.MESSAGE,
+            typeName: `.${type}`,
+            jsonName: name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+          }),
+        );
+      }
+    }
+  }
+}
+
+/** @param path names from the outermost message inwards, with dots between */
+function messageAt(file: FileDescriptorProto, path: string): DescriptorProto {
+  const [outer = "", ...inner] = path.split(".");
+  let message = file.messageType.find(({ name }) => name === outer);
+  if (message === undefined) {
+    message = create(DescriptorProtoSchema, { name: outer });
+    file.messageType.push(message);
+  }
+  for (const step of inner) {
+    const nested: DescriptorProto | undefined = message.nestedType.find(({ name }) => name === step);
+    if (nested === undefined) throw new Error(`${file.name} has no ${path}`);
+    message = nested;
+  }
+  return message;
 }
 
 /** All enums of a file, by their full names. */

@@ -19,7 +19,7 @@ import {
   CodeGeneratorResponseSchema,
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
-import { addEnumValues, pruneDescriptors } from "./generate-protobuf-prune.ts";
+import { addEnumValues, addFields, type AddedField, pruneDescriptors } from "./generate-protobuf-prune.ts";
 
 const root = join(import.meta.dirname, "..");
 const outputFolder = join(root, "packages/xds/src/gen");
@@ -86,6 +86,16 @@ const newerEnumValues: Readonly<Record<string, Readonly<Record<string, number>>>
   "envoy.config.overload.v3.ScaleTimersOverloadActionConfig.TimerType": { HTTP_DOWNSTREAM_CONNECTION_MAX: 4 },
 };
 
+/** Likewise fields and messages: by file, each with the number that its own file gives it. */
+const newerFields: Readonly<Record<string, Readonly<Record<string, readonly AddedField[]>>>> = {
+  "envoy/config/overload/v3/overload.proto": {
+    "ScaleTimersOverloadActionConfig.ScaleTimer": [
+      { name: "triggers", number: 4, message: "envoy.config.overload.v3.Trigger", isRepeated: true },
+    ],
+    ShrinkHeapConfig: [{ name: "timer_interval", number: 1, message: "google.protobuf.Duration", isRepeated: false }],
+  },
+};
+
 /** Enums as `const` objects, because type stripping cannot erase a TypeScript enum. */
 const pluginParameter = "target=ts,import_extension=ts,erasable_syntax=true";
 
@@ -124,6 +134,7 @@ function generate(): Map<string, string> {
     run("buf", ["build", ...paths, "--exclude-source-info", "--as-file-descriptor-set", "-o", image]);
     const set = fromBinary(FileDescriptorSetSchema, readFileSync(image));
     addEnumValues(set.file, newerEnumValues);
+    addFields(set.file, newerFields);
     const files = pruneDescriptors(set.file, (file) =>
       roots.some((name) => file === name || file.startsWith(`${name}/`)),
     );

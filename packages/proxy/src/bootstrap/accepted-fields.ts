@@ -5,6 +5,7 @@ const reconnecting = "proxy/src/bootstrap/backoff.test.ts › both intervals hol
 
 const overload = "proxy/src/bootstrap/overload.test.ts › an overload manager's monitors, actions and triggers are read";
 const timers = "proxy/src/bootstrap/overload.test.ts › reduce_timeouts has its timers, each with its minimum";
+const shrinking = "proxy/src/bootstrap/overload.test.ts › shrink_heap has the interval at which the heap is collected";
 const points = "proxy/src/bootstrap/overload.test.ts › load shed points have their triggers";
 const tracked =
   "proxy/src/bootstrap/overload.test.ts › reset_high_memory_stream has the power of two from which streams are tracked";
@@ -41,7 +42,9 @@ export const acceptedBootstrapFields: AcceptedFields = {
     "timer",
     "min_timeout",
     "min_scale",
+    "triggers",
   ),
+  "envoy.config.overload.v3.ShrinkHeapConfig": by(shrinking, "timer_interval"),
   "envoy.type.v3.Percent": by(timers, "value"),
   "envoy.config.overload.v3.Trigger": by(overload, "name", "threshold", "scaled"),
   "envoy.config.overload.v3.ThresholdTrigger": by(overload, "value"),

@@ -55,6 +55,7 @@ test("an overload manager's monitors, actions and triggers are read", () => {
     ],
     loadShedPoints: [],
     timerMinimums: [],
+    shrinkIntervalMs: 10_000,
     minTrackedPower: undefined,
   });
 });
@@ -74,20 +75,44 @@ test("reduce_timeouts has its timers, each with its minimum", () => {
       { timer: "HTTP_DOWNSTREAM_CONNECTION_IDLE", min_timeout: "2s" },
       { timer: "HTTP_DOWNSTREAM_STREAM_IDLE", min_scale: { value: 10 } },
       { timer: "TRANSPORT_SOCKET_CONNECT", min_timeout: "0.5s" },
-      { timer: "HTTP_DOWNSTREAM_CONNECTION_MAX", min_scale: { value: 50 } },
+      {
+        timer: "HTTP_DOWNSTREAM_CONNECTION_MAX",
+        min_scale: { value: 50 },
+        triggers: [{ name: heap.name, threshold: { value: 0.7 } }],
+      },
     ),
   );
   assert.deepEqual(problems, []);
+  const own = { monitor: heap.name, kind: "threshold", value: 0.7 };
   assert.deepEqual(
     config?.overload.actions.map(({ action }) => action),
     [reduce],
   );
   assert.deepEqual(config.overload.timerMinimums, [
-    { timer: "HTTP_DOWNSTREAM_CONNECTION_IDLE", minMs: 2000, minShare: 0 },
-    { timer: "HTTP_DOWNSTREAM_STREAM_IDLE", minMs: 0, minShare: 0.1 },
-    { timer: "TRANSPORT_SOCKET_CONNECT", minMs: 500, minShare: 0 },
-    { timer: "HTTP_DOWNSTREAM_CONNECTION_MAX", minMs: 0, minShare: 0.5 },
+    { timer: "HTTP_DOWNSTREAM_CONNECTION_IDLE", minMs: 2000, minShare: 0, triggers: [] },
+    { timer: "HTTP_DOWNSTREAM_STREAM_IDLE", minMs: 0, minShare: 0.1, triggers: [] },
+    { timer: "TRANSPORT_SOCKET_CONNECT", minMs: 500, minShare: 0, triggers: [] },
+    { timer: "HTTP_DOWNSTREAM_CONNECTION_MAX", minMs: 0, minShare: 0.5, triggers: [own] },
   ]);
+});
+
+const shrink = "envoy.overload_actions.shrink_heap";
+
+function shrinking(config: object): object {
+  const type = "type.googleapis.com/envoy.config.overload.v3.ShrinkHeapConfig";
+  return {
+    resource_monitors: [heap],
+    actions: [{ name: shrink, triggers, typed_config: { "@type": type, ...config } }],
+  };
+}
+
+test("shrink_heap has the interval at which the heap is collected", () => {
+  const intervalOf = (config: object) => {
+    const { config: read, problems } = parse(shrinking(config));
+    assert.deepEqual(problems, []);
+    return read?.overload.shrinkIntervalMs;
+  };
+  assert.deepEqual([intervalOf({ timer_interval: "30s" }), intervalOf({})], [30_000, 10_000]);
 });
 
 test("without an overload manager the defaults of an edge hold; one without an interval looks once a second", () => {
@@ -192,19 +217,16 @@ const refused: [title: string, manager: object, path: RegExp, message: RegExp][]
     /is not what this action is configured with/,
   ],
   [
-    "a configuration of shrink_heap, whose message the API has not yet",
-    {
-      resource_monitors: [heap],
-      actions: [
-        {
-          name: "envoy.overload_actions.shrink_heap",
-          triggers,
-          typed_config: { "@type": "type.googleapis.com/envoy.config.overload.v3.ShrinkHeapConfig" },
-        },
-      ],
-    },
-    /actions\[0\]\.typed_config/,
-    /ShrinkHeapConfig/,
+    "an interval of shrink_heap below a second",
+    shrinking({ timer_interval: "0.5s" }),
+    /timer_interval$/,
+    /at least 1 s/,
+  ],
+  [
+    "memory that shrink_heap would leave to the allocator",
+    shrinking({ max_unfreed_memory_bytes: "1" }),
+    /typed_config\.max_unfreed_memory_bytes$/,
+    /is not a field/,
   ],
   [
     "reduce_timeouts without timers",
@@ -242,10 +264,14 @@ const refused: [title: string, manager: object, path: RegExp, message: RegExp][]
     /from 0 to 100/,
   ],
   [
-    "triggers of one timer",
-    reducing({ timer: "TRANSPORT_SOCKET_CONNECT", min_timeout: "1s", triggers }),
-    /timer_scale_factors\[0\]\.triggers$/,
-    /is not a field/,
+    "triggers of one timer of an unknown resource",
+    reducing({
+      timer: "TRANSPORT_SOCKET_CONNECT",
+      min_timeout: "1s",
+      triggers: [{ name: "absent", threshold: { value: 0.5 } }],
+    }),
+    /timer_scale_factors\[0\]\.triggers\[0\]\.name$/,
+    /no resource monitor/,
   ],
   [
     "reset_high_memory_stream without a power of two",

@@ -9,10 +9,12 @@ import {
   ScaleTimersOverloadActionConfig_TimerTypeSchema,
   type ScaleTimersOverloadActionConfig,
   type ScaleTimersOverloadActionConfig_ScaleTimer,
+  type ShrinkHeapConfig,
   type Trigger as TriggerMessage,
 } from "@heddle/xds/api/bootstrap";
 import {
   defaultOverload,
+  defaultShrinkIntervalMs,
   type LoadShedPoint,
   loadShedPoints,
   overloadActions,
@@ -54,7 +56,9 @@ export function readOverload(message: OverloadManager | undefined, path: Documen
     loadShedPoints: message.loadshedPoints.flatMap((point, index) =>
       readPoint(point, names, [...path, "loadshed_points", index], report),
     ),
-    timerMinimums: read.flatMap(({ timerMinimums }) => timerMinimums),
+    timerMinimums: read.flatMap(({ timerMinimums = [] }) => timerMinimums),
+    shrinkIntervalMs:
+      read.find(({ shrinkIntervalMs }) => shrinkIntervalMs !== undefined)?.shrinkIntervalMs ?? defaultShrinkIntervalMs,
     minTrackedPower: readTrackedPower(message, path, report),
   };
 }
@@ -95,7 +99,10 @@ interface ReadAction {
   /** undefined: it is not supported, which has been reported. */
   readonly action: OverloadAction | undefined;
   readonly triggers: readonly Trigger[];
-  readonly timerMinimums: readonly TimerMinimum[];
+  /** Of `reduce_timeouts`. */
+  readonly timerMinimums?: readonly TimerMinimum[];
+  /** Of `shrink_heap`, where it says one. */
+  readonly shrinkIntervalMs?: number | undefined;
 }
 
 function readAction(
@@ -108,12 +115,12 @@ function readAction(
   const action = overloadActions.find((known): known is OverloadAction => known === name);
   if (action === undefined) {
     report([...path, "name"], `"${name}" is not supported`, `Use one of ${overloadActions.join(", ")}.`);
-    return { action, triggers: [], timerMinimums: [] };
+    return { action, triggers: [] };
   }
   return {
     action,
     triggers: readTriggers(message.triggers, monitors, [...path, "triggers"], report),
-    timerMinimums: readActionConfig(action, message, [...path, "typed_config"], report),
+    ...readActionConfig(action, message, monitors, [...path, "typed_config"], report),
   };
 }
 
@@ -153,23 +160,52 @@ function readPoint(
 function readActionConfig(
   action: OverloadAction,
   { typedConfig }: OverloadActionMessage,
+  monitors: ReadonlySet<string>,
   path: DocumentPath,
   report: Report,
-): TimerMinimum[] {
+): Pick<ReadAction, "timerMinimums" | "shrinkIntervalMs"> {
   const scalesTimers = action === "envoy.overload_actions.reduce_timeouts";
   if (typedConfig === undefined) {
     if (scalesTimers) report(path, "is missing", "Say which timers are shortened.");
-    return [];
+    return {};
   }
   const config = unpackAny(typedConfig);
-  if (!scalesTimers || config?.$typeName !== "envoy.config.overload.v3.ScaleTimersOverloadActionConfig") {
-    report(path, "is not what this action is configured with", "Only reduce_timeouts takes a configuration.");
-    return [];
-  }
-  const { timerScaleFactors } = config as ScaleTimersOverloadActionConfig;
+  if (scalesTimers && config?.$typeName === "envoy.config.overload.v3.ScaleTimersOverloadActionConfig")
+    return { timerMinimums: readTimers(config as ScaleTimersOverloadActionConfig, monitors, path, report) };
+  if (
+    action === "envoy.overload_actions.shrink_heap" &&
+    config?.$typeName === "envoy.config.overload.v3.ShrinkHeapConfig"
+  )
+    return { shrinkIntervalMs: readShrinkInterval(config as ShrinkHeapConfig, path, report) };
+  report(
+    path,
+    "is not what this action is configured with",
+    "Only reduce_timeouts and shrink_heap take a configuration.",
+  );
+  return {};
+}
+
+/** Envoy takes no less than a second. */
+function readShrinkInterval(
+  { timerInterval }: ShrinkHeapConfig,
+  path: DocumentPath,
+  report: Report,
+): number | undefined {
+  if (timerInterval === undefined) return undefined;
+  const intervalMs = durationMs(timerInterval);
+  if (intervalMs < 1_000) report([...path, "timer_interval"], "must be at least 1 s", "Write it like 10s.");
+  return intervalMs;
+}
+
+function readTimers(
+  { timerScaleFactors }: ScaleTimersOverloadActionConfig,
+  monitors: ReadonlySet<string>,
+  path: DocumentPath,
+  report: Report,
+): TimerMinimum[] {
   const at = [...path, "timer_scale_factors"];
   if (timerScaleFactors.length === 0) report(at, "the list is empty", "Say which timers are shortened.");
-  const minimums = timerScaleFactors.flatMap((one, index) => readTimer(one, [...at, index], report));
+  const minimums = timerScaleFactors.flatMap((one, index) => readTimer(one, monitors, [...at, index], report));
   for (const [index, { timer }] of minimums.entries()) {
     if (minimums.findIndex((other) => other.timer === timer) < index)
       report([...at, index, "timer"], `"${timer}" is used twice`, "Each timer has one minimum.");
@@ -178,7 +214,8 @@ function readActionConfig(
 }
 
 function readTimer(
-  { timer: number, overloadAdjust }: ScaleTimersOverloadActionConfig_ScaleTimer,
+  { timer: number, overloadAdjust, triggers: own }: ScaleTimersOverloadActionConfig_ScaleTimer,
+  monitors: ReadonlySet<string>,
   path: DocumentPath,
   report: Report,
 ): TimerMinimum[] {
@@ -188,17 +225,18 @@ function readTimer(
     report([...path, "timer"], "no timer is named", `Use one of ${scaledTimers.join(", ")}.`);
     return [];
   }
+  const triggers = own.length === 0 ? [] : readTriggers(own, monitors, [...path, "triggers"], report);
   switch (overloadAdjust.case) {
     case "minTimeout": {
       const minMs = durationMs(overloadAdjust.value);
       if (minMs < 0) report([...path, "min_timeout"], "must not be less than 0", "Write it like 2s.");
-      return [{ timer, minMs, minShare: 0 }];
+      return [{ timer, minMs, minShare: 0, triggers }];
     }
     case "minScale": {
       const { value } = overloadAdjust.value;
       if (!(value >= 0 && value <= 100))
         report([...path, "min_scale", "value"], "must be from 0 to 100", "It is in percent.");
-      return [{ timer, minMs: 0, minShare: value / 100 }];
+      return [{ timer, minMs: 0, minShare: value / 100, triggers }];
     }
     default:
       report(path, "min_timeout or min_scale is missing", "Say how short the timer becomes.");

@@ -49,6 +49,8 @@ export interface TimerMinimum {
   readonly timer: ScaledTimer;
   readonly minMs: number;
   readonly minShare: number;
+  /** Of its own: they say how much it is reduced, and those of the action do not. Empty: the action's do. */
+  readonly triggers: readonly Trigger[];
 }
 
 /** What is watched; its pressure is a share, 1 when it is used up. */
@@ -75,6 +77,8 @@ export interface OverloadConfig {
   readonly loadShedPoints: readonly { readonly point: LoadShedPoint; readonly triggers: readonly Trigger[] }[];
   /** Of `reduce_timeouts`; a timer that is not named keeps its time. */
   readonly timerMinimums: readonly TimerMinimum[];
+  /** Of `shrink_heap`: garbage is collected so often at most. */
+  readonly shrinkIntervalMs: number;
   /** Of `reset_high_memory_stream`: streams that hold less than this power of two of bytes are never reset; undefined: none is. */
   readonly minTrackedPower: number | undefined;
 }
@@ -83,6 +87,9 @@ export interface OverloadConfig {
 export const defaultMaxConnections = 50_000;
 /** Client connections of one listener (same place). */
 export const defaultMaxListenerConnections = 10_000;
+
+/** Envoy's `timer_interval` of `shrink_heap`: a collection costs more the fuller the heap is. */
+export const defaultShrinkIntervalMs = 10_000;
 
 const memory = "memory";
 
@@ -107,6 +114,7 @@ export const defaultOverload: OverloadConfig = {
   ],
   loadShedPoints: [],
   timerMinimums: [],
+  shrinkIntervalMs: defaultShrinkIntervalMs,
   minTrackedPower: undefined,
 };
 

@@ -68,6 +68,7 @@ export class OverloadMonitor {
     for (const { point } of config.loadShedPoints) shedLoadCounter(writer, point);
     this.#refreshes = writer.counter("heddle_overload_refreshes_total", "Times that the resources were looked at.");
     for (const minimum of config.timerMinimums) load.setTimerMinimum(minimum);
+    load.setShrinkInterval(config.shrinkIntervalMs);
     load.setMaxConnections(maxConnections ?? connectionLimit(config));
     this.refresh();
     this.#timer = setInterval(() => this.refresh(), config.refreshMs);
@@ -98,7 +99,9 @@ export class OverloadMonitor {
       this.#load.setActivity(point, share);
       this.#pointStats.get(point)?.set(Math.round(share * 100));
     }
-    this.#shrinker.run(this.#load);
+    for (const { timer, triggers } of this.#config.timerMinimums)
+      if (triggers.length > 0) this.#load.setTimerActivity(timer, activityOf(triggers, this.#pressures));
+    this.#shrinker.run(this.#load, performance.now());
     this.#refreshes.add(1);
   }
 }

@@ -29,3 +29,16 @@ test("reduce_timeouts leaves a timer alone that is not named, or has less than i
   assert.equal(load.reductionMs(timer, 1_000), 0);
   assert.equal(load.reductionMs("TRANSPORT_SOCKET_CONNECT", 600_000), 0);
 });
+
+test("a timer with triggers of its own is reduced as they say, and the others as the action says", () => {
+  const load = SharedLoad.create(1);
+  load.setTimerMinimum(half);
+  load.setTimerMinimum({ ...half, timer: "TRANSPORT_SOCKET_CONNECT" });
+  assert.equal(load.reducesTimeouts, false);
+  load.setTimerActivity(timer, 0.5);
+  assert.equal(load.reducesTimeouts, true);
+  assert.deepEqual([load.reductionMs(timer, 1_000), load.reductionMs("TRANSPORT_SOCKET_CONNECT", 1_000)], [250, 0]);
+  load.setTimerActivity(timer, 0);
+  load.setActivity("envoy.overload_actions.reduce_timeouts", 1);
+  assert.deepEqual([load.reductionMs(timer, 1_000), load.reductionMs("TRANSPORT_SOCKET_CONNECT", 1_000)], [0, 500]);
+});

@@ -16,11 +16,13 @@ const triggered: readonly Triggered[] = [...overloadActions, ...loadShedPoints];
 /** Looked up for each request. */
 const cellOf = cells(triggered, 0, 1);
 const maxConnectionsCell = triggered.length;
-const timerCells = 2;
+const timerCells = 3;
 const minTrackedPowerCell = maxConnectionsCell + 1;
-/** Of each timer the least that it keeps in milliseconds, and as a share of its time. */
-const timerCellOf = cells(scaledTimers, minTrackedPowerCell + 1, timerCells);
-const headerCells = minTrackedPowerCell + 1 + scaledTimers.length * timerCells;
+const shrinkIntervalCell = minTrackedPowerCell + 1;
+/** Of each timer the least that it keeps in milliseconds, and as a share of its time; and how much it is reduced, less than 0: as the action says. */
+const timerCellOf = cells(scaledTimers, shrinkIntervalCell + 1, timerCells);
+const headerCells = shrinkIntervalCell + 1 + scaledTimers.length * timerCells;
+const asActionSays = -1;
 const workerCells = 4;
 
 function cells<Name extends string>(names: readonly Name[], first: number, each: number): Record<Name, number> {
@@ -43,7 +45,10 @@ export class SharedLoad {
   static create(workers: number): SharedLoad {
     const count = headerCells + workers * workerCells;
     const load = new SharedLoad(new SharedArrayBuffer(count * Float64Array.BYTES_PER_ELEMENT));
-    for (const timer of scaledTimers) load.setTimerMinimum({ timer, minMs: 0, minShare: 1 });
+    for (const timer of scaledTimers) {
+      load.setTimerMinimum({ timer, minMs: 0, minShare: 1 });
+      load.setTimerActivity(timer, asActionSays);
+    }
     return load;
   }
 
@@ -61,7 +66,16 @@ export class SharedLoad {
     this.#cells[minTrackedPowerCell] = power;
   }
 
-  setTimerMinimum({ timer, minMs, minShare }: TimerMinimum): void {
+  setShrinkInterval(ms: number): void {
+    this.#cells[shrinkIntervalCell] = ms;
+  }
+
+  /** Of a timer with triggers of its own. */
+  setTimerActivity(timer: ScaledTimer, activity: number): void {
+    this.#cells[timerCellOf[timer] + 2] = activity;
+  }
+
+  setTimerMinimum({ timer, minMs, minShare }: Omit<TimerMinimum, "triggers">): void {
     const at = timerCellOf[timer];
     this.#cells[at] = minMs;
     this.#cells[at + 1] = minShare;
@@ -109,12 +123,22 @@ export class SharedLoad {
 
   /**
    * What `reduce_timeouts` takes away now of a timer that has `fullMs`. As Envoy's ScaledRangeTimer: between the whole of it and its minimum, by how
-   * active the action is.
+   * active the action is, or the timer's own triggers say.
    */
   reductionMs(timer: ScaledTimer, fullMs: number): number {
     const at = timerCellOf[timer];
     const minMs = Math.min(fullMs, this.#cells[at]! + this.#cells[at + 1]! * fullMs);
-    return this.activity("envoy.overload_actions.reduce_timeouts") * (fullMs - minMs);
+    return this.#timerActivity(timer) * (fullMs - minMs);
+  }
+
+  /** Whether any timer is reduced. */
+  get reducesTimeouts(): boolean {
+    return scaledTimers.some((timer) => this.#timerActivity(timer) > 0);
+  }
+
+  #timerActivity(timer: ScaledTimer): number {
+    const own = this.#cells[timerCellOf[timer] + 2]!;
+    return own < 0 ? this.activity("envoy.overload_actions.reduce_timeouts") : own;
   }
 
   connectionsOf(worker: number): number {
@@ -126,6 +150,10 @@ export class SharedLoad {
     let sum = 0;
     for (let at = headerCells; at < this.#cells.length; at += workerCells) sum += this.#cells[at]!;
     return sum;
+  }
+
+  get shrinkIntervalMs(): number {
+    return this.#cells[shrinkIntervalCell]!;
   }
 
   get minTrackedPower(): number {

@@ -298,7 +298,7 @@ class TrafficWorker {
   #lookAtLoad(): void {
     const { load } = this.#context;
     load.sampleHeap();
-    this.#shrinker.run(load.shared);
+    this.#shrinker.run(load.shared, performance.now());
     if (load.reducesTimeouts) {
       const now = this.#context.timers.now();
       for (const listener of [...this.#listeners.values(), ...this.#retired]) listener.reduceTimeouts(now);

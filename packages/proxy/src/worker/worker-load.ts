@@ -81,7 +81,7 @@ export class WorkerLoad {
   }
 
   get reducesTimeouts(): boolean {
-    return this.shared.activity("envoy.overload_actions.reduce_timeouts") > 0;
+    return this.shared.reducesTimeouts;
   }
 
   /** What is taken away now of a timer that has `fullMs`. */

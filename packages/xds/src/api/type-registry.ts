@@ -31,7 +31,10 @@ import { RoundRobinSchema } from "../gen/envoy/extensions/load_balancing_policie
 import { CaresDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts";
 import { GetAddrInfoDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver_pb.ts";
 import { DownstreamConnectionsConfigSchema } from "../gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.ts";
-import { ScaleTimersOverloadActionConfigSchema } from "../gen/envoy/config/overload/v3/overload_pb.ts";
+import {
+  ScaleTimersOverloadActionConfigSchema,
+  ShrinkHeapConfigSchema,
+} from "../gen/envoy/config/overload/v3/overload_pb.ts";
 import { FixedHeapConfigSchema } from "../gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb.ts";
 import { PreviousHostsPredicateSchema } from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
 import { ProxyProtocolUpstreamTransportSchema } from "../gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts";
@@ -105,4 +108,5 @@ export const typeRegistry: Registry = createRegistry(
   DownstreamConnectionsConfigSchema,
   FixedHeapConfigSchema,
   ScaleTimersOverloadActionConfigSchema,
+  ShrinkHeapConfigSchema,
 );
