@@ -30,10 +30,10 @@ function http2Cluster(port: number, maxConcurrentStreams: number, changes: Clust
 }
 
 /** An endpoint whose proxy takes carriers at a port. */
-function tunnelled(port: number): BoundCluster {
+function tunnelled(port: number, changes: ClusterChanges = {}): BoundCluster {
   const { http2 } = makeCluster([port]).config;
   const tunnel = { match: "tunnel", http2, maxConnectionDurationMs: 0, minConcurrentRequests: 0 };
-  const cluster = makeCluster([port], { tunnel });
+  const cluster = makeCluster([port], { tunnel, ...changes });
   const endpoints = cluster.endpoints.map((carrier) => ({
     ...carrier,
     tunnel: { authority: "127.0.0.1:8080", carrier },
@@ -102,6 +102,39 @@ test("connections inside a carrier that goes away are let go: the next request h
   const { sink } = fixture.request(cluster);
   await sink.ended;
   assert.deepEqual([sink.status, sessions()], [204, 2]);
+});
+
+test("a cluster's limit of connections counts those inside a carrier: who finds none waits for one that is free", async (t) => {
+  const { server, port, sessions } = await startServer(t);
+  const asked: ServerHttp2Stream[] = [];
+  let wake: () => void = () => {};
+  let connects = 0;
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    connects += 1;
+    stream.on("error", () => stream.destroy());
+    stream.respond({ ":status": 200 });
+    stream.on("data", () => {
+      asked.push(stream);
+      wake();
+    });
+  });
+  const answerNext = async (): Promise<void> => {
+    while (asked.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+    asked.shift()?.write("HTTP/1.1 204 No Content\r\n\r\n");
+  };
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(port, { limits: { maxConnections: 1 } });
+  const first = fixture.request(cluster);
+  await first.sink.saw("connected");
+  const second = fixture.request(cluster);
+  const { connections, pendingRequests } = fixture.live.cluster(cluster);
+  assert.deepEqual([connections, pendingRequests], [1, 1]);
+  for (const { sink } of [first, second]) {
+    await answerNext();
+    await sink.ended;
+    assert.equal(sink.status, 204);
+  }
+  assert.deepEqual([connects, sessions(), fixture.live.cluster(cluster).pendingRequests], [1, 1, 0]);
 });
 
 test("a stream that dies is that request's alone, and the carrier goes on", async (t) => {
