@@ -484,6 +484,24 @@ for (const [mode, edges] of modes) {
         assert.equal(pair.clientHandler.received, block.toString("latin1"));
       });
 
+      test("what was written is the writer's again, whether or not it has left", async () => {
+        const pair = await handshake();
+        await Promise.all([pair.serverHandler.seen("ready"), pair.clientHandler.seen("ready")]);
+        pair.server.pause();
+        const block = Buffer.alloc(1 << 18);
+        let sent = "";
+        for (const letter of "abcdefgh") {
+          block.fill(letter);
+          pair.client.write(block, 0, block.length);
+          sent += letter.repeat(block.length);
+        }
+        block.fill("z");
+        pair.client.end();
+        pair.server.resume();
+        await pair.serverHandler.seen("end");
+        assert.equal(pair.serverHandler.received, sent);
+      });
+
       test("what full records bring in one turn of the loop leaves as one", async () => {
         const pair = await handshake();
         await Promise.all([pair.serverHandler.seen("ready"), pair.clientHandler.seen("ready")]);

@@ -103,7 +103,7 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
   /** Around an accepted, half-open, paused socket. It does nothing until `start` or `upgrade`. */
   static accepted(socket: Socket): FastSocket {
     const fast = new FastSocket(socket, "idle", false, addressOf(socket, "remote"), addressOf(socket, "local"));
-    fast.#output.open(directHandle(socket));
+    fast.#output.open(directHandle(socket), "tcp");
     return fast;
   }
 
@@ -464,7 +464,7 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
   #becomeReady(): void {
     enterTurn();
     try {
-      this.#output.open(directHandle(this.#socket));
+      this.#output.open(directHandle(this.#socket), this.#tlsContext === undefined ? "tcp" : "tls");
       this.handler.onReady();
     } finally {
       leaveTurn();

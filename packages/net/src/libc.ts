@@ -5,6 +5,8 @@ export interface Libc {
   dup(descriptor: number): number;
   setns(descriptor: number, kind: number): number;
   setsockopt(descriptor: number, level: number, name: number, value: Uint8Array, bytes: number): number;
+  /** @returns how many bytes were taken */
+  send(descriptor: number, bytes: Uint8Array, length: number, flags: number): number;
   /** `bytes`: the size of `value`, 32 bits in the machine's order; overwritten with the size of the answer. */
   getsockopt(descriptor: number, level: number, name: number, value: Uint8Array, bytes: Uint8Array): number;
 }
@@ -36,6 +38,7 @@ export function libc(): Libc | undefined {
       dup: { arguments: ["i32"], return: "i32" },
       setns: { arguments: ["i32", "i32"], return: "i32" },
       setsockopt: { arguments: ["i32", "i32", "i32", "buffer", "u32"], return: "i32" },
+      send: { arguments: ["i32", "buffer", "u32", "i32"], return: "i32" },
       getsockopt: { arguments: ["i32", "i32", "i32", "buffer", "buffer"], return: "i32" },
     });
     // The self-test of this edge: a descriptor that cannot exist must be refused, not crash.

@@ -8,7 +8,7 @@ import { Socket as NetSocket } from "node:net";
 /** A stream handle of the runtime (TCPWrap, TLSWrap), as far as it is used here. */
 export interface StreamHandle {
   reading: boolean;
-  /** The descriptor; absent on TLSWrap. */
+  /** The descriptor; TLSWrap has that of the connection below it. */
   readonly fd?: number;
   readStart(): number;
   readStop(): number;
@@ -57,12 +57,14 @@ interface StreamWrapBinding {
   readonly kReadBytesOrError: number;
 }
 
-export type RuntimeEdge = "sharedReadBuffer" | "directWrite" | "rawAccept" | "originalDestination";
+/** `kernelSend` is send(2), past the runtime: it does not look at the bytes again after it has returned. */
+export type RuntimeEdge = "sharedReadBuffer" | "directWrite" | "kernelSend" | "rawAccept" | "originalDestination";
 
 /** Which edges are in use. Process-wide for one thread; only the self-test and tests of the fallbacks change it. */
 export const runtimeEdges: Record<RuntimeEdge, boolean> = {
   sharedReadBuffer: false,
   directWrite: false,
+  kernelSend: false,
   rawAccept: false,
   originalDestination: false,
 };
@@ -80,6 +82,8 @@ const streamWrap = findStreamWrap();
 runtimeEdges.sharedReadBuffer = streamWrap !== undefined;
 runtimeEdges.directWrite = streamWrap !== undefined;
 runtimeEdges.rawAccept = true;
+// Its flags are Linux's.
+runtimeEdges.kernelSend = streamWrap !== undefined && process.platform === "linux";
 // Linux alone has it. Nothing takes its place: who needs it is told.
 runtimeEdges.originalDestination = process.platform === "linux";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
+import { libc } from "./libc.ts";
 import { handleOf, runtimeEdges } from "./runtime-edges.ts";
 import { selfTestRuntime } from "./self-test.ts";
 
@@ -16,7 +17,7 @@ afterEach(() => {
 
 test("every private edge works on the pinned runtime, over TCP and TLS", async () => {
   const reports = await selfTestRuntime();
-  assert.equal(reports.length, process.platform === "linux" ? 7 : 6);
+  assert.equal(reports.length, process.platform === "linux" ? 8 : 6);
   for (const report of reports) assert.deepEqual(report, { ...report, isUsed: true, reason: "" });
 });
 
@@ -50,6 +51,18 @@ test("a write that fails in a new way is noticed, too", async (t) => {
   assert.equal(tcp?.isUsed, false);
   assert.match(tcp?.reason ?? "", /-22/);
   assert.equal(runtimeEdges.sharedReadBuffer, true);
+});
+
+test("a kernel that takes nothing past the runtime is noticed, and writes go through the runtime", async (t) => {
+  const functions = libc();
+  assert.ok(functions);
+  t.mock.method(functions, "send", () => -1);
+  const reports = await selfTestRuntime(300);
+  assert.deepEqual(
+    reports.find(({ edge }) => edge === "kernelSend"),
+    { edge: "kernelSend", transport: "tcp", isUsed: false, reason: "the kernel took 0 of 7 bytes" },
+  );
+  assert.equal(runtimeEdges.directWrite, true);
 });
 
 /** The runtime's class of TCP handles, reached through a connection. */

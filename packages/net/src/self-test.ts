@@ -1,6 +1,7 @@
 import { createServer, connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
+import { sendNow } from "./send-now.ts";
 import { canonicalHost } from "./ip-address.ts";
 import { originalDestinationProblem, tryOriginalDestination } from "./original-destination.ts";
 import type { RuntimeEdge, StreamHandle, WriteRequest } from "./runtime-edges.ts";
@@ -23,6 +24,7 @@ export interface EdgeReport {
 
 const question = "heddle?";
 const answer = "heddle!";
+const secondAnswer = "heddle.";
 
 /**
  * Tries every private edge of the runtime on real sockets, TCP and TLS, and switches off what does not work; the public API does its work then. To be
@@ -45,7 +47,7 @@ export async function selfTestRuntime(patienceMs = 5_000): Promise<EdgeReport[]>
 
 function edgesOf(transport: "tcp" | "tls"): readonly RuntimeEdge[] {
   const edges: readonly RuntimeEdge[] = ["rawAccept", "sharedReadBuffer", "directWrite"];
-  return transport === "tcp" && process.platform === "linux" ? [...edges, "originalDestination"] : edges;
+  return transport === "tcp" && process.platform === "linux" ? [...edges, "kernelSend", "originalDestination"] : edges;
 }
 
 /** Edges that failed, with what was seen. */
@@ -86,10 +88,7 @@ class Trial {
     }
     const client = this.#keep(connectTcp({ host: "127.0.0.1", port }));
     const clientSide = this.#transport === "tcp" ? client : this.#keep(tlsClient(client));
-    const text = new Promise<string>((resolve, reject) => {
-      clientSide.on("data", (chunk: Buffer) => resolve(chunk.toString("latin1")));
-      clientSide.on("error", reject);
-    });
+    let text = nextText(clientSide);
     clientSide.write(question);
     const raw = await this.#inTime(accepted, "no connection was accepted");
     if (this.#transport === "tcp") this.#tryOriginalDestination(raw);
@@ -105,6 +104,14 @@ class Trial {
     await this.#inTime(writeDirectly(handle, Buffer.from(answer, "latin1")), "a direct write did not complete");
     const got = await this.#inTime(text, "a direct write did not arrive");
     if (got !== answer) throw new Error("a direct write arrived as other bytes");
+    if (this.#transport === "tls" || !runtimeEdges.kernelSend) return;
+
+    this.stage = "kernelSend";
+    text = nextText(clientSide);
+    const taken = sendNow(handle.fd ?? -1, Buffer.from(secondAnswer, "latin1"));
+    if (taken !== secondAnswer.length) throw new Error(`the kernel took ${taken} of ${secondAnswer.length} bytes`);
+    if ((await this.#inTime(text, "what the kernel took did not arrive")) !== secondAnswer)
+      throw new Error("what the kernel took arrived as other bytes");
   }
 
   close(): void {
@@ -182,6 +189,13 @@ class Trial {
     socket.on("error", () => socket.destroy());
     return socket;
   }
+}
+
+function nextText(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    socket.once("data", (chunk: Buffer) => resolve(chunk.toString("latin1")));
+    socket.once("error", reject);
+  });
 }
 
 /** Settles when the runtime says that the bytes were taken. */

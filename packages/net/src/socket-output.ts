@@ -3,7 +3,8 @@ import { getSystemErrorName } from "node:util";
 import type { OutputBuffer } from "@heddle/core";
 import { growOutputBuffer, releaseOutputBuffer, takeOutputBuffer } from "@heddle/core";
 import type { StreamHandle, WriteRequest } from "./runtime-edges.ts";
-import { lastWriteError } from "./runtime-edges.ts";
+import { lastWriteError, runtimeEdges } from "./runtime-edges.ts";
+import { sendNow } from "./send-now.ts";
 import type { Flushable } from "./turn.ts";
 import { enterTurn, flushLater, flushWithCallback, leaveTurn } from "./turn.ts";
 
@@ -24,6 +25,12 @@ const defaultHighWaterBytes = 65_536;
 const bulkBytes = 8192;
 
 /**
+ * Writes of so many bytes on TCP, when nothing waits before them, are offered to the kernel from where they lie, and only what it does not take is copied.
+ * (Measured, CPU of a relay of bulk data: 0.83 of what it was. TLS copies what it encrypts: there the same gave 1.01.)
+ */
+const lendingBytes = 32_768;
+
+/**
  * The sending side of a connection: copies what is written into gathered buffers and hands them to the kernel, or to TLS, one after the other. Most
  * writes end at once and their buffer serves the next connection; only a peer that reads slowly keeps one.
  */
@@ -37,6 +44,8 @@ export class SocketOutput implements Flushable {
   #socket: Socket;
   /** undefined: the public API writes. */
   #handle: StreamHandle | undefined;
+  /** The kernel takes bytes without a copy of ours in between. */
+  #canSendNow = false;
   /** Bytes may leave: the connection, or its handshake, is made. */
   #isOpen = false;
   #isDead = false;
@@ -62,22 +71,42 @@ export class SocketOutput implements Flushable {
     this.#isOpen = false;
   }
 
-  /** What was written so far leaves with the end of this turn. @param handle writes go to it directly; undefined: through the public API */
-  open(handle: StreamHandle | undefined): void {
+  /**
+   * What was written so far leaves with the end of this turn.
+   *
+   * @param handle writes go to it directly; undefined: through the public API
+   * @param transport of the handle: TLS's has the descriptor of the connection below it, on which nothing may go out in plaintext
+   */
+  open(handle: StreamHandle | undefined, transport: "tcp" | "tls"): void {
     this.#handle = handle;
+    this.#canSendNow = runtimeEdges.kernelSend && handle !== undefined && transport === "tcp";
     this.#isOpen = true;
     if (this.#gathering !== undefined || this.#hasEnded) this.#flushLater();
   }
 
-  /** Copies bytes [start, end). @returns false when the writer should wait for `onOutputDrained`; they are taken in any case */
+  /** Takes bytes [start, end), which are the caller's again afterwards. @returns false when the writer should wait for `onOutputDrained`; they are taken in any case */
   write(bytes: Buffer, start: number, end: number): boolean {
     if (this.#isDead || this.#hasEnded) return true;
     if (start < end) {
-      this.queuedBytes += end - start;
-      this.#gather(bytes, start, end);
-      this.#flushLater();
+      const mayLend = end - start >= lendingBytes && this.queuedBytes === 0 && this.#isOpen && this.#canSendNow;
+      this.#keep(bytes, mayLend ? this.#lend(bytes, start, end) : start, end);
     }
     return this.#hasRoom();
+  }
+
+  #keep(bytes: Buffer, start: number, end: number): void {
+    if (start === end) return;
+    this.queuedBytes += end - start;
+    this.#gather(bytes, start, end);
+    this.#flushLater();
+  }
+
+  /** @returns from where on the bytes are still to be sent */
+  #lend(bytes: Buffer, start: number, end: number): number {
+    // Asked for anew each time: a handle that has been closed says -1, and its number may be another connection's by now.
+    const taken = sendNow(this.#handle?.fd ?? -1, bytes.subarray(start, end));
+    this.bytesWritten += taken;
+    return start + taken;
   }
 
   /**
