@@ -194,6 +194,12 @@ export const virtualService: TurnedBranches = {
       [action, "parseDuration(route.timeout)) ?? 0", "parseDuration(route.timeout)) ?? 15_000"],
       [action, "route.timeout === undefined ? undefined : parseDuration(route.timeout)", "undefined"],
     ],
+    "4.4 a gRPC caller's own deadline counts, as far as the timeout goes, and the timeout without one": [
+      [action, "maxGrpcTimeout: duration(timeoutMs)", "maxGrpcTimeout: duration(0)"],
+      [action, "maxGrpcTimeout: duration(timeoutMs),", ""],
+      ["engine/src/steps/timeouts.ts", "leftMs > maxMs)", "leftMs < maxMs)"],
+      ["engine/src/steps/timeouts.ts", "if (!req.isGrpc || ", "if ("],
+    ],
     "4.4 an injected abort is not retried, and an injected delay does not count against the timeout": [
       ["engine/src/steps/fault-injection.ts", "if (fault.abortStatus === 0 ||", "if (fault.abortStatus !== 0 ||"],
       ["engine/src/steps/fault-injection.ts", "fault.delayMs > 0 &&", "fault.delayMs <= 0 &&"],

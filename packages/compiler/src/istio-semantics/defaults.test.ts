@@ -96,6 +96,7 @@ test("4.6 inbound: 2 retries of what never left the proxy", () => {
   assert.equal(action.retryPolicy?.retryOn, "reset-before-request");
   assert.equal(action.retryPolicy?.numRetries, 2);
   assert.deepEqual([action.timeout?.seconds, action.timeout?.nanos], [0n, 0]);
+  assert.deepEqual([action.maxGrpcTimeout?.seconds, action.maxGrpcTimeout?.nanos], [0n, 0]);
 });
 
 test("4.6 balancing is LEAST_REQUEST of two", () => {

@@ -294,6 +294,17 @@ test("4.4 default timeout: none", () => {
   assert.equal(call(virtualService(`[{ ${toV1}, timeout: 1.5s }]`)).timeoutMs, 1500);
 });
 
+test("4.4 a gRPC caller's own deadline counts, as far as the timeout goes, and the timeout without one", () => {
+  const asked = (routes: string, deadline?: string) =>
+    call(routes, {
+      headers: { "content-type": "application/grpc", ...(deadline === undefined ? {} : { "grpc-timeout": deadline }) },
+    }).timeoutMs;
+  const limited = virtualService(`[{ ${toV1}, timeout: 1.5s }]`);
+  assert.deepEqual([asked(""), asked("", "700m"), asked("", "60S")], [0, 700, 60_000]);
+  assert.deepEqual([asked(limited), asked(limited, "700m"), asked(limited, "60S")], [1500, 700, 1500]);
+  assert.equal(call("", { headers: { "grpc-timeout": "700m" } }).timeoutMs, 0, "only gRPC has it");
+});
+
 const faulty = (fault: string) =>
   virtualService(`[{ ${toV1}, timeout: 1s, retries: { attempts: 3, retryOn: 5xx }, fault: ${fault} }]`);
 

@@ -327,8 +327,9 @@ function httpFilters(
                   case: "route",
                   value: {
                     clusterSpecifier: { case: "cluster", value: cluster },
-                    // The client's side has the timeout.
+                    // The client's side has the timeout; a gRPC caller's deadline counts on both.
                     timeout: duration(0),
+                    maxGrpcTimeout: duration(0),
                     retryPolicy: compileInboundRetryPolicy(),
                   },
                 },

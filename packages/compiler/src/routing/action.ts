@@ -41,6 +41,8 @@ export function compileRouteAction(
   const authority = route.rewrite?.authority || routeHeaders.authority || own?.authority;
   const rewritten = authority ?? (isSingle ? defaultAuthority : undefined);
   const retryPolicy = compileRetryPolicy(route.retries, audience);
+  // Envoy would wait 15 seconds; Istio's default is to wait for ever (istio.md 4.4).
+  const timeoutMs = (route.timeout === undefined ? undefined : parseDuration(route.timeout)) ?? 0;
 
   const action: RouteActionInit = {
     clusterSpecifier: isSingle
@@ -62,8 +64,9 @@ export function compileRouteAction(
           },
         },
     clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE,
-    // Envoy would wait 15 seconds; Istio's default is to wait for ever (istio.md 4.4).
-    timeout: duration((route.timeout === undefined ? undefined : parseDuration(route.timeout)) ?? 0),
+    timeout: duration(timeoutMs),
+    // A gRPC caller's own deadline counts, as far as the timeout goes. The newer `max_stream_duration` Istio leaves alone, because a stream would end by it.
+    maxGrpcTimeout: duration(timeoutMs),
     ...(retryPolicy === undefined ? {} : { retryPolicy }),
     ...(rewritten === undefined ? {} : { hostRewriteSpecifier: { case: "hostRewriteLiteral", value: rewritten } }),
     ...pathRewrite(route),
