@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { runProof } from "./proof-run.ts";
+import { ruleTables } from "./rules/tables.ts";
+import { TestProofs } from "./test-proofs.ts";
 import { isSameTest, listTurned, ruleNumber, turnProblem, turnRound, type Turn, verdict } from "./turned-branch.ts";
 
 test("a title begins with the number of its rule, or with a word before it", () => {
@@ -37,6 +40,16 @@ test("a branch is turned where it stands once, and nowhere else", () => {
   }
   assert.equal(turnRound(source, ["x.ts", "a > b", "`$&${b}`"]), "if (`$&${b}`) return a;");
   assert.throws(() => turnRound(source, ["x.ts", "a", "b"]));
+});
+
+test("each branch that npm run test:rules turns round stands in its source, once, and its test exists", () => {
+  const proofs = TestProofs.below(new URL("../", import.meta.url));
+  const problems = listTurned(ruleTables).flatMap(({ proof, turn }) => {
+    const source = readFileSync(new URL(`../packages/${turn[0]}`, import.meta.url), "utf8");
+    const problem = proofs.problem(proof) ?? turnProblem(source, turn);
+    return problem === undefined ? [] : [`${proof}: ${problem}`];
+  });
+  assert.deepEqual(problems, []);
 });
 
 test("only an assertion proves something", () => {

@@ -52,6 +52,7 @@ export const defaults: TurnedBranches = {
     ],
     "4.6 inbound: 2 retries of what never left the proxy": [
       ["compiler/src/listeners/inbound.ts", "retryPolicy: compileInboundRetryPolicy(),", ""],
+      ["compiler/src/listeners/inbound.ts", "maxGrpcTimeout: duration(0),", ""],
       [retries, 'retryOn: "reset-before-request"', 'retryOn: "reset"'],
       [retries, "numRetries: 2", "numRetries: 1"],
     ],
@@ -93,8 +94,8 @@ export const defaults: TurnedBranches = {
     "4.6 an opaque port has no settings of HTTP": [
       [
         destination,
-        "...(isHttp(protocol) ? httpOptions(blocks.connectionPool",
-        "...(!isHttp(protocol) ? httpOptions(blocks.connectionPool",
+        "...(isHttp(protocol)\n        ? httpOptions(blocks.connectionPool",
+        "...(!isHttp(protocol)\n        ? httpOptions(blocks.connectionPool",
       ],
       [
         destination,
@@ -104,7 +105,7 @@ export const defaults: TurnedBranches = {
     ],
     "4.6 towards the application beside the proxy the same limits hold": [
       [destination, "...poolFields(undefined),", ""],
-      [destination, "httpOptions(undefined, protocol)", "{}"],
+      [destination, "httpOptions(undefined, protocol, undefined)", "{}"],
     ],
     "4.6 every endpoint that is announced is ready, and none is nobody: panic is switched off": [
       ["compiler/src/model/mesh-model.ts", "instance === undefined || !instance.ready", "instance === undefined"],
