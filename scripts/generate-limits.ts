@@ -71,6 +71,7 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         value: seconds(defaultHandshakeMs),
         field: "`transport_socket_connect_timeout`",
         answer: "closed",
+        counter: "downstream_cx_transport_socket_connect_timeout",
         proof:
           "proxy/src/worker/listener-settings.test.ts › a handshake that does not end within transport_socket_connect_timeout ends its connection",
       },
@@ -79,6 +80,7 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         value: "15 s",
         field: "`listener_filters_timeout`",
         answer: "closed, or on without them (`continue_on_listener_filters_timeout`)",
+        counter: "downstream_pre_cx_timeout",
         proof:
           "proxy/src/worker/listener-settings.test.ts › a client that says nothing to be inspected is given up after listener_filters_timeout, or served where the listener goes on",
       },
@@ -132,6 +134,7 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         value: "300 s",
         field: "`stream_idle_timeout`, the route's `idle_timeout`",
         answer: "408 while the client is to speak, else 504; a response that has begun is broken off",
+        counter: "downstream_rq_idle_timeout",
         proof: `${timeouts} › a client that stops in its body for too long: 408`,
       },
       {
@@ -168,6 +171,7 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         value: count(h2.maxConcurrentStreams),
         field: "`max_concurrent_streams`",
         answer: "the stream is refused (REFUSED_STREAM), and may be tried again",
+        counter: "stream_refused_errors",
         proof: "http/src/http2/flood-guard.test.ts › streams above the limit are refused, and may be tried again",
       },
       {

@@ -85,6 +85,7 @@ test("a handshake that does not end within transport_socket_connect_timeout ends
       const client = await connectRaw(proxy.port("tls"));
       assert.equal(await client.untilEnd(), "");
       client.socket.destroy();
+      await proxy.untilStat("listener.tls.downstream_cx_transport_socket_connect_timeout", 1);
     },
   );
 });

@@ -17,6 +17,7 @@ export class ListenerStats {
   readonly overloadRejects: CounterHandle;
   readonly noFilterChain: CounterHandle;
   readonly sslErrors: CounterHandle;
+  readonly handshakesTimedOut: CounterHandle;
   readonly denied: CounterHandle;
 
   readonly #metrics: WorkerMetrics;
@@ -66,6 +67,10 @@ export class ListenerStats {
     this.overloadRejects = counter("downstream_cx_overload_reject", "Connections refused by the overload manager.");
     this.noFilterChain = counter("no_filter_chain_match", "Connections that no filter chain wanted.");
     this.sslErrors = counter("ssl_connection_error", "TLS handshakes that failed.");
+    this.handshakesTimedOut = counter(
+      "downstream_cx_transport_socket_connect_timeout",
+      "TLS handshakes that did not end in time.",
+    );
     this.denied = counter("rbac_denied", "Connections that policy denied.");
   }
   /** A connection has left the listener filters and is this listener's to serve. */

@@ -69,6 +69,8 @@ export class HttpStats {
   readonly keepAlivesEnded: CounterHandle;
   readonly requestTimeMs: HistogramHandle;
   readonly requestTimeouts: CounterHandle;
+  readonly idleStreams: CounterHandle;
+  readonly agedStreams: CounterHandle;
   readonly protocolErrors: CounterHandle;
   readonly remoteDisconnects: CounterHandle;
   readonly tooManyPrematureResets: CounterHandle;
@@ -90,6 +92,8 @@ export class HttpStats {
     this.requestsTotal = counter("downstream_rq_total", "Requests begun.");
     this.requestsActive = gauge("downstream_rq_active", "Requests in progress.");
     this.requestTimeouts = counter("downstream_rq_timeout", "Requests that the client did not finish in time.");
+    this.idleStreams = counter("downstream_rq_idle_timeout", "Requests on which nothing moved for too long.");
+    this.agedStreams = counter("downstream_rq_max_duration_reached", "Requests that had lasted as long as they may.");
     this.protocolErrors = counter("downstream_cx_protocol_error", "Connections with malformed requests.");
     this.remoteDisconnects = counter("downstream_rq_rx_reset", "Requests whose client went away.");
     this.tooManyPrematureResets = counter(

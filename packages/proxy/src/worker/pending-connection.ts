@@ -200,8 +200,13 @@ export class PendingConnection implements SocketHandler, InspectionHandler {
     const { tlsHandshakeTimeoutMs } = chain.config;
     this.#handshakeMs = tlsHandshakeTimeoutMs > 0 ? tlsHandshakeTimeoutMs : defaultHandshakeMs;
     this.#handshakeAtMs = services.worker.timers.now();
-    this.#timer = services.worker.timers.schedule(this.#handshakeMs, { onTimer: () => this.#socket.destroy() });
+    this.#timer = services.worker.timers.schedule(this.#handshakeMs, { onTimer: () => this.#endHandshake() });
     this.#socket.upgrade(built.context, Date.now, this);
+  }
+
+  #endHandshake(): void {
+    this.#listener.stats.handshakesTimedOut.add(1);
+    this.#socket.destroy();
   }
 
   /** The filter `connection_limit`: a connection above the limit of its chain is closed, after a while if that is wanted. */

@@ -567,8 +567,10 @@ export function onDeadline(x: Exchange, which: Deadline): void {
       x.chain.stats.requestTimeouts.add(1);
       return refuseLate(x, "request_body_timeout", 408);
     case deadline.streamDuration:
+      x.chain.stats.agedStreams.add(1);
       return refuseLate(x, "stream_duration", x.isRequestComplete ? 504 : 408);
     case deadline.streamIdle:
+      x.chain.stats.idleStreams.add(1);
       // 408 tells a client that it was too slow; 504 that we were (Envoy, HCM `stream_idle_timeout`).
       return refuseLate(x, "stream_idle_timeout", x.isRequestComplete ? 504 : 408);
     default:

@@ -24,6 +24,7 @@ before(async () => {
         listener("head", { request_headers_timeout: "0.05s" }),
         listener("body", { request_timeout: "0.05s" }),
         listener("stream", { stream_idle_timeout: "0.05s" }),
+        listener("silent", { stream_idle_timeout: "0.05s" }),
         listener("moving", { stream_idle_timeout: "600s" }),
         listener("tunnel", { stream_idle_timeout: "0s", upgrade_configs: [{ upgrade_type: "echo" }] }),
         listener("idle", { common_http_protocol_options: { idle_timeout: "0.05s" } }),
@@ -99,11 +100,12 @@ test("an upstream that says nothing for too long: 504 with its reason", () =>
   }));
 
 test("a client that stops in its body for too long: 408", () =>
-  connected("stream", async (client) => {
+  connected("silent", async (client) => {
     await client.send("POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
     const peer = await upstream.next();
     await peer.until("half");
     assert.match(await client.untilEnd(), /^HTTP\/1\.1 408 /);
+    await proxy.untilStat("http.silent.downstream_rq_idle_timeout", 1);
   }));
 
 test("a response that stalls is broken off, and the client sees that it is not whole", () =>
@@ -185,4 +187,5 @@ test("a stream that lasts too long is answered with 504", () =>
     const { head, body } = await client.response();
     assert.match(head, /^HTTP\/1\.1 504 /);
     assert.equal(body, "downstream duration timeout");
+    await proxy.untilStat("http.whole.downstream_rq_max_duration_reached", 1);
   }));
