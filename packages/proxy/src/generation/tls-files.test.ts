@@ -6,9 +6,15 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { connectRaw, type IssuedIdentity, ThrowawayCa } from "@heddle/testkit";
-import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { type Logger, silentLogger } from "@heddle/core";
+import { MetricWriter } from "@heddle/telemetry";
+import { CLUSTER_TYPE, ClusterSchema, fromJson, LISTENER_TYPE, typeRegistry } from "@heddle/xds/api";
 import { adsBootstrap, AdsControlPlane } from "../testing/ads-control-plane.ts";
 import { cluster, httpListener, protocolOptions, route } from "../testing/bootstrap-json.ts";
+import type { SocketBroker } from "./socket-broker.ts";
+import { Configuration } from "./configuration.ts";
+import { TlsFiles } from "./tls-files.ts";
 import { adminGet, listenerPort, type ProxyProcess, startProxy, temporaryFolder } from "../testing/proxy-process.ts";
 
 const name = "shop.example";
@@ -157,4 +163,47 @@ test("authorities behind a link that is changed, as in a mounted Secret, are tho
   await until(port, "503");
   await mount("..3", other.certificatePem + ca.certificatePem);
   await until(port, "nobody");
+});
+
+test("an error while files are read anew is logged, and the next change is looked at", {
+  timeout: 100_000,
+}, async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, "ca.pem");
+  const replace = async (): Promise<void> => writeFile(file, (await ThrowawayCa.create()).certificatePem);
+  await replace();
+  const json = cluster("up", [1], {
+    transport_socket: {
+      name: "tls",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        common_tls_context: { validation_context: { trusted_ca: { filename: file } } },
+      },
+    },
+  });
+  const message = fromJson(ClusterSchema, json as never, { registry: typeRegistry });
+  // Clusters need no socket.
+  const configuration = new Configuration({} as SocketBroker, undefined, silentLogger);
+  const added = [{ name: "up", version: "1", message, resource: anyPack(ClusterSchema, message) }];
+  const update = { type: CLUSTER_TYPE, added, removed: [], isFull: true };
+  assert.deepEqual(await configuration.applyUpdate(update), { rejected: [] });
+  let onLine: (line: string) => void = () => {};
+  const line = (level: string) => (text: string, fields?: Readonly<Record<string, unknown>>) =>
+    onLine(`${level} ${text} ${JSON.stringify(fields)}`);
+  const logger: Logger = { ...silentLogger, info: line("info"), error: line("error") };
+  const next = (): Promise<string> => new Promise((resolve) => (onLine = resolve));
+  const files = new TlsFiles(configuration, new MetricWriter({ announce: () => {} }), logger);
+  t.after(() => files.close());
+  files.follow();
+
+  configuration.onChange(() => {
+    throw new Error("broken");
+  });
+  const failed = next();
+  await replace();
+  assert.match(await failed, /^error files of TLS could not be read anew \{"error":"broken"\}$/);
+  configuration.onChange(() => {});
+  const used = next();
+  await replace();
+  assert.match(await used, /^info files of TLS have changed, and new connections use them /);
 });

@@ -71,7 +71,10 @@ export class TlsFiles {
   #look(): void {
     clearTimeout(this.#settling);
     this.#settling = undefined;
-    void this.#reload();
+    this.#reload().catch((error: unknown) => {
+      // An error of our own: the proxy goes on with what is in force, and looks again at the next change.
+      this.#logger.error("files of TLS could not be read anew", { error: (error as Error).message });
+    });
   }
 
   async #reload(): Promise<void> {
