@@ -137,6 +137,16 @@ test("a cluster's limit of connections counts those inside a carrier: who finds 
   assert.deepEqual([connects, sessions(), fixture.live.cluster(cluster).pendingRequests], [1, 1, 0]);
 });
 
+test("CONNECTs that wait for a carrier that cannot be made are one failure", async (t) => {
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(await freePort());
+  const sinks = Array.from({ length: 10 }, () => fixture.openTcp(cluster));
+  for (const { ended } of sinks) await ended;
+  const failures = sinks.map(({ failure }) => failure);
+  assert.ok(failures.every((failure) => failure?.code === "upstream_connect_failed"));
+  assert.equal(failures.filter((failure) => failure?.isCountedElsewhere === false).length, 1);
+});
+
 test("a stream that dies is that request's alone, and the carrier goes on", async (t) => {
   const { server, port, sessions } = await startServer(t);
   server.on("stream", (accepted, headers) => {

@@ -107,10 +107,10 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
     socket.start(this);
   }
 
-  onDialFailed(_dial: Dialing, failure: SocketFailure): void {
+  onDialFailed(_dial: Dialing, failure: SocketFailure, isCountedElsewhere = false): void {
     this.#dial = undefined;
     this.#leave();
-    this.#fail(failure.code, failure.text);
+    this.#fail(failure.code, failure.text, isCountedElsewhere);
   }
 
   // SocketHandler -------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
     this.#options.sink.onEnd();
   }
 
-  #fail(code: ErrorCode, transportFailure: string): void {
+  #fail(code: ErrorCode, transportFailure: string, isCountedElsewhere = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#options.sink.onFailure({
@@ -152,7 +152,7 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
       bytesWritten: this.bytesWritten,
       reusedConnection: false,
       responseStarted: this.connection !== undefined,
-      isCountedElsewhere: false,
+      isCountedElsewhere,
       transportFailure,
     });
   }

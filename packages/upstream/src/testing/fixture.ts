@@ -167,6 +167,13 @@ export class Fixture {
     return { sink, exchange: this.transport.open(endpoint, cluster, sink, someClient, serverName) };
   }
 
+  /** Begins a CONNECT that ends here. */
+  openTcp(cluster: BoundCluster): RecordingSink {
+    const sink = new RecordingSink();
+    this.transport.openTcp(cluster.endpoints[0]!, cluster, sink, someClient);
+    return sink;
+  }
+
   /** Sends a request without a body. */
   request(
     cluster: BoundCluster,
