@@ -137,14 +137,29 @@ test("a cluster's limit of connections counts those inside a carrier: who finds 
   assert.deepEqual([connects, sessions(), fixture.live.cluster(cluster).pendingRequests], [1, 1, 0]);
 });
 
-test("CONNECTs that wait for a carrier that cannot be made are one failure", async (t) => {
+test("whether load is shed is asked once for each connection inside a carrier, and not for the carrier", async (t) => {
+  const { server, port, sessions } = await startServer(t);
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    stream.on("error", () => stream.destroy());
+    stream.respond({ ":status": 200 });
+    stream.on("data", () => stream.write("HTTP/1.1 204 No Content\r\n\r\n"));
+  });
   const fixture = new Fixture(t);
-  const cluster = tunnelled(await freePort());
-  const sinks = Array.from({ length: 10 }, () => fixture.openTcp(cluster));
+  const cluster = tunnelled(port);
+  await fixture.request(cluster).sink.ended;
+  assert.deepEqual([sessions(), fixture.shedQuestions], [1, 1]);
+});
+
+test("CONNECTs that wait for a carrier that cannot be made are one failure, and are asked for each whether load is shed", async (t) => {
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(await freePort(), { limits: { maxConnections: 10 } });
+  const sinks = Array.from({ length: 11 }, () => fixture.openTcp(cluster));
   for (const { ended } of sinks) await ended;
   const failures = sinks.map(({ failure }) => failure);
-  assert.ok(failures.every((failure) => failure?.code === "upstream_connect_failed"));
-  assert.equal(failures.filter((failure) => failure?.isCountedElsewhere === false).length, 1);
+  assert.equal(failures.filter((failure) => failure?.code === "overflow").length, 1);
+  const failed = failures.filter((failure) => failure?.code === "upstream_connect_failed");
+  assert.deepEqual([failed.length, failed.filter((failure) => failure?.isCountedElsewhere === false).length], [10, 1]);
+  assert.equal(fixture.shedQuestions, 10, "no connection would have been made for the one above the limit");
 });
 
 test("a stream that dies is that request's alone, and the carrier goes on", async (t) => {

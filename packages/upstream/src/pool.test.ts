@@ -73,6 +73,23 @@ test("while load is shed no connection is made: a request gets one that is idle,
   assert.equal(upstream.connections, 1);
 });
 
+test("who only waits at the limit of connections is not asked whether load is shed", async (t) => {
+  const upstream = await ScriptedUpstream.start(t, () => {});
+  const fixture = new Fixture(t);
+  const cluster = makeCluster([upstream.port], { limits: { maxConnections: 1 } });
+  const first = fixture.request(cluster);
+  await upstream.until((u) => u.received(0) !== "");
+  fixture.isShedding = true;
+  const second = fixture.request(cluster);
+  upstream.socket(0).write(ok);
+  await first.sink.ended;
+  await Promise.race([second.sink.saw("connected"), second.sink.ended]);
+  assert.equal(second.sink.failure, undefined);
+  upstream.socket(0).write(ok);
+  await second.sink.ended;
+  assert.deepEqual([second.sink.status, fixture.shedQuestions], [200, 1]);
+});
+
 test("while load is shed none is made ahead of requests, and who waits for one that is lost fails", async (t) => {
   const upstream = await ScriptedUpstream.start(t, () => {});
   const fixture = new Fixture(t);

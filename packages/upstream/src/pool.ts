@@ -264,13 +264,12 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     const { live, shedsConnection } = this.#options;
     while (this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls) < this.#waitingBy.of(tls)) {
       if (this.#dialingBy.of(tls) > 0 && this.#streamsOf(cluster, tls) > 1) return true;
+      const isWithinLimit = live.mayConnect(cluster);
+      if (!isWithinLimit && (this.#connections.size > 0 || this.#dials.size > 0)) return true;
       if (shedsConnection()) return false;
-      if (!live.tryAcquireConnection(cluster, endpoint)) {
-        if (this.#connections.size > 0 || this.#dials.size > 0) return true;
-        // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
-        this.#options.makeRoomFor(this);
-        live.acquireFirstConnection(cluster, endpoint);
-      }
+      // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
+      if (!isWithinLimit) this.#options.makeRoomFor(this);
+      live.acquireConnection(cluster, endpoint);
       this.#dial(tls, cluster, endpoint);
     }
     return true;
@@ -299,9 +298,11 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       free += connection.capacity;
     }
     const wanted = (active + this.#waitingBy.of(tls)) * preconnectRatio - active;
-    for (; free < wanted; free += this.#streamsOf(cluster, tls))
-      if (shedsConnection() || !live.tryAcquireConnection(cluster, endpoint)) return;
-      else this.#dial(tls, cluster, endpoint);
+    for (; free < wanted; free += this.#streamsOf(cluster, tls)) {
+      if (!live.mayConnect(cluster) || shedsConnection()) return;
+      live.acquireConnection(cluster, endpoint);
+      this.#dial(tls, cluster, endpoint);
+    }
   }
 
   #dial(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {

@@ -92,8 +92,9 @@ export class PooledTransport implements UpstreamTransport {
       onClosed: (closed) => this.#tcp.delete(closed),
     });
     if (built?.ok === false) exchange.refuse("upstream_tls_failed", `TLS error: ${built.reason}`);
-    else if (this.#shedsConnection() || !live.tryAcquireConnection(cluster, endpoint)) exchange.refuse("overflow", "");
+    else if (!live.mayConnect(cluster) || this.#shedsConnection()) exchange.refuse("overflow", "");
     else {
+      live.acquireConnection(cluster, endpoint);
       this.#tcp.add(exchange);
       exchange.dial();
     }

@@ -7,14 +7,14 @@ const unlimited = 0xffff_ffff;
 
 /**
  * How connections to endpoints are made: by themselves, or as streams of carriers where that is asked for and the endpoint takes them. Carriers are pooled connections
- * of HTTP/2 with accounts of their own: what limits a cluster's connections counts its streams, not what carries them.
+ * of HTTP/2 with accounts of their own: what limits a cluster's connections, or sheds them, concerns its streams, not what carries them.
  */
 export class Tunnels {
   readonly #live = new LiveState();
   readonly #carriers: PooledTransport;
   readonly #clusters = new WeakMap<ClusterConfig, BoundCluster>();
 
-  constructor(options: Omit<PooledTransportOptions, "live" | "dial">) {
+  constructor(options: Omit<PooledTransportOptions, "live" | "dial" | "shedsConnection">) {
     this.#carriers = new PooledTransport({ ...options, live: this.#live });
   }
 

@@ -164,19 +164,16 @@ export class LiveState {
     state.pendingRequests--;
   }
 
-  /** A new connection to an endpoint; false: overflow, counted. Every true is released once. */
-  tryAcquireConnection(cluster: BoundCluster, endpoint: BoundEndpoint): boolean {
+  /** Whether the limit allows one connection more; false: overflow, counted. */
+  mayConnect(cluster: BoundCluster): boolean {
     const state = this.cluster(cluster);
-    if (state.connections >= cluster.config.limits.maxConnections) {
-      state.connectionOverflows++;
-      return false;
-    }
-    this.acquireFirstConnection(cluster, endpoint);
-    return true;
+    if (state.connections < cluster.config.limits.maxConnections) return true;
+    state.connectionOverflows++;
+    return false;
   }
 
-  /** As `tryAcquireConnection`, but beyond the limit: Envoy lets an endpoint without any connection have one, so that none starves. */
-  acquireFirstConnection(cluster: BoundCluster, endpoint: BoundEndpoint): void {
+  /** A new connection to an endpoint, whatever the limit is; released once. */
+  acquireConnection(cluster: BoundCluster, endpoint: BoundEndpoint): void {
     const state = this.cluster(cluster);
     state.connections++;
     state.connectionsMade++;

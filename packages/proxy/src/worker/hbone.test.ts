@@ -35,6 +35,7 @@ import {
 } from "../testing/bootstrap-json.ts";
 import { untilLogged } from "../testing/log-file.ts";
 import { accessLog, peerMetadata } from "../testing/mesh-json.ts";
+import { fullHeapShedding } from "../testing/overload-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
 
@@ -415,6 +416,32 @@ test("the cluster's limit of connections counts streams, not carriers", async ()
   assert.equal(await peer.bytes(4), "mine");
   first.reset();
   await peer.untilEnd();
+});
+
+test("while connections are shed a TCP check through new carriers goes on, and a client is shed and counted once", async (t) => {
+  const point = "overload.envoy.load_shed_points.connection_pool_new_connection";
+  const check = { timeout: "5s", interval: "0.01s", no_traffic_interval: "0.01s", tcp_health_check: {} };
+  const checked = tunnelled(
+    "db",
+    inbound.port("tunnel"),
+    { max_connection_duration: "0.001s" },
+    { health_checks: [{ ...check, unhealthy_threshold: 1, healthy_threshold: 1 }] },
+    "127.0.0.1:8080",
+  );
+  const shedding = fullHeapShedding("connection_pool_new_connection");
+  const proxy = await TestProxy.start(bootstrap([tcpListener("db", "db")], [checked], shedding));
+  t.after(() => proxy[Symbol.asyncDispose]());
+  await proxy.untilStat(`${point}.scale_percent`, 100);
+  const [shownCarriers, giveUpAt] = [carriers(), performance.now() + 10_000];
+  while (carriers() < shownCarriers + 3) {
+    assert.ok(performance.now() < giveUpAt, await proxy.admin("/stats?filter=health_check"));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await proxy.untilStat("cluster.db.membership_healthy", 1);
+  assert.doesNotMatch(await proxy.admin("/stats?filter=health_check"), /cluster\.db\.health_check\.failure: [1-9]/);
+  const client = await connectRaw(proxy.port("db"));
+  assert.equal(await client.untilEnd(), "");
+  await proxy.untilStat(`${point}.shed_load_count`, 1);
 });
 
 test("a reset of one stream is its own alone", async () => {

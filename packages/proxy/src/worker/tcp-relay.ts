@@ -121,11 +121,14 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
       this.#account.transportFailure = `TLS error: ${tls.reason}`;
       return this.#connect();
     }
-    const isShed = shedsLoad(worker, "envoy.load_shed_points.connection_pool_new_connection");
-    if (isShed || !worker.live.tryAcquireConnection(cluster, endpoint)) {
+    if (
+      !worker.live.mayConnect(cluster) ||
+      shedsLoad(worker, "envoy.load_shed_points.connection_pool_new_connection")
+    ) {
       this.#account.flag = "UO";
       return this.#client.refuse("overflow");
     }
+    worker.live.acquireConnection(cluster, endpoint);
     const leg = new UpstreamLeg(this, worker, cluster, endpoint);
     this.#upstream = leg;
     leg.connect(tls?.context);

@@ -94,8 +94,6 @@ class TrafficWorker {
       timers,
       tls: upstreamTls,
       wallMs: Date.now,
-      shedsConnection: () =>
-        shedsLoad({ load, metrics, random: Math.random }, "envoy.load_shed_points.connection_pool_new_connection"),
       onHttp2Fault: (name: string, fault: Http2Rule | "keepAliveTimeout") => metrics.clusterHttp2(name).count(fault),
     };
     const tunnels = new Tunnels(connecting);
@@ -109,6 +107,9 @@ class TrafficWorker {
       transport: new PooledTransport({
         ...connecting,
         live,
+        // Asked for what is wanted, not for the carrier that it may need, nor for health checks.
+        shedsConnection: () =>
+          shedsLoad({ load, metrics, random: Math.random }, "envoy.load_shed_points.connection_pool_new_connection"),
         http1Limits: { ...defaultHttp1Limits, enableTrailers: true },
         dial: (options) => tunnels.dial(options),
       }),

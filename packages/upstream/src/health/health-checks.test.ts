@@ -167,7 +167,7 @@ test("thresholds count in a row, in the intervals of the edge, and a status that
   let status = 200;
   const port = await startHttp(t, (_, response) => response.writeHead(status).end());
   const harness = new Harness(t);
-  harness.live.acquireFirstConnection(makeCluster([port]), makeCluster([port]).endpoints[0]!);
+  harness.live.acquireConnection(makeCluster([port]), makeCluster([port]).endpoints[0]!);
   harness.begin([port], { checker: { ...http, retriableStatuses: [{ start: 503, end: 504 }] } });
   await harness.ended(1);
   let checks = 1;

@@ -145,16 +145,25 @@ export class Fixture {
   readonly transport: PooledTransport;
   /** No connection is made. */
   isShedding = false;
+  /** How often it was asked whether one is to be made. */
+  shedQuestions = 0;
 
   constructor(t: TestContext) {
     const connecting = {
       timers: this.timers,
       tls: new ClientTlsContexts(this.secrets),
       wallMs: Date.now,
-      shedsConnection: () => this.isShedding,
     };
     const tunnels = new Tunnels(connecting);
-    this.transport = new PooledTransport({ ...connecting, live: this.live, dial: (options) => tunnels.dial(options) });
+    this.transport = new PooledTransport({
+      ...connecting,
+      live: this.live,
+      dial: (options) => tunnels.dial(options),
+      shedsConnection: () => {
+        this.shedQuestions += 1;
+        return this.isShedding;
+      },
+    });
     t.after(() => this.transport.close());
   }
 
