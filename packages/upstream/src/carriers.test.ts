@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import type { BoundCluster } from "@heddle/engine";
 import { freePort } from "@heddle/testkit";
 import { type ClusterChanges, Fixture, makeCluster } from "./testing/fixture.ts";
+import { onEachHead, ScriptedUpstream } from "./testing/scripted-upstream.ts";
 
 // Connections that many requests share: how many there are, and whose failure is counted.
 
@@ -31,14 +32,81 @@ function http2Cluster(port: number, maxConcurrentStreams: number, changes: Clust
 
 /** An endpoint whose proxy takes carriers at a port. */
 function tunnelled(port: number, changes: ClusterChanges = {}): BoundCluster {
+  return tunnelledFrom(0, port, port, changes);
+}
+
+/** As many requests at once as this ride inside carriers, fewer on connections by themselves at a port of their own. */
+function tunnelledFrom(
+  minConcurrentRequests: number,
+  port: number,
+  carrierPort: number,
+  changes: ClusterChanges,
+): BoundCluster {
   const { http2 } = makeCluster([port]).config;
-  const tunnel = { match: "tunnel", http2, maxConnectionDurationMs: 0, minConcurrentRequests: 0 };
+  const tunnel = { match: "tunnel", http2, maxConnectionDurationMs: 0, minConcurrentRequests };
   const cluster = makeCluster([port], { tunnel, ...changes });
-  const endpoints = cluster.endpoints.map((carrier) => ({
-    ...carrier,
+  const [carrier] = makeCluster([carrierPort]).endpoints;
+  assert.ok(carrier);
+  const endpoints = cluster.endpoints.map((endpoint) => ({
+    ...endpoint,
     tunnel: { authority: "127.0.0.1:8080", carrier },
   }));
   return { ...cluster, endpoints };
+}
+
+/** An application that is reached by connections by themselves, and from 4 requests in progress on inside carriers. */
+class BothWays {
+  readonly fixture: Fixture;
+  /** Made so far, either way. */
+  readonly connections = { own: 0, virtual: 0 };
+  readonly #cluster: BoundCluster;
+  /** Requests are answered when so many are there. */
+  #together = 1;
+  readonly #asked: (() => void)[] = [];
+
+  private constructor(t: TestContext, cluster: BoundCluster) {
+    this.fixture = new Fixture(t);
+    this.#cluster = cluster;
+  }
+
+  static async start(t: TestContext, limits: Partial<BoundCluster["config"]["limits"]>): Promise<BothWays> {
+    const { server, port } = await startServer(t);
+    const own = await ScriptedUpstream.start(t, (socket) => {
+      both.connections.own += 1;
+      onEachHead(socket, () => both.#take(() => socket.write("HTTP/1.1 204 No Content\r\n\r\n")));
+    });
+    server.on("stream", (stream: ServerHttp2Stream) => {
+      both.connections.virtual += 1;
+      stream.on("error", () => stream.destroy());
+      stream.respond({ ":status": 200 });
+      stream.on("data", () => both.#take(() => stream.write("HTTP/1.1 204 No Content\r\n\r\n")));
+    });
+    // Nobody knows the ports before this line.
+    const both = new BothWays(t, tunnelledFrom(4, own.port, port, { limits }));
+    return both;
+  }
+
+  /** So many requests at once while so many others are in progress; they are answered `together` at a time. */
+  async ask(count: number, { others = 0, together = 1 } = {}): Promise<(number | string | undefined)[]> {
+    this.#together = together;
+    const { fixture } = this;
+    const [endpoint] = this.#cluster.endpoints;
+    assert.ok(endpoint);
+    const state = fixture.live.endpoint(endpoint);
+    state.activeRequests += others;
+    const sinks = Array.from({ length: count }, () => {
+      state.activeRequests += 1;
+      return fixture.request(this.#cluster).sink;
+    });
+    for (const { ended } of sinks) await ended;
+    state.activeRequests -= others + count;
+    return sinks.map(({ status, failure }) => failure?.code ?? status);
+  }
+
+  #take(answer: () => void): void {
+    this.#asked.push(answer);
+    if (this.#asked.length >= this.#together) for (const each of this.#asked.splice(0)) each();
+  }
 }
 
 test("one carrier is dialled at a time, and there are as many as the streams need", async (t) => {
@@ -135,6 +203,42 @@ test("a cluster's limit of connections counts those inside a carrier: who finds 
     assert.equal(sink.status, 204);
   }
   assert.deepEqual([connects, sessions(), fixture.live.cluster(cluster).pendingRequests], [1, 1, 0]);
+});
+
+test("all of a cluster's limit of connections is used by whoever comes, by themselves and inside a carrier, and no more", {
+  timeout: 30_000,
+}, async (t) => {
+  const both = await BothWays.start(t, { maxConnections: 4 });
+  const answered = (count: number): number[] => Array.from({ length: count }, () => 204);
+  assert.deepEqual(await both.ask(3, { together: 3 }), answered(3));
+  assert.deepEqual(both.connections, { own: 3, virtual: 0 });
+  assert.deepEqual(await both.ask(16, { together: 4 }), answered(16));
+  assert.deepEqual(both.connections, { own: 3, virtual: 1 });
+});
+
+test("a limit of one connection is kept by few and by many requests at once, whichever came first", async (t) => {
+  for (const [first, then, connections] of [
+    [{ others: 0 }, { others: 8 }, { own: 1, virtual: 0 }],
+    [{ others: 8 }, { others: 0 }, { own: 0, virtual: 1 }],
+  ] as const) {
+    const both = await BothWays.start(t, { maxConnections: 1 });
+    assert.deepEqual(await both.ask(1, first), [204]);
+    assert.deepEqual(await both.ask(2, then), [204, 204]);
+    assert.deepEqual(await both.ask(6), [204, 204, 204, 204, 204, 204]);
+    assert.deepEqual(both.connections, connections);
+  }
+});
+
+test("who may not wait for a connection inside a carrier, or for whom none is made, has one by itself that is idle", {
+  timeout: 30_000,
+}, async (t) => {
+  const both = await BothWays.start(t, { maxPendingRequests: 1 });
+  assert.deepEqual(await both.ask(1), [204]);
+  assert.deepEqual(await both.ask(2, { others: 8, together: 2 }), [204, 204]);
+  assert.deepEqual(both.connections, { own: 1, virtual: 1 });
+  both.fixture.isShedding = true;
+  assert.deepEqual(await both.ask(3, { others: 8, together: 2 }), [204, 204, "overflow"]);
+  assert.deepEqual(both.connections, { own: 1, virtual: 1 });
 });
 
 test("whether load is shed is asked once for each connection inside a carrier, and not for the carrier", async (t) => {

@@ -1,8 +1,14 @@
 import type { TimerHandle, TimerTarget } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint, LiveState } from "@heddle/engine";
-import type { ClientTlsContext, StreamSocket, SocketFailure } from "@heddle/net";
+import type { StreamSocket, SocketFailure } from "@heddle/net";
 import type { Dialing, DialOptions, DialOwner } from "./dial.ts";
-import type { ConnectionOptions, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
+import {
+  type ConnectionKind,
+  type ConnectionOptions,
+  type ConnectionOwner,
+  isSameKind,
+  type PooledConnection,
+} from "./pooled-connection.ts";
 import type { PooledExchange } from "./pooled-exchange.ts";
 import type { ProxiedClient } from "./proxy-preface.ts";
 import type { UpstreamTimers } from "./timers.ts";
@@ -12,8 +18,6 @@ export interface PoolOptions {
   readonly endpointKey: string;
   /** Whose connections these are, where the endpoint is told; undefined: anybody's. */
   readonly client: ProxiedClient | undefined;
-  /** They are streams of carriers. */
-  readonly isTunnelled: boolean;
   readonly live: LiveState;
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
@@ -22,6 +26,12 @@ export interface PoolOptions {
   readonly connect: (options: ConnectionOptions) => PooledConnection;
   /** Asked before each connection that would be made: true, and it is not (Envoy's load shed point of connection pools). */
   readonly shedsConnection: () => boolean;
+  /** What would carry a request to the endpoint as well: inside a carrier or by itself, whichever the first kind is not; undefined: nothing. */
+  readonly otherKind: (
+    kind: ConnectionKind,
+    cluster: BoundCluster,
+    endpoint: BoundEndpoint,
+  ) => ConnectionKind | undefined;
   /** The pool is about to have its first connection although the cluster has as many as it may. */
   readonly makeRoomFor: (pool: Pool) => void;
   /** The pool has no connection and no waiting exchange any more. */
@@ -30,26 +40,32 @@ export interface PoolOptions {
 
 interface Waiting {
   readonly exchange: PooledExchange;
-  readonly tls: ClientTlsContext | undefined;
+  /** A connection of this kind is made for it. */
+  readonly kind: ConnectionKind;
+  /** One of this kind is taken if it is free first. */
+  readonly other: ConnectionKind | undefined;
 }
 
 /**
- * Connections to one endpoint of one cluster. The connection that became free last is used first, so that the others can age;
- * an exchange that finds none waits in line while one is made, and takes whichever is free first, as in Envoy.
+ * Connections to one endpoint of one cluster, by themselves and inside carriers. The connection that became free last is used first, so that the
+ * others can age; an exchange that finds none waits in line while one is made, and takes whichever is free first, as in Envoy. Where the cluster
+ * may have no connection more, it takes one of the other kind rather than wait.
  */
 export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   readonly key: string;
   readonly #options: PoolOptions;
-  /** With capacity. The last one is used next. */
+  /** With capacity, by themselves. The last one is used next. */
   readonly #ready: PooledConnection[] = [];
+  /** With capacity, inside carriers. */
+  readonly #readyTunnelled: PooledConnection[] = [];
   readonly #waiting: Waiting[] = [];
-  readonly #dials = new Set<Dialing>();
+  readonly #dials = new Map<Dialing, ConnectionKind>();
   readonly #connections = new Set<PooledConnection>();
   readonly #waitingBy = new Tally();
   readonly #dialingBy = new Tally();
   #idleTimer: TimerHandle | undefined;
   #isRetired = false;
-  /** Whether the endpoint's last connection carried many streams: until one is made, HTTP/2 is hoped for where it may be agreed on. */
+  /** Whether the endpoint's last connection by itself carried many streams: until one is made, HTTP/2 is hoped for where it may be agreed on. */
   #isMultiplexed = true;
 
   constructor(key: string, options: PoolOptions) {
@@ -66,30 +82,21 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   }
 
   /** Gives the exchange a connection now, or a place in the line. Fails it at once when a limit says so. */
-  open(
-    exchange: PooledExchange,
-    cluster: BoundCluster,
-    endpoint: BoundEndpoint,
-    tls: ClientTlsContext | undefined,
-  ): void {
-    const free = this.#takeReady(tls);
-    if (free !== undefined) {
-      free.carry(exchange);
-      this.#connectAhead(tls, cluster, endpoint);
-      return;
-    }
-    if (!this.#options.live.tryAcquirePending(cluster)) {
+  open(exchange: PooledExchange, cluster: BoundCluster, endpoint: BoundEndpoint, kind: ConnectionKind): void {
+    if (this.#carry(exchange, kind)) return this.#connectAhead(kind, cluster, endpoint);
+    const { live, otherKind } = this.#options;
+    const other = otherKind(kind, cluster, endpoint);
+    if (!live.mayAwaitConnection(cluster) && this.#carry(exchange, other)) return;
+    if (!live.tryAcquirePending(cluster)) {
       exchange.fail("overflow", "");
       return;
     }
-    this.#waiting.push({ exchange, tls });
-    this.#waitingBy.add(tls, 1);
-    if (!this.#connectFor(tls, cluster, endpoint)) {
-      // Whoever was in line before it may still get what others give back.
-      this.#leaveLine(this.#waiting.length - 1).fail("overflow", "");
-      return;
-    }
-    this.#connectAhead(tls, cluster, endpoint);
+    this.#waiting.push({ exchange, kind, other });
+    this.#waitingBy.add(kind, 1);
+    if (this.#connectFor(kind, cluster, endpoint)) return this.#connectAhead(kind, cluster, endpoint);
+    // Whoever was in line before it may still get what others give back.
+    this.#leaveLine(this.#waiting.length - 1);
+    if (!this.#carry(exchange, other)) exchange.fail("overflow", "");
   }
 
   /** The exchange gave up before it had a connection. One that is being made for it goes to the next, or becomes idle. */
@@ -103,7 +110,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   /** The endpoint is gone, or the worker drains: idle connections close now, the others after their responses. */
   retire(): void {
     this.#isRetired = true;
-    for (const connection of this.#ready.splice(0)) {
+    for (const connection of [...this.#ready.splice(0), ...this.#readyTunnelled.splice(0)]) {
       connection.isListed = false;
       if (connection.activeStreams === 0) connection.close();
     }
@@ -111,10 +118,10 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
 
   /** Closes the connection that has been idle for longest. @returns false: none is idle */
   closeIdle(): boolean {
-    const index = this.#ready.findIndex(({ activeStreams }) => activeStreams === 0);
-    const connection = this.#ready[index];
+    const [one, other] = [this.#ready.find(isIdle), this.#readyTunnelled.find(isIdle)];
+    const connection = one === undefined || (other && other.idleSinceMs < one.idleSinceMs) ? other : one;
     if (connection === undefined) return false;
-    this.#unlist(index);
+    this.#unlist(connection);
     connection.close();
     return true;
   }
@@ -130,34 +137,32 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     if (this.#idleTimer !== undefined) this.#options.timers.cancel(this.#idleTimer);
     this.#idleTimer = undefined;
     while (this.#waiting.length > 0) this.#leaveLine(0).fail("upstream_reset", "the proxy is closing its connections");
-    for (const dial of this.#dials) dial.close();
+    for (const dial of this.#dials.keys()) dial.close();
     for (const connection of this.#connections) connection.close();
   }
 
   // DialOwner -------------------------------------------------------------------------------------
 
   onDialed(dial: Dialing, socket: StreamSocket): void {
-    const { tls, cluster, endpoint } = dial;
-    this.#dials.delete(dial);
-    this.#dialingBy.add(tls, -1);
+    const { cluster, endpoint } = dial;
+    const kind = this.#endDial(dial);
     const { timers, connect } = this.#options;
-    const connection = connect({ socket, cluster, endpoint, tls, timers, owner: this });
+    const connection = connect({ ...kind, socket, cluster, endpoint, timers, owner: this });
     this.#connections.add(connection);
-    this.#isMultiplexed = connection.capacity > 1;
+    if (!kind.isTunnelled) this.#isMultiplexed = connection.capacity > 1;
     this.#lend(connection);
     // Fewer streams than were hoped for: those that still wait need connections of their own.
-    if (connection.activeStreams > 0) this.#reconnectFor(tls, cluster, endpoint);
+    if (connection.activeStreams > 0) this.#reconnectFor(kind, cluster, endpoint);
   }
 
   onDialFailed(dial: Dialing, failure: SocketFailure, isCountedElsewhere = false): void {
-    const { tls, cluster, endpoint } = dial;
-    this.#dials.delete(dial);
-    this.#dialingBy.add(tls, -1);
+    const { cluster, endpoint } = dial;
+    const kind = this.#endDial(dial);
     this.#options.live.releaseConnection(cluster, endpoint);
     // One failed connection is one failed attempt: of the exchanges that it was made for, which have waited for its kind longest.
     const failing: PooledExchange[] = [];
-    for (let places = this.#streamsOf(cluster, tls); places > 0; places -= 1) {
-      const first = this.#waiting.findIndex((waiting) => waiting.tls === tls);
+    for (let places = this.#streamsOf(cluster, kind); places > 0; places -= 1) {
+      const first = this.#waiting.findIndex((waiting) => isSameKind(waiting.kind, kind));
       if (first < 0) break;
       failing.push(this.#leaveLine(first));
     }
@@ -178,7 +183,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     const { cluster, endpoint } = connection;
     this.#connections.delete(connection);
     this.#options.live.releaseConnection(cluster, endpoint);
-    if (connection.isListed) this.#unlist(this.#ready.indexOf(connection));
+    if (connection.isListed) this.#unlist(connection);
     for (const wanted of this.#waitingBy.keys()) this.#reconnectFor(wanted, cluster, endpoint);
     this.#reportEmpty();
   }
@@ -187,23 +192,29 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   onTimer(): void {
     this.#idleTimer = undefined;
     const now = this.#options.timers.now();
-    for (let i = this.#ready.length - 1; i >= 0; i -= 1) {
-      const connection = this.#ready[i]!;
+    for (const connection of [...this.#ready, ...this.#readyTunnelled]) {
       if (connection.activeStreams > 0 || idleLeftMs(connection, now) > 0) continue;
-      this.#unlist(i);
+      this.#unlist(connection);
       connection.close();
     }
     this.#watchIdle(now);
   }
 
-  #takeReady(tls: ClientTlsContext | undefined): PooledConnection | undefined {
-    const ready = this.#ready;
+  /** @returns false: none of this kind is ready */
+  #carry(exchange: PooledExchange, kind: ConnectionKind | undefined): boolean {
+    const free = kind === undefined ? undefined : this.#takeReady(kind);
+    free?.carry(exchange);
+    return free !== undefined;
+  }
+
+  #takeReady(kind: ConnectionKind): PooledConnection | undefined {
+    const ready = this.#readyOf(kind);
     for (let i = ready.length - 1; i >= 0; i -= 1) {
       const connection = ready[i]!;
       // One that was made under other certificates or anchors serves its requests to the end and then no other.
       const isUsable =
-        connection.tls === tls && connection.capacity > 0 && !connection.isSpent(this.#options.timers.now());
-      if (!isUsable || connection.capacity === 1) this.#unlist(i);
+        connection.tls === kind.tls && connection.capacity > 0 && !connection.isSpent(this.#options.timers.now());
+      if (!isUsable || connection.capacity === 1) this.#unlist(connection);
       if (isUsable) return connection;
       if (connection.activeStreams === 0) connection.close();
     }
@@ -214,7 +225,9 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     const now = this.#options.timers.now();
     const isSpent = connection.isSpent(now);
     for (let places = isSpent ? 0 : connection.capacity; places > 0; places = connection.capacity) {
-      const next = this.#waiting.findIndex(({ tls }) => tls === connection.tls);
+      const next = this.#waiting.findIndex(
+        ({ kind, other }) => isSameKind(kind, connection) || (other !== undefined && isSameKind(other, connection)),
+      );
       if (next < 0) break;
       connection.carry(this.#leaveLine(next));
     }
@@ -225,31 +238,38 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       return;
     }
     if (isSpent || this.#isRetired || connection.capacity === 0 || !this.#connections.has(connection)) return;
-    if (!connection.isListed) this.#ready.push(connection);
+    if (!connection.isListed) this.#readyOf(connection).push(connection);
     connection.isListed = true;
     if (this.#idleTimer === undefined && connection.activeStreams === 0) this.#watchIdle(now);
   }
 
-  #unlist(index: number): void {
-    const ready = this.#ready;
+  #readyOf({ isTunnelled }: ConnectionKind): PooledConnection[] {
+    return isTunnelled ? this.#readyTunnelled : this.#ready;
+  }
+
+  /** Only one that is listed. */
+  #unlist(connection: PooledConnection): void {
+    const ready = this.#readyOf(connection);
+    connection.isListed = false;
     // The last one is what is taken for nearly every request.
-    const connection = index === ready.length - 1 ? ready.pop() : ready.splice(index, 1)[0];
-    if (connection !== undefined) connection.isListed = false;
+    if (ready.at(-1) === connection) ready.pop();
+    else ready.splice(ready.indexOf(connection), 1);
   }
 
   /** Takes one exchange out of the line. */
   #leaveLine(index: number): PooledExchange {
     const [waiting] = this.#waiting.splice(index, 1);
     if (waiting === undefined) throw new RangeError("the exchange that was found is no longer there");
-    this.#waitingBy.add(waiting.tls, -1);
+    this.#waitingBy.add(waiting.kind, -1);
     this.#options.live.releasePending(waiting.exchange.cluster);
     return waiting.exchange;
   }
 
   #watchIdle(now: number): void {
     let earliestMs = Number.POSITIVE_INFINITY;
-    for (const connection of this.#ready)
-      if (connection.activeStreams === 0) earliestMs = Math.min(earliestMs, idleLeftMs(connection, now));
+    for (const ready of [this.#ready, this.#readyTunnelled])
+      for (const connection of ready)
+        if (connection.activeStreams === 0) earliestMs = Math.min(earliestMs, idleLeftMs(connection, now));
     if (earliestMs === Number.POSITIVE_INFINITY) return;
     this.#idleTimer = this.#options.timers.schedule(Math.max(1, earliestMs), this);
   }
@@ -260,24 +280,28 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
    *
    * @returns false: one more was wanted, and load is to be shed
    */
-  #connectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): boolean {
+  #connectFor(kind: ConnectionKind, cluster: BoundCluster, endpoint: BoundEndpoint): boolean {
     const { live, shedsConnection } = this.#options;
-    while (this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls) < this.#waitingBy.of(tls)) {
-      if (this.#dialingBy.of(tls) > 0 && this.#streamsOf(cluster, tls) > 1) return true;
+    while (this.#dialingBy.of(kind) * this.#streamsOf(cluster, kind) < this.#waitingBy.of(kind)) {
+      if (this.#dialingBy.of(kind) > 0 && this.#streamsOf(cluster, kind) > 1) return true;
       const isWithinLimit = live.mayConnect(cluster);
-      if (!isWithinLimit && (this.#connections.size > 0 || this.#dials.size > 0)) return true;
+      if (!isWithinLimit && (this.#connections.size > 0 || this.#dials.size > 0)) {
+        // One that is idle is of no use to whoever waits here, and holds a place: what follows its end is a connection that is.
+        this.closeIdle();
+        return true;
+      }
       if (shedsConnection()) return false;
       // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
       if (!isWithinLimit) this.#options.makeRoomFor(this);
       live.acquireConnection(cluster, endpoint);
-      this.#dial(tls, cluster, endpoint);
+      this.#dial(kind, cluster, endpoint);
     }
     return true;
   }
 
   /** A connection was lost, or carries less than was hoped for. Those in line stay there while anything is left that they could get. */
-  #reconnectFor(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    if (this.#connectFor(tls, cluster, endpoint)) return;
+  #reconnectFor(kind: ConnectionKind, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    if (this.#connectFor(kind, cluster, endpoint)) return;
     if (this.#connections.size > 0 || this.#dials.size > 0) return;
     while (this.#waiting.length > 0) this.#leaveLine(0).fail("overflow", "");
   }
@@ -286,36 +310,46 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
    * Dials ahead of requests, so that the next ones find a connection (Envoy's ConnPoolImplBase::shouldConnect): places, used and free, are to be
    * as many times the requests as the ratio says. Only as requests come, so that an endpoint which fails is not dialled without end.
    */
-  #connectAhead(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+  #connectAhead(kind: ConnectionKind, cluster: BoundCluster, endpoint: BoundEndpoint): void {
     const { preconnectRatio } = cluster.config;
     if (preconnectRatio <= 1 || this.#isRetired) return;
     const { live, shedsConnection } = this.#options;
     let active = 0;
-    let free = this.#dialingBy.of(tls) * this.#streamsOf(cluster, tls);
+    let free = this.#dialingBy.of(kind) * this.#streamsOf(cluster, kind);
     for (const connection of this.#connections) {
-      if (connection.tls !== tls) continue;
+      if (!isSameKind(connection, kind)) continue;
       active += connection.activeStreams;
       free += connection.capacity;
     }
-    const wanted = (active + this.#waitingBy.of(tls)) * preconnectRatio - active;
-    for (; free < wanted; free += this.#streamsOf(cluster, tls)) {
+    const wanted = (active + this.#waitingBy.of(kind)) * preconnectRatio - active;
+    for (; free < wanted; free += this.#streamsOf(cluster, kind)) {
       if (!live.mayConnect(cluster) || shedsConnection()) return;
       live.acquireConnection(cluster, endpoint);
-      this.#dial(tls, cluster, endpoint);
+      this.#dial(kind, cluster, endpoint);
     }
   }
 
-  #dial(tls: ClientTlsContext | undefined, cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    const { client, isTunnelled, timers, wallMs, dial } = this.#options;
-    this.#dialingBy.add(tls, 1);
-    this.#dials.add(dial({ cluster, endpoint, tls, isTunnelled, client, timers, wallMs, owner: this }));
+  /** Only with a place for the connection. */
+  #dial(kind: ConnectionKind, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+    const { client, timers, wallMs, dial } = this.#options;
+    this.#dialingBy.add(kind, 1);
+    this.#dials.set(dial({ ...kind, cluster, endpoint, client, timers, wallMs, owner: this }), kind);
+  }
+
+  #endDial(dial: Dialing): ConnectionKind {
+    const kind = this.#dials.get(dial);
+    if (kind === undefined) throw new RangeError("an attempt to connect has ended twice");
+    this.#dials.delete(dial);
+    this.#dialingBy.add(kind, -1);
+    return kind;
   }
 
   /** Requests that a connection of this kind is expected to carry at once. */
-  #streamsOf({ config }: BoundCluster, tls: ClientTlsContext | undefined): number {
+  #streamsOf({ config }: BoundCluster, { tls, isTunnelled }: ConnectionKind): number {
     if (config.protocol === "http1") return 1;
     if (config.protocol === "http2") return config.http2.maxConcurrentStreams;
-    return tls !== undefined && this.#isMultiplexed ? config.http2.maxConcurrentStreams : 1;
+    // Inside a carrier nothing is agreed on.
+    return tls !== undefined && !isTunnelled && this.#isMultiplexed ? config.http2.maxConcurrentStreams : 1;
   }
 
   #reportEmpty(): void {
@@ -330,21 +364,27 @@ function idleLeftMs({ cluster, idleSinceMs, madeAtMs }: PooledConnection, now: n
   return maxConnectionDurationMs <= 0 ? idleLeft : Math.min(idleLeft, madeAtMs + maxConnectionDurationMs - now);
 }
 
-/** How many there are of each kind of connection: one kind for each TLS context, and one for plaintext. */
+function isIdle({ activeStreams }: PooledConnection): boolean {
+  return activeStreams === 0;
+}
+
+/** How many there are of each kind of connection, of which there are few at a time. */
 class Tally {
-  readonly #counts = new Map<ClientTlsContext | undefined, number>();
+  readonly #counts: { readonly kind: ConnectionKind; count: number }[] = [];
 
-  of(tls: ClientTlsContext | undefined): number {
-    return this.#counts.get(tls) ?? 0;
+  of(kind: ConnectionKind): number {
+    for (const entry of this.#counts) if (isSameKind(entry.kind, kind)) return entry.count;
+    return 0;
   }
 
-  add(tls: ClientTlsContext | undefined, amount: 1 | -1): void {
-    const count = this.of(tls) + amount;
-    if (count === 0) this.#counts.delete(tls);
-    else this.#counts.set(tls, count);
+  add(kind: ConnectionKind, amount: 1 | -1): void {
+    const index = this.#counts.findIndex((entry) => isSameKind(entry.kind, kind));
+    const known = this.#counts[index];
+    if (known === undefined) this.#counts.push({ kind, count: amount });
+    else if ((known.count += amount) === 0) this.#counts.splice(index, 1);
   }
 
-  keys(): (ClientTlsContext | undefined)[] {
-    return [...this.#counts.keys()];
+  keys(): ConnectionKind[] {
+    return this.#counts.map(({ kind }) => kind);
   }
 }

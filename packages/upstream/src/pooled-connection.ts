@@ -12,20 +12,29 @@ export interface ConnectionOwner {
   onConnectionClosed(connection: PooledConnection): void;
 }
 
-export interface ConnectionOptions {
+/** What tells connections to one endpoint apart: a request rides on those of its kind. */
+export interface ConnectionKind {
+  readonly tls: ClientTlsContext | undefined;
+  /** It is a stream of a carrier. */
+  readonly isTunnelled: boolean;
+}
+
+export function isSameKind(one: ConnectionKind, other: ConnectionKind): boolean {
+  return one.tls === other.tls && one.isTunnelled === other.isTunnelled;
+}
+
+export interface ConnectionOptions extends ConnectionKind {
   readonly socket: StreamSocket;
   readonly endpoint: BoundEndpoint;
   readonly cluster: BoundCluster;
-  readonly tls: ClientTlsContext | undefined;
   readonly timers: UpstreamTimers;
   readonly owner: ConnectionOwner;
 }
 
 /** A connection to an endpoint, ready to carry requests. */
-export interface PooledConnection {
+export interface PooledConnection extends ConnectionKind {
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
-  readonly tls: ClientTlsContext | undefined;
   /** Requests that it carries now. */
   readonly activeStreams: number;
   /** Requests that it can carry beside them. */

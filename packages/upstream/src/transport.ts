@@ -6,8 +6,8 @@ import { Dial, type Dialing, type DialOptions } from "./dial.ts";
 import type { ExchangeSink, UpstreamExchange, UpstreamTransport } from "./exchange.ts";
 import { Http1Connection } from "./http1/connection.ts";
 import { Http2ClientConnection } from "./http2/connection.ts";
-import { Pool, type PoolOptions } from "./pool.ts";
-import type { ConnectionOptions, PooledConnection } from "./pooled-connection.ts";
+import { Pool } from "./pool.ts";
+import type { ConnectionKind, ConnectionOptions, PooledConnection } from "./pooled-connection.ts";
 import { PooledExchange } from "./pooled-exchange.ts";
 import { TcpExchange } from "./tcp-exchange.ts";
 import { type ProxiedClient, proxyPreface } from "./proxy-preface.ts";
@@ -38,7 +38,6 @@ export class PooledTransport implements UpstreamTransport {
   readonly #pools = new Map<string, Pool>();
   /** Spares the request path a key: an endpoint stays the same object until it changes. */
   #byEndpoint = new WeakMap<BoundEndpoint, Pool>();
-  #tunnelledByEndpoint = new WeakMap<BoundEndpoint, Pool>();
   readonly #tcp = new Set<TcpExchange>();
 
   constructor(options: PooledTransportOptions) {
@@ -55,17 +54,17 @@ export class PooledTransport implements UpstreamTransport {
     client: ProxiedClient | undefined,
     serverName?: string,
   ): UpstreamExchange {
-    const isTunnelled = this.#isTunnelled(endpoint, cluster);
-    const host = endpoint.tls === undefined || isTunnelled ? undefined : serverName;
+    const host = endpoint.tls === undefined ? undefined : serverName;
     const pool =
       endpoint.proxyProtocol === undefined && host === undefined
-        ? this.#pool(endpoint, isTunnelled)
-        : this.#poolFor(endpoint, isTunnelled, client, host);
+        ? this.#pool(endpoint)
+        : this.#poolFor(endpoint, client, host);
     const exchange = new PooledExchange(pool, cluster, sink);
+    const isTunnelled = this.#isTunnelled(endpoint, cluster);
     const built = this.#tlsOf(endpoint, cluster, isTunnelled);
     // Never in plaintext instead: an endpoint that wants TLS gets TLS or nothing.
     if (built?.ok === false) exchange.fail("upstream_tls_failed", `TLS error: ${built.reason}`);
-    else pool.open(exchange, cluster, endpoint, this.#contextFor(built?.context, cluster, host));
+    else pool.open(exchange, cluster, endpoint, this.#kindOf(isTunnelled, built?.context, cluster, host));
     if (pool.isEmpty) this.#forget(pool);
     return exchange;
   }
@@ -110,6 +109,27 @@ export class PooledTransport implements UpstreamTransport {
     return this.#options.tls.named(context, host, config.serverName);
   }
 
+  /** Inside a carrier the host is told by nothing but the request: that connection's TLS is the carrier's. */
+  #kindOf(
+    isTunnelled: boolean,
+    context: ClientTlsContext | undefined,
+    cluster: BoundCluster,
+    host: string | undefined,
+  ): ConnectionKind {
+    return { tls: isTunnelled ? context : this.#contextFor(context, cluster, host), isTunnelled };
+  }
+
+  #otherKind(
+    { isTunnelled }: ConnectionKind,
+    cluster: BoundCluster,
+    endpoint: BoundEndpoint,
+    host: string | undefined,
+  ): ConnectionKind | undefined {
+    if (endpoint.tunnel === undefined) return undefined;
+    const built = this.#tlsOf(endpoint, cluster, !isTunnelled);
+    return built?.ok === false ? undefined : this.#kindOf(!isTunnelled, built?.context, cluster, host);
+  }
+
   /** Many requests at once towards an endpoint cost less on connections inside a carrier; a few cost less on connections of their own. */
   #isTunnelled(endpoint: BoundEndpoint, { config }: BoundCluster): boolean {
     if (endpoint.tunnel === undefined) return false;
@@ -128,8 +148,7 @@ export class PooledTransport implements UpstreamTransport {
   retain(clusters: ReadonlyMap<string, BoundCluster>): void {
     const wanted = new Set<string>();
     for (const { name, endpoints } of clusters.values())
-      for (const endpoint of [...endpoints, ...this.#options.live.destinations.of(name)])
-        wanted.add(poolKey(endpoint, false)).add(poolKey(endpoint, true));
+      for (const endpoint of [...endpoints, ...this.#options.live.destinations.of(name)]) wanted.add(poolKey(endpoint));
     for (const pool of this.#pools.values()) {
       if (wanted.has(pool.endpointKey)) pool.revive();
       else pool.retire();
@@ -154,28 +173,21 @@ export class PooledTransport implements UpstreamTransport {
       : new Http1Connection(options, http1LimitsOf(options.cluster, this.#http1Limits));
   }
 
-  /** @param isTunnelled the pool of connections inside carriers, beside that of connections by themselves */
-  #pool(endpoint: BoundEndpoint, isTunnelled: boolean): Pool {
-    const byEndpoint = isTunnelled ? this.#tunnelledByEndpoint : this.#byEndpoint;
-    const known = byEndpoint.get(endpoint);
+  #pool(endpoint: BoundEndpoint): Pool {
+    const known = this.#byEndpoint.get(endpoint);
     if (known !== undefined) return known;
-    const key = poolKey(endpoint, isTunnelled);
-    const pool = this.#poolOf({ key, endpointKey: key, client: undefined, isTunnelled });
-    byEndpoint.set(endpoint, pool);
+    const key = poolKey(endpoint);
+    const pool = this.#poolOf(key, key, undefined, undefined);
+    this.#byEndpoint.set(endpoint, pool);
     return pool;
   }
 
   /** Connections that begin with the same header are for the same client alone, those that are for one host for its requests alone, as in Envoy. */
-  #poolFor(
-    endpoint: BoundEndpoint,
-    isTunnelled: boolean,
-    client: ProxiedClient | undefined,
-    host: string | undefined,
-  ): Pool {
-    const endpointKey = poolKey(endpoint, isTunnelled);
+  #poolFor(endpoint: BoundEndpoint, client: ProxiedClient | undefined, host: string | undefined): Pool {
+    const endpointKey = poolKey(endpoint);
     const told = endpoint.proxyProtocol === undefined ? undefined : client;
     const preface = proxyPreface(endpoint, told)?.toString("latin1") ?? "";
-    return this.#poolOf({ key: `${endpointKey}\0${host ?? ""}\0${preface}`, endpointKey, client: told, isTunnelled });
+    return this.#poolOf(`${endpointKey}\0${host ?? ""}\0${preface}`, endpointKey, told, host);
   }
 
   /** Of pools that clients can make at will, by their addresses or the hosts that they ask for, an idle connection goes for each one beyond the limit. */
@@ -185,21 +197,20 @@ export class PooledTransport implements UpstreamTransport {
       if (other !== pool && other.endpointKey === pool.endpointKey && other.closeIdle()) return;
   }
 
-  #poolOf({
-    key,
-    ...of
-  }: Pick<PoolOptions, "endpointKey" | "client" | "isTunnelled"> & { readonly key: string }): Pool {
+  #poolOf(key: string, endpointKey: string, client: ProxiedClient | undefined, host: string | undefined): Pool {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       const { live, timers, wallMs } = this.#options;
       pool = new Pool(key, {
-        ...of,
+        endpointKey,
+        client,
         live,
         timers,
         wallMs,
         dial: this.#dial,
         shedsConnection: this.#shedsConnection,
         connect: (options) => this.#connect(options),
+        otherKind: (kind, cluster, endpoint) => this.#otherKind(kind, cluster, endpoint, host),
         makeRoomFor: (crowded) => this.#makeRoomFor(crowded),
         onEmpty: (empty) => this.#forget(empty),
       });
@@ -213,7 +224,6 @@ export class PooledTransport implements UpstreamTransport {
     if (this.#pools.get(pool.key) !== pool) return;
     this.#pools.delete(pool.key);
     this.#byEndpoint = new WeakMap();
-    this.#tunnelledByEndpoint = new WeakMap();
   }
 }
 
@@ -244,6 +254,6 @@ function http2LimitsOf(cluster: BoundCluster): Http2Limits {
   return limits;
 }
 
-function poolKey(endpoint: BoundEndpoint, isTunnelled: boolean): string {
-  return `${endpoint.clusterName}\0${endpoint.key}${isTunnelled ? "\0tunnelled" : ""}`;
+function poolKey(endpoint: BoundEndpoint): string {
+  return `${endpoint.clusterName}\0${endpoint.key}`;
 }

@@ -164,6 +164,13 @@ export class LiveState {
     state.pendingRequests--;
   }
 
+  /** Whether a request that finds no connection may wait for one that is made for it. Nothing is counted. */
+  mayAwaitConnection(cluster: BoundCluster): boolean {
+    const { connections, pendingRequests } = this.cluster(cluster);
+    const { maxConnections, maxPendingRequests } = cluster.config.limits;
+    return connections < maxConnections && pendingRequests < maxPendingRequests;
+  }
+
   /** Whether the limit allows one connection more; false: overflow, counted. */
   mayConnect(cluster: BoundCluster): boolean {
     const state = this.cluster(cluster);

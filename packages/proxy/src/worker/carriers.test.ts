@@ -12,6 +12,7 @@ type Json = Record<string, unknown>;
 
 const uri = "spiffe://cluster.local/ns/shop/sa/web";
 const from = 10;
+const limit = 4;
 const heddle = "type.googleapis.com/heddle.v1";
 
 /** Answers when as many requests wait as `barrier` says. */
@@ -59,14 +60,17 @@ before(async () => {
   );
   outbound = await TestProxy.start(
     bootstrap(
-      [httpListener({ name: "mesh", direction: "OUTBOUND", routes: [route("/", "mesh")] })],
-      [carried("mesh", inbound.port("carriers"), material)],
+      ["mesh", "limited"].map((name) => httpListener({ name, direction: "OUTBOUND", routes: [route("/", name)] })),
+      [
+        carried("mesh", material, from),
+        { ...carried("limited", material, limit), circuit_breakers: { thresholds: [{ max_connections: limit }] } },
+      ],
     ),
   );
 });
 
 /** An endpoint that few requests reach at its own port, and many through the carriers of a proxy. */
-function carried(name: string, port: number, material: Parameters<typeof clientTls>[0]): Json {
+function carried(name: string, material: Parameters<typeof clientTls>[0], min_concurrent_requests: number): Json {
   return cluster(name, [], {
     load_assignment: {
       cluster_name: name,
@@ -80,7 +84,7 @@ function carried(name: string, port: number, material: Parameters<typeof clientT
               metadata: {
                 filter_metadata: {
                   "envoy.transport_socket_match": { tunnel: "h2" },
-                  "heddle.tunnel": { port: String(port), authority: "127.0.0.1:8080" },
+                  "heddle.tunnel": { port: String(inbound.port("carriers")), authority: "127.0.0.1:8080" },
                 },
               },
             },
@@ -96,7 +100,7 @@ function carried(name: string, port: number, material: Parameters<typeof clientT
       "heddle.v1.TunnelOptions": {
         "@type": `${heddle}.TunnelOptions`,
         transport_socket_match: "tunnel",
-        min_concurrent_requests: from,
+        min_concurrent_requests,
       },
     },
   });
@@ -109,12 +113,12 @@ after(async () => {
   app?.close();
 });
 
-/** So many requests that are in progress at the same time; all are answered. */
-async function atOnce(count: number): Promise<void> {
-  barrier = count;
+/** So many requests at the same time, of which the application answers so many at once; all are answered. */
+async function atOnce(count: number, name = "mesh", together = count): Promise<void> {
+  barrier = together;
   const responses = await Promise.all(
     Array.from({ length: count }, (_, index) =>
-      fetch(`http://127.0.0.1:${outbound.port("mesh")}/${index}`, { method: "POST", body: "x" }),
+      fetch(`http://127.0.0.1:${outbound.port(name)}/${index}`, { method: "POST", body: "x" }),
     ),
   );
   for (const response of responses) {
@@ -141,4 +145,17 @@ test("few requests at once have connections of their own, many ride on connectio
   // Those few are still there when the many have gone.
   await atOnce(from - 1);
   assert.deepEqual(taken(), { direct: from - 1, carriers: 1, inside: 60 - (from - 1) });
+});
+
+test("all of a cluster's limit of connections is used, those inside a carrier among them, and no more", {
+  timeout: 30_000,
+}, async () => {
+  const before = taken();
+  await atOnce(limit - 1, "limited");
+  await atOnce(4 * limit, "limited", limit);
+  const { direct, inside } = taken();
+  assert.deepEqual(
+    { direct: direct - before.direct, inside: inside - before.inside },
+    { direct: limit - 1, inside: 1 },
+  );
 });

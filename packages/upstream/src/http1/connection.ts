@@ -33,6 +33,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
+  readonly isTunnelled: boolean;
   idleSinceMs: number;
   readonly madeAtMs: number;
   isListed = false;
@@ -66,6 +67,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.cluster = options.cluster;
     this.endpoint = options.endpoint;
     this.tls = options.tls;
+    this.isTunnelled = options.isTunnelled;
     this.#socket = options.socket;
     this.#view = describeConnection(options.socket);
     const { headerKeyFormat } = options.cluster.config;

@@ -33,6 +33,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   readonly cluster: BoundCluster;
   readonly endpoint: BoundEndpoint;
   readonly tls: ClientTlsContext | undefined;
+  readonly isTunnelled: boolean;
   readonly codec: Http2Connection;
   readonly scheme: "http" | "https";
   idleSinceMs: number;
@@ -65,6 +66,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.cluster = options.cluster;
     this.endpoint = options.endpoint;
     this.tls = options.tls;
+    this.isTunnelled = options.isTunnelled;
     this.scheme = options.tls === undefined ? "http" : "https";
     this.#socket = options.socket;
     this.#view = describeConnection(options.socket, () => this.isSpent(options.timers.now()));
