@@ -342,6 +342,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   #endStalled(): void {
     const now = this.worker.timers.now();
     for (const streamId of this.codec.stalledStreams(now, stalledGraceMs(this.#chain), slowestBytesPerSecond)) {
+      if (this.#streams.get(streamId)?.isServedTunnel === true) continue;
       this.worker.metrics.http2.count("stalledStream");
       this.codec.resetStream(streamId, Http2ErrorCode.cancel);
       this.#streams.get(streamId)?.onGone();

@@ -25,6 +25,7 @@ import {
   reduceIdleTimeout,
   upstreamEvents,
 } from "./request-path.ts";
+import { ServedTunnel } from "./tunnel-server.ts";
 
 /** One request on an HTTP/2 connection: the client's side of its exchange. Used for one stream after another. */
 export class Http2ServerStream implements Downstream, DeadlineOwner {
@@ -117,6 +118,11 @@ export class Http2ServerStream implements Downstream, DeadlineOwner {
   /** The stream was reset, or its connection is gone. */
   onGone(): void {
     onDownstreamClosed(this.#exchange);
+  }
+
+  /** It is a connection of another listener of ours, whose time limits are that listener's. */
+  get isServedTunnel(): boolean {
+    return this.#exchange.upstream instanceof ServedTunnel;
   }
 
   /** Bytes of the request that are here. Those of the response are the codec's. */

@@ -6,7 +6,7 @@ import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddl
 import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
 import { adsBootstrap, AdsControlPlane } from "../testing/ads-control-plane.ts";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
-import { preface, request, settings, windowUpdate } from "../testing/http2-frames.ts";
+import { data, headers, preface, request, settings, windowUpdate } from "../testing/http2-frames.ts";
 import { crowdedShedding } from "../testing/overload-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
@@ -57,6 +57,55 @@ async function start(
   const proxy = await TestProxy.start(bootstrap([web], [cluster("up", [upstream.port])], overload), {}, workerEntry);
   return [open.use(proxy), upstream];
 }
+
+test("a client that reads a little at a time, inside a carrier, has as much time as on a connection by itself", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const upstream = open.use(await startRawServer());
+  const inside = httpListener({ name: "inside", routes: [route("/", "up", { timeout: "0s" })] });
+  const carriers = httpListener({
+    name: "carriers",
+    direction: "INBOUND",
+    routes: [],
+    filters: [
+      {
+        name: "tunnel",
+        typed_config: { "@type": "type.googleapis.com/heddle.v1.TunnelServer", listener: "inside" },
+      },
+    ],
+    manager: { upgrade_configs: [{ upgrade_type: "CONNECT" }], stream_idle_timeout: "0s" },
+  });
+  const listeners = [carriers, { name: "inside", internal_listener: {}, filter_chains: inside["filter_chains"] }];
+  const proxy = await TestProxy.start(bootstrap(listeners, [cluster("up", [upstream.port])]), {}, clockWorkerEntry);
+  open.use(proxy);
+  const client = await connectRaw(proxy.port("carriers"));
+  t.after(() => client.socket.destroy());
+  const connectFields = [
+    [":method", "CONNECT"],
+    [":authority", "127.0.0.1:8080"],
+  ] as const;
+  await client.send(
+    Buffer.concat([
+      preface,
+      settings([4, 8192]),
+      windowUpdate(0, 0x4000_0000),
+      headers(1, connectFields, false),
+      data(1, "GET / HTTP/1.1\r\nhost: shop\r\n\r\n"),
+    ]),
+  );
+  const application = await upstream.next();
+  await application.until("\r\n\r\n");
+  application.socket.on("error", () => application.socket.destroy());
+  await application.send(`HTTP/1.1 200 OK\r\ncontent-length: ${bytes}\r\n\r\n`);
+  application.socket.write(Buffer.alloc(bytes, "x"));
+  // 410 bytes a second for eight minutes: too little for a request on a shared connection, and always something.
+  for (let passed = 0; passed < 480_000; passed += 20_000) {
+    await client.bytes(8192);
+    await client.send(windowUpdate(1, 8192));
+    await moveWorkerClock(20_000);
+  }
+  await client.bytes(8192);
+});
 
 const minute = "60s";
 for (const { what, manager, fields } of [
