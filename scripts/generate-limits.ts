@@ -228,6 +228,15 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         proof:
           "proxy/src/attacks/http2-resets.test.ts › requests that are reset at once end the connection when they can no longer be less than half of 500",
       },
+      {
+        what: "resets of the proxy's own on one connection to an upstream: in all, and of requests without an answer",
+        value: "half of what a server takes",
+        field: "",
+        answer: "the connection takes no more requests, and another one is made",
+        counter: "",
+        proof:
+          "http/src/http2/flood-guard.test.ts › a client has reset enough on a connection long before its peer has",
+      },
     ],
   },
   {

@@ -163,15 +163,19 @@ export class ConnectionState {
   resetStream(streamId: number, errorCode: number): void {
     const stream = this.streams.live.get(streamId);
     if (stream === undefined) return;
+    this.#writeReset(stream, errorCode);
+  }
+
+  #writeReset(stream: Http2Stream, errorCode: number): void {
     encodeRstStream(this.output, stream.id, errorCode);
+    if (!this.isServer) this.guard.ownReset(this.nowMs, stream.remote === "head");
     this.endStream(stream, "reset-here");
   }
 
   /** Resets a stream for the peer's fault. `isUnknown`: the sink has not heard of the stream. */
   failStream(stream: Http2Stream, rule: Http2Rule, isUnknown: boolean = false): void {
     const violation = http2Violations[rule];
-    encodeRstStream(this.output, stream.id, violation.errorCode);
-    this.endStream(stream, "reset-here");
+    this.#writeReset(stream, violation.errorCode);
     this.sink.onViolation(violation);
     if (!isUnknown) this.sink.onReset(stream.id, violation.errorCode, violation);
     const flood = this.guard.causedReset(this.nowMs);

@@ -74,6 +74,11 @@ export class Http2Connection {
     return Math.max(0, this.#state.peer.maxConcurrentStreams - this.#state.streams.ownCount);
   }
 
+  /** Client: it has reset as many streams as it should on one connection. More would soon have the peer cut off what is in progress, too. */
+  get hasResetEnough(): boolean {
+    return this.#state.guard.hasResetEnough;
+  }
+
   /** Decodes bytes [start, end), any piece of the input, and calls the sink. `nowMs` never goes back. */
   push(bytes: Buffer, start: number, end: number, nowMs: number): void {
     this.#state.nowMs = nowMs;
@@ -202,6 +207,12 @@ export class Http2Connection {
   /** Bytes of a stream that wait for windows and their turn. */
   queuedBytes(streamId: number): number {
     return this.#state.streams.live.get(streamId)?.queuedBytes ?? 0;
+  }
+
+  /** Bytes of a stream's data that `takeOutput` has given; undefined of a stream that ended before the last one that did. */
+  takenBytes(streamId: number): number | undefined {
+    const stream = this.#state.streams.find(streamId);
+    return stream === undefined ? undefined : this.#state.sender.takenBytes(stream);
   }
 
   /** Visits every stream that is open, with the bytes of it that wait for windows and their turn. */

@@ -103,6 +103,11 @@ export class DataSender {
     }
   }
 
+  /** Bytes of a stream's data that were taken as output. */
+  takenBytes(stream: Http2Stream): number {
+    return stream.lastFrameGeneration === this.#generation ? stream.framedBefore : stream.framedBytes;
+  }
+
   /** Drops what waits. */
   forget(stream: Http2Stream): void {
     this.#ready.delete(stream);
@@ -162,6 +167,8 @@ export class DataSender {
     stream.sentWhileWaiting += end - start;
     this.#window -= end - start;
     stream.lastFlagsAt = this.#output.length + flagsOffset;
+    if (stream.lastFrameGeneration !== this.#generation) stream.framedBefore = stream.framedBytes;
+    stream.framedBytes += end - start;
     stream.lastFrameGeneration = this.#generation;
     encodeData(this.#output, stream.id, bytes, start, end, isEnd);
     this.#guard.dataFrameSent();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   data,
+  exchange,
   fields,
   frame,
   get,
@@ -176,6 +177,28 @@ test("a client that resets fewer than half of its streams at once is borne", () 
     server.frames();
   }
   assert.ok(!server.connection.isDead, server.events.at(-1) ?? "");
+});
+
+test("a client has reset enough on a connection long before its peer has", () => {
+  for (const isAnswered of [true, false]) {
+    const [client, server] = [new Recorded("client"), new Recorded("server")];
+    exchange(client, server);
+    const reset = (): void => {
+      const request = { method: "GET", scheme: "http", authority: "a", path: "/", headers: fields() };
+      const id = client.connection.openStream(request, true) as number;
+      exchange(client, server);
+      if (isAnswered) server.connection.sendHead(id, 200, fields(), false);
+      exchange(client, server);
+      client.connection.resetStream(id, 8);
+      exchange(client, server);
+    };
+    let count = 0;
+    for (; !client.connection.hasResetEnough; count += 1) reset();
+    assert.equal(count, isAnswered ? 501 : 126);
+    // All that may be open by then, and the server still bears it.
+    for (let more = 0; more < 100; more += 1) reset();
+    assert.ok(!server.connection.isDead);
+  }
 });
 
 test("a reset behind the head of the answer is not premature", () => {

@@ -25,6 +25,9 @@ class TokenBucket {
   }
 }
 
+/** Of the resets that a peer allows, what a client uses of one connection. */
+const ownShare = 0.5;
+
 /**
  * Counts what costs us more than the peer, and says when it is too much. Each method returns the rule that is broken, or "". Thresholds and
  * their arithmetic are Envoy's (source/common/http/http2/protocol_constraints.cc, and the premature reset rule of its connection manager).
@@ -33,9 +36,13 @@ export class FloodGuard {
   readonly #limits: Http2Limits;
   readonly #peerResets: TokenBucket;
   readonly #causedResets: TokenBucket;
+  readonly #ownResets: TokenBucket;
+  /** See `ownReset`. */
+  hasResetEnough = false;
   #openedStreams = 0;
   #endedStreams = 0;
   #prematureResets = 0;
+  #unansweredResets = 0;
   #priorityFrames = 0;
   #windowUpdates = 0;
   #sentDataFrames = 0;
@@ -47,6 +54,7 @@ export class FloodGuard {
     this.#limits = limits;
     this.#peerResets = new TokenBucket(limits.resetBurst, limits.resetsPerSecond);
     this.#causedResets = new TokenBucket(limits.resetBurst, limits.resetsPerSecond);
+    this.#ownResets = new TokenBucket(limits.resetBurst * ownShare, limits.resetsPerSecond);
   }
 
   streamOpened(): void {
@@ -107,6 +115,21 @@ export class FloodGuard {
     // The stream at hand ends with this reset.
     const judgedStreams = Math.max(this.#endedStreams + 1, this.#limits.prematureResetStreams);
     return this.#prematureResets * 2 > judgedStreams ? "prematureResetFlood" : "";
+  }
+
+  /**
+   * This side, a client, reset a stream: a peer counts that as `peerReset` does, and so do nghttp2 and Envoy, with the same figures. At half of them the
+   * connection has had enough, so that the streams that are open by then may all be reset, too.
+   *
+   * @param nowMs may be of the past: less is allowed, then
+   * @param isUnanswered the peer will take it for premature, whatever its age: clocks and ways differ
+   */
+  ownReset(nowMs: number, isUnanswered: boolean): void {
+    if (!this.#ownResets.take(nowMs)) this.hasResetEnough = true;
+    if (!isUnanswered) return;
+    this.#unansweredResets += 1;
+    const judgedStreams = Math.max(this.#endedStreams + 1, this.#limits.prematureResetStreams);
+    if (this.#unansweredResets * 2 > judgedStreams * ownShare) this.hasResetEnough = true;
   }
 
   /** A fault of the peer makes us reset a stream: CVE-2025-8671 (MadeYouReset). */

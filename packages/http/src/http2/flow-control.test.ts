@@ -10,6 +10,7 @@ import {
   headers,
   post,
   Recorded,
+  rstStream,
   settings,
   started,
   windowUpdate,
@@ -148,6 +149,29 @@ test("many small messages wait in few buffers, and go in few frames", () => {
   };
   exchange(sender, reader);
   assert.equal(reader.events[2], `data 1 ${Array.from({ length: 3000 }, (_, i) => `${i},`).join("")}`);
+});
+
+test("of a stream's data what was taken as output counts, not what waits for a window or its turn", () => {
+  const server = started()
+    .push(settings([4, 10]))
+    .push(headers(1, post, false));
+  const taken = (): number | undefined => server.connection.takenBytes(1);
+  server.connection.sendHead(1, 200, fields(), false);
+  server.connection.sendData(1, body(4), 0, 4, false);
+  server.connection.sendData(1, body(25), 0, 25, false);
+  assert.equal(taken(), 0);
+  server.frames();
+  assert.equal(taken(), 10);
+  server.push(windowUpdate(1, 7));
+  assert.equal(taken(), 10);
+  server.frames();
+  assert.equal(taken(), 17);
+  let atReset: number | undefined;
+  server.react = (event) => {
+    if (event.startsWith("reset")) atReset = taken();
+  };
+  server.push(windowUpdate(1, 5)).push(rstStream(1, 8));
+  assert.equal(atReset, 17, "who is told of the reset may ask");
 });
 
 test("a stream whose peer opens its window drop by drop is named as stalled, and others are not", () => {

@@ -12,6 +12,8 @@ const rememberedEnds = 64;
 /** The streams of a connection, live and lately ended. */
 export class StreamTable {
   readonly live = new Map<number, Http2Stream>();
+  /** The stream that ended last: its end is being told of. */
+  #ended: Http2Stream | undefined;
   readonly #resets = new Map<number, Ending>();
   /** A ring: a map that loses its oldest for each new one was a tenth of the codec's time. */
   readonly #ends = new Int32Array(rememberedEnds);
@@ -40,6 +42,7 @@ export class StreamTable {
   /** @returns false when it had ended already */
   end(stream: Http2Stream, isOwn: boolean, ending: Ending): boolean {
     if (!this.live.delete(stream.id)) return false;
+    this.#ended = stream;
     if (isOwn) this.ownCount -= 1;
     else this.peerCount -= 1;
     this.remember(stream.id, ending);
@@ -62,6 +65,11 @@ export class StreamTable {
   /** @returns undefined when it never was, or is long forgotten */
   endingOf(id: number): Ending | undefined {
     return this.#ends[(id >>> 1) & (rememberedEnds - 1)] === id ? "ended" : this.#resets.get(id);
+  }
+
+  /** A live stream, or the one that ended last. */
+  find(id: number): Http2Stream | undefined {
+    return this.live.get(id) ?? (this.#ended?.id === id ? this.#ended : undefined);
   }
 
   /** Whether nobody has opened the stream. Both sides' identifiers are of different parity. */

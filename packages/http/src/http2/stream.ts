@@ -42,6 +42,9 @@ export class Http2Stream {
   /** Where the flags of its last DATA frame stand in the output, as long as that has not been taken. */
   lastFlagsAt = 0;
   lastFrameGeneration = -1;
+  /** Of its data, what was put into frames, and what had been before the first frame of that generation of output. */
+  framedBytes = 0;
+  framedBefore = 0;
 
   constructor(id: number, openedMs: number, receiveWindow: number, sendWindow: number) {
     this.id = id;
