@@ -42,6 +42,8 @@ export interface SocketHandler {
   onEnd(): void;
   /** Output that `write` answered false to has left. */
   onDrain(): void;
+  /** What carries this stream takes no new ones, and closes when it has none. Told of streams inside other connections alone. */
+  onCarrierSpent?(): void;
   /** The connection is gone: undefined when both sides ended it in order or the owner destroyed it without a reason. */
   onClose(failure: SocketFailure | undefined): void;
 }
@@ -278,6 +280,11 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
 
   /** Whoever made the connection sees it close. */
   refuse(): void {
+    this.destroy();
+  }
+
+  /** Closing is how a peer sees that nothing more comes. */
+  finish(): void {
     this.destroy();
   }
 

@@ -16,8 +16,9 @@ export interface StreamSocket {
   readonly directRemoteAddress: SocketAddress;
   /** `localAddress` is not where it was accepted, but where it was meant to go. */
   readonly isDestinationRestored: boolean;
-  /** Payload bytes delivered, and taken. */
+  /** Payload bytes delivered. */
   readonly bytesRead: number;
+  /** Payload bytes taken by the kernel or by TLS; inside another connection, those that have left its output. */
   readonly bytesWritten: number;
   /** Written and not yet taken by the kernel, or by the connection that carries this one. */
   readonly queuedBytes: number;
@@ -47,6 +48,8 @@ export interface StreamSocket {
   accept(): void;
   /** Closes it because it is not served; who asked for a stream inside a connection is told why. */
   refuse(code: ErrorCode): void;
+  /** Closes it where nothing is in progress: nothing more is heard, and the peer sees an end in order. */
+  finish(): void;
   destroy(failure?: SocketFailure): void;
   reset(failure?: SocketFailure): void;
 }

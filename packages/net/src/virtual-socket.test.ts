@@ -15,6 +15,7 @@ const ends = {
 class Recorder implements VirtualCarrier {
   readonly asked: string[] = [];
   queuedBytes = 0;
+  sentBytes = 0;
   isSpent = false;
   write(bytes: Buffer, start: number, end: number): boolean {
     this.asked.push(`write ${bytes.toString("latin1", start, end)}`);
@@ -22,6 +23,9 @@ class Recorder implements VirtualCarrier {
   }
   end(): void {
     this.asked.push("end");
+  }
+  finish(): void {
+    this.asked.push("finish");
   }
   pause(): void {
     this.asked.push("pause");
@@ -148,10 +152,34 @@ test("it closes once, later, when both halves have ended; before that each goes 
   assert.deepEqual([reader.closed, carrier.asked], [1, ["end"]]);
 });
 
-test("what the carrier keeps of its stream is what is queued", () => {
+test("it finishes in order: the carrier ends its half, and what still comes is nobody's", async () => {
+  const { socket, carrier, reader, receive } = opened();
+  socket.start(reader);
+  socket.finish();
+  receive("late");
+  socket.receiveEnd();
+  socket.destroy();
+  await once(reader, "closed");
+  assert.deepEqual([reader.text, reader.ended, carrier.asked], ["", false, ["finish"]]);
+});
+
+test("who destroys it as its second half ends breaks nothing off", async () => {
+  const { socket, carrier, reader } = opened();
+  reader.onEnd = () => socket.destroy();
+  socket.start(reader);
+  socket.end();
+  socket.receiveEnd();
+  await once(reader, "closed");
+  assert.deepEqual(carrier.asked, ["end"]);
+});
+
+test("of what the carrier keeps, and has sent, the socket says what the carrier does", () => {
   const { socket, carrier } = opened();
   carrier.queuedBytes = 40_000;
-  assert.equal(socket.queuedBytes, 40_000);
+  socket.write(Buffer.from("ab"), 0, 2);
+  assert.deepEqual([socket.queuedBytes, socket.bytesWritten], [40_000, 0]);
+  carrier.sentBytes = 1;
+  assert.equal(socket.bytesWritten, 1);
 });
 
 test("a refusal tells the carrier why, and nothing is delivered after it", async () => {

@@ -8,15 +8,19 @@ import type { SocketFailure } from "./socket-failure.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 import type { TlsSession } from "./tls-session.ts";
 
-/** What carries a virtual socket's bytes. It calls `receive`, `receiveEnd`, `drained` and `lost`. */
+/** What carries a virtual socket's bytes. It calls `receive`, `receiveEnd`, `drained`, `carrierSpent` and `lost`. */
 export interface VirtualCarrier {
   /** @returns false: taken, but `drained` comes before more is wanted */
   write(bytes: Buffer, start: number, end: number): boolean;
   /** Written and still waiting for the stream's windows and its turn. */
   readonly queuedBytes: number;
+  /** Of what was written, what has left this side's output: nobody has seen the rest. Still to be asked when the stream is gone. */
+  readonly sentBytes: number;
   /** It takes no new streams, and closes when it has none. */
   readonly isSpent: boolean;
   end(): void;
+  /** Our half ends, and what still comes is dropped: the socket hears nothing more. */
+  finish(): void;
   /** Nothing more is to be delivered until `resume`; what is delivered nevertheless is kept. */
   pause(): void;
   resume(): void;
@@ -42,7 +46,6 @@ export class VirtualSocket implements InputOwner, StreamSocket {
   isDestinationRestored = true;
   readonly tls: TlsSession | undefined;
   bytesRead = 0;
-  bytesWritten = 0;
   /** The carrier's windows and queues limit what is kept. */
   highWaterBytes = 0;
   readonly #carrier: VirtualCarrier;
@@ -67,6 +70,10 @@ export class VirtualSocket implements InputOwner, StreamSocket {
     return this.#carrier.queuedBytes;
   }
 
+  get bytesWritten(): number {
+    return this.#carrier.sentBytes;
+  }
+
   get isCarrierSpent(): boolean {
     return this.#carrier.isSpent;
   }
@@ -85,6 +92,10 @@ export class VirtualSocket implements InputOwner, StreamSocket {
 
   drained(): void {
     if (!this.#isClosed) this.handler.onDrain();
+  }
+
+  carrierSpent(): void {
+    if (!this.#isClosed) this.handler.onCarrierSpent?.();
   }
 
   /** The carrier is gone, or this stream of it. */
@@ -120,7 +131,6 @@ export class VirtualSocket implements InputOwner, StreamSocket {
 
   write(bytes: Buffer, start: number, end: number): boolean {
     if (this.#isClosed || this.#hasEnded) return true;
-    this.bytesWritten += end - start;
     return this.#carrier.write(bytes, start, end);
   }
 
@@ -168,15 +178,24 @@ export class VirtualSocket implements InputOwner, StreamSocket {
     this.#close(undefined);
   }
 
+  finish(): void {
+    if (this.#isClosed) return;
+    this.#hasEnded = true;
+    this.#carrier.finish();
+    this.#close(undefined);
+  }
+
+  /** A stream is broken off so that nobody takes what came for complete; where both halves have ended it is, and what waits leaves by itself. */
   destroy(failure?: SocketFailure): void {
     if (this.#isClosed) return;
-    this.#carrier.cancel();
+    if (!this.#hasEnded || !this.#input.hasPeerEnded) this.#carrier.cancel();
     this.#close(failure);
   }
 
-  /** A stream is always broken off so that nobody takes what came for complete. */
   reset(failure?: SocketFailure): void {
-    this.destroy(failure);
+    if (this.#isClosed) return;
+    this.#carrier.cancel();
+    this.#close(failure);
   }
 
   // InputOwner ------------------------------------------------------------------------------------

@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type Http2Session,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { test, type TestContext } from "node:test";
 import type { BoundCluster } from "@heddle/engine";
 import { freePort } from "@heddle/testkit";
 import { type ClusterChanges, Fixture, makeCluster } from "./testing/fixture.ts";
+import { RecordingSink } from "./testing/recording-sink.ts";
 import { onEachHead, ScriptedUpstream } from "./testing/scripted-upstream.ts";
 
 // Connections that many requests share: how many there are, and whose failure is counted.
@@ -14,7 +22,11 @@ import { onEachHead, ScriptedUpstream } from "./testing/scripted-upstream.ts";
 async function startServer(t: TestContext): Promise<{ server: Http2Server; port: number; sessions: () => number }> {
   const server = createServer();
   let sessions = 0;
-  server.on("session", () => (sessions += 1));
+  server.on("session", (session) => {
+    sessions += 1;
+    // One that has said GOAWAY and has no streams reads no more: it does not see its client close.
+    t.after(() => session.destroy());
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close());
@@ -31,8 +43,13 @@ function http2Cluster(port: number, maxConcurrentStreams: number, changes: Clust
 }
 
 /** An endpoint whose proxy takes carriers at a port. */
-function tunnelled(port: number, changes: ClusterChanges = {}): BoundCluster {
-  return tunnelledFrom(0, port, port, changes);
+function tunnelled(
+  port: number,
+  changes: ClusterChanges = {},
+  maxConnectionDurationMs = 0,
+  keepAlive?: BoundCluster["config"]["http2"]["keepAlive"],
+): BoundCluster {
+  return tunnelledFrom(0, port, port, changes, maxConnectionDurationMs, keepAlive);
 }
 
 /** As many requests at once as this ride inside carriers, fewer on connections by themselves at a port of their own. */
@@ -41,9 +58,12 @@ function tunnelledFrom(
   port: number,
   carrierPort: number,
   changes: ClusterChanges,
+  maxConnectionDurationMs = 0,
+  keepAlive?: BoundCluster["config"]["http2"]["keepAlive"],
 ): BoundCluster {
-  const { http2 } = makeCluster([port]).config;
-  const tunnel = { match: "tunnel", http2, maxConnectionDurationMs: 0, minConcurrentRequests };
+  const config = makeCluster([port]).config;
+  const http2 = keepAlive === undefined ? config.http2 : { ...config.http2, keepAlive };
+  const tunnel = { match: "tunnel", http2, maxConnectionDurationMs, minConcurrentRequests };
   const cluster = makeCluster([port], { tunnel, ...changes });
   const [carrier] = makeCluster([carrierPort]).endpoints;
   assert.ok(carrier);
@@ -170,6 +190,224 @@ test("connections inside a carrier that goes away are let go: the next request h
   const { sink } = fixture.request(cluster);
   await sink.ended;
   assert.deepEqual([sink.status, sessions()], [204, 2]);
+});
+
+/** A server at the far end of carriers: each connection inside answers what comes. */
+async function startInside(
+  t: TestContext,
+  answer: (stream: ServerHttp2Stream, count: number) => void = (stream) => stream.write(noContent),
+): Promise<{ port: number; streams: ServerHttp2Stream[]; carriers: ServerHttp2Session[] }> {
+  const { server, port } = await startServer(t);
+  const streams: ServerHttp2Stream[] = [];
+  const carriers: ServerHttp2Session[] = [];
+  server.on("session", (session) => carriers.push(session));
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    streams.push(stream);
+    let count = 0;
+    stream.on("error", () => stream.destroy());
+    stream.on("end", () => stream.end());
+    stream.respond({ ":status": 200 });
+    stream.on("data", () => answer(stream, (count += 1)));
+  });
+  return { port, streams, carriers };
+}
+
+const noContent = "HTTP/1.1 204 No Content\r\n\r\n";
+
+/** How streams ended: 0 is in order. */
+async function endsOf(streams: readonly ServerHttp2Stream[]): Promise<number[]> {
+  for (const stream of streams) if (!stream.closed) await once(stream, "close");
+  return streams.map(({ rstCode }) => rstCode);
+}
+
+/** So many requests that are in progress at the same time, each on a connection of its own. */
+async function atOnce(fixture: Fixture, cluster: BoundCluster, count: number): Promise<void> {
+  const requests = Array.from({ length: count }, () => fixture.request(cluster));
+  for (const { sink } of requests) await sink.ended;
+  for (const { sink } of requests) assert.equal(sink.status, 204);
+}
+
+test("a connection inside a carrier that has done its work ends in order", async (t) => {
+  const { port, streams, carriers } = await startInside(t);
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(port, { maxRequestsPerConnection: 1 });
+  for (let i = 0; i < 3; i += 1) await atOnce(fixture, cluster, 1);
+  assert.deepEqual(await endsOf(streams), [0, 0, 0]);
+  assert.equal(carriers.length, 1);
+});
+
+test("a connection inside a carrier whose server says that it is the last answer ends in order", async (t) => {
+  const { port, streams } = await startInside(t, (stream) =>
+    stream.end("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"),
+  );
+  const fixture = new Fixture(t);
+  await atOnce(fixture, tunnelled(port), 3);
+  assert.deepEqual(await endsOf(streams), [0, 0, 0]);
+});
+
+test("a server that does not end its half behind ours loses the stream in the end", async (t) => {
+  const { server, port } = await startServer(t);
+  const ended: Promise<unknown>[] = [];
+  const streams: ServerHttp2Stream[] = [];
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    streams.push(stream);
+    stream.on("error", () => stream.destroy());
+    stream.respond({ ":status": 200 });
+    stream.on("data", () => stream.write(noContent));
+    ended.push(once(stream, "end"));
+  });
+  const fixture = new Fixture(t);
+  await atOnce(fixture, tunnelled(port, { maxRequestsPerConnection: 1 }), 1);
+  await ended[0];
+  fixture.timers.advance(6000);
+  assert.deepEqual(await endsOf(streams), [constants.NGHTTP2_CANCEL]);
+});
+
+test("requests that are given up cost no other one inside the carrier its connection", async (t) => {
+  const resets = new Map<Http2Session, number>();
+  const held: ServerHttp2Stream[] = [];
+  let wake: () => void = () => {};
+  const { port, carriers } = await startInside(t, (stream) => {
+    held.push(stream);
+    const { session } = stream;
+    stream.on("close", () => {
+      if (stream.rstCode !== 0 && session !== undefined) resets.set(session, (resets.get(session) ?? 0) + 1);
+    });
+    wake();
+  });
+  const asked = async (count: number): Promise<void> => {
+    while (held.length < count) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(port);
+  const first = fixture.request(cluster, "POST");
+  await asked(1);
+  // More than any server bears on one connection; nghttp2 says 1,000.
+  for (let given = 0; given < 1200; given += 20) {
+    const requests = Array.from({ length: 20 }, () => fixture.request(cluster));
+    await asked(held.length + 20);
+    for (const { exchange } of requests) exchange.cancel();
+  }
+  held[0]?.write(noContent);
+  await first.sink.ended;
+  assert.equal(first.sink.status, 204);
+  const [old] = carriers;
+  if (old?.destroyed === false) await once(old, "close");
+  assert.ok((resets.get(old as ServerHttp2Session) ?? 0) <= 600, "so many are open at once at most, beyond 500");
+  assert.ok(carriers.length > 1);
+});
+
+test("whatever is idle inside a carrier that goes away ends in order, and the carrier with it", async (t) => {
+  const { port, streams, carriers } = await startInside(t);
+  const fixture = new Fixture(t);
+  await atOnce(fixture, tunnelled(port), 5);
+  const [carrier] = carriers;
+  // GOAWAY, and the end when nothing is left.
+  carrier?.close();
+  assert.deepEqual(await endsOf(streams), [0, 0, 0, 0, 0]);
+  if (carrier?.destroyed === false) await once(carrier, "close");
+});
+
+test("whatever is idle inside a carrier that is old enough ends in order, and the carrier with it", async (t) => {
+  const { port, streams, carriers } = await startInside(t);
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(port, {}, 60_000);
+  await atOnce(fixture, cluster, 5);
+  fixture.timers.advance(61_000);
+  assert.deepEqual(await endsOf(streams), [0, 0, 0, 0, 0]);
+  if (carriers[0]?.destroyed === false) await once(carriers[0], "close");
+  await atOnce(fixture, cluster, 1);
+  assert.equal(carriers.length, 2);
+});
+
+test("what is in use inside a carrier that goes away gives its answer, and then ends in order", async (t) => {
+  let begin: (inUse: ServerHttp2Stream) => void = () => {};
+  const begun = new Promise<ServerHttp2Stream>((resolve) => (begin = resolve));
+  const { port, streams, carriers } = await startInside(t, (stream, count) => {
+    if (count === 1) stream.write(noContent);
+    else begin(stream);
+  });
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(port);
+  await atOnce(fixture, cluster, 2);
+  const { sink } = fixture.request(cluster, "POST");
+  const inUse = await begun;
+  carriers[0]?.goaway();
+  assert.deepEqual(await endsOf(streams.filter((stream) => stream !== inUse)), [0], "the GOAWAY has been read");
+  inUse.write(noContent);
+  await sink.ended;
+  assert.equal(sink.status, 204);
+  assert.deepEqual(await endsOf(streams), [0, 0]);
+});
+
+test("a request that waits in the output of a carrier that breaks has reached nobody", async (t) => {
+  const { port } = await startInside(t);
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(port, {}, 0, { intervalMs: 60_000, timeoutMs: 1000, jitterPercent: 0 });
+  await atOnce(fixture, cluster, 2);
+  const gone = fixture.request(cluster);
+  await gone.sink.ended;
+  const { sink, exchange } = fixture.request(cluster, "POST");
+  assert.ok(sink.events.includes("connected"));
+  assert.equal(exchange.bytesWritten, 0);
+  // No answer to a PING that has no time to leave: the carrier is given up within this call.
+  fixture.timers.advance(70_000);
+  await sink.ended;
+  assert.deepEqual([sink.failure?.code, sink.failure?.bytesWritten], ["upstream_reset", 0]);
+});
+
+test("a request that has left a carrier before it breaks may have reached somebody", async (t) => {
+  let begin: () => void = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const { port, carriers } = await startInside(t, () => begin());
+  const fixture = new Fixture(t);
+  const { sink } = fixture.request(tunnelled(port), "POST");
+  await begun;
+  carriers[0]?.destroy();
+  await sink.ended;
+  assert.equal(sink.failure?.code, "upstream_reset");
+  assert.ok((sink.failure?.bytesWritten ?? 0) > 0);
+});
+
+test("what comes before the request has left the carrier is not taken for its answer", async (t) => {
+  const { port } = await startInside(t, (stream) => {
+    stream.write(`HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst`, () =>
+      stream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"),
+    );
+  });
+  // Both come in one piece, so that the second is read before anything can leave.
+  const between = createTcpServer((client) => {
+    const onward = connect(port, "127.0.0.1");
+    client.pipe(onward);
+    let kept = Buffer.alloc(0);
+    let isBegun = false;
+    onward.on("data", (chunk: Buffer) => {
+      kept = Buffer.concat([kept, chunk]);
+      isBegun ||= kept.includes("first");
+      if (isBegun && !kept.includes("evil")) return;
+      client.write(kept);
+      kept = Buffer.alloc(0);
+      isBegun = false;
+    });
+    for (const socket of [client, onward]) {
+      socket.on("error", () => socket.destroy());
+      t.after(() => socket.destroy());
+    }
+  });
+  between.listen(0, "127.0.0.1");
+  await once(between, "listening");
+  t.after(() => between.close());
+  const fixture = new Fixture(t);
+  const cluster = tunnelled((between.address() as AddressInfo).port);
+  let second: RecordingSink | undefined;
+  const first = new RecordingSink((event) => {
+    if (event === "end") second = fixture.request(cluster, "POST").sink;
+  });
+  fixture.request(cluster, "GET", first);
+  await first.ended;
+  await second?.ended;
+  assert.equal(first.body, "first");
+  assert.deepEqual([second?.body, second?.failure?.code, second?.failure?.bytesWritten], ["", "upstream_reset", 0]);
 });
 
 test("a cluster's limit of connections counts those inside a carrier: who finds none waits for one that is free", async (t) => {

@@ -37,6 +37,8 @@ export interface ExchangeSink {
   onEnd(): void;
   /** `sendData` may go on. */
   onDrain(): void;
+  /** What CONNECT made is inside a connection that takes no more (`takesNoMore`): what is idle there is to be let go. */
+  onConnectionSpent?(): void;
   onFailure(failure: ExchangeFailure): void;
 }
 

@@ -16,6 +16,8 @@ import type {
 
 /** Times that a stream is asked for anew because its carrier went away before it had seen the request. */
 const maxReopenings = 3;
+/** For the peer to end its half behind ours. Its application sees a client that closes, and has nothing left to do. */
+const peerEndTimeoutMs = 5000;
 const connectFraming: Framing = { kind: "connect" };
 
 export interface TunnelOptions {
@@ -44,6 +46,11 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
   #reopenings = 0;
   #isOver = false;
   #hasPeerEnded = false;
+  /** The socket is gone; the stream waits for the peer's end. */
+  #isFinished = false;
+  /** What has left, once there is no stream to ask. */
+  #lastSentBytes = 0;
+  #writtenBytes = 0;
 
   constructor(options: DialOptions, tunnel: TunnelOptions) {
     const { cluster, endpoint } = options;
@@ -75,9 +82,10 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
     exchange?.cancel();
   }
 
-  /** There was no answer in time. */
+  /** There was no answer in time, or no end. */
   onTimer(): void {
     this.#timer = undefined;
+    if (this.#isFinished) return this.cancel();
     const exchange = this.#exchange;
     const { address } = this.#tunnel.tunnel.carrier;
     const text = `no tunnel through ${address} within ${this.cluster.config.connectTimeoutMs} ms`;
@@ -143,6 +151,10 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
     this.#options.owner.onDialed(this, this.#socket);
   }
 
+  onConnectionSpent(): void {
+    this.#socket?.carrierSpent();
+  }
+
   onData(bytes: Buffer, start: number, end: number): void {
     this.#socket?.receive(bytes, start, end);
   }
@@ -154,6 +166,7 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
   }
 
   onEnd(): void {
+    this.#forget(this.#writtenBytes);
     if (this.#socket === undefined) {
       // An answer that was whole before it could be refused.
       const text = `the proxy at ${this.#tunnel.tunnel.carrier.address} refused CONNECT`;
@@ -166,7 +179,7 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
   }
 
   onFailure({ code, bytesWritten, transportFailure, isCountedElsewhere }: ExchangeFailure): void {
-    this.#exchange = undefined;
+    this.#forget(bytesOf(bytesWritten));
     if (this.#socket !== undefined) {
       this.#socket.lost({ kind: "reset", code: "upstream_reset", text: transportFailure, cause: "" });
       return;
@@ -182,12 +195,26 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
 
   // VirtualCarrier --------------------------------------------------------------------------------
 
+  get sentBytes(): number {
+    return this.#exchange === undefined ? this.#lastSentBytes : bytesOf(this.#exchange.bytesWritten);
+  }
+
   write(bytes: Buffer, start: number, end: number): boolean {
+    this.#writtenBytes += end - start;
     return this.#exchange?.sendData(bytes, start, end) ?? true;
   }
 
   end(): void {
     this.#exchange?.end();
+  }
+
+  finish(): void {
+    if (this.#exchange === undefined) return;
+    this.#isFinished = true;
+    this.#timer = this.#options.timers.schedule(peerEndTimeoutMs, this);
+    // Its end comes behind all that it still sends.
+    this.#exchange.resumeReading();
+    this.#exchange.end();
   }
 
   pause(): void {
@@ -210,9 +237,21 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
 
   cancel(): void {
     const exchange = this.#exchange;
-    this.#exchange = undefined;
+    this.#forget(this.sentBytes);
     exchange?.cancel();
   }
+
+  /** The stream is over. */
+  #forget(sentBytes: number): void {
+    this.#lastSentBytes = sentBytes;
+    this.#exchange = undefined;
+    if (this.#isFinished) this.#cancelTimer();
+  }
+}
+
+/** Of the stream's data: its head counts as one byte. */
+function bytesOf(bytesWritten: number): number {
+  return Math.max(0, bytesWritten - 1);
 }
 
 /** To whoever wanted a connection, one was not made; why the carrier's was not is kept where it says more. */

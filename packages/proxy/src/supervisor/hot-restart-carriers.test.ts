@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startEchoServer, ThrowawayCa } from "@heddle/testkit";
@@ -13,7 +14,18 @@ const heddle = "type.googleapis.com/heddle.v1";
 test("no request that rides in carriers is lost while the proxy behind them is restarted, though none may be sent twice", async (t) => {
   const open = new AsyncDisposableStack();
   t.after(() => open.disposeAsync());
-  const app = open.use(await startEchoServer());
+  // As many at once as connections that are wanted inside.
+  const together: ServerResponse[] = [];
+  const app = open.use(
+    await startEchoServer({
+      respond: (request, response) => {
+        if (request.url !== "/together") return false;
+        together.push(response);
+        if (together.length === 30) for (const each of together) each.end();
+        return true;
+      },
+    }),
+  );
   const ca = await ThrowawayCa.create();
   const material = { ...(await ca.issue(uri)), anchorsPem: ca.certificatePem };
   const config = join(await temporaryFolder(t), "envoy.json");
@@ -35,7 +47,9 @@ test("no request that rides in carriers is lost while the proxy behind them is r
       ),
     ),
   );
-  const proxy = open.use(new ProxyProcess(["-c", config, "--drain-time-s", "1"], { patienceMs: 100_000 }));
+  // So long that a drain which ends does so because nothing is left.
+  const times = ["--drain-time-s", "600", "--parent-shutdown-time-s", "600"];
+  const proxy = open.use(new ProxyProcess(["-c", config, ...times], { patienceMs: 100_000 }));
   const admin = await proxy.ready();
   const port = await listenerPort(admin, "carriers");
   const client = open.use(
@@ -73,10 +87,13 @@ test("no request that rides in carriers is lost while the proxy behind them is r
       ),
     ),
   );
+  const url = `http://127.0.0.1:${client.port("mesh")}`;
+  // More than are used afterwards: the others are idle when the proxy behind the carrier is restarted.
+  await Promise.all(Array.from({ length: 30 }, async () => (await fetch(`${url}/together`)).arrayBuffer()));
   const load = { isOver: false, answered: 0, failures: [] as string[] };
   const loops = Array.from({ length: 8 }, async () => {
     while (!load.isOver) {
-      const answer = await fetch(`http://127.0.0.1:${client.port("mesh")}/x`, { method: "POST", body: "x" });
+      const answer = await fetch(`${url}/x`, { method: "POST", body: "x" });
       const text = await answer.text();
       if (answer.status === 200) load.answered += 1;
       else load.failures.push(`${answer.status} ${text}`);
@@ -95,7 +112,7 @@ test("no request that rides in carriers is lost while the proxy behind them is r
   load.isOver = true;
   await Promise.all(loops);
   assert.deepEqual(load.failures, []);
-  assert.equal(app.requests, load.answered, "the application saw each exactly once");
+  assert.equal(app.requests, together.length + load.answered, "the application saw each exactly once");
   assert.match(
     await adminGet(admin, "/stats/prometheus"),
     /envoy_http_downstream_cx_http2_total\{[^}]*"carriers"\} [1-9]/,

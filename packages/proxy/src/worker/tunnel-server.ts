@@ -50,6 +50,7 @@ export class ServedTunnel implements UpstreamExchange {
   #isClientPaused = false;
   #hasClientEnded = false;
   #hasServerEnded = false;
+  #takenBytes = 0;
 
   constructor(client: TunnelClient, destination: SocketAddress, sink: ExchangeSink) {
     const { view, tlsSession } = client;
@@ -110,8 +111,14 @@ export class ServedTunnel implements UpstreamExchange {
     return this.#isOver ? 0 : this.#client.queuedBytes;
   }
 
+  /** @internal For the log alone: nobody is asked again for what this side sends. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
   /** @internal */
   take(bytes: Buffer, start: number, end: number): boolean {
+    this.#takenBytes += end - start;
     this.accept();
     if (!this.#isOver) this.#sink.onData(bytes, start, end);
     return !this.#isClientPaused;
@@ -181,10 +188,18 @@ class ListenersSide implements VirtualCarrier {
   get queuedBytes(): number {
     return this.#tunnel.queuedBytes;
   }
+  get sentBytes(): number {
+    return this.#tunnel.takenBytes;
+  }
   write(bytes: Buffer, start: number, end: number): boolean {
     return this.#tunnel.take(bytes, start, end);
   }
   end(): void {
+    this.#tunnel.takeEnd();
+  }
+  /** What the client still sends, the socket drops. */
+  finish(): void {
+    this.#tunnel.setPaused(false);
     this.#tunnel.takeEnd();
   }
   pause(): void {

@@ -287,17 +287,35 @@ after(async () => {
 });
 
 /** Two proxies of a test's own, whose ends are what it is about. */
-async function startPair(t: TestContext): Promise<{ server: TestProxy; client: TestProxy }> {
+async function startPair(t: TestContext, httpOptions?: Json): Promise<{ server: TestProxy; client: TestProxy }> {
   const open = new AsyncDisposableStack();
   t.after(() => open.disposeAsync());
   const proxy = open.use(await startInbound());
   const place = { own: proxy.port("own"), carriers: proxy.port("carriers") };
   const client = await startOutbound((way) => [
-    ...["live", "dead", "either", "impostor"].map((name) => reached(way, name, [place])),
+    withOptions(reached(way, "live", [place]), httpOptions),
+    ...["dead", "either", "impostor"].map((name) => reached(way, name, [place])),
     reached(way, "elsewhere", [place], appUri, "127.0.0.1:9999"),
   ]);
   open.use(client);
   return { server: proxy, client };
+}
+
+/** With Envoy's `HttpProtocolOptions` beside what the cluster says of carriers. */
+function withOptions(made: Json, options: Json | undefined): Json {
+  if (options === undefined) return made;
+  const name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+  return {
+    ...made,
+    typed_extension_protocol_options: {
+      ...(made["typed_extension_protocol_options"] as Json | undefined),
+      [name]: {
+        "@type": `type.googleapis.com/${name}`,
+        explicit_http_config: { http_protocol_options: {} },
+        ...options,
+      },
+    },
+  };
 }
 
 let heldBack: Promise<void>;
@@ -441,7 +459,31 @@ test("a carrier that breaks ends what is in progress inside as a connection that
   await outbound.whenBalanced();
 });
 
-test("a proxy that drains answers what is in progress inside carriers", async (t) => {
+test("no request is lost where each connection inside a carrier serves but one, however many there are", async (t) => {
+  const { server: serving, client } = await startPair(t, {
+    common_http_protocol_options: { max_requests_per_connection: 1 },
+  });
+  // More than a server lets a client reset.
+  let left = 1500;
+  const statuses = new Map<number, number>();
+  const loops = Array.from({ length: 16 }, async () => {
+    while (left > 0) {
+      left -= 1;
+      const answer = await ask("virtual", "/one", { method: "POST", body: "x" }, client);
+      await answer.arrayBuffer();
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+    }
+  });
+  await Promise.all(loops);
+  assert.deepEqual([...statuses], [[200, 1500]]);
+  const total = (version: number, listener: string): number =>
+    serving.generation.metrics.total(`envoy_http_downstream_cx_http${version}_total`, {
+      envoy_http_conn_manager_prefix: listener,
+    });
+  assert.deepEqual([total(2, "carriers"), total(1, "inside")], [1, 1500]);
+});
+
+test("a proxy that drains is done when what is in progress inside carriers is, and waits for nobody who is idle there", async (t) => {
   const { server: leaving, client } = await startPair(t);
   hold();
   const count = 10;
@@ -450,7 +492,9 @@ test("a proxy that drains answers what is in progress inside carriers", async (t
   );
   const begun = app.requestsBegun;
   while (app.requestsBegun < begun + count) await new Promise((resolve) => setImmediate(resolve));
-  const drained = leaving.generation.drain(30_000);
+  // Of these some stay idle.
+  await Promise.all(Array.from({ length: count }, async () => (await ask("virtual", "/open", {}, client)).text()));
+  const drained = leaving.generation.drain(3_600_000);
   held.release();
   for (const answer of await Promise.all(asked)) assert.deepEqual([answer.status, await answer.text()], [200, "held"]);
   await drained;

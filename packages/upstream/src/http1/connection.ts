@@ -56,6 +56,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   #framing: Framing = noBody;
   #bodyBytes = 0;
   #isRequestSent = false;
+  #isAnswered = false;
   #hasTrailers = false;
   /** The upstream has switched to the protocol that the request asked for, or has made the way that CONNECT asked for. */
   #isTunnel = false;
@@ -102,6 +103,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.#framing = noBody;
     this.#bodyBytes = 0;
     this.#isRequestSent = false;
+    this.#isAnswered = false;
     this.#hasTrailers = false;
     exchange.attach(this, this.#view, isReused);
   }
@@ -109,12 +111,15 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   close(): void {
     if (this.#state === "closed") return;
     this.#decoder.abandon();
-    this.#socket.destroy();
+    const isAnswerOver = this.#isAnswered || this.#hasUpstreamEnded;
+    // To reset a stream where nothing is cut short would cost its carrier: peers allow few resets.
+    if (this.#state === "idle" || (this.#isRequestSent && isAnswerOver)) this.#socket.finish();
+    else this.#socket.destroy();
   }
 
   // RequestStream -------------------------------------------------------------------------------
 
-  /** Handed to the kernel or to TLS: what still waits in this process cannot have reached anybody. */
+  /** Handed to the kernel or to TLS, by the carrier where there is one: what still waits in this process cannot have reached anybody. */
   get bytesWritten(): number {
     return this.#socket.bytesWritten - this.#writtenBefore;
   }
@@ -219,6 +224,11 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.#exchange?.drained();
   }
 
+  /** The carrier closes when nothing is left inside: a request in progress is the last. */
+  onCarrierSpent(): void {
+    if (this.#state === "idle") this.close();
+  }
+
   onClose(failure: SocketFailure | undefined): void {
     const exchange = this.#exchange;
     this.#state = "closed";
@@ -257,6 +267,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     this.#exchange = undefined;
+    this.#isAnswered = true;
     const { timers, owner } = this.#options;
     const now = timers.now();
     // A request still being sent would be cut off in its middle and taken for the next one.

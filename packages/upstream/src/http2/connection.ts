@@ -59,6 +59,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   #isClosed = false;
   #violation: Http2Violation | undefined;
   #keepAlive: Http2KeepAlive | undefined;
+  #ageTimer: TimerHandle | undefined;
 
   constructor(options: ConnectionOptions, limits: Http2Limits, onFault: FaultCounter) {
     this.#options = options;
@@ -75,7 +76,10 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.idleSinceMs = this.madeAtMs;
     this.codec = new Http2Connection("client", limits, new StreamEvents(this));
     options.socket.start(this);
-    const { keepAlive } = options.cluster.config.http2;
+    const { http2, maxConnectionDurationMs } = options.cluster.config;
+    const { keepAlive } = http2;
+    if (maxConnectionDurationMs > 0)
+      this.#ageTimer = options.timers.schedule(maxConnectionDurationMs, { onTimer: () => this.#grewOld() });
     if (keepAlive.intervalMs > 0)
       this.#keepAlive = new Http2KeepAlive(this.codec, keepAlive, options.timers, Math.random, this);
     this.flushLater();
@@ -93,7 +97,8 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   }
 
   isSpent(nowMs: number): boolean {
-    return this.#isClosed || this.#isGoingAway || isWornOut(this.cluster, this.#requests, nowMs - this.madeAtMs);
+    if (this.#isClosed || this.#isGoingAway || this.#socket.isCarrierSpent) return true;
+    return isWornOut(this.cluster, this.#requests, nowMs - this.madeAtMs);
   }
 
   carry(exchange: PooledExchange): void {
@@ -108,7 +113,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.codec.close(Http2ErrorCode.noError);
     this.#flush();
     this.#socket.end();
-    this.#socket.destroy();
+    this.#socket.finish();
   }
 
   // What streams do -----------------------------------------------------------------------------
@@ -123,6 +128,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     if (stream.id > 0) this.#streams.delete(stream.id);
     this.#lent -= 1;
     if (this.#lent === 0) this.idleSinceMs = this.#options.timers.now();
+    if (this.codec.hasResetEnough) return this.goingAway();
     this.#options.owner.onConnectionFree(this);
   }
 
@@ -159,7 +165,8 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   }
 
   #flush(): void {
-    while (!this.#isBlocked && this.codec.hasOutput) {
+    // What is left when the socket has gone reached nobody.
+    while (this.#socket.isOpen && !this.#isBlocked && this.codec.hasOutput) {
       const output = this.codec.takeOutput();
       this.flushes += 1;
       this.#isBlocked = !this.#socket.writeOwn(output);
@@ -178,7 +185,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   }
 
   onEnd(): void {
-    this.#socket.destroy();
+    this.#socket.finish();
   }
 
   onDrain(): void {
@@ -190,6 +197,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.#isClosed = true;
     this.#keepAlive?.stop();
     this.#stopWaiting();
+    if (this.#ageTimer !== undefined) this.#options.timers.cancel(this.#ageTimer);
     for (const stream of [...this.#unsettled.splice(0), ...this.#streams.values()]) {
       if (this.#violation === undefined) stream.lost(failure);
       else stream.failFor(this.#violation);
@@ -226,9 +234,20 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.#onFault(this.cluster.name, fault);
   }
 
-  /** No stream is opened here any more; those that the peer will not work on are told by `onReset`, as refused. */
+  onCarrierSpent(): void {
+    this.goingAway();
+  }
+
+  #grewOld(): void {
+    this.#ageTimer = undefined;
+    this.goingAway();
+  }
+
+  /** No stream is opened here any more; those that the peer will not work on are told by `onReset`, as refused. What is idle inside lets go. */
   goingAway(): void {
+    const isNew = !this.#isGoingAway;
     this.#isGoingAway = true;
+    if (isNew) for (const stream of this.#streams.values()) stream.onConnectionSpent();
     this.#options.owner.onConnectionFree(this);
   }
 

@@ -42,9 +42,11 @@ export class ClientStream implements RequestStream {
     this.#exchange = exchange;
   }
 
-  /** 0: the head is still in this process; else 1 for the head, and what was written of the body. */
+  /** 0: the head is still in this process; else 1 for the head, and what has left of the body. */
   get bytesWritten(): number {
-    return this.id === 0 || this.#connection.flushes === this.#openedAtFlush ? 0 : 1 + this.#bodyBytes;
+    const { codec, flushes } = this.#connection;
+    if (this.id === 0 || flushes === this.#openedAtFlush) return 0;
+    return 1 + (codec.takenBytes(this.id) ?? this.#bodyBytes);
   }
 
   sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void {
@@ -205,6 +207,10 @@ export class ClientStream implements RequestStream {
 
   onWritable(): void {
     this.#exchange.drained();
+  }
+
+  onConnectionSpent(): void {
+    if (this.#isTunnel) this.#exchange.sink.onConnectionSpent?.();
   }
 
   /** The peer broke the protocol, on this stream or on the connection. */
