@@ -8,11 +8,11 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import type { BoundCluster } from "@heddle/engine";
 import { freePort } from "@heddle/testkit";
-import { type ClusterChanges, Fixture, makeCluster } from "./testing/fixture.ts";
+import { type ClusterChanges, Fixture, makeCluster, sendHead } from "./testing/fixture.ts";
 import { RecordingSink } from "./testing/recording-sink.ts";
 import { onEachHead, ScriptedUpstream } from "./testing/scripted-upstream.ts";
 
@@ -245,6 +245,25 @@ test("a connection inside a carrier whose server says that it is the last answer
   assert.deepEqual(await endsOf(streams), [0, 0, 0]);
 });
 
+test("what CONNECT uploads inside a carrier is broken off with its client, also when the server has said its last", {
+  timeout: 30_000,
+}, async (t) => {
+  const { server, port } = await startServer(t);
+  const accepted = Promise.withResolvers<ServerHttp2Stream>();
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    stream.on("error", () => stream.destroy());
+    stream.respond({ ":status": 200 });
+    stream.once("data", () => stream.end("HTTP/1.1 200 OK\r\n\r\n"));
+    accepted.resolve(stream);
+  });
+  const { sink, exchange } = new Fixture(t).open(tunnelled(port));
+  sendHead(exchange, "CONNECT", { kind: "connect" });
+  const stream = await accepted.promise;
+  await sink.saw("half-end");
+  exchange.cancel();
+  assert.deepEqual(await endsOf([stream]), [constants.NGHTTP2_CANCEL]);
+});
+
 test("a server that does not end its half behind ours loses the stream in the end", async (t) => {
   const { server, port } = await startServer(t);
   const ended: Promise<unknown>[] = [];
@@ -465,6 +484,33 @@ test("a limit of one connection is kept by few and by many requests at once, whi
     assert.deepEqual(await both.ask(6), [204, 204, 204, 204, 204, 204]);
     assert.deepEqual(both.connections, connections);
   }
+});
+
+test("what is dialled when a connection is lost is for the endpoint as it is to whoever waits", {
+  timeout: 30_000,
+}, async (t) => {
+  const connections = { own: 0, virtual: 0 };
+  const { server, port } = await startServer(t);
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    connections.virtual += 1;
+    stream.on("error", () => stream.destroy());
+    stream.respond({ ":status": 200 });
+    stream.on("data", () => stream.write("HTTP/1.1 204 No Content\r\n\r\n"));
+  });
+  const asked = Promise.withResolvers<Socket>();
+  const own = await ScriptedUpstream.start(t, (socket) => {
+    connections.own += 1;
+    onEachHead(socket, () => asked.resolve(socket));
+  });
+  const fixture = new Fixture(t);
+  const now = tunnelledFrom(0, own.port, port, { limits: { maxConnections: 1 } });
+  const before = { ...now, endpoints: now.endpoints.map((endpoint) => ({ ...endpoint, tunnel: undefined })) };
+  const lost = fixture.request(before).sink;
+  const socket = await asked.promise;
+  const waiting = fixture.request(now).sink;
+  socket.destroy();
+  await Promise.all([lost.ended, waiting.ended]);
+  assert.deepEqual([waiting.failure?.code ?? waiting.status, connections], [204, { own: 1, virtual: 1 }]);
 });
 
 test("who may not wait for a connection inside a carrier, or for whom none is made, has one by itself that is idle", {

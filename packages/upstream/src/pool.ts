@@ -40,6 +40,8 @@ export interface PoolOptions {
 
 interface Waiting {
   readonly exchange: PooledExchange;
+  /** As it was configured when the exchange came: connections of the pool may be to an older one, which could be reached in another way. */
+  readonly endpoint: BoundEndpoint;
   /** A connection of this kind is made for it. */
   readonly kind: ConnectionKind;
   /** One of this kind is taken if it is free first. */
@@ -91,7 +93,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       exchange.fail("overflow", "");
       return;
     }
-    this.#waiting.push({ exchange, kind, other });
+    this.#waiting.push({ exchange, endpoint, kind, other });
     this.#waitingBy.add(kind, 1);
     if (this.#connectFor(kind, cluster, endpoint)) return this.#connectAhead(kind, cluster, endpoint);
     // Whoever was in line before it may still get what others give back.
@@ -152,7 +154,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     if (!kind.isTunnelled) this.#isMultiplexed = connection.capacity > 1;
     this.#lend(connection);
     // Fewer streams than were hoped for: those that still wait need connections of their own.
-    if (connection.activeStreams > 0) this.#reconnectFor(kind, cluster, endpoint);
+    if (connection.activeStreams > 0) this.#reconnectFor(kind);
   }
 
   onDialFailed(dial: Dialing, failure: SocketFailure, isCountedElsewhere = false): void {
@@ -169,7 +171,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     // Only now: who is tried again at once stands in the line for the next connection, not for this failure.
     for (const [index, exchange] of failing.entries())
       exchange.fail(failure.code, failure.text, 0, isCountedElsewhere || index > 0);
-    for (const wanted of this.#waitingBy.keys()) this.#reconnectFor(wanted, cluster, endpoint);
+    for (const wanted of this.#waitingBy.keys()) this.#reconnectFor(wanted);
     this.#reportEmpty();
   }
 
@@ -184,7 +186,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     this.#connections.delete(connection);
     this.#options.live.releaseConnection(cluster, endpoint);
     if (connection.isListed) this.#unlist(connection);
-    for (const wanted of this.#waitingBy.keys()) this.#reconnectFor(wanted, cluster, endpoint);
+    for (const wanted of this.#waitingBy.keys()) this.#reconnectFor(wanted);
     this.#reportEmpty();
   }
 
@@ -300,8 +302,9 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   }
 
   /** A connection was lost, or carries less than was hoped for. Those in line stay there while anything is left that they could get. */
-  #reconnectFor(kind: ConnectionKind, cluster: BoundCluster, endpoint: BoundEndpoint): void {
-    if (this.#connectFor(kind, cluster, endpoint)) return;
+  #reconnectFor(kind: ConnectionKind): void {
+    const first = this.#waiting.find((waiting) => isSameKind(waiting.kind, kind));
+    if (first === undefined || this.#connectFor(kind, first.exchange.cluster, first.endpoint)) return;
     if (this.#connections.size > 0 || this.#dials.size > 0) return;
     while (this.#waiting.length > 0) this.#leaveLine(0).fail("overflow", "");
   }

@@ -112,8 +112,9 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     if (this.#state === "closed") return;
     this.#decoder.abandon();
     const isAnswerOver = this.#isAnswered || this.#hasUpstreamEnded;
+    const isRequestOver = this.#isTunnel ? this.#isTunnelSent : this.#isRequestSent;
     // To reset a stream where nothing is cut short would cost its carrier: peers allow few resets.
-    if (this.#state === "idle" || (this.#isRequestSent && isAnswerOver)) this.#socket.finish();
+    if (this.#state === "idle" || (isRequestOver && isAnswerOver)) this.#socket.finish();
     else this.#socket.destroy();
   }
 
