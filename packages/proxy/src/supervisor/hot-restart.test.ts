@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { connectRaw, type RawPeer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route, tcpListener } from "../testing/bootstrap-json.ts";
 import { adminGet, listenerPort, runProxy, startProxy } from "../testing/proxy-process.ts";
@@ -132,14 +132,12 @@ test("what drains when its time is over is told so: a request gets 503, a byte s
   await proxy.logged(/drained/);
 });
 
-/** A connection to the generation that serves: one that drains would say that it closes. */
-async function connectToServing(t: TestContext, port: number): Promise<RawPeer> {
+/** Resolves when the generation at the other end drains, and so takes no connection more: its answers say that they are the last. */
+async function untilClosing(client: RawPeer): Promise<void> {
   for (;;) {
-    const client = await connectRaw(port);
-    t.after(() => client.socket.destroy());
     await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
     const { head } = await client.response();
-    if (!/\r\nconnection: close/.test(head)) return client;
+    if (/\r\nconnection: close/.test(head)) return;
   }
 }
 
@@ -157,13 +155,16 @@ test("a fourth hand-over waits until one of three draining generations is gone",
   const port = await listenerPort(await proxy.ready(), "web");
   const clients: RawPeer[] = [];
   for (let generation = 1; generation <= 3; generation++) {
-    const client = await connectToServing(t, port);
+    const [client, witness] = [await connectRaw(port), await connectRaw(port)];
+    t.after(() => [client, witness].map(({ socket }) => socket.destroy()));
     clients.push(client);
     await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
     await (await upstream.next()).until("\r\n\r\n");
+    await witness.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
+    await witness.response();
     proxy.kill("SIGHUP");
     await proxy.ready(generation + 1);
-    await proxy.logged(/ draining /, generation);
+    await untilClosing(witness);
   }
   proxy.kill("SIGHUP");
   await proxy.logged(/waits until an older generation has drained/);
