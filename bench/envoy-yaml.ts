@@ -37,11 +37,13 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
           filter_chains: [
             {
               ...(hasTlsInFront ? { transport_socket: downstreamTls(site, inner) } : {}),
-              filters: [isRelay ? tcpProxy() : connectionManager(services, codec)],
+              filters: [isRelay ? tcpProxy() : connectionManager(services, codec, {}, meshFilters(topology, hop))],
             },
           ],
         },
-        ...(carriedFrom !== undefined && hop === "inner" ? tunnelListeners(ports.carriers, site) : []),
+        ...(carriedFrom !== undefined && hop === "inner"
+          ? tunnelListeners(ports.carriers, site, meshFilters(topology, hop))
+          : []),
       ],
       clusters: [
         isToInner
@@ -59,12 +61,29 @@ export function bootstrap(topology: Topology, hop: "outer" | "inner", site: Site
 /** What a CONNECT asks for: the inner proxy's application, by a port that nobody listens on. */
 const target = { host: "127.0.0.1", port: 80 };
 
+/** What a mesh of Heddle's counts besides: Istio's standard metrics, with who is at the other side. */
+function meshFilters(topology: Topology, hop: "outer" | "inner"): object[] {
+  if (carriedFromRequests[topology] === undefined) return [];
+  const local = { workload: hop, namespace: "default", canonical_service: hop, app: hop, principal: identity };
+  const isOuter = hop === "outer";
+  return [
+    ourFilter("heddle.peer_metadata", "PeerMetadata", {
+      direction: isOuter ? "DIRECTION_OUTBOUND" : "DIRECTION_INBOUND",
+      local,
+    }),
+    ourFilter("heddle.standard_metrics", "StandardMetrics", {
+      reporter: isOuter ? "REPORTER_SOURCE" : "REPORTER_DESTINATION",
+    }),
+  ];
+}
+
+function ourFilter(name: string, message: string, fields: object): object {
+  return { name, typed_config: { "@type": `type.googleapis.com/heddle.v1.${message}`, ...fields } };
+}
+
 /** The HBONE port, and what its streams are connections of. */
-function tunnelListeners(port: number, site: Site): object[] {
-  const server = {
-    name: "heddle.tunnel_server",
-    typed_config: { "@type": "type.googleapis.com/heddle.v1.TunnelServer", listener: "tunnelled" },
-  };
+function tunnelListeners(port: number, site: Site, filters: readonly object[]): object[] {
+  const server = ourFilter("heddle.tunnel_server", "TunnelServer", { listener: "tunnelled" });
   const manager = connectionManager(0, "AUTO", { upgrade_configs: [{ upgrade_type: "CONNECT" }] }, [server]);
   return [
     {
@@ -76,7 +95,10 @@ function tunnelListeners(port: number, site: Site): object[] {
       name: "tunnelled",
       internal_listener: {},
       filter_chains: [
-        { filter_chain_match: { destination_port: target.port }, filters: [connectionManager(0, "HTTP1")] },
+        {
+          filter_chain_match: { destination_port: target.port },
+          filters: [connectionManager(0, "HTTP1", {}, filters)],
+        },
       ],
     },
   ];

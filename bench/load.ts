@@ -16,11 +16,18 @@ export interface LoadResult {
   readonly p99Ms: number;
 }
 
+/** What an application that is traced sends along; a proxy reads it and passes it on. */
+const traceHeader = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 /** As many requests as the connections allow, by wrk on one thread. */
 export async function saturate(url: string, connections: number, seconds: number): Promise<LoadResult> {
-  const { stdout } = await run("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", url], {
-    timeout: (seconds + 30) * 1000,
-  });
+  const { stdout } = await run(
+    "wrk",
+    ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-H", traceHeader, url],
+    {
+      timeout: (seconds + 30) * 1000,
+    },
+  );
   const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0);
   const sockets = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout);
   const socketErrors = (sockets?.slice(1) ?? []).reduce((sum, count) => sum + Number(count), 0);
@@ -126,6 +133,8 @@ export async function atRate(url: string, ratePerSecond: number, seconds: number
       `-D${seconds}`,
       `--rps=${ratePerSecond / clients}`,
       `--log-file=${log}`,
+      "-H",
+      traceHeader,
       url,
     ];
     await run("h2load", flags, { timeout: (seconds + 30) * 1000, maxBuffer: 1 << 24 });

@@ -39,8 +39,7 @@ export function hasTwoHops(topology: Topology): boolean {
 
 /** The port of the application that a topology ends at. */
 export function backendPort(topology: Topology, { backends }: Site): number {
-  if (topology === "grpc") return backends.grpc;
-  return topology === "tcp" || topology === "tls-relay" ? backends.bulk : backends.small;
+  return topology === "grpc" ? backends.grpc : backends.http1;
 }
 
 /** A proxy under test. */

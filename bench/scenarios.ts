@@ -1,4 +1,5 @@
 import type { RunningPeer, Site, Topology } from "./peer.ts";
+import { bulkPath } from "./servers/http1.ts";
 import { atRate, holdIdle, runClient, saturate, saturateGrpc, saturateHttp2 } from "./load.ts";
 import type { Counted, LoadResult } from "./load.ts";
 import { processTree, usageOf } from "./process-tree.ts";
@@ -37,7 +38,11 @@ function usageNow(peer: RunningPeer): Usage {
   return usageOf(peer.pids.flatMap((pid) => processTree(pid)));
 }
 
-async function underLoad(peer: RunningPeer, load: () => Promise<LoadResult>): Promise<Measurement> {
+type UnderLoad = Required<
+  Pick<Measurement, "cpuUsPerRequest" | "requestsPerSecond" | "p50Ms" | "p99Ms" | "rssMb" | "pssMb">
+>;
+
+async function underLoad(peer: RunningPeer, load: () => Promise<LoadResult>): Promise<UnderLoad> {
   const before = usageNow(peer);
   const result = await load();
   const after = usageNow(peer);
@@ -128,19 +133,20 @@ function streamedGrpc(streams: number): Scenario {
   };
 }
 
-/** wrk reads answers of 1 MiB through a relay, so that one request is one mebibyte. */
-function bulk(connections: number, topology: "tcp" | "tls-relay", title: string): Scenario {
+/** wrk reads answers of 1 MiB, so that one request is one mebibyte. */
+function bulk(connections: number, topology: "tcp" | "tls-relay" | "mesh", title: string): Scenario {
   return {
-    name: `${topology}-${connections}`,
+    name: `${topology === "mesh" ? "mesh-bulk" : topology}-${connections}`,
     title: `${title}, bulk, ${connections} connection${connections === 1 ? "" : "s"}`,
     topology,
     headline: "cpuUsPerMebibyte",
     measure: async (peer, seconds) => {
-      await saturate(peer.url, connections, Math.max(1, Math.ceil(seconds / 2)));
-      const { cpuUsPerRequest = 0, requestsPerSecond = 0 } = await underLoad(peer, () =>
-        saturate(peer.url, connections, seconds),
+      const url = new URL(bulkPath, peer.url).href;
+      await saturate(url, connections, Math.max(1, Math.ceil(seconds / 2)));
+      const { cpuUsPerRequest, requestsPerSecond, p50Ms, p99Ms } = await underLoad(peer, () =>
+        saturate(url, connections, seconds),
       );
-      return { cpuUsPerMebibyte: cpuUsPerRequest, mebibytesPerSecond: requestsPerSecond };
+      return { cpuUsPerMebibyte: cpuUsPerRequest, mebibytesPerSecond: requestsPerSecond, p50Ms, p99Ms };
     },
   };
 }
@@ -230,6 +236,9 @@ export const scenarios: readonly Scenario[] = [
   saturated(64, "mesh", "as the mesh has it: HTTP/1.1 in, mutual TLS between two hops"),
   saturated(8, "mesh", "as the mesh has it: HTTP/1.1 in, mutual TLS between two hops"),
   saturated(1, "mesh", "as the mesh has it: HTTP/1.1 in, mutual TLS between two hops"),
+  bulk(64, "mesh", "as the mesh has it: answers of 1 MiB"),
+  bulk(8, "mesh", "as the mesh has it: answers of 1 MiB"),
+  bulk(1, "mesh", "as the mesh has it: answers of 1 MiB"),
   multiplexed(8, 16),
   unaryGrpc(8, 16),
   streamedGrpc(1),

@@ -49,7 +49,7 @@ async function start(topology: Topology, site: Site): Promise<RunningPeer> {
       site,
       `nginx-${outer}`,
       `listen 127.0.0.1:${outer};`,
-      `127.0.0.1:${site.backends.small}`,
+      `127.0.0.1:${site.backends.http1}`,
       "http://$pool",
     );
     return launch([await write("nginx", text)], outer);
@@ -61,7 +61,7 @@ async function start(topology: Topology, site: Site): Promise<RunningPeer> {
     [
       await write(
         "nginx-inner",
-        config(site, `nginx-inner-${outer}`, tlsServer, `127.0.0.1:${site.backends.small}`, "http://$pool"),
+        config(site, `nginx-inner-${outer}`, tlsServer, `127.0.0.1:${site.backends.http1}`, "http://$pool"),
       ),
       await write(
         "nginx-outer",

@@ -5,10 +5,7 @@ import { http1Server } from "./http1.ts";
 
 /** Where each application listens on 127.0.0.1. */
 export interface BackendPorts {
-  /** HTTP/1.1, bodies of 100 bytes. */
-  readonly small: number;
-  /** HTTP/1.1, bodies of 1 MiB. */
-  readonly bulk: number;
+  readonly http1: number;
   /** gRPC with prior knowledge. */
   readonly grpc: number;
 }
@@ -20,8 +17,7 @@ function listen(server: Server): Promise<number> {
 }
 
 const ports: BackendPorts = {
-  small: await listen(http1Server(100)),
-  bulk: await listen(http1Server(1024 * 1024)),
+  http1: await listen(http1Server()),
   grpc: await listen(grpcServer()),
 };
 process.on("disconnect", () => process.exit(0));
