@@ -9,11 +9,18 @@ export { envoyStats, formatEnvoyStats, formatEnvoyStatsJson } from "./metrics/en
 export type { EnvoyStat } from "./metrics/envoy-stats-text.ts";
 export { MetricReader } from "./metrics/metric-reader.ts";
 export type { SeriesValues } from "./metrics/metric-reader.ts";
-export { CounterHandle, GaugeHandle, HistogramHandle, MetricWriter } from "./metrics/metric-writer.ts";
+export { CounterHandle, GaugeHandle, HistogramHandle, MetricBlock, MetricWriter } from "./metrics/metric-writer.ts";
 export type { MetricWriterOptions } from "./metrics/metric-writer.ts";
 export { formatPrometheus, prometheusContentType } from "./metrics/prometheus-text.ts";
 export { cellsOf, defaultBounds } from "./metrics/series.ts";
-export type { Labels, MetricFamily, MetricKind, SeriesAnnouncement } from "./metrics/series.ts";
+export type {
+  BlockAnnouncement,
+  BlockShape,
+  Labels,
+  MetricAnnouncement,
+  MetricFamily,
+  MetricKind,
+} from "./metrics/series.ts";
 export { StandardMetrics, TrafficMetrics, unknownWorkload } from "./metrics/standard-metrics.ts";
 export type { TrafficEnds, WorkloadLabels } from "./metrics/standard-metrics.ts";
 export { plainOperators } from "./access-log/operators.ts";

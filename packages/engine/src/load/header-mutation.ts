@@ -11,6 +11,9 @@ const actions: Readonly<Record<HeaderValueOption_HeaderAppendAction, HeaderSetCo
   [HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS]: "overwrite-if-exists",
 };
 
+/** Shared: most routes change no headers, and a mesh has thousands of them. */
+const noMutation: HeaderMutationConfig = { remove: [], set: [] };
+
 /** `fields` are the names of the two lists in the message, for paths. */
 export function loadHeaderMutation(
   add: readonly HeaderValueOption[],
@@ -19,6 +22,7 @@ export function loadHeaderMutation(
   fields: "request_headers" | "response_headers",
   loading: Loading,
 ): HeaderMutationConfig {
+  if (add.length === 0 && remove.length === 0) return noMutation;
   return {
     remove: loadHeaderRemovals(remove, at.field(`${fields}_to_remove`), loading),
     set: add.map((option, index) => loadHeaderSet(option, at.field(`${fields}_to_add`).index(index), loading)),

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import type { Logger, LogLevel } from "@heddle/core";
 import type { CheckedHealth } from "@heddle/engine";
-import type { SeriesAnnouncement } from "@heddle/telemetry";
+import type { MetricAnnouncement } from "@heddle/telemetry";
 import type { TapSetup } from "../tap/request-taps.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { WorkerCommand, WorkerReport, WorkerSetup } from "../worker/messages.ts";
@@ -15,7 +15,7 @@ const stalledChecks = 10;
 const workerEntry = new URL("../worker/entry.ts", import.meta.url);
 
 export interface WorkerEvents {
-  readonly onSeries: (announcements: readonly SeriesAnnouncement[]) => void;
+  readonly onSeries: (announcements: readonly MetricAnnouncement[]) => void;
   readonly onHealth: (health: ReadonlyMap<string, CheckedHealth>) => void;
   readonly onTapLines: (id: number, lines: readonly string[]) => void;
   /** The worker is gone, or stalled and was ended; it will do nothing more. */

@@ -57,6 +57,32 @@ test("two workers share a listener, and each takes connections", async (t) => {
   assert.equal(proxy.generation.metrics.total("envoy_listener_downstream_cx_total"), 20);
 });
 
+test("what a lost worker knew of a cluster is not added to what its successor knows", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const upstream = open.use(await startRawServer());
+  const listener = httpListener({ name: "web", routes: [route("/", "up")] });
+  const proxy = open.use(await TestProxy.start(bootstrap([listener], [cluster("up", [upstream.port])])));
+  const { metrics } = proxy.generation;
+  for (const requests of [1, 2]) {
+    const client = await connectRaw(proxy.port("web"));
+    await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\n");
+    // It is published in the same moment as the endpoints are.
+    const giveUpAt = performance.now() + 10_000;
+    while (metrics.total("envoy_cluster_upstream_rq_total") < requests && performance.now() < giveUpAt) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(metrics.total("envoy_cluster_upstream_rq_total"), requests);
+    assert.equal(metrics.total("envoy_cluster_membership_total"), 1);
+    assert.equal(metrics.total("envoy_cluster_upstream_rq_active"), 1);
+    await proxy.pool.replace(0, "a test");
+    await client.untilEnd();
+    client.socket.destroy();
+  }
+});
+
 test("a worker that does not beat is seen, ended and reported", async (t) => {
   const reason = await new Promise<string>((resolve) => {
     const handle = new WorkerHandle(

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { type Logger, type LogLevel, type RandomSource, RestartBackOff } from "@heddle/core";
 import { secretToTransfer } from "@heddle/engine/config";
 import type { CheckedHealth } from "@heddle/engine";
-import { MetricReader, type SeriesAnnouncement } from "@heddle/telemetry";
+import { type BlockAnnouncement, type MetricAnnouncement, MetricReader } from "@heddle/telemetry";
 import type { TapSetup } from "../tap/request-taps.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
@@ -41,7 +41,7 @@ interface Slot {
   readonly backOff: RestartBackOff;
   worker: WorkerHandle | undefined;
   /** Series of the worker that runs now. */
-  series: SeriesAnnouncement[];
+  series: MetricAnnouncement[];
   startedAt: number;
   restartTimer: NodeJS.Timeout | undefined;
 }
@@ -226,10 +226,15 @@ const nothing: ActiveChange = { delta: {}, secrets: { set: [], remove: [] } };
  * A worker that is gone holds nothing open any more, so its gauges fall to zero; and the requests that it had begun have
  * ended with it, each in the outcome `worker_lost`.
  */
-function settleAccounts(series: readonly SeriesAnnouncement[]): void {
+function settleAccounts(announcements: readonly MetricAnnouncement[]): void {
   let unaccounted = 0;
   let lost: Float64Array | undefined;
-  for (const { family, labels, buffer, offset } of series) {
+  for (const announcement of announcements) {
+    if ("shape" in announcement) {
+      resetGauges(announcement);
+      continue;
+    }
+    const { family, labels, buffer, offset } = announcement;
     const cell = new Float64Array(buffer, offset * Float64Array.BYTES_PER_ELEMENT, 1);
     if (family.kind === "gauge") cell[0] = 0;
     if (family.name === requestsStarted) unaccounted += cell[0] ?? 0;
@@ -238,6 +243,13 @@ function settleAccounts(series: readonly SeriesAnnouncement[]): void {
     if (labels.some(([, value]) => value === lostOutcome)) lost = cell;
   }
   if (lost !== undefined) lost[0] = (lost[0] ?? 0) + Math.max(0, unaccounted);
+}
+
+function resetGauges({ shape, buffer, offset }: BlockAnnouncement): void {
+  const cells = new Float64Array(buffer, offset * Float64Array.BYTES_PER_ELEMENT, shape.length);
+  for (const [position, { family }] of shape.entries()) {
+    if (family.kind === "gauge") cells[position] = 0;
+  }
 }
 
 function firstProblem(problems: readonly (string | undefined)[]): string | undefined {

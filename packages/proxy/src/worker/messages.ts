@@ -1,6 +1,6 @@
 import type { LogLevel } from "@heddle/core";
 import type { CheckedHealth, ConfigDelta, SecretRef, TransferredSecret } from "@heddle/engine";
-import type { SeriesAnnouncement } from "@heddle/telemetry";
+import type { MetricAnnouncement } from "@heddle/telemetry";
 import type { TapSetup } from "../tap/request-taps.ts";
 import type { ClusterView } from "./cluster-views.ts";
 
@@ -66,7 +66,7 @@ export type WorkerCommand =
 
 export type WorkerReport =
   | { readonly type: "configured"; readonly sequence: number; readonly problem: string | undefined }
-  | { readonly type: "series"; readonly announcements: readonly SeriesAnnouncement[] }
+  | { readonly type: "series"; readonly announcements: readonly MetricAnnouncement[] }
   | { readonly type: "described"; readonly requestId: number; readonly clusters: readonly ClusterView[] }
   /** What health checks have found; all of it, from the one worker that makes them. */
   | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }

@@ -2,8 +2,11 @@ import type { BoundCluster, LiveState } from "@heddle/engine";
 import type { InspectionStat } from "@heddle/net";
 import {
   type CounterHandle,
+  type BlockShape,
   type GaugeHandle,
   type HistogramHandle,
+  type MetricBlock,
+  type MetricKind,
   type MetricWriter,
   StandardMetrics,
 } from "@heddle/telemetry";
@@ -245,8 +248,7 @@ export class WorkerMetrics {
   readonly #inspections = new Map<string, CounterHandle>();
   readonly #tcp = new Map<string, TcpStats>();
   readonly #standard = new Map<string, StandardMetrics>();
-  readonly #live = new Map<string, readonly LiveSeries[]>();
-  readonly #membership = new Map<string, readonly MembershipSeries[]>();
+  readonly #live = new Map<string, PublishedState>();
   readonly #counted = new WeakSet<BoundCluster>();
 
   constructor(writer: MetricWriter) {
@@ -340,15 +342,12 @@ export class WorkerMetrics {
   publish(live: LiveState, clusters: Iterable<BoundCluster>, countsMembers: boolean): void {
     for (const cluster of clusters) {
       const state = live.cluster(cluster);
-      let series = this.#live.get(cluster.name);
-      if (series === undefined) this.#live.set(cluster.name, (series = liveSeries(this.writer, cluster.name)));
-      for (const one of series) {
-        const value = state[one.field];
-        // A cluster that was gone and is there again counts from zero.
-        if (one.isCounter) one.handle.add(value < one.published ? value : value - one.published);
-        else one.handle.add(value - one.published);
-        one.published = value;
+      let published = this.#live.get(cluster.name);
+      if (published === undefined) {
+        published = new PublishedState(clusterBlock(this.writer, liveShape, cluster.name));
+        this.#live.set(cluster.name, published);
       }
+      published.update(state);
       if (countsMembers) this.#publishMembership(cluster);
     }
   }
@@ -357,16 +356,7 @@ export class WorkerMetrics {
   #publishMembership(cluster: BoundCluster): void {
     if (this.#counted.has(cluster)) return;
     this.#counted.add(cluster);
-    let series = this.#membership.get(cluster.name);
-    if (series === undefined) {
-      const labels = [["envoy_cluster_name", cluster.name]] as const;
-      series = memberships.map(([field, name, help]) => ({
-        field,
-        handle: this.writer.gauge(`envoy_cluster_${name}`, help, labels, `cluster.${cluster.name}.${name}`),
-        published: 0,
-      }));
-      this.#membership.set(cluster.name, series);
-    }
+    const block = clusterBlock(this.writer, membershipShape, cluster.name);
     const { endpoints } = cluster;
     const counts: Readonly<Record<Membership, number>> = {
       total: endpoints.length,
@@ -375,43 +365,37 @@ export class WorkerMetrics {
       excluded: endpoints.filter(({ health, activeHealth }) => health === "draining" || activeHealth === "pending")
         .length,
     };
-    for (const one of series) {
-      one.handle.add(counts[one.field] - one.published);
-      one.published = counts[one.field];
-    }
+    for (const [position, [, field]] of memberships.entries()) block.set(position, counts[field]);
   }
 }
 
-const memberships = [
-  ["total", "membership_total", "Endpoints."],
-  ["healthy", "membership_healthy", "Endpoints that discovery and health checks call healthy."],
-  ["degraded", "membership_degraded", "Endpoints that are used when too few are healthy."],
-  ["excluded", "membership_excluded", "Endpoints that take part in nothing: they drain, or have not been checked."],
-] as const;
-interface MembershipSeries {
-  readonly field: Membership;
-  readonly handle: GaugeHandle;
-  published: number;
-}
-type Membership = (typeof memberships)[number][0];
+/** Rows of a cluster's block: kind, what it is in the engine, the last part of its name, help. */
+type BlockRows = readonly (readonly [kind: MetricKind, field: string, name: string, help: string])[];
 
-/** One number of a cluster's live state, and how much of it its cell holds. */
-interface LiveSeries {
-  readonly field: LiveNumber;
-  readonly isCounter: boolean;
-  readonly handle: CounterHandle;
-  published: number;
-}
-
-function liveSeries(writer: MetricWriter, cluster: string): LiveSeries[] {
-  const labels = [["envoy_cluster_name", cluster]] as const;
-  return liveNumbers.map(([kind, field, name, help]) => ({
-    field,
-    isCounter: kind === "counter",
-    handle: writer[kind](`envoy_cluster_${name}`, help, labels, `cluster.${cluster}.${name}`),
-    published: 0,
+function clusterShape(rows: BlockRows): BlockShape {
+  return rows.map(([kind, , name, help]) => ({
+    family: { kind, name: `envoy_cluster_${name}`, help, bounds: [] },
+    stat: name,
   }));
 }
+
+function clusterBlock(writer: MetricWriter, shape: BlockShape, cluster: string): MetricBlock {
+  return writer.block(shape, [["envoy_cluster_name", cluster]], `cluster.${cluster}`);
+}
+
+const memberships = [
+  ["gauge", "total", "membership_total", "Endpoints."],
+  ["gauge", "healthy", "membership_healthy", "Endpoints that discovery and health checks call healthy."],
+  ["gauge", "degraded", "membership_degraded", "Endpoints that are used when too few are healthy."],
+  [
+    "gauge",
+    "excluded",
+    "membership_excluded",
+    "Endpoints that take part in nothing: they drain, or have not been checked.",
+  ],
+] as const;
+type Membership = (typeof memberships)[number][1];
+const membershipShape = clusterShape(memberships);
 
 const liveNumbers = [
   ["gauge", "activeRequests", "upstream_rq_active", "Requests in progress."],
@@ -426,3 +410,28 @@ const liveNumbers = [
   ["counter", "connectionOverflows", "upstream_cx_overflow", "Times that the limit of connections was met."],
 ] as const;
 type LiveNumber = (typeof liveNumbers)[number][1];
+const liveShape = clusterShape(liveNumbers);
+
+/** How much of a cluster's live state its block holds. */
+class PublishedState {
+  readonly #block: MetricBlock;
+  /** By position; of most clusters none has ever been anything but zero. */
+  #numbers: number[] | undefined;
+
+  constructor(block: MetricBlock) {
+    this.#block = block;
+  }
+
+  update(state: Readonly<Record<LiveNumber, number>>): void {
+    for (const [position, [kind, field]] of liveNumbers.entries()) {
+      const value = state[field];
+      const before = this.#numbers?.[position] ?? 0;
+      if (value === before) continue;
+      if (kind === "gauge") this.#block.set(position, value);
+      // A cluster that was gone and is there again counts from zero.
+      else this.#block.add(position, value < before ? value : value - before);
+      this.#numbers ??= liveNumbers.map(() => 0);
+      this.#numbers[position] = value;
+    }
+  }
+}

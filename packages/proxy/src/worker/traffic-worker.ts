@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import { Action, type ConfigDelta, emptySnapshot, LiveState, type Snapshot, SnapshotBinder } from "@heddle/engine";
 import { defaultHttp1Limits, type Http2Rule } from "@heddle/http";
 import { type FastSocket, logTlsKeysTo, selfTestRuntime } from "@heddle/net";
-import { MetricWriter, type SeriesAnnouncement } from "@heddle/telemetry";
+import { MetricWriter, type MetricAnnouncement } from "@heddle/telemetry";
 import {
   ClientTlsContexts,
   DnsClusters,
@@ -75,7 +75,7 @@ class TrafficWorker {
   /** Other workers may give it connections. */
   #takesConnections = false;
   #tail: Promise<void>;
-  #announcements: SeriesAnnouncement[] = [];
+  #announcements: MetricAnnouncement[] = [];
 
   constructor(port: MessagePort, setup: WorkerSetup) {
     this.#port = port;
@@ -396,7 +396,7 @@ class TrafficWorker {
     metrics.publish(live, snapshot.clusters.values(), this.#isFirst);
   }
 
-  #announce(series: SeriesAnnouncement): void {
+  #announce(series: MetricAnnouncement): void {
     this.#announcements.push(series);
     if (this.#announcements.length > 1) return;
     setImmediate(() => {

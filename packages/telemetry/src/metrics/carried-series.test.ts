@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { CarriedMetrics, type CarriedSeries } from "./carried-series.ts";
 import { MetricReader } from "./metric-reader.ts";
 import { MetricWriter } from "./metric-writer.ts";
+import type { BlockShape } from "./series.ts";
 
 function process(): { writer: MetricWriter; reader: MetricReader; carried: CarriedMetrics } {
   const reader = new MetricReader();
@@ -33,6 +34,45 @@ test("counters and histograms of the process before are added to this one's, gau
   young.carried.take(1, sent(old.carried.changed()), true);
   assert.equal(young.reader.total("hits_total"), 10);
   assert.equal(young.reader.total("open"), 1);
+});
+
+const clusterShape: BlockShape = [
+  { family: { kind: "gauge", name: "cx_active", help: "h", bounds: [] }, stat: "cx_active" },
+  { family: { kind: "counter", name: "cx_total", help: "h", bounds: [] }, stat: "cx_total" },
+];
+
+test("what a process counted of a block is added to the block of the next, whichever is known first", () => {
+  const [old, young] = [process(), process()];
+  for (const name of ["a", "b"]) {
+    const block = old.writer.block(clusterShape, [["name", name]], `cluster.${name}`);
+    block.set(0, 2);
+    block.add(1, 7);
+  }
+  young.writer.block(clusterShape, [["name", "a"]], "cluster.a").add(1, 1);
+  young.carried.take(1, sent(old.carried.changed()), false);
+  young.writer.block(clusterShape, [["name", "b"]], "cluster.b").add(1, 1);
+  for (const name of ["a", "b"]) {
+    assert.equal(young.reader.total("cx_total", { name }), 8);
+    assert.equal(young.reader.total("cx_active", { name }), 2);
+  }
+  assert.deepEqual(
+    young.reader.read().map((series) => series.map(({ dotted }) => dotted)),
+    [
+      ["cluster.a.cx_active", "cluster.b.cx_active"],
+      ["cluster.a.cx_total", "cluster.b.cx_total"],
+    ],
+  );
+  // What still speaks for itself is not passed on.
+  assert.deepEqual(
+    young.carried.changed().map(({ family, cells }) => [family.name, cells]),
+    [
+      ["cx_total", [1]],
+      ["cx_total", [1]],
+    ],
+  );
+  young.carried.take(1, [], true);
+  assert.equal(young.reader.total("cx_active"), 0);
+  assert.equal(young.reader.total("cx_total"), 16);
 });
 
 test("only what changed is said again", () => {

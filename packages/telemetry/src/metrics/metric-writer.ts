@@ -1,4 +1,4 @@
-import type { Labels, MetricFamily, MetricKind, SeriesAnnouncement } from "./series.ts";
+import type { BlockShape, Labels, MetricAnnouncement, MetricFamily, MetricKind } from "./series.ts";
 import { cellsOf, defaultBounds } from "./series.ts";
 
 /** Cells of one shared chunk: 64 KiB, enough for some 360 histogram series of 21 cells with room to spare. */
@@ -49,10 +49,27 @@ export class HistogramHandle {
 
 type AnyHandle = CounterHandle | GaugeHandle | HistogramHandle;
 
+/** The values of one thing's metrics, by their position in its shape. */
+export class MetricBlock {
+  readonly #cells: Float64Array;
+  readonly #offset: number;
+  constructor(cells: Float64Array, offset: number) {
+    this.#cells = cells;
+    this.#offset = offset;
+  }
+  add(position: number, amount: number): void {
+    this.#cells[this.#offset + position]! += amount;
+  }
+  /** Of a gauge. */
+  set(position: number, value: number): void {
+    this.#cells[this.#offset + position] = value;
+  }
+}
+
 export interface MetricWriterOptions {
-  /** Called once for each new series, at the moment it is made. */
-  readonly announce: (series: SeriesAnnouncement) => void;
-  /** Most series that this writer makes; past it new ones share one overflow series a metric. Default 20,000. */
+  /** Called once for each new series and each new block, at the moment it is made. */
+  readonly announce: (announcement: MetricAnnouncement) => void;
+  /** Most series that this writer makes, those of blocks apart; past it new ones share one overflow series a metric. Default 20,000. */
   readonly maxSeries?: number;
 }
 
@@ -65,10 +82,12 @@ export interface MetricWriterOptions {
  * At the limit of series, the labels of a new one become `overflow="true"`: the total stays right and memory bounded.
  */
 export class MetricWriter {
-  readonly #announce: (series: SeriesAnnouncement) => void;
+  readonly #announce: (announcement: MetricAnnouncement) => void;
   readonly #maxSeries: number;
   readonly #families = new Map<string, MetricFamily>();
   readonly #handles = new Map<string, AnyHandle>();
+  readonly #blocks = new Map<string, MetricBlock>();
+  readonly #shapes = new Set<BlockShape>();
   #chunk = new Float64Array(new SharedArrayBuffer(chunkCells * 8));
   #used = 0;
 
@@ -77,7 +96,7 @@ export class MetricWriter {
     this.#maxSeries = options.maxSeries ?? 20_000;
   }
 
-  /** Number of series made so far. */
+  /** Number of series made so far, those of blocks apart. */
   get size(): number {
     return this.#handles.size;
   }
@@ -92,6 +111,37 @@ export class MetricWriter {
 
   histogram(name: string, help: string, labels: Labels = [], bounds = defaultBounds, dotted = ""): HistogramHandle {
     return this.#handle("histogram", name, help, labels, dotted, bounds) as HistogramHandle;
+  }
+
+  /**
+   * All metrics of one thing, for a fraction of what its series would take one by one. Blocks are for what the configuration names, of which it says how
+   * many there are: they do not count towards the limit.
+   */
+  block(shape: BlockShape, labels: Labels, prefix: string): MetricBlock {
+    if (!this.#shapes.has(shape)) {
+      for (const { family } of shape) this.#family(family.kind, family.name, family.help, family.bounds);
+      this.#shapes.add(shape);
+    }
+    const key = seriesKey(shape[0]?.family.name ?? "", labels);
+    let block = this.#blocks.get(key);
+    if (block === undefined) {
+      const offset = this.#reserve(shape.length);
+      block = new MetricBlock(this.#chunk, offset);
+      this.#blocks.set(key, block);
+      this.#announce({ shape, labels, prefix, buffer: this.#chunk.buffer, offset });
+    }
+    return block;
+  }
+
+  /** @returns the offset of so many cells in the chunk of now */
+  #reserve(cells: number): number {
+    if (this.#used + cells > this.#chunk.length) {
+      this.#chunk = new Float64Array(new SharedArrayBuffer(Math.max(chunkCells, cells) * 8));
+      this.#used = 0;
+    }
+    const offset = this.#used;
+    this.#used += cells;
+    return offset;
   }
 
   #family(kind: MetricKind, name: string, help: string, bounds: readonly number[]): MetricFamily {
@@ -119,13 +169,7 @@ export class MetricWriter {
     if (this.#handles.size >= this.#maxSeries && !isOverflow(labels)) {
       return this.#handle(kind, name, help, overflowLabels, "", bounds);
     }
-    const cells = cellsOf(family);
-    if (this.#used + cells > this.#chunk.length) {
-      this.#chunk = new Float64Array(new SharedArrayBuffer(Math.max(chunkCells, cells) * 8));
-      this.#used = 0;
-    }
-    const offset = this.#used;
-    this.#used += cells;
+    const offset = this.#reserve(cellsOf(family));
     const handle = makeHandle(family, this.#chunk, offset);
     this.#handles.set(seriesKey(name, labels), handle);
     this.#announce({ family, labels, dotted, buffer: this.#chunk.buffer, offset });

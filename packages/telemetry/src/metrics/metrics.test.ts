@@ -6,11 +6,11 @@ import { envoyStats, formatEnvoyStats, formatEnvoyStatsJson } from "./envoy-stat
 import { MetricReader } from "./metric-reader.ts";
 import { MetricWriter } from "./metric-writer.ts";
 import { formatPrometheus } from "./prometheus-text.ts";
-import type { SeriesAnnouncement } from "./series.ts";
+import type { BlockShape, MetricAnnouncement } from "./series.ts";
 
 function pair(maxSeries?: number): { writer: MetricWriter; reader: MetricReader } {
   const reader = new MetricReader();
-  const announce = (series: SeriesAnnouncement): void => reader.add(series);
+  const announce = (series: MetricAnnouncement): void => reader.add(series);
   const writer = new MetricWriter(maxSeries === undefined ? { announce } : { announce, maxSeries });
   return { writer, reader };
 }
@@ -80,6 +80,34 @@ test("series that outgrow a chunk go on in another", () => {
   assert.equal(reader.total("h_ms"), 1000);
 });
 
+const clusterShape: BlockShape = [
+  { family: { kind: "gauge", name: "cx_active", help: "Open.", bounds: [] }, stat: "cx_active" },
+  { family: { kind: "counter", name: "cx_total", help: "Made.", bounds: [] }, stat: "cx_total" },
+];
+
+test("the series of a block are read as any, whoever writes them, and however many blocks there are", () => {
+  const { writer, reader } = pair(2);
+  const second = new MetricWriter({ announce: (announcement) => reader.add(announcement) });
+  for (const [index, name] of ["a", "b", "c"].entries()) {
+    const block = writer.block(clusterShape, [["name", name]], `cluster.${name}`);
+    block.set(0, index + 1);
+    block.add(1, 10);
+  }
+  writer.block(clusterShape, [["name", "b"]], "cluster.b").add(1, 5);
+  second.block(clusterShape, [["name", "b"]], "cluster.b").add(1, 100);
+  assert.equal(
+    formatPrometheus(reader.read()),
+    "# HELP cx_active Open.\n# TYPE cx_active gauge\n" +
+      'cx_active{name="a"} 1\ncx_active{name="b"} 2\ncx_active{name="c"} 3\n' +
+      "# HELP cx_total Made.\n# TYPE cx_total counter\n" +
+      'cx_total{name="a"} 10\ncx_total{name="b"} 115\ncx_total{name="c"} 10\n',
+  );
+  assert.equal(reader.total("cx_total", { name: "b" }), 115);
+  assert.match(formatEnvoyStats(envoyStats(reader.read())), /^cluster\.b\.cx_active: 2$/m);
+  // Of a name that a block has, there is no metric of another kind.
+  assert.throws(() => writer.gauge("cx_total", "h"), /the metric cx_total is a counter, not a gauge/);
+});
+
 test("what another thread writes is summed with what this one writes, and stays when the thread is gone", async () => {
   const { writer, reader } = pair();
   writer.counter("hits_total", "h", [["w", "x"]]).add(1);
@@ -91,7 +119,7 @@ test("what another thread writes is summed with what this one writes, and stays 
      });`,
     { eval: true },
   );
-  worker.on("message", (series: SeriesAnnouncement) => reader.add(series));
+  worker.on("message", (series: MetricAnnouncement) => reader.add(series));
   await once(worker, "exit");
   assert.equal(reader.total("hits_total", { w: "x" }), 42);
   assert.equal(reader.read().flat().length, 1);

@@ -29,6 +29,28 @@ export interface SeriesAnnouncement {
   readonly offset: number;
 }
 
+/** One metric of a {@link BlockShape}: a counter or a gauge, which take one cell each. */
+export interface BlockMetric {
+  readonly family: MetricFamily;
+  /** Last part of Envoy's dotted name. */
+  readonly stat: string;
+}
+
+/** The metrics that each thing of one kind has, say each cluster. A metric is of one shape at most, and of a shape or by itself, never both. */
+export type BlockShape = readonly BlockMetric[];
+
+/** As {@link SeriesAnnouncement}, of the series of one thing, which all have its labels. One cell each from `offset`, in the order of the shape. */
+export interface BlockAnnouncement {
+  readonly shape: BlockShape;
+  readonly labels: Labels;
+  /** Envoy's dotted names are this, a dot and each metric's `stat`. */
+  readonly prefix: string;
+  readonly buffer: SharedArrayBuffer;
+  readonly offset: number;
+}
+
+export type MetricAnnouncement = SeriesAnnouncement | BlockAnnouncement;
+
 /** Number of Float64 cells that one series of the family takes. */
 export function cellsOf(family: MetricFamily): number {
   return family.kind === "histogram" ? family.bounds.length + 2 : 1;
