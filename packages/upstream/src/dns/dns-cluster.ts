@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import type { ClusterConfig, EndpointConfig, EndpointsConfig } from "@heddle/engine";
 import { formatAddress } from "@heddle/net";
 import type { DnsClustersOptions } from "./dns-clusters.ts";
@@ -12,24 +13,37 @@ export class DnsCluster {
   /** What was published last, as text. */
   #published = "";
 
-  constructor(config: ClusterConfig, options: DnsClustersOptions) {
+  /** @param before the cluster of the same name whose place this one takes: what its names were resolved to stays until there are answers */
+  constructor(config: ClusterConfig, options: DnsClustersOptions, before?: DnsCluster) {
     this.config = config;
     this.#options = options;
     for (const { endpoints } of config.inlineEndpoints?.localities ?? []) {
       for (const { address } of endpoints) {
         if (isIP(address.host) !== 0 || this.#names.has(address.host)) continue;
-        this.#names.set(address.host, new DnsName(address.host, config, options, () => this.#publish()));
+        const known = before === undefined ? [] : before.#addressesOf(address.host, config);
+        this.#names.set(address.host, new DnsName(address.host, config, options, known, () => this.#publish()));
       }
     }
   }
 
   start(): void {
-    if (this.#names.size === 0) this.#publish();
+    const { inlineEndpoints } = this.config;
+    const isAnyKnown = inlineEndpoints?.localities.some(({ endpoints }) =>
+      endpoints.some((endpoint) => this.#expand(endpoint).length > 0),
+    );
+    if (isAnyKnown === true || this.#names.size === 0) this.#publish();
     for (const name of this.#names.values()) name.lookUp();
   }
 
   stop(): void {
     for (const name of this.#names.values()) name.stop();
+  }
+
+  /** What a name was last resolved to, if it was asked for as the other cluster asks. */
+  #addressesOf(host: string, { dns }: ClusterConfig): readonly string[] {
+    const { family, resolver } = this.config.dns;
+    const isAskedAlike = dns.family === family && isDeepStrictEqual(dns.resolver, resolver);
+    return (isAskedAlike ? this.#names.get(host)?.addresses : undefined) ?? [];
   }
 
   /** Nothing is published that is already in force: binding a cluster anew begins its balancing anew. */

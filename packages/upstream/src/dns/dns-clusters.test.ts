@@ -6,15 +6,15 @@ import { applyDelta, emptySnapshot } from "@heddle/engine";
 import { makeCluster, ManualTimers } from "../testing/fixture.ts";
 import { DnsClusters } from "./dns-clusters.ts";
 
-function named(host: string, changes: Partial<ClusterConfig>): ReadonlyMap<string, BoundCluster> {
+function named(hosts: string | readonly string[], changes: Partial<ClusterConfig>): ReadonlyMap<string, BoundCluster> {
   const { config } = makeCluster([80]);
   const { inlineEndpoints } = config;
   const [locality] = inlineEndpoints!.localities;
-  const endpoint = { ...locality!.endpoints[0]!, address: { host, port: 80 } };
+  const endpoints = [hosts].flat().map((host) => ({ ...locality!.endpoints[0]!, address: { host, port: 80 } }));
   const changed: ClusterConfig = {
     ...config,
     type: "strict_dns",
-    inlineEndpoints: { ...inlineEndpoints!, localities: [{ ...locality!, endpoints: [endpoint] }] },
+    inlineEndpoints: { ...inlineEndpoints!, localities: [{ ...locality!, endpoints }] },
     ...changes,
   };
   return applyDelta(emptySnapshot, { clusters: { set: [changed], remove: [] } }).clusters;
@@ -26,13 +26,16 @@ class Harness {
   readonly asked: string[] = [];
   readonly endpoints: EndpointsConfig[] = [];
   answer: readonly string[] | Error = [];
+  /** In place of `answer`, for these names. */
+  readonly answers = new Map<string, readonly string[] | Error>();
   ttlMs: number | undefined;
   readonly clusters = new DnsClusters({
     resolve: ({ host }) => {
       this.asked.push(host);
-      return this.answer instanceof Error
-        ? Promise.reject(this.answer)
-        : Promise.resolve({ addresses: this.answer, ttlMs: this.ttlMs });
+      const answer = this.answers.get(host) ?? this.answer;
+      return answer instanceof Error
+        ? Promise.reject(answer)
+        : Promise.resolve({ addresses: answer, ttlMs: this.ttlMs });
     },
     timers: this.timers,
     random: () => 1,
@@ -131,6 +134,35 @@ test("an address among the names is taken as it is", async () => {
   harness.clusters.update(named("10.1.2.3", {}));
   await harness.settle();
   assert.deepEqual(harness.asked, []);
+  assert.deepEqual(harness.hosts(), ["10.1.2.3"]);
+  harness.clusters.stop();
+});
+
+test("an address among names that cannot be resolved is an endpoint all the same", async () => {
+  const harness = new Harness();
+  harness.answer = new Error("SERVFAIL");
+  harness.clusters.update(named(["10.1.2.3", "db.example"], {}));
+  await harness.settle();
+  assert.deepEqual(harness.hosts(), ["10.1.2.3"]);
+  harness.clusters.stop();
+});
+
+test("a cluster that changes keeps what its names were last resolved to until there are answers", async () => {
+  const harness = new Harness();
+  const { dns } = makeCluster([80]).config;
+  harness.answers.set("a.example", ["10.0.0.1"]).set("b.example", ["10.0.0.2"]);
+  harness.clusters.update(named(["a.example", "b.example"], { dns }));
+  await harness.settle();
+  harness.answers.set("a.example", ["10.0.0.9"]).set("b.example", new Error("SERVFAIL"));
+  harness.clusters.update(named(["a.example", "b.example"], { dns: { ...dns, refreshMs: 7000 } }));
+  assert.deepEqual(harness.hosts(), ["10.0.0.1", "10.0.0.2"]);
+  await harness.settle();
+  assert.deepEqual(harness.hosts(), ["10.0.0.9", "10.0.0.2"]);
+  // Those that it had by another family, or from other servers, are none of these.
+  harness.answer = new Error("SERVFAIL");
+  harness.answers.clear();
+  harness.clusters.update(named(["10.1.2.3", "a.example", "b.example"], { dns: { ...dns, family: "v6-only" } }));
+  await harness.settle();
   assert.deepEqual(harness.hosts(), ["10.1.2.3"]);
   harness.clusters.stop();
 });

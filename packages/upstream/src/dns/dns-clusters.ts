@@ -29,14 +29,16 @@ export class DnsClusters {
 
   /** Begins with new clusters, ends those that are gone or changed. Called after each swap of the configuration. */
   update(clusters: ReadonlyMap<string, BoundCluster>): void {
+    const changed = new Map<string, DnsCluster>();
     for (const [name, known] of this.#resolving) {
       if (clusters.get(name)?.config === known.config) continue;
       known.stop();
       this.#resolving.delete(name);
+      changed.set(name, known);
     }
     for (const { name, config } of clusters.values()) {
       if (!isResolved(config) || this.#resolving.has(name)) continue;
-      const cluster = new DnsCluster(config, this.#options);
+      const cluster = new DnsCluster(config, this.#options, changed.get(name));
       this.#resolving.set(name, cluster);
       cluster.start();
     }

@@ -14,15 +14,23 @@ export class DnsName implements TimerTarget {
   readonly #cluster: ClusterConfig;
   readonly #options: DnsClustersOptions;
   readonly #onChange: () => void;
-  #addresses: readonly string[] = [];
+  #addresses: readonly string[];
   #timer: TimerHandle | undefined;
   #failures = 0;
   #isStopped = false;
 
-  constructor(host: string, cluster: ClusterConfig, options: DnsClustersOptions, onChange: () => void) {
+  /** @param known the addresses until there is an answer */
+  constructor(
+    host: string,
+    cluster: ClusterConfig,
+    options: DnsClustersOptions,
+    known: readonly string[],
+    onChange: () => void,
+  ) {
     this.#host = host;
     this.#cluster = cluster;
     this.#options = options;
+    this.#addresses = known;
     this.#onChange = onChange;
   }
 
