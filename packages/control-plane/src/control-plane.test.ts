@@ -106,6 +106,19 @@ test("what was accepted is in force after a restart with broken files", async (t
   );
 });
 
+test("after a restart with the same files it says what is in force", async (t) => {
+  const plane = await TestControlPlane.start(t, { "reviews.yaml": timeoutFile("3s") });
+  const accepted = (): Record<string, unknown>[] =>
+    plane.logger.lines.flatMap(({ message, fields }) => (message === "configuration accepted" ? [fields] : []));
+  await plane.logger.until(/configuration accepted/);
+  await plane.halt();
+  const before = accepted().length;
+  await plane.start();
+  await (await plane.proxy("web-0")).until("3 s", hasTimeout(3));
+  const [again, ...more] = accepted().slice(before);
+  assert.deepEqual([again?.["changed"], more], [[], []]);
+});
+
 test("a port that somebody else has taken meanwhile is not waited for, and it is said", async (t) => {
   const plane = await TestControlPlane.start(t);
   const before = plane.xdsAddress;

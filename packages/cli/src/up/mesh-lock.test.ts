@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
@@ -20,6 +20,17 @@ test("a folder is held by one at a time, and free again afterwards", async (cont
   assert.ok(second.kind === "held");
   await second.lock.release();
   assert.deepEqual(readdirSync(stateDir), []);
+});
+
+test("a copy of a folder that is held knows which it was copied from, and a folder that was moved is still held", async (context) => {
+  const folder = temporaryFolder(context);
+  const [original, copy, moved] = ["original", "copy", "moved"].map((name) => join(folder, name));
+  const first = await MeshLock.acquire(original!);
+  assert.ok(first.kind === "held");
+  cpSync(original!, copy!, { recursive: true });
+  assert.deepEqual(await MeshLock.acquire(copy!), { kind: "copied", from: realpathSync(original!), pid: process.pid });
+  renameSync(original!, moved!);
+  assert.deepEqual(await MeshLock.acquire(moved!), { kind: "taken", pid: process.pid });
 });
 
 test("the lock of a process that is gone is taken over, and said", async (context) => {

@@ -86,7 +86,12 @@ test("what came into force is said, a long list in short", () => {
     JSON.stringify({ level: "info", resources: 9, changed, msg: "configuration accepted" });
   mesh.line("control-plane", accepted(["~ VirtualService default/a"]), "stdout");
   mesh.line("control-plane", accepted(["+ a", "+ b", "+ c", "+ d", "+ e", "+ f"]), "stdout");
-  assert.deepEqual(shown, ["√ in force ~ VirtualService default/a", "√ in force + a, + b, + c, + d and 2 more"]);
+  mesh.line("control-plane", accepted([]), "stdout");
+  assert.deepEqual(shown, [
+    "√ in force ~ VirtualService default/a",
+    "√ in force + a, + b, + c, + d and 2 more",
+    "√ in force 9 resources, as they were before the start",
+  ]);
 });
 
 test("repetitions of an application that ends again and again are logged, and shown by --verbose alone", () => {

@@ -104,8 +104,8 @@ export class MeshOutput {
         this.#write(`${paint("green", "√ mended")} ${line.resource} has no error any more\n`);
         return;
       case "accepted":
-        if (line.changed.length === 0 || !line.changed.every(isForRunner))
-          this.inForce(line.changed.filter((change) => !isForRunner(change)));
+        if (line.changed.length === 0) this.inForce([`${line.resources} resources, as they were before the start`]);
+        else if (!line.changed.every(isForRunner)) this.inForce(line.changed.filter((change) => !isForRunner(change)));
         return;
       case "problem":
         if (!isVerbose) this.#print("control-plane", paint(line.level === "error" ? "red" : "yellow", line.message));
@@ -158,7 +158,6 @@ function isForRunner(change: string): boolean {
 const listedChanges = 4;
 
 function describeChange(changed: readonly string[]): string {
-  if (changed.length === 0) return "the same resources, in other places";
   const shown = changed.slice(0, listedChanges).join(", ");
   return changed.length > listedChanges ? `${shown} and ${changed.length - listedChanges} more` : shown;
 }

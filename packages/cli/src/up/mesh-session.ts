@@ -100,6 +100,15 @@ export class MeshSession {
         hint: `Use the running one, or end it first: kill ${result.pid}`,
       });
     }
+    if (result.kind === "copied") {
+      throw new UserProblem(
+        `this folder is a copy of a mesh that is running, with its state: ${dirname(result.from)}`,
+        {
+          where: folder,
+          hint: `Remove ${stateDir}: the copy then gets keys and ports of its own. What runs, as process ${result.pid}, is not touched.`,
+        },
+      );
+    }
     if (result.reclaimedFrom !== undefined) {
       output.notice(`the run of process ${result.reclaimedFrom} was killed; what it left in ${stateDir} is used again`);
     }

@@ -122,8 +122,9 @@ export class MeshConfiguration {
       parsed.set(path, before?.text === text ? before : { text, file: parseFile(text, path) });
     }
     this.#parsed = parsed;
+    const isFirst = !this.#hasFiles;
     this.#hasFiles = true;
-    this.#accept([
+    this.#accept(isFirst, [
       ...[...parsed.values()].map(({ file }) => file),
       // Unreadable is not deleted: what was accepted from there, out of a folder too, stays in force.
       ...unreadable.map(({ path, reason }) => unreadableFile(path, reason)),
@@ -138,7 +139,8 @@ export class MeshConfiguration {
     this.#compile();
   }
 
-  #accept(files: readonly ParsedFile[]): void {
+  /** @param isFirst since the start: what is in force is said even if nothing has changed since it ran before */
+  #accept(isFirst: boolean, files: readonly ParsedFile[]): void {
     const { logger, store, settings } = this.#options;
     const before = this.#accepted;
     const { accepted, findings, broken } = acceptResources(before, files, settings);
@@ -147,7 +149,8 @@ export class MeshConfiguration {
     this.#broken = broken;
     this.#report(findings, files, changes.filter((change) => !change.startsWith("-")).length);
     this.#findings = findings;
-    if (changes.length > 0) logger.info("configuration accepted", { resources: accepted.length, changed: changes });
+    if (changes.length > 0 || (isFirst && accepted.length > 0))
+      logger.info("configuration accepted", { resources: accepted.length, changed: changes });
     // Lines are kept, too: after a restart they say where a resource stands.
     if (accepted.length === before.length && accepted.every((resource, index) => resource === before[index])) return;
     void store.write(accepted).catch((error: unknown) => {
