@@ -32,7 +32,7 @@ export { ClusterState, EndpointState, LiveState } from "./steps/live-state.ts";
 export { pickEndpoint } from "./steps/load-balancer.ts";
 export { prepareMirror } from "./steps/mirror.ts";
 export type { AttemptFailure, RequestOutcome } from "./steps/outcome.ts";
-export { prepareRequest } from "./steps/prepare-request.ts";
+export { prepareRequest, upstreamScheme } from "./steps/prepare-request.ts";
 export { BoundHeaderMutation } from "./bind/header-mutation.ts";
 export { RequestRecord } from "./steps/request-record.ts";
 export { writeLocalResponse } from "./steps/response-headers.ts";

@@ -57,8 +57,19 @@ export interface ExchangeConnection {
 
 /** One request to one endpoint, and its response. */
 export interface UpstreamExchange {
-  /** Once, first. What is sent before the connection is there waits for it. */
-  sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void;
+  /**
+   * Once, first. What is sent before the connection is there waits for it.
+   *
+   * @param scheme for HTTP/2; absent: `https` over TLS, else `http`
+   */
+  sendHead(
+    method: string,
+    path: string,
+    authority: string,
+    headers: HeaderList,
+    framing: Framing,
+    scheme?: string,
+  ): void;
   /** @returns false: taken, but wait for `onDrain` */
   sendData(bytes: Buffer, start: number, end: number): boolean;
   /** Only with chunked framing, else ignored; before `end`. */

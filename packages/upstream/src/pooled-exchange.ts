@@ -8,7 +8,14 @@ import type { Pool } from "./pool.ts";
 export interface RequestStream {
   /** Bytes of this request that the kernel or TLS may have got. */
   readonly bytesWritten: number;
-  sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void;
+  sendHead(
+    method: string,
+    path: string,
+    authority: string,
+    headers: HeaderList,
+    framing: Framing,
+    scheme: string | undefined,
+  ): void;
   /** @returns false: taken, but wait for `drained` */
   sendData(bytes: Buffer, start: number, end: number): boolean;
   sendTrailers(trailers: HeaderList): void;
@@ -25,6 +32,7 @@ interface KeptHead {
   readonly authority: string;
   readonly headers: HeaderList;
   readonly framing: Framing;
+  readonly scheme: string | undefined;
 }
 
 /**
@@ -60,10 +68,17 @@ export class PooledExchange implements UpstreamExchange {
     return this.#stream?.bytesWritten ?? 0;
   }
 
-  sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void {
+  sendHead(
+    method: string,
+    path: string,
+    authority: string,
+    headers: HeaderList,
+    framing: Framing,
+    scheme?: string,
+  ): void {
     if (this.#isOver) return;
-    if (this.#stream !== undefined) this.#stream.sendHead(method, path, authority, headers, framing);
-    else this.#head = { method, path, authority, headers, framing };
+    if (this.#stream !== undefined) this.#stream.sendHead(method, path, authority, headers, framing, scheme);
+    else this.#head = { method, path, authority, headers, framing, scheme };
   }
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
@@ -160,7 +175,7 @@ export class PooledExchange implements UpstreamExchange {
     const head = this.#head;
     if (head === undefined) return true;
     this.#head = undefined;
-    stream.sendHead(head.method, head.path, head.authority, head.headers, head.framing);
+    stream.sendHead(head.method, head.path, head.authority, head.headers, head.framing, head.scheme);
     const kept = this.#kept;
     this.#kept = undefined;
     let isOpen = true;

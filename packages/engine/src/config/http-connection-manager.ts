@@ -61,6 +61,8 @@ export interface HttpConnectionManagerConfig {
   readonly serverHeader: "overwrite" | "append-if-absent" | "pass-through";
   /** `scheme_header_transformation.scheme_to_overwrite`; empty: none. */
   readonly schemeOverwrite: "" | "http" | "https";
+  /** `scheme_header_transformation.match_upstream`: upstream requests have the scheme of the connection that carries them. */
+  readonly schemeMatchesUpstream: boolean;
   readonly useRemoteAddress: boolean;
   readonly xffTrustedHops: number;
   readonly skipXffAppend: boolean;

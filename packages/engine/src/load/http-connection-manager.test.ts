@@ -30,6 +30,7 @@ test("Envoy's defaults are filled in", () => {
     serverName: "envoy",
     serverHeader: "overwrite",
     schemeOverwrite: "",
+    schemeMatchesUpstream: false,
     useRemoteAddress: false,
     xffTrustedHops: 0,
     skipXffAppend: false,

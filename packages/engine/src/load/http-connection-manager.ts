@@ -74,6 +74,7 @@ export function loadHttpConnectionManager(
     serverName: hcm.serverName === "" ? "envoy" : loadHeaderValue(hcm.serverName, at.field("server_name"), loading),
     serverHeader: serverHeaders[hcm.serverHeaderTransformation] ?? "overwrite",
     schemeOverwrite: loadSchemeOverwrite(hcm, at, loading),
+    schemeMatchesUpstream: hcm.schemeHeaderTransformation?.matchUpstream ?? false,
     useRemoteAddress: hcm.useRemoteAddress ?? false,
     xffTrustedHops: hcm.xffNumTrustedHops,
     skipXffAppend: hcm.skipXffAppend,

@@ -182,6 +182,11 @@ function setScheme(hcm: BoundHttpConnectionManager, req: RequestRecord): void {
   }
 }
 
+/** The scheme that an upstream is told by HTTP/2; undefined: that of the connection to it (`match_upstream`). */
+export function upstreamScheme({ hcm, scheme }: RequestRecord): string | undefined {
+  return hcm?.config.schemeMatchesUpstream === true ? undefined : scheme;
+}
+
 function cleanHeaders(hcm: BoundHttpConnectionManager, req: RequestRecord, isEdge: boolean): void {
   const { headers } = req;
   headers.remove("x-envoy-internal");

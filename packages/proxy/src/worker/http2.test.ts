@@ -181,6 +181,16 @@ before(async () => {
       [
         httpListener({ name: "web", routes, manager: { http_protocol_options: { enable_trailers: true } } }),
         httpListener({ name: "only-h2", routes, manager: { codec_type: "HTTP2" } }),
+        httpListener({
+          name: "always-https",
+          routes,
+          manager: { scheme_header_transformation: { scheme_to_overwrite: "https" } },
+        }),
+        httpListener({
+          name: "as-upstream",
+          routes,
+          manager: { scheme_header_transformation: { match_upstream: true } },
+        }),
         httpListener({ name: "secure", routes, transportSocket: serverTls(web, {}, ["h2", "http/1.1"]) }),
         httpListener({
           name: "narrow",
@@ -286,6 +296,30 @@ test("HTTP/2 on both sides keeps trailers in both directions", () =>
     assert.deepEqual(JSON.parse(body.toString()).trailers, { "x-checksum": "1" });
     assert.equal(trailers["x-end"], "of response");
   }));
+
+const schemes = [
+  { listener: "web", said: "http", path: "/auto", sent: "http" },
+  { listener: "web", said: "https", path: "/any", sent: "https" },
+  { listener: "always-https", said: "http", path: "/any", sent: "https" },
+  { listener: "as-upstream", said: "http", path: "/auto", sent: "https" },
+  { listener: "as-upstream", said: "https", path: "/any", sent: "http" },
+];
+for (const { listener, said, path, sent } of schemes) {
+  test(`listener ${listener} sends a request for ${said} to ${path} as one for ${sent}`, () =>
+    withSession(async (session) => {
+      const { body } = await ask(session, { ":path": path, ":scheme": said });
+      assert.equal(JSON.parse(body.toString()).headers[":scheme"], sent);
+    }, listener));
+}
+
+test("an HTTP/1.1 request reaches an HTTP/2 application in the scheme that a trusted hop names", async () => {
+  const client = await connectRaw(proxy.port("web"));
+  await client.send("GET /any HTTP/1.1\r\nhost: shop.example\r\nx-forwarded-proto: https\r\n\r\n");
+  const { body } = await client.response();
+  client.socket.destroy();
+  assert.equal(JSON.parse(body).headers[":scheme"], "https");
+  await proxy.whenBalanced();
+});
 
 test("HEAD has no body on any way", () =>
   withSession(async (session) => {

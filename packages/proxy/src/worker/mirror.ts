@@ -1,5 +1,13 @@
 import type { TimerHandle, TimerTarget } from "@heddle/core";
-import { Action, type BoundMirror, chooseEndpoint, finishRequest, prepareMirror, RequestRecord } from "@heddle/engine";
+import {
+  Action,
+  type BoundMirror,
+  chooseEndpoint,
+  finishRequest,
+  prepareMirror,
+  RequestRecord,
+  upstreamScheme,
+} from "@heddle/engine";
 import type { Framing, HeaderList } from "@heddle/http";
 import type { ExchangeSink, UpstreamExchange } from "@heddle/upstream";
 import type { MirrorSource, RequestMirror, WorkerContext } from "./context.ts";
@@ -40,7 +48,7 @@ export class Mirrors implements RequestMirror {
     });
     const upstream = worker.transport.open(endpoint, req.cluster, copy, source.req.connection, req.serverName);
     if (!copy.begin(upstream)) return true;
-    upstream.sendHead(req.method, req.path, req.authority, headers, framingOf(source, trailers));
+    upstream.sendHead(req.method, req.path, req.authority, headers, framingOf(source, trailers), upstreamScheme(req));
     for (const chunk of source.body.keptBytes()) if (copy.isOpen) upstream.sendData(chunk, 0, chunk.length);
     if (copy.isOpen && trailers !== undefined) upstream.sendTrailers(trailers);
     if (copy.isOpen) upstream.end();

@@ -409,6 +409,12 @@ test("where absolute form is switched off it is refused", () =>
     assert.match((await client.response()).head, /^HTTP\/1\.1 400 /);
   }, "origin"));
 
+test("nobody says by absolute form that plaintext was https", () =>
+  connected(async (client) => {
+    await client.send("GET https://target.example/direct HTTP/1.1\r\nhost: target.example\r\n\r\n");
+    assert.match((await client.response()).head, /^HTTP\/1\.1 400 /);
+  }));
+
 test("a client that goes away ends its request at the upstream", () =>
   connected(async (client) => {
     await client.send("GET /raw HTTP/1.1\r\nhost: x\r\n\r\n");

@@ -9,6 +9,7 @@ import {
   prepareRequest,
   type RequestRecord,
   unprocessedHeader,
+  upstreamScheme,
 } from "@heddle/engine";
 import { type Framing, HeaderList, removeHopByHop, type RequestHead } from "@heddle/http";
 import type { ExchangeFailure, UpstreamExchange } from "@heddle/upstream";
@@ -34,7 +35,7 @@ const requestStages: readonly Stage[] = [
   count,
   // Before anything trusts a header: `Connection` must not name, and so delete, what the stages below add.
   dropHopByHopHeaders,
-  // Before the target is believed: where absolute form is switched off, nobody may choose the authority by it.
+  // Before the target is believed: where absolute form is switched off, nobody may choose the authority by it, and nowhere claim TLS.
   refuseAbsoluteForm,
   // Before routing: what follows is not this protocol any more, and nobody may be made to believe it is. Whether it may be switched to,
   // and whether CONNECT may be made, the route decides.
@@ -121,9 +122,13 @@ function dropHopByHopHeaders(x: Exchange): Step {
 }
 
 function refuseAbsoluteForm(x: Exchange): Step {
+  const { downstream, chain } = x;
+  const { scheme } = x.head!;
   // Only HTTP/1.1 has forms of targets; in HTTP/2 the scheme and the authority are fields of their own.
-  if (x.downstream.httpVersion === 2 || x.head!.scheme === "" || x.chain.hcm.config.http1.allowAbsoluteUrl) return "on";
-  return refuse(x, "downstream_protocol_error");
+  if (downstream.httpVersion === 2 || scheme === "") return "on";
+  // As Envoy: the upstream is told the scheme, and must not take plaintext for what came by TLS.
+  const isFalseScheme = scheme === "https" && !downstream.view.isTls;
+  return chain.hcm.config.http1.allowAbsoluteUrl && !isFalseScheme ? "on" : refuse(x, "downstream_protocol_error");
 }
 
 function readUpgrade(x: Exchange): Step {
@@ -263,7 +268,7 @@ function attempt(x: Exchange): Step {
   // The attempt may have failed inside `open`; then what follows from it has been done already.
   if (x.hasAttemptFailed || x.attempts !== number || !x.isActive) return "over";
   x.upstream = upstream;
-  upstream.sendHead(req.method, req.path, req.authority, x.head!.headers, requestFraming(x));
+  upstream.sendHead(req.method, req.path, req.authority, x.head!.headers, requestFraming(x), upstreamScheme(req));
   if (x.upstream !== upstream) return "over";
   if (worker.taps.openCount !== 0) worker.taps.onAttempt(x);
   if (!req.canRetry && x.mirrors.length === 0) body.stopKeeping();

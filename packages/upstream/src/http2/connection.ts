@@ -35,6 +35,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   readonly tls: ClientTlsContext | undefined;
   readonly isTunnelled: boolean;
   readonly codec: Http2Connection;
+  /** Of requests that name none. */
   readonly scheme: "http" | "https";
   idleSinceMs: number;
   readonly madeAtMs: number;

@@ -23,7 +23,7 @@ export class ClientStream implements RequestStream {
   #framing: Framing = { kind: "none" };
   #webSocketKey: string | undefined;
   /** The extended CONNECT that an upgrade becomes. */
-  #upgrade: Omit<Http2Request, "scheme"> | undefined;
+  #upgrade: Http2Request | undefined;
   #bodyBytes = 0;
   #isRequestSent = false;
   /** The peer has made the way that CONNECT asked for. */
@@ -49,18 +49,25 @@ export class ClientStream implements RequestStream {
     return 1 + (codec.takenBytes(this.id) ?? this.#bodyBytes);
   }
 
-  sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void {
+  sendHead(
+    method: string,
+    path: string,
+    authority: string,
+    headers: HeaderList,
+    framing: Framing,
+    scheme: string = this.#connection.scheme,
+  ): void {
     this.#method = method;
     this.#framing = framing;
     if (framing.kind !== "upgrade")
-      return this.#open({ method, authority, path, headers }, declareBody(headers, framing));
+      return this.#open({ method, scheme, authority, path, headers }, declareBody(headers, framing));
     this.#method = "CONNECT";
     this.#webSocketKey = framing.protocol === "websocket" ? headers.get("sec-websocket-key") : undefined;
     // Of these fields alone: the next attempt needs the client's key again.
     const fields = headers.clone();
     fields.remove("sec-websocket-key");
     // Whether the peer takes extended CONNECT its SETTINGS say (RFC 8441 §3).
-    this.#upgrade = { method: "CONNECT", authority, path, headers: fields, protocol: framing.protocol };
+    this.#upgrade = { method: "CONNECT", scheme, authority, path, headers: fields, protocol: framing.protocol };
     this.#connection.awaitSettings(this);
   }
 
@@ -70,9 +77,9 @@ export class ClientStream implements RequestStream {
     this.#open(this.#upgrade, declareBody(this.#upgrade.headers, this.#framing));
   }
 
-  #open(request: Omit<Http2Request, "scheme">, isEnd: boolean): void {
-    const { codec, scheme, flushes } = this.#connection;
-    const id = codec.openStream({ ...request, scheme }, isEnd);
+  #open(request: Http2Request, isEnd: boolean): void {
+    const { codec, flushes } = this.#connection;
+    const id = codec.openStream(request, isEnd);
     if (typeof id !== "number") {
       if (id === "not-encodable")
         this.#exchange.breakOff("upstream_protocol_error", "the request cannot be written as HTTP/2");

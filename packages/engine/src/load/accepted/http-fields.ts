@@ -28,6 +28,8 @@ const hosts =
   "engine/src/steps/prepare-request.test.ts › ports and trailing dots of the authority are stripped as configured";
 const scheme =
   "engine/src/steps/prepare-request.test.ts › the scheme comes from the transport, a trusted hop or the configuration";
+const schemeOfUpstream =
+  "proxy/src/worker/http2.test.ts › listener ${listener} sends a request for ${said} to ${path} as one for ${sent}";
 const responseHead =
   "engine/src/steps/response-headers.test.ts › the server, via and request id headers follow the connection manager";
 const suppressed = "engine/src/steps/response-headers.test.ts › Envoy's own headers can be suppressed";
@@ -143,7 +145,10 @@ export const httpFields: AcceptedFields = {
     ...proven(keepAlive, "interval", "timeout"),
     ...proven(through(keepAliveLoads, keepAliveJitter), "interval_jitter"),
   },
-  "envoy.config.core.v3.SchemeHeaderTransformation": proven(scheme, "scheme_to_overwrite"),
+  "envoy.config.core.v3.SchemeHeaderTransformation": {
+    ...proven(scheme, "scheme_to_overwrite"),
+    ...proven(schemeOfUpstream, "match_upstream"),
+  },
   "envoy.config.core.v3.HttpProtocolOptions": {
     ...proven(connectionIdle, "idle_timeout"),
     ...proven(connectionAge, "max_connection_duration"),
