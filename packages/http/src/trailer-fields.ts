@@ -1,21 +1,32 @@
 import type { HeaderList } from "./header-list.ts";
 import { NameSet } from "./header-list.ts";
 
-/**
- * Fields that a trailer must not bring: those that frame, route, authenticate or describe how to read the content (RFC 9110 §6.5.1), and those that
- * say something in the mesh's name. A recipient that merges trailers into the header section would otherwise believe them.
- */
-const forbiddenTrailers = new NameSet(
+/** Fields that no trailer brings in any version: those that frame or route a message, those about one connection, and who it is forwarded for. */
+const claims = new NameSet(
+  "host content-length transfer-encoding trailer te connection keep-alive proxy-connection upgrade forwarded".split(
+    " ",
+  ),
+);
+/** Of those that say something in the mesh's name. */
+const claimPrefixes = ["x-forwarded-", "x-envoy-", "heddle-"];
+
+/** Those that authenticate, control, or describe how to read the content (RFC 9110 §6.5.1). */
+const headFields = new NameSet(
   (
-    "host content-length transfer-encoding trailer te connection keep-alive proxy-connection upgrade expect authorization proxy-authorization " +
-    "proxy-authenticate www-authenticate cookie set-cookie age cache-control expires date location retry-after vary range if-match if-none-match " +
-    "if-modified-since if-unmodified-since if-range content-encoding content-type content-range max-forwards forwarded baggage"
+    "expect authorization proxy-authorization proxy-authenticate www-authenticate cookie set-cookie age cache-control expires date location " +
+    "retry-after vary range if-match if-none-match if-modified-since if-unmodified-since if-range content-encoding content-type content-range " +
+    "max-forwards baggage"
   ).split(" "),
 );
-const forbiddenTrailerPrefixes = ["x-forwarded-", "x-envoy-", "heddle-"];
 
-/** Removes what a trailer section must not say, in any version of HTTP. */
+/** Removes what a trailer section must not say in HTTP/2, where it stays apart from the head: gRPC has its trailing metadata there. */
+export function removeTrailerClaims(trailers: HeaderList): void {
+  trailers.removeAll(claims);
+  for (const prefix of claimPrefixes) trailers.removePrefix(prefix);
+}
+
+/** Removes what a trailer section must not say in HTTP/1.1, whose recipients may merge it into the head and believe it. */
 export function removeForbiddenTrailers(trailers: HeaderList): void {
-  trailers.removeAll(forbiddenTrailers);
-  for (const prefix of forbiddenTrailerPrefixes) trailers.removePrefix(prefix);
+  removeTrailerClaims(trailers);
+  trailers.removeAll(headFields);
 }

@@ -104,6 +104,9 @@ test("writes chunks; an empty one is nothing, since it would end the body", () =
 });
 
 test("writes trailers, and drops them when one could end its field early", () => {
-  assert.equal(encodeLastChunk(HeaderList.of(["x", "y"], ["content-length", "5"])), "0\r\nx: y\r\n\r\n");
+  assert.equal(
+    encodeLastChunk(HeaderList.of(["x", "y"], ["content-length", "5"], ["retry-after", "5"])),
+    "0\r\nx: y\r\n\r\n",
+  );
   assert.equal(encodeLastChunk(HeaderList.of(["x", "y\r\n\r\nHTTP/1.1 200 OK"])), "0\r\n\r\n");
 });

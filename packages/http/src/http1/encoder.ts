@@ -2,6 +2,7 @@ import { isFieldValue, isTargetText, isToken } from "../byte-class.ts";
 import type { HeaderList } from "../header-list.ts";
 import type { HeaderNames } from "../header-names.ts";
 import { reasonPhrase } from "../status.ts";
+import { removeForbiddenTrailers } from "../trailer-fields.ts";
 import type { Framing } from "./framing.ts";
 import { readContentLength } from "./message-head.ts";
 
@@ -110,9 +111,16 @@ export function writeChunk(sink: ByteSink, bytes: Buffer, start: number, end: nu
   return sink.writeText("\r\n");
 }
 
-/** The last chunk with the trailers, as latin1. Trailers that could end a field early are dropped: the body itself is complete. */
+/**
+ * The last chunk with the trailers that HTTP/1.1 may have, as latin1. Trailers that could end a field early are dropped: the body itself is
+ * complete.
+ */
 export function encodeLastChunk(trailers?: HeaderList, others?: HeaderNames): string {
-  return `0\r\n${trailers?.toFieldLines(false, trailers.names ?? others) ?? ""}\r\n`;
+  if (trailers === undefined) return "0\r\n\r\n";
+  // A copy: the log has them all, and another attempt may go out as HTTP/2.
+  const allowed = trailers.clone();
+  removeForbiddenTrailers(allowed);
+  return `0\r\n${allowed.toFieldLines(false, allowed.names ?? others) ?? ""}\r\n`;
 }
 
 /** Whether a field could be encoded: for code that takes names and values from a configuration. */

@@ -1,7 +1,7 @@
 import { ByteWriter } from "../byte-writer.ts";
 import { HpackDecoder } from "../hpack/decoder.ts";
 import { maxInformationalResponses } from "../status.ts";
-import { removeForbiddenTrailers } from "../trailer-fields.ts";
+import { removeTrailerClaims } from "../trailer-fields.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { Http2ErrorCode } from "./error-code.ts";
 import type { FrameSink } from "./frame-decoder.ts";
@@ -271,7 +271,7 @@ export class Receiver implements FrameSink {
     if (stream.expectedBytes >= 0 && stream.receivedBytes !== stream.expectedBytes) {
       return this.#state.failStream(stream, "contentLengthMismatch");
     }
-    removeForbiddenTrailers(trailers);
+    removeTrailerClaims(trailers);
     if (trailers.length > 0 && !stream.isDiscarded) this.#state.sink.onTrailers(stream.id, trailers);
     this.#finishRemote(stream);
   }

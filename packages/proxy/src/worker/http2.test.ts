@@ -107,6 +107,12 @@ class Http2App {
       stream.end(large);
       return;
     }
+    if (path === "/exhausted") {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "8", ...metadata, ...claims }));
+      stream.end("message");
+      return;
+    }
     let trailers: IncomingHttpHeaders = {};
     stream.on("trailers", (received) => (trailers = received));
     const chunks: Buffer[] = [];
@@ -119,6 +125,18 @@ class Http2App {
     });
   }
 }
+/** Trailing metadata that a receiver of HTTP/1.1, who may merge it into the head, must not get (RFC 9110 §6.5.1). */
+const metadata = {
+  "retry-after": "5",
+  location: "/elsewhere",
+  date: "Tue, 01 Dec 2026 00:00:00 GMT",
+  age: "1",
+  range: "bytes=0-1",
+  authorization: "Bearer x",
+  baggage: "a=b",
+};
+/** What no trailer may say: how the message was framed or routed, or something in the mesh's name. */
+const claims = { host: "other", forwarded: "for=1", "x-forwarded-for": "1", "x-envoy-x": "1", "heddle-x": "1" };
 const large = Buffer.alloc(3 * 1024 * 1024, "large body ");
 
 interface Answer {
@@ -296,6 +314,33 @@ test("HTTP/2 on both sides keeps trailers in both directions", () =>
     assert.deepEqual(JSON.parse(body.toString()).trailers, { "x-checksum": "1" });
     assert.equal(trailers["x-end"], "of response");
   }));
+
+test("HTTP/2 on both sides keeps the metadata that gRPC sends in trailers, and nothing that speaks for the mesh", () =>
+  withSession(async (session) => {
+    const stream = session.request({ ":path": "/any", ":method": "POST" }, { endStream: false, waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ ...metadata, ...claims }));
+    const answer = answerOf(stream);
+    stream.end("body");
+    assert.deepEqual(JSON.parse((await answer).body.toString()).trailers, metadata);
+    const exhausted = await ask(session, { ":path": "/exhausted" });
+    assert.deepEqual(Object.fromEntries(Object.entries(exhausted.trailers)), { "grpc-status": "8", ...metadata });
+  }));
+
+test("towards HTTP/1.1 trailers hold nothing that may be taken for a field of the head", async () => {
+  await withSession(async (session) => {
+    const stream = session.request({ ":path": "/h1", ":method": "POST" }, { endStream: false, waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "x-checksum": "1", ...metadata }));
+    const answer = answerOf(stream);
+    stream.end("body");
+    const echoed = JSON.parse((await answer).body.toString()) as EchoedRequest;
+    assert.deepEqual(echoed.trailers, { "x-checksum": "1" });
+  });
+  const client = await connectRaw(proxy.port("web"));
+  await client.send("GET /exhausted HTTP/1.1\r\nhost: shop.example\r\nte: trailers\r\nconnection: close\r\n\r\n");
+  const answer = await client.untilEnd();
+  assert.match(answer, /\r\n0\r\ngrpc-status: 8\r\n\r\n$/);
+  await proxy.whenBalanced();
+});
 
 const schemes = [
   { listener: "web", said: "http", path: "/auto", sent: "http" },
