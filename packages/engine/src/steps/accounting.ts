@@ -1,3 +1,4 @@
+import { errorEntry } from "@heddle/core";
 import type { LiveState } from "./live-state.ts";
 import type { RequestOutcome } from "./outcome.ts";
 import type { RequestRecord } from "./request-record.ts";
@@ -24,16 +25,25 @@ function isServerFailure(grpcStatus: number): boolean {
 }
 
 /**
+ * What the client or this proxy ended is nothing that the endpoint did, unless its answer had begun; of a gRPC call its trailers would have told
+ * (Envoy, `Router::Filter`).
+ */
+function countForEndpoint(req: RequestRecord, { code, status, grpcStatus = -1 }: RequestOutcome): void {
+  const { countedEndpoint: endpoint } = req;
+  if (endpoint === undefined) return;
+  const isCancelled = code !== "" && errorEntry(code).source !== "upstream";
+  if (isCancelled && (!req.isResponseStarted || req.isGrpc)) return;
+  if (status < 500 && !isServerFailure(grpcStatus) && (code === "" || isCancelled)) endpoint.successes++;
+  else endpoint.errors++;
+}
+
+/**
  * Ends the accounting of a request, whatever stage it reached; the proxy calls it exactly once per request, and a second
  * call does nothing.
  */
 export function finishRequest(live: LiveState, req: RequestRecord, outcome: RequestOutcome): void {
   req.isFinished = true;
-  if (req.countedEndpoint !== undefined) {
-    if (outcome.code === "" && outcome.status < 500 && !isServerFailure(outcome.grpcStatus ?? -1))
-      req.countedEndpoint.successes++;
-    else req.countedEndpoint.errors++;
-  }
+  countForEndpoint(req, outcome);
   releaseAttempt(req);
   releaseRetry(req);
   if (req.holdsFault) {

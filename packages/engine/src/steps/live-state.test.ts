@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ErrorCode } from "@heddle/core";
 import fc from "fast-check";
 import { PlainHeaders } from "../testing/fixtures.ts";
 import { clusterJson, Mesh, routesJson, routeTo, seeded, typeUrls, routerFilter } from "../testing/harness.ts";
@@ -127,6 +128,26 @@ test("a gRPC call that fails on the server's side counts as an error of its endp
   const failures = Array.from({ length: 18 }, (_, status) => status).filter(failed);
   assert.deepEqual(failures, [2, 4, 12, 13, 14, 15, 17]);
   assert.equal(failed(-1), false);
+});
+
+test("what the client or this proxy ends counts for the endpoint only by the answer that had begun", () => {
+  const counted = (code: ErrorCode, answeredWith = 0): [errors: number, successes: number] => {
+    const mesh = busyMesh();
+    mesh.random = () => 0.99;
+    const req = mesh.forward();
+    if (answeredWith !== 0)
+      afterResponseHead(mesh.live, req, answeredWith, new PlainHeaders(), 0, mesh.random, mesh.out);
+    const endpoint = mesh.live.clusters.get("a")?.endpoints.get(req.endpoint?.key ?? "");
+    finishRequest(mesh.live, req, { status: answeredWith, code });
+    return [endpoint?.errors ?? 0, endpoint?.successes ?? 0];
+  };
+  const codes = ["downstream_closed", "request_body_timeout", "stream_duration", "draining", "overloaded"] as const;
+  for (const code of codes) {
+    assert.deepEqual(counted(code), [0, 0], code);
+    assert.deepEqual(counted(code, 200), [0, 1], code);
+  }
+  assert.deepEqual(counted("downstream_closed", 501), [1, 0]);
+  assert.deepEqual(counted("upstream_reset"), [1, 0]);
 });
 
 test("numbers survive a change of configuration, and are forgotten when nothing refers to them", () => {
