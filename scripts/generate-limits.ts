@@ -92,6 +92,14 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         proof:
           "proxy/src/worker/backpressure.test.ts › an upstream waits for a client that does not read, and the client gets everything when it does",
       },
+      {
+        what: "answers to pipelined requests that their client does not read",
+        value: "1 MiB, and one answer",
+        field: "`per_connection_buffer_limit_bytes` of the listener",
+        answer: "the next request waits; closed when nothing is read for as long as a stream may be silent",
+        counter: "envoy_http1_response_flood",
+        proof: `proxy/src/attacks/unread-answers.test.ts › pipelined requests whose answers are not read are not begun beyond one buffer of answers: \${what}`,
+      },
     ],
   },
   {

@@ -19,6 +19,7 @@ before(async () => {
   upstream = await startRawServer();
   const routes = [
     { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } },
+    { match: { path: "/long" }, direct_response: { status: 200, body: { inline_string: "x".repeat(4000) } } },
     route("/", "up", { timeout: "0s" }),
   ];
   const listener = { per_connection_buffer_limit_bytes: 65_536 };
@@ -32,11 +33,16 @@ after(async () => {
   await upstream?.[Symbol.asyncDispose]();
 });
 
+/** The same worker answers a request of another client. */
+async function answersAnother(): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${proxy.port("web")}/direct`);
+  await response.text();
+}
+
 /** Resolves when the same worker has answered many requests during which nothing more left `socket`, with what is still in it. */
 async function stalled(socket: Socket): Promise<number> {
   for (let before = -1, turns = 0; turns < 50; turns += 1) {
-    const response = await fetch(`http://127.0.0.1:${proxy.port("web")}/direct`);
-    await response.text();
+    await answersAnother();
     if (socket.writableLength !== before) turns = 0;
     before = socket.writableLength;
     if (before === 0) return 0;
@@ -81,5 +87,22 @@ test("a client waits for an upstream that does not read, and the upstream gets e
   await whole;
   await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
   assert.equal((await client.response()).body, "ok");
+  client.socket.destroy();
+});
+
+test("pipelined requests wait for a client that does not read their answers, and are all answered when it does", async () => {
+  const requests = 5000;
+  const client = await connectRaw(proxy.port("web"));
+  client.socket.pause();
+  await client.send("GET /long HTTP/1.1\r\nhost: x\r\n\r\n".repeat(requests - 1));
+  await client.send("GET /long HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  for (let turns = 0; turns < 50; turns += 1) await answersAnother();
+  const answered = Number(/^http\.web\.downstream_rq_2xx: (\d+)$/m.exec(await proxy.admin("/stats"))?.[1]);
+  assert.ok(answered < requests, `${answered} requests were answered`);
+  const received: Buffer[] = [];
+  client.socket.removeAllListeners("data").on("data", (chunk: Buffer) => received.push(chunk));
+  client.socket.resume();
+  await once(client.socket, "end");
+  assert.equal(Buffer.concat(received).toString().split("HTTP/1.1 200 OK").length - 1, requests);
   client.socket.destroy();
 });

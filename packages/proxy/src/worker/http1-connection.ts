@@ -32,12 +32,13 @@ import {
 } from "./request-path.ts";
 import { reduceConnectionTimeouts } from "./reduced-timeouts.ts";
 import type { ChainSlot, ConnectionObserver, HttpConnectionParts, ServedConnection } from "./served-connection.ts";
-import { type LastWord, lastWordOf, OrderlyClose } from "./orderly-close.ts";
+import { type LastWord, lastWordOf, OrderlyClose, stalledGraceMs } from "./orderly-close.ts";
 import { leaveRestUnread } from "./unread-rest.ts";
 
 /**
  * One HTTP/1.1 connection of a client. It reads one request at a time: the next is not even decoded before the former is
- * answered, so pipelined answers keep their order and the kernel's window limits what a client can pile up (RFC 9112 §9.3.2).
+ * answered and no more answers wait than are wanted. So pipelined answers keep their order, the kernel's window limits what requests a client
+ * can pile up (RFC 9112 §9.3.2), and one that does not read holds a buffer and one answer.
  */
 export class Http1Connection implements Downstream, DeadlineOwner, ServedConnection, SocketHandler {
   readonly slot: ChainSlot;
@@ -58,6 +59,10 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   #requestCount = 0;
   #isChunked = false;
   #isCloseDelimited = false;
+  /** More waits for the client than is wanted: `onDrain` follows. */
+  #isFull = false;
+  /** How much waited when that was last looked at. */
+  #unreadBytes = 0;
   /** Nothing more is read as a request; after the response the connection ends. */
   #isClosing = false;
   /** The next response says that it is the last. */
@@ -165,7 +170,9 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   }
 
   onDrain(): void {
-    onDownstreamDrain(this.#exchange);
+    this.#isFull = false;
+    if (this.#exchange.isActive) onDownstreamDrain(this.#exchange);
+    else if (!this.#isClosing) this.#readNext();
   }
 
   onClose(_failure: SocketFailure | undefined): void {
@@ -254,7 +261,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   sendInformational(status: number, headers: HeaderList): void {
     if (this.#isClosed) return;
     const head = encodeResponseHead(status, headers, noBody, 1, this.#chain.names);
-    if (head !== undefined) this.#socket.writeText(head);
+    if (head !== undefined) this.#noteRoom(this.#socket.writeText(head));
   }
 
   sendHead(status: number, headers: HeaderList, framing: Framing): void {
@@ -273,7 +280,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     else if (versionMinor === 0) headers.set("connection", "keep-alive");
     const head = encodeResponseHead(status, headers, sent, versionMinor, this.#chain.names);
     if (head !== undefined) {
-      this.#socket.writeText(head);
+      this.#noteRoom(this.#socket.writeText(head));
       return;
     }
     // A value that configuration put together would have split the response (RFC 9110 §5.5): nothing of it may leave.
@@ -299,7 +306,15 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
     if (this.#isClosed) return true;
-    return this.#isChunked ? writeChunk(this.#socket, bytes, start, end) : this.#socket.write(bytes, start, end);
+    return this.#noteRoom(
+      this.#isChunked ? writeChunk(this.#socket, bytes, start, end) : this.#socket.write(bytes, start, end),
+    );
+  }
+
+  /** @param hasRoom what the socket said when it was written to */
+  #noteRoom(hasRoom: boolean): boolean {
+    this.#isFull = !hasRoom;
+    return hasRoom;
   }
 
   sendTrailers(trailers: HeaderList): void {
@@ -308,7 +323,8 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
 
   endResponse(): void {
     if (this.#isClosed) return;
-    if (this.#isChunked) this.#socket.writeText(encodeLastChunk(this.#responseTrailers, this.#chain.names));
+    if (this.#isChunked)
+      this.#noteRoom(this.#socket.writeText(encodeLastChunk(this.#responseTrailers, this.#chain.names)));
     this.#responseTrailers = undefined;
     if (this.#isClosing) this.#linger();
   }
@@ -333,8 +349,26 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     this.#head = undefined;
     if (this.#isClosing || this.#isClosed) return;
     this.deadlines.set(deadline.idle, this.#worker.timers.now(), this.#chain.hcm.config.idleTimeoutMs);
+    if (this.#isFull) this.#awaitReading();
+    else this.#readNext();
+  }
+
+  /** Whoever asks for more answers and reads none must not have them pile up here. */
+  #awaitReading(): void {
+    this.#unreadBytes = this.#socket.queuedBytes;
+    this.deadlines.set(deadline.stalled, this.#worker.timers.now(), stalledGraceMs(this.#chain));
+  }
+
+  #readNext(): void {
+    this.deadlines.clear(deadline.stalled);
     this.#decoder.next();
     this.#socket.resume();
+  }
+
+  #endUnread(): void {
+    if (this.#socket.queuedBytes !== this.#unreadBytes) return this.#awaitReading();
+    this.#worker.metrics.http1ResponseFloods.add(1);
+    this.#socket.destroy();
   }
 
   #isLastResponse(): boolean {
@@ -370,6 +404,9 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
       case deadline.connectionDuration:
         this.drain();
         if (!this.#exchange.isActive && this.#decoder.isBetweenMessages) this.#linger();
+        return;
+      case deadline.stalled:
+        if (!this.#isClosing) this.#endUnread();
         return;
       case deadline.delayedClose:
         return this.#close.onDeadline(this.#worker.timers.now());

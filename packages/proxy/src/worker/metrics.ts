@@ -243,6 +243,7 @@ export class WorkerMetrics {
   readonly #clusters = new Map<string, ClusterStats>();
   /** Of clients' connections. */
   readonly http2: Http2Stats;
+  readonly http1ResponseFloods: CounterHandle;
   readonly #clusterHttp2 = new Map<string, Http2Stats>();
   readonly #shedLoad = new Map<LoadShedPoint, CounterHandle>();
   readonly #inspections = new Map<string, CounterHandle>();
@@ -255,6 +256,12 @@ export class WorkerMetrics {
     this.writer = writer;
     this.ledger = new RequestLedger(writer);
     this.http2 = new Http2Stats(writer, undefined);
+    this.http1ResponseFloods = writer.counter(
+      "envoy_http1_response_flood",
+      "Connections closed because their client read none of the answers that it had asked for.",
+      [],
+      "http1.response_flood",
+    );
     this.mirrored = writer.counter("heddle_mirrored_requests_total", "Copies of requests sent to mirrors.");
     this.mirrorsSkipped = writer.counter(
       "heddle_mirrors_skipped_total",
