@@ -86,7 +86,10 @@ export class FirstBytes implements ServedConnection, SocketHandler, DeadlineOwne
     this.#parts.observer.onConnectionClosed(this);
   }
 
-  onDeadline(_which: Deadline): void {
-    this.#parts.socket.destroy();
+  onDeadline(which: Deadline): void {
+    const { chain, socket } = this.#parts;
+    if (which === deadline.idle) chain.stats.idleConnections.add(1);
+    if (which === deadline.connectionDuration) chain.stats.agedConnections.add(1);
+    socket.destroy();
   }
 }

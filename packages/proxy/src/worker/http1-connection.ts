@@ -191,14 +191,22 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   /** @internal */
   takeHead(head: RequestHead): void {
     this.#head = head;
-    this.#requestCount += 1;
     this.deadlines.clear(deadline.idle);
     this.deadlines.clear(deadline.requestHead);
     // Only HTTP/1.0 may leave the host out (RFC 9112 §3.2).
     const current = this.slot.http;
     if (current !== undefined && current !== this.#chain) this.#adopt(current);
+    this.#countRequest();
     if (head.authority === "") head.authority = this.#chain.hcm.config.http1.defaultHost;
     onRequestHead(this.#exchange, head);
+  }
+
+  #countRequest(): void {
+    const { maxRequestsPerConnection } = this.#chain.hcm.config;
+    this.#requestCount += 1;
+    if (maxRequestsPerConnection === 0 || this.#requestCount < maxRequestsPerConnection) return;
+    this.#chain.stats.requestLimitsReached.add(1);
+    this.#isDraining = true;
   }
 
   /** From now on the connection is served, and counted, by a newer version of its chain. */
@@ -372,18 +380,12 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   }
 
   #isLastResponse(): boolean {
-    const { maxRequestsPerConnection } = this.#chain.hcm.config;
     const ended = this.#worker.load.endsKeepAlive;
     if (ended > 0 && this.#worker.random() < ended) {
       this.#chain.stats.keepAlivesEnded.add(1);
       return true;
     }
-    return (
-      this.#head?.keepAlive !== true ||
-      this.#isDraining ||
-      this.#worker.isDraining ||
-      (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection)
-    );
+    return this.#head?.keepAlive !== true || this.#isDraining || this.#worker.isDraining;
   }
 
   #linger(lastWord: LastWord = lastWordOf(this.#exchange.code)): void {
@@ -397,11 +399,13 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
   onDeadline(which: Deadline): void {
     switch (which) {
       case deadline.idle:
-        if (!this.#exchange.isActive) this.#linger();
-        return;
+        if (this.#exchange.isActive || this.#isClosing) return;
+        this.#chain.stats.idleConnections.add(1);
+        return this.#linger();
       case deadline.requestHead:
         return onUnreadableRequest(this.#exchange, "request_headers_timeout", 408, "");
       case deadline.connectionDuration:
+        this.#chain.stats.agedConnections.add(1);
         this.drain();
         if (!this.#exchange.isActive && this.#decoder.isBetweenMessages) this.#linger();
         return;

@@ -236,7 +236,10 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     this.#streams.set(streamId, stream);
     const { maxRequestsPerConnection } = chain.hcm.config;
     this.#requestCount += 1;
-    if (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection) this.drain();
+    if (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection && !this.#isDraining) {
+      chain.stats.requestLimitsReached.add(1);
+      this.drain();
+    }
     return stream;
   }
 
@@ -319,13 +322,15 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
   onDeadline(which: Deadline): void {
     switch (which) {
       case deadline.idle:
-        if (this.#streams.size === 0) this.drain();
-        return;
+        if (this.#streams.size > 0 || this.#isDraining || this.#close.isBegun) return;
+        this.#chain.stats.idleConnections.add(1);
+        return this.drain();
       case deadline.requestHead:
         this.#chain.stats.requestTimeouts.add(1);
         this.codec.close(Http2ErrorCode.enhanceYourCalm);
         return this.#cutOff("refusal");
       case deadline.connectionDuration:
+        this.#chain.stats.agedConnections.add(1);
         return this.drain();
       case deadline.drain:
         this.codec.finishShutdown();

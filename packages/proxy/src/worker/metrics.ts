@@ -63,6 +63,10 @@ export class HttpStats {
   readonly http1ConnectionsTotal: CounterHandle;
   readonly http2ConnectionsTotal: CounterHandle;
   readonly connectionsActive: GaugeHandle;
+  readonly idleConnections: CounterHandle;
+  readonly agedConnections: CounterHandle;
+  readonly requestLimitsReached: CounterHandle;
+  readonly delayedCloses: CounterHandle;
   readonly requestsTotal: CounterHandle;
   readonly upgradesTotal: CounterHandle;
   readonly upgradesActive: GaugeHandle;
@@ -90,6 +94,16 @@ export class HttpStats {
     this.http1ConnectionsTotal = counter("downstream_cx_http1_total", "Connections that spoke HTTP/1.");
     this.http2ConnectionsTotal = counter("downstream_cx_http2_total", "Connections that spoke HTTP/2.");
     this.connectionsActive = gauge("downstream_cx_active", "Connections open.");
+    this.idleConnections = counter("downstream_cx_idle_timeout", "Connections ended without a request for too long.");
+    this.agedConnections = counter("downstream_cx_max_duration_reached", "Connections that had lived their time.");
+    this.requestLimitsReached = counter(
+      "downstream_cx_max_requests_reached",
+      "Connections that had carried as many requests as they may.",
+    );
+    this.delayedCloses = counter(
+      "downstream_cx_delayed_close_timeout",
+      "Connections cut off because their client did not close them behind the last word.",
+    );
     this.upgradesTotal = counter("downstream_cx_upgrades_total", "Requests that were switched to another protocol.");
     this.upgradesActive = gauge("downstream_cx_upgrades_active", "Requests that carry another protocol now.");
     this.requestsTotal = counter("downstream_rq_total", "Requests begun.");

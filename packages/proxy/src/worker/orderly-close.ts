@@ -34,7 +34,7 @@ export function lastWordOf(code: ErrorCode | ""): LastWord {
 export class OrderlyClose {
   readonly #socket: StreamSocket;
   readonly #deadlines: Deadlines;
-  #isBegun = false;
+  #chain: HttpChain | undefined;
   #delayMs = 0;
   #stalledGraceMs = 0;
   /** What waited when it was last looked at, and since when it has been as much. */
@@ -47,12 +47,12 @@ export class OrderlyClose {
   }
 
   get isBegun(): boolean {
-    return this.#isBegun;
+    return this.#chain !== undefined;
   }
 
   begin(chain: HttpChain, nowMs: number, lastWord: LastWord): void {
-    if (this.#isBegun) return;
-    this.#isBegun = true;
+    if (this.#chain !== undefined) return;
+    this.#chain = chain;
     const { delayedCloseTimeoutMs } = chain.hcm.config;
     this.#delayMs = Math.max(1, delayedCloseTimeoutMs);
     // 0 is for closing as soon as everything has left, which says nothing of how long that may take.
@@ -72,7 +72,11 @@ export class OrderlyClose {
     if (queuedBytes !== this.#queuedBytes) this.#stalledAtMs = nowMs;
     this.#queuedBytes = queuedBytes;
     // By the clock: the timers of an idle proxy are coarser than a short `delayed_close_timeout`.
-    if (hasLeft || nowMs - this.#stalledAtMs >= this.#stalledGraceMs) this.#socket.destroy();
-    else this.#deadlines.set(deadline.delayedClose, nowMs, this.#delayMs);
+    if (!hasLeft && nowMs - this.#stalledAtMs < this.#stalledGraceMs) {
+      this.#deadlines.set(deadline.delayedClose, nowMs, this.#delayMs);
+      return;
+    }
+    this.#chain?.stats.delayedCloses.add(1);
+    this.#socket.destroy();
   }
 }

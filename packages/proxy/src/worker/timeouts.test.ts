@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { preface, request, settings, windowUpdate } from "../testing/http2-frames.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
 
@@ -27,9 +28,17 @@ before(async () => {
         listener("silent", { stream_idle_timeout: "0.05s" }),
         listener("moving", { stream_idle_timeout: "600s" }),
         listener("tunnel", { stream_idle_timeout: "0s", upgrade_configs: [{ upgrade_type: "echo" }] }),
-        listener("idle", { common_http_protocol_options: { idle_timeout: "0.05s" } }),
-        listener("duration", { common_http_protocol_options: { max_connection_duration: "0.05s" } }),
-        listener("count", { common_http_protocol_options: { max_requests_per_connection: 2 } }),
+        listener("idle", { common_http_protocol_options: { idle_timeout: "0.05s" }, drain_timeout: "0.05s" }),
+        listener("duration", {
+          common_http_protocol_options: { max_connection_duration: "0.05s" },
+          drain_timeout: "0.05s",
+        }),
+        listener("count", {
+          common_http_protocol_options: { max_requests_per_connection: 2 },
+          drain_timeout: "0.05s",
+        }),
+        listener("delayed", { delayed_close_timeout: "0.05s" }),
+        listener("polite", { delayed_close_timeout: "3600s" }),
         listener("whole", { common_http_protocol_options: { max_stream_duration: "0.05s" } }),
       ],
       [cluster("up", [upstream.port])],
@@ -52,6 +61,11 @@ async function connected(listener: string, run: (client: RawPeer) => Promise<voi
   } finally {
     client.socket.destroy();
   }
+}
+
+async function stat(listener: string, name: string): Promise<number> {
+  const stats = await proxy.admin("/stats");
+  return Number(new RegExp(`^http\\.${listener}\\.${name}: (\\d+)$`, "m").exec(stats)?.[1]);
 }
 
 test("a head that is begun and not finished in time: 408 and the end", () =>
@@ -161,22 +175,76 @@ test("where no idle time is set, a tunnel whose client has closed its half ends 
 
 test("a connection without requests is closed after its idle time", () =>
   connected("idle", async (client) => {
+    const counted = await stat("idle", "downstream_cx_idle_timeout");
     await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
     assert.equal((await client.response()).body, "direct");
     assert.equal(await client.untilEnd(), "");
+    await proxy.untilStat("http.idle.downstream_cx_idle_timeout", counted + 1);
   }));
 
-test("a connection that has lived long enough ends, between requests at once", () =>
-  connected("duration", async (client) => {
-    assert.equal(await client.untilEnd(), "");
-  }));
+for (const { what, first } of [
+  { what: "has had one", first: [request(1, "/direct")] },
+]) {
+  test(`an HTTP/2 connection that ${what} is closed after its idle time`, () =>
+    connected("idle", async (client) => {
+      const counted = await stat("idle", "downstream_cx_idle_timeout");
+      await client.send(Buffer.concat([preface, settings(), ...first]));
+      await client.untilEnd();
+      await proxy.untilStat("http.idle.downstream_cx_idle_timeout", counted + 1);
+    }));
+}
+
+for (const { what, said } of [
+  { what: "between requests at once", said: "" },
+  { what: "over HTTP/2 too", said: Buffer.concat([preface, settings()]) },
+]) {
+  test(`a connection that has lived long enough ends, ${what}`, () =>
+    connected("duration", async (client) => {
+      const counted = await stat("duration", "downstream_cx_max_duration_reached");
+      await client.send(said);
+      await client.untilEnd();
+      await proxy.untilStat("http.duration.downstream_cx_max_duration_reached", counted + 1);
+    }));
+}
 
 test("the last request that a connection may carry is told so", () =>
   connected("count", async (client) => {
+    const counted = await stat("count", "downstream_cx_max_requests_reached");
     await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
     assert.doesNotMatch((await client.response()).head, /connection: close/);
     await client.send("GET /direct HTTP/1.1\r\nhost: x\r\n\r\n");
     assert.match(await client.untilEnd(), /\r\nconnection: close\r\n/);
+    await proxy.untilStat("http.count.downstream_cx_max_requests_reached", counted + 1);
+  }));
+
+test("an HTTP/2 connection that has carried as many requests as it may ends", () =>
+  connected("count", async (client) => {
+    const counted = await stat("count", "downstream_cx_max_requests_reached");
+    await client.send(Buffer.concat([preface, settings(), request(1, "/direct"), request(3, "/direct")]));
+    await client.untilEnd();
+    await proxy.untilStat("http.count.downstream_cx_max_requests_reached", counted + 1);
+  }));
+
+for (const { what, said } of [
+  { what: "HTTP/1.1", said: "GET /direct HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" },
+  { what: "HTTP/2", said: Buffer.concat([preface, settings(), windowUpdate(0, 0)]) },
+]) {
+  test(`a client that does not close after the last word is cut off: ${what}`, () =>
+    connected("delayed", async (client) => {
+      const counted = await stat("delayed", "downstream_cx_delayed_close_timeout");
+      await client.send(said);
+      await client.untilEnd();
+      await proxy.untilStat("http.delayed.downstream_cx_delayed_close_timeout", counted + 1);
+    }));
+}
+
+test("a client that closes after the last word is not counted as cut off", () =>
+  connected("polite", async (client) => {
+    await client.send("GET /direct HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    await client.untilEnd();
+    client.end();
+    await proxy.untilStat("http.polite.downstream_cx_active", 0);
+    assert.equal(await stat("polite", "downstream_cx_delayed_close_timeout"), 0);
   }));
 
 test("a stream that lasts too long is answered with 504", () =>
