@@ -72,6 +72,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     socket.highWaterBytes = chain.bufferBytes;
     chain.stats.http2ConnectionsTotal.add(1);
     const now = worker.timers.now();
+    this.#deadlines.set(deadline.idle, now, chain.hcm.config.idleTimeoutMs);
     this.#deadlines.set(deadline.connectionDuration, now, chain.hcm.config.maxConnectionDurationMs);
     this.#limitHead(now);
     const { keepAlive } = chain.hcm.config.http2;
@@ -171,7 +172,8 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     const now = this.worker.timers.now();
     this.codec.push(bytes, start, end, now);
     this.#watchHead(now);
-    if (this.codec.hasOutput) this.flushLater();
+    // A client that goes away and has nothing in progress is not answered, and not waited for.
+    if (this.codec.hasOutput || this.codec.isDrained) this.flushLater();
     return end - start;
   }
 

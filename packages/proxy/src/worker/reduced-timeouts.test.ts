@@ -74,6 +74,15 @@ test("reduce_timeouts ends a connection that has not said a word for its reduced
   assert.equal(await client.untilEnd(), "");
 });
 
+test("reduce_timeouts ends an HTTP/2 connection that never had a request after its reduced time", async () => {
+  const session = connect(`http://127.0.0.1:${proxy.port("web")}`);
+  await once(session, "localSettings");
+  const said = once(session, "goaway");
+  await moveWorkerClock(601_000);
+  await said;
+  await once(session, "close");
+});
+
 test("reduce_timeouts ends an HTTP/2 connection that is idle for its reduced time, with a GOAWAY", async () => {
   const session = connect(`http://127.0.0.1:${proxy.port("web")}`);
   const stream = session.request({ ":path": "/direct" });

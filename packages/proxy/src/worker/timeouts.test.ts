@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddle/testkit";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
-import { preface, request, settings, windowUpdate } from "../testing/http2-frames.ts";
+import { frame, frameType, preface, request, settings, windowUpdate } from "../testing/http2-frames.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 import { clockWorkerEntry, moveWorkerClock } from "../testing/worker-clock.ts";
 
@@ -183,6 +183,7 @@ test("a connection without requests is closed after its idle time", () =>
   }));
 
 for (const { what, first } of [
+  { what: "has never had a request", first: [] },
   { what: "has had one", first: [request(1, "/direct")] },
 ]) {
   test(`an HTTP/2 connection that ${what} is closed after its idle time`, () =>
@@ -245,6 +246,24 @@ test("a client that closes after the last word is not counted as cut off", () =>
     client.end();
     await proxy.untilStat("http.polite.downstream_cx_active", 0);
     assert.equal(await stat("polite", "downstream_cx_delayed_close_timeout"), 0);
+  }));
+
+test("an HTTP/2 client that says GOAWAY and has no requests is not kept", () =>
+  connected("polite", async (client) => {
+    const goAway = frame(frameType.goAway, 0, 0, Buffer.alloc(8));
+    await client.send(Buffer.concat([preface, settings(), goAway]));
+    await client.untilEnd();
+  }));
+
+test("an HTTP/2 client that says GOAWAY gets its answer first", () =>
+  connected("polite", async (client) => {
+    await client.send(
+      Buffer.concat([preface, settings(), request(1, "/x"), frame(frameType.goAway, 0, 0, Buffer.alloc(8))]),
+    );
+    const peer = await upstream.next();
+    await peer.until("\r\n\r\n");
+    await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nlate");
+    assert.match(await client.untilEnd(), /late/);
   }));
 
 test("a stream that lasts too long is answered with 504", () =>
