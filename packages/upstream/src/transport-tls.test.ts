@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
@@ -41,11 +42,22 @@ interface TlsUpstream {
   readonly handshakes: TLSSocket[];
   /** Serial numbers of the client certificates, in the order of the handshakes. */
   readonly serials: string[];
+  /** Resolves when so many requests have come. */
+  untilAsked(count: number): Promise<void>;
 }
 
-async function startTls(t: TestContext, identity: IssuedIdentity, ca: ThrowawayCa): Promise<TlsUpstream> {
+const answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
+
+async function startTls(
+  t: TestContext,
+  identity: IssuedIdentity,
+  ca: ThrowawayCa,
+  onHead: (socket: TLSSocket) => void = (socket) => socket.write(answer),
+): Promise<TlsUpstream> {
   const handshakes: TLSSocket[] = [];
   const serials: string[] = [];
+  const asked = new EventEmitter();
+  const heads: TLSSocket[] = [];
   const server = createTlsServer(
     {
       cert: identity.chainPem,
@@ -59,7 +71,11 @@ async function startTls(t: TestContext, identity: IssuedIdentity, ca: ThrowawayC
       handshakes.push(socket);
       serials.push(socket.getPeerCertificate().serialNumber);
       socket.on("error", () => socket.destroy());
-      onEachHead(socket, () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"));
+      onEachHead(socket, () => {
+        heads.push(socket);
+        onHead(socket);
+        asked.emit("head");
+      });
     },
   );
   server.on("tlsClientError", () => undefined);
@@ -68,7 +84,10 @@ async function startTls(t: TestContext, identity: IssuedIdentity, ca: ThrowawayC
     for (const socket of handshakes) socket.destroy();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, handshakes, serials };
+  const untilAsked = async (count: number): Promise<void> => {
+    while (heads.length < count) await once(asked, "head");
+  };
+  return { port: (server.address() as AddressInfo).port, handshakes, serials, untilAsked };
 }
 
 function trust(fixture: Fixture, ca: ThrowawayCa): void {
@@ -179,6 +198,27 @@ test("a new certificate is used by new connections, and the old connection ends 
   assert.equal(sink.body, "hi");
   assert.equal(upstream.serials.length, 2);
   assert.notEqual(upstream.serials[0], upstream.serials[1]);
+});
+
+test("a secret that a cluster does not use changes nothing for its connections", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const upstream = await startTls(t, await ca.issue(books), ca);
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  present(fixture, await ca.issue(web));
+  const cluster = makeCluster([upstream.port], { tls: tlsTo(books) });
+  await fixture.request(cluster).sink.ended;
+  const { chainPem, privateKeyPem } = await ca.issue(web);
+  fixture.secrets.set({
+    kind: "certificate",
+    name: "another",
+    certificateChainPem: chainPem,
+    privateKey: new Secret(privateKeyPem),
+  });
+  const { sink } = fixture.request(cluster);
+  await sink.ended;
+  assert.equal(sink.body, "hi");
+  assert.equal(upstream.handshakes.length, 1);
 });
 
 test("a handshake that never ends is a connection that was not made in time", async (t) => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type {
   ClusterConfig,
   ConfigDelta,
@@ -10,6 +11,7 @@ import type {
   SecretRef,
   UpstreamTlsConfig,
 } from "@heddle/engine";
+import { secretToTransfer } from "@heddle/engine/config";
 import { ENDPOINT_TYPE, type ResourceType, ROUTE_TYPE, SECRET_TYPE } from "@heddle/xds/api";
 
 /** A secret with the place that it came from: the same name may stand at several. */
@@ -76,10 +78,7 @@ export class ActiveConfiguration {
   apply(change: ResourceChange): ActiveChange {
     merge(this.#routeTables, change.routeTables, (table) => table.name);
     merge(this.#endpoints, change.endpoints, (endpoints) => endpoints.clusterName);
-    for (const sourced of change.secrets?.set ?? []) {
-      this.#secrets.set(secretKey({ source: sourced.source, name: sourced.secret.name }), sourced);
-    }
-    for (const ref of change.secrets?.remove ?? []) this.#secrets.delete(secretKey(ref));
+    const secrets = this.#applySecrets(change.secrets ?? { set: [], remove: [] });
     this.#accept(this.#listeners, change.listeners);
     this.#accept(this.#clusters, change.clusters);
     const clusters = this.#settle(this.#clusters, this.#activeClusters, change.clusters, (config) =>
@@ -95,8 +94,21 @@ export class ActiveConfiguration {
         ...(change.routeTables === undefined ? {} : { routeTables: change.routeTables }),
         ...(listeners === undefined ? {} : { listeners }),
       },
-      secrets: change.secrets ?? { set: [], remove: [] },
+      secrets,
     };
+  }
+
+  /** @returns what is another than before: those written inside a resource come with each version of it */
+  #applySecrets({ set, remove }: ActiveChange["secrets"]): ActiveChange["secrets"] {
+    const changed = set.filter(({ source, secret }) => {
+      const key = secretKey({ source, name: secret.name });
+      const known = this.#secrets.get(key);
+      // In the clear, as two that hide their values look alike.
+      if (known && isDeepStrictEqual(secretToTransfer(known.secret), secretToTransfer(secret))) return false;
+      this.#secrets.set(key, { source, secret });
+      return true;
+    });
+    return { set: changed, remove: remove.filter((ref) => this.#secrets.delete(secretKey(ref))) };
   }
 
   /** Everything that serves, for a worker that starts. */

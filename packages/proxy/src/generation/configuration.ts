@@ -253,7 +253,14 @@ export class Configuration {
     const accepted: HeldResource[] = [];
     // As in Envoy, a listener that comes may take over the socket of one that goes.
     const freeSockets = (removed?.names ?? []).flatMap((name) => this.#release(removed?.type, name));
+    const held = source === "static" ? this.#static : this.#dynamic;
     for (const resource of added) {
+      const known = held.get(keyOf(resource.type, resource.name));
+      // In state of the world whatever changes brings all others. As in Envoy, what is the same as before is no change, and its connections stay.
+      if (known !== undefined && isSame(known, resource)) {
+        accepted.push({ ...known, version: resource.version });
+        continue;
+      }
       const reason = this.#accept(resource, source, changes, accepted, freeSockets);
       if (reason === undefined) continue;
       rejected.push({ name: resource.name, error: reason });
@@ -262,7 +269,6 @@ export class Configuration {
     if (removed !== undefined) {
       for (const name of removed.names) changes.push(...this.#forget(removed.type, name, source));
     }
-    const held = source === "static" ? this.#static : this.#dynamic;
     for (const resource of accepted) {
       const key = keyOf(resource.type, resource.name);
       changes.push(inlineChange(held.get(key)?.inlineSecrets ?? [], resource.inlineSecrets));
@@ -414,6 +420,12 @@ export class Configuration {
 
 function keyOf(type: ResourceType, name: string): string {
   return `${type} ${name}`;
+}
+
+function isSame(held: HeldResource, { value }: NewResource): boolean {
+  if (Buffer.compare(held.value, value) !== 0) return false;
+  const now = digestTlsFiles(held.tlsFiles.keys());
+  return [...held.tlsFiles].every(([path, digest]) => now.get(path) === digest);
 }
 
 function describeProblems(problems: readonly LoadProblem[]): string {

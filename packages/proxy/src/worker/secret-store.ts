@@ -1,12 +1,12 @@
 import { Secret } from "@heddle/core";
 import { type DownstreamTlsConfig, secretFromTransfer, type SecretConfig, type SecretRef } from "@heddle/engine";
 import { buildServerContext, type BuiltContext, type ServerTlsContext } from "@heddle/net";
-import { peerPolicyOf, type SecretLookup } from "@heddle/upstream";
+import { MadeContexts, peerPolicyOf, type SecretLookup } from "@heddle/upstream";
 import type { WorkerCommand } from "./messages.ts";
 
 type SecretsDelta = Extract<WorkerCommand, { type: "configure" }>["secrets"];
 
-/** Certificates and trust anchors of this worker. Every change is a new epoch: no session outlives what it was made under. */
+/** Certificates and trust anchors of this worker. Every change is a new epoch, and each secret the same object until it changes. */
 export class SecretStore implements SecretLookup {
   #epoch = 0;
   readonly #secrets = new Map<string, SecretConfig>();
@@ -32,26 +32,22 @@ export class SecretStore implements SecretLookup {
   }
 }
 
-/** Server contexts by configuration, made at the first handshake of each epoch. */
+/** Server contexts by configuration, made at the first handshake, and anew when their secrets have changed: no session outlives what it was made under. */
 export class ServerTlsContexts {
   readonly #secrets: SecretLookup;
-  readonly #contexts = new WeakMap<DownstreamTlsConfig, { epoch: number; built: BuiltContext<ServerTlsContext> }>();
+  readonly #made: MadeContexts<DownstreamTlsConfig, ServerTlsContext>;
 
   constructor(secrets: SecretLookup) {
     this.#secrets = secrets;
+    this.#made = new MadeContexts(secrets);
   }
 
   /** The context, or why a handshake is impossible now. */
   get(config: DownstreamTlsConfig): BuiltContext<ServerTlsContext> {
-    const { epoch } = this.#secrets;
-    const known = this.#contexts.get(config);
-    if (known?.epoch === epoch) return known.built;
-    const built = this.#build(config, epoch);
-    this.#contexts.set(config, { epoch, built });
-    return built;
+    return this.#made.get(config) ?? this.#made.set(config, this.#build(config));
   }
 
-  #build(config: DownstreamTlsConfig, epoch: number): BuiltContext<ServerTlsContext> {
+  #build(config: DownstreamTlsConfig): BuiltContext<ServerTlsContext> {
     const { common, requireClientCertificate, requireSni, sessionTickets } = config;
     const policy = peerPolicyOf(common.validation, "client", this.#secrets);
     if (!policy.ok) return policy;
@@ -60,7 +56,7 @@ export class ServerTlsContexts {
       return { ok: false, reason: `the certificate ${common.certificate?.name ?? ""} has not arrived` };
     }
     return buildServerContext({
-      epoch,
+      epoch: this.#secrets.epoch,
       certificate: { chainPem: secret.certificateChainPem, privateKeyPem: secret.privateKey },
       minVersion: common.minVersion,
       maxVersion: common.maxVersion,

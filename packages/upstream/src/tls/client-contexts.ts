@@ -1,32 +1,25 @@
 import { parseIp, type RequestServerName, type UpstreamTlsConfig } from "@heddle/engine";
 import type { BuiltContext, ClientTlsContext } from "@heddle/net";
 import { buildClientContext, contextForServer, exactDnsName, exactIpAddress } from "@heddle/net";
+import { MadeContexts } from "./made-contexts.ts";
 import type { SecretLookup } from "./peer-policy.ts";
 import { peerPolicyOf } from "./peer-policy.ts";
 
 /** Names that requests gave one configuration; the one that was used least recently goes first. Whoever asks chooses them. */
 const maxServerNames = 1024;
 
-interface Entry {
-  readonly epoch: number;
-  readonly built: BuiltContext<ClientTlsContext>;
-}
-
 /**
- * Client contexts by transport configuration: one for each epoch of the secrets, made at the first connection that needs it.
- * A new epoch concerns new connections only.
+ * Client contexts by transport configuration: made at the first connection that needs one, and anew when its secrets have changed, which concerns
+ * new connections only.
  */
 export class ClientTlsContexts {
   readonly #secrets: SecretLookup;
-  readonly #entries = new WeakMap<UpstreamTlsConfig, Entry>();
+  readonly #made: MadeContexts<UpstreamTlsConfig, ClientTlsContext>;
   readonly #named = new WeakMap<ClientTlsContext, Map<string, ClientTlsContext>>();
 
   constructor(secrets: SecretLookup) {
     this.#secrets = secrets;
-  }
-
-  get epoch(): number {
-    return this.#secrets.epoch;
+    this.#made = new MadeContexts(secrets);
   }
 
   /**
@@ -35,13 +28,10 @@ export class ClientTlsContexts {
    * @param fallbackAlpn what to offer where the configuration names no protocols; always the same for one configuration
    */
   get(config: UpstreamTlsConfig, fallbackAlpn: readonly string[] = []): BuiltContext<ClientTlsContext> {
-    const { epoch } = this.#secrets;
-    const known = this.#entries.get(config);
-    if (known?.epoch === epoch) return known.built;
+    const known = this.#made.get(config);
+    if (known !== undefined) return known;
     const names = config.common.alpn.length > 0 ? config.common.alpn : fallbackAlpn;
-    const built = this.#build(config, epoch, names);
-    this.#entries.set(config, { epoch, built });
-    return built;
+    return this.#made.set(config, this.#build(config, names));
   }
 
   /** The context for requests to one of the hosts that a cluster's connections are for. */
@@ -62,7 +52,7 @@ export class ClientTlsContexts {
     return context;
   }
 
-  #build(config: UpstreamTlsConfig, epoch: number, alpn: readonly string[]): BuiltContext<ClientTlsContext> {
+  #build(config: UpstreamTlsConfig, alpn: readonly string[]): BuiltContext<ClientTlsContext> {
     const { common, sni } = config;
     const policy = peerPolicyOf(common.validation, "server", this.#secrets);
     if (!policy.ok) return policy;
@@ -71,7 +61,7 @@ export class ClientTlsContexts {
       return { ok: false, reason: `the certificate ${common.certificate.name} has not arrived` };
     }
     return buildClientContext({
-      epoch,
+      epoch: this.#secrets.epoch,
       certificate:
         secret?.kind === "certificate"
           ? { chainPem: secret.certificateChainPem, privateKeyPem: secret.privateKey }
