@@ -65,6 +65,9 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   readonly #connections = new Set<PooledConnection>();
   readonly #waitingBy = new Tally();
   readonly #dialingBy = new Tally();
+  /** What the last request wanted, by itself and inside a carrier: connections of the same sort and of other TLS are of older certificates or anchors. */
+  #newest: ConnectionKind | undefined;
+  #newestTunnelled: ConnectionKind | undefined;
   #idleTimer: TimerHandle | undefined;
   #isRetired = false;
   /** Whether the endpoint's last connection by itself carried many streams: until one is made, HTTP/2 is hoped for where it may be agreed on. */
@@ -85,6 +88,8 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
 
   /** Gives the exchange a connection now, or a place in the line. Fails it at once when a limit says so. */
   open(exchange: PooledExchange, cluster: BoundCluster, endpoint: BoundEndpoint, kind: ConnectionKind): void {
+    if (kind.isTunnelled) this.#newestTunnelled = kind;
+    else this.#newest = kind;
     if (this.#carry(exchange, kind)) return this.#connectAhead(kind, cluster, endpoint);
     const { live, otherKind } = this.#options;
     const other = otherKind(kind, cluster, endpoint);
@@ -227,22 +232,25 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     const now = this.#options.timers.now();
     const isSpent = connection.isSpent(now);
     for (let places = isSpent ? 0 : connection.capacity; places > 0; places = connection.capacity) {
-      const next = this.#waiting.findIndex(
-        ({ kind, other }) => isSameKind(kind, connection) || (other !== undefined && isSameKind(other, connection)),
-      );
+      const next = this.#waiting.findIndex((waiting) => isFor(waiting, connection));
       if (next < 0) break;
       connection.carry(this.#leaveLine(next));
     }
     // Kept idle it would hold a place that those who wait for another kind of connection may need.
-    const isUnwanted = isSpent || this.#isRetired || this.#waiting.length > 0;
-    if (isUnwanted && connection.activeStreams === 0) {
+    const isOver = isSpent || this.#isRetired || this.#isOutdated(connection);
+    if ((isOver || this.#waiting.length > 0) && connection.activeStreams === 0) {
       connection.close();
       return;
     }
-    if (isSpent || this.#isRetired || connection.capacity === 0 || !this.#connections.has(connection)) return;
+    if (isOver || connection.capacity === 0 || !this.#connections.has(connection)) return;
     if (!connection.isListed) this.#readyOf(connection).push(connection);
     connection.isListed = true;
     if (this.#idleTimer === undefined && connection.activeStreams === 0) this.#watchIdle(now);
+  }
+
+  #isOutdated({ isTunnelled, tls }: ConnectionKind): boolean {
+    const newest = isTunnelled ? this.#newestTunnelled : this.#newest;
+    return newest !== undefined && newest.tls !== tls;
   }
 
   #readyOf({ isTunnelled }: ConnectionKind): PooledConnection[] {
@@ -287,18 +295,22 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     while (this.#dialingBy.of(kind) * this.#streamsOf(cluster, kind) < this.#waitingBy.of(kind)) {
       if (this.#dialingBy.of(kind) > 0 && this.#streamsOf(cluster, kind) > 1) return true;
       const isWithinLimit = live.mayConnect(cluster);
-      if (!isWithinLimit && (this.#connections.size > 0 || this.#dials.size > 0)) {
-        // One that is idle is of no use to whoever waits here, and holds a place: what follows its end is a connection that is.
-        this.closeIdle();
-        return true;
-      }
+      // One that is idle is of no use to whoever waits here, and holds a place: what follows its end is a connection that is.
+      if (!isWithinLimit && (this.closeIdle() || this.#mayBecomeFree(kind))) return true;
       if (shedsConnection()) return false;
-      // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves.
+      // Envoy lets a host without any connection have one beyond the limit, so that no endpoint starves. Those that serve the rest of their requests
+      // under older certificates or anchors are none to whoever comes now.
       if (!isWithinLimit) this.#options.makeRoomFor(this);
       live.acquireConnection(cluster, endpoint);
       this.#dial(kind, cluster, endpoint);
     }
     return true;
+  }
+
+  /** Whether there is anything, open or on its way, that those who wait for this kind could get. */
+  #mayBecomeFree(kind: ConnectionKind): boolean {
+    const waiting = this.#waiting.filter((one) => isSameKind(one.kind, kind));
+    return [...this.#connections, ...this.#dials.values()].some((open) => waiting.some((one) => isFor(one, open)));
   }
 
   /** A connection was lost, or carries less than was hoped for. Those in line stay there while anything is left that they could get. */
@@ -365,6 +377,10 @@ function idleLeftMs({ cluster, idleSinceMs, madeAtMs }: PooledConnection, now: n
   const { idleTimeoutMs, maxConnectionDurationMs } = cluster.config;
   const idleLeft = idleTimeoutMs <= 0 ? Number.POSITIVE_INFINITY : idleSinceMs + idleTimeoutMs - now;
   return maxConnectionDurationMs <= 0 ? idleLeft : Math.min(idleLeft, madeAtMs + maxConnectionDurationMs - now);
+}
+
+function isFor({ kind, other }: Waiting, open: ConnectionKind): boolean {
+  return isSameKind(kind, open) || (other !== undefined && isSameKind(other, open));
 }
 
 function isIdle({ activeStreams }: PooledConnection): boolean {

@@ -221,6 +221,25 @@ test("a secret that a cluster does not use changes nothing for its connections",
   assert.equal(upstream.handshakes.length, 1);
 });
 
+test("a long request on a connection of an older certificate, at the limit, keeps nobody waiting who needs the new one", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const upstream = await startTls(t, await ca.issue(books), ca, () => {});
+  const fixture = new Fixture(t);
+  trust(fixture, ca);
+  present(fixture, await ca.issue(web));
+  const cluster = makeCluster([upstream.port], { tls: tlsTo(books), limits: { maxConnections: 1 } });
+  const long = fixture.request(cluster);
+  await upstream.untilAsked(1);
+  present(fixture, await ca.issue(web));
+  const other = fixture.request(cluster);
+  await upstream.untilAsked(2);
+  for (const socket of upstream.handshakes) socket.write(answer);
+  await Promise.all([long.sink.ended, other.sink.ended]);
+  assert.deepEqual([long.sink.body, other.sink.body], ["hi", "hi"]);
+  // The older one has gone with its request, and the limit holds again.
+  while (fixture.live.cluster(cluster).connections > 1) await new Promise((resolve) => setImmediate(resolve));
+});
+
 test("a handshake that never ends is a connection that was not made in time", async (t) => {
   const ca = await ThrowawayCa.create();
   const hellos: Buffer[] = [];
