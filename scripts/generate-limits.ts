@@ -5,6 +5,7 @@
  */
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { defaultBufferBytes } from "../packages/engine/src/load/core-types.ts";
 import { defaultHttp1Limits, defaultHttp2Limits } from "../packages/http/src/index.ts";
 import {
   defaultMaxConnections,
@@ -118,7 +119,7 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
       },
       {
         what: "bytes on the way to a slow side",
-        value: "1 MiB, Envoy's",
+        value: bytes(defaultBufferBytes),
         field: "`per_connection_buffer_limit_bytes` of listener and cluster",
         answer: "the other side is not read until it is less",
         proof:
@@ -163,7 +164,7 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
       },
       {
         what: "time for a whole request",
-        value: "none, Envoy's",
+        value: "none, which is what its absence means in Envoy; 300 s at the edge of a LocalMesh",
         field: "`request_timeout`",
         answer: "408 and closed",
         counter: "downstream_rq_timeout",

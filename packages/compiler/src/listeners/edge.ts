@@ -48,6 +48,12 @@ export function compileEdgeListener(
     streamIdleTimeout: duration(300_000),
     requestTimeout: duration(300_000),
     requestHeadersTimeout: duration(10_000),
+    http2ProtocolOptions: {
+      allowConnect: true,
+      maxConcurrentStreams: 100,
+      initialStreamWindowSize: 64 * 1024,
+      initialConnectionWindowSize: 1024 * 1024,
+    },
   });
   return create(ListenerSchema, {
     name,

@@ -27,7 +27,7 @@ test("a cluster's discovery, timeouts, limits and options arrive", () => {
     leastRequestBias: 1,
     healthyPanicThreshold: 50,
     connectTimeoutMs: 5000,
-    perConnectionBufferBytes: 1_048_576,
+    perConnectionBufferBytes: 32_768,
     limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
     maxRequestsPerConnection: 0,
     idleTimeoutMs: 3_600_000,

@@ -23,7 +23,7 @@ import type {
   RequestServerName,
 } from "../config/cluster.ts";
 import { acceptedFields } from "./accepted-fields.ts";
-import { loadProvenance } from "./core-types.ts";
+import { defaultBufferBytes, loadProvenance } from "./core-types.ts";
 import { loadBindAddresses } from "./bind-addresses.ts";
 import { loadOriginalDestination } from "./original-destination.ts";
 import { loadDns } from "./dns.ts";
@@ -43,9 +43,6 @@ const types: Readonly<Partial<Record<Cluster_DiscoveryType, ClusterConfig["type"
   [Cluster_DiscoveryType.EDS]: "eds",
   [Cluster_DiscoveryType.ORIGINAL_DST]: "original_dst",
 };
-
-/** Envoy's default, 1 MiB. */
-const defaultBufferBytes = 1024 * 1024;
 
 export function loadCluster(message: Cluster, options: LoadOptions = {}): Loaded<ClusterConfig> {
   const loading = new Loading(options);

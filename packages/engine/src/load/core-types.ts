@@ -12,6 +12,9 @@ import type { Provenance, SocketAddress, StringMetadata } from "../config/addres
 import type { Fraction } from "../config/string-match.ts";
 import type { Loading, LoadOptions, Path } from "./loading.ts";
 
+/** `per_connection_buffer_limit_bytes` of listeners and clusters: what Envoy advises for an edge (hardening.md section 2); its own is 1 MiB. */
+export const defaultBufferBytes = 32 * 1024;
+
 /** An address of a listener or endpoint, of TCP unless said otherwise. `names` allows host names besides IP literals. */
 export function loadAddress(
   address: Address | undefined,

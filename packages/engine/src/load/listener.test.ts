@@ -59,7 +59,7 @@ test("a listener's names, addresses, direction and limits arrive", () => {
       bindToPort: true,
       tcpBacklog: undefined,
       ignoresGlobalLimit: false,
-      perConnectionBufferBytes: 1_048_576,
+      perConnectionBufferBytes: 32_768,
       listenerFilters: [],
       handsOffByDestination: false,
       listenerFiltersTimeoutMs: 15_000,

@@ -26,7 +26,7 @@ import type {
 } from "../config/listener.ts";
 import { acceptedFields } from "./accepted-fields.ts";
 import { loadAccessLogs } from "./access-log.ts";
-import { loadAddress, loadProvenance } from "./core-types.ts";
+import { defaultBufferBytes, loadAddress, loadProvenance } from "./core-types.ts";
 import { loadDnsListener } from "./dns-filter.ts";
 import { unsupportedFields } from "./field-walker.ts";
 import { loadHttpConnectionManager } from "./http-connection-manager.ts";
@@ -57,9 +57,6 @@ const directions: Readonly<Record<TrafficDirection, ListenerConfig["direction"]>
   [TrafficDirection.INBOUND]: "inbound",
   [TrafficDirection.OUTBOUND]: "outbound",
 };
-
-/** Envoy's default, 1 MiB; hardening.md advises 32 KiB at the edge. */
-const defaultBufferBytes = 1024 * 1024;
 
 export function loadListener(message: Listener, options: LoadOptions = {}): Loaded<ListenerConfig> {
   const loading = new Loading(options);
