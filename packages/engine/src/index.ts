@@ -35,4 +35,4 @@ export type { AttemptFailure, RequestOutcome } from "./steps/outcome.ts";
 export { prepareRequest, upstreamScheme } from "./steps/prepare-request.ts";
 export { BoundHeaderMutation } from "./bind/header-mutation.ts";
 export { RequestRecord } from "./steps/request-record.ts";
-export { writeLocalResponse } from "./steps/response-headers.ts";
+export { immediateFailureHeader, writeLocalResponse } from "./steps/response-headers.ts";

@@ -5,9 +5,12 @@ import { appendToList } from "./forwarded-for.ts";
 import { encodeGrpcMessage, grpcWebContentType } from "./grpc-web.ts";
 import type { RequestRecord } from "./request-record.ts";
 
+/** By this an endpoint that is checked takes itself out at once (Envoy). */
+export const immediateFailureHeader = "x-envoy-immediate-health-check-fail";
+
 /** An upstream's headers made ready for the caller: the router's own, the route's mutations, the connection manager's. */
 export function finishResponseHead(req: RequestRecord, headers: MutableHeaders, upstreamServiceTimeMs: number): void {
-  headers.remove("x-envoy-immediate-health-check-fail");
+  headers.remove(immediateFailureHeader);
   if (req.hcm?.suppressEnvoyHeaders === false) {
     headers.set("x-envoy-upstream-service-time", String(Math.max(0, Math.round(upstreamServiceTimeMs))));
   }

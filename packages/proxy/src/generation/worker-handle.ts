@@ -17,6 +17,7 @@ const workerEntry = new URL("../worker/entry.ts", import.meta.url);
 export interface WorkerEvents {
   readonly onSeries: (announcements: readonly MetricAnnouncement[]) => void;
   readonly onHealth: (health: ReadonlyMap<string, CheckedHealth>) => void;
+  readonly onEndpointFailed: (cluster: string, endpoint: string) => void;
   readonly onTapLines: (id: number, lines: readonly string[]) => void;
   /** The worker is gone, or stalled and was ended; it will do nothing more. */
   readonly onGone: (reason: string) => void;
@@ -119,6 +120,11 @@ export class WorkerHandle {
     this.#send({ type: "health", health });
   }
 
+  /** For the worker that checks: an endpoint has told another worker that it is not well. */
+  failEndpoint(cluster: string, endpoint: string): void {
+    this.#send({ type: "endpoint-failed", cluster, endpoint });
+  }
+
   setLogLevel(level: LogLevel): void {
     this.#send({ type: "log-level", level });
   }
@@ -168,6 +174,8 @@ export class WorkerHandle {
         return;
       case "health":
         return this.#events.onHealth(report.health);
+      case "endpoint-failed":
+        return this.#events.onEndpointFailed(report.cluster, report.endpoint);
       case "tap-opened":
         this.#tapping.get(report.id)?.();
         this.#tapping.delete(report.id);

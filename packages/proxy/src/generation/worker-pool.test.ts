@@ -89,7 +89,7 @@ test("a worker that does not beat is seen, ended and reported", async (t) => {
       0,
       silentLogger,
       "off",
-      { onSeries() {}, onHealth() {}, onTapLines() {}, onGone: resolve },
+      { onSeries() {}, onHealth() {}, onEndpointFailed() {}, onTapLines() {}, onGone: resolve },
       { load: SharedLoad.create(1).buffer, queues: SharedQueues.create(1).buffer },
       {
         entry: new URL("../testing/stalled-worker.ts", import.meta.url),
@@ -111,7 +111,7 @@ function listenerSaying(name: string): ListenerConfig {
 
 test("a connection that a worker is given is served by the listener that it came by, whoever else has its descriptor", async (t) => {
   const queues = SharedQueues.create(1);
-  const events = { onSeries() {}, onHealth() {}, onTapLines() {}, onGone() {} };
+  const events = { onSeries() {}, onHealth() {}, onEndpointFailed() {}, onTapLines() {}, onGone() {} };
   const load = SharedLoad.create(1);
   load.setMaxConnections(100);
   const shared = { load: load.buffer, queues: queues.buffer };

@@ -174,6 +174,8 @@ export class WorkerPool {
         for (const announcement of announcements) this.metrics.add(announcement);
       },
       onHealth: (health) => this.#tellHealth(slot, health),
+      // The first one checks.
+      onEndpointFailed: (cluster, endpoint) => this.#slots[0]?.worker?.failEndpoint(cluster, endpoint),
       onTapLines: (id, lines) => this.#taps.get(id)?.onLines(lines),
       onGone: (reason) => this.#onGone(slot, reason),
     };

@@ -38,6 +38,8 @@ export interface WorkerContext {
   /** A listener of this worker, by name. */
   readonly listenerNamed: (name: string) => ConnectionHost | undefined;
   readonly upstreamTls: ClientTlsContexts;
+  /** An endpoint, by its key, has said in an answer that it is not well: it is out until its check finds it well. */
+  readonly failEndpoint: (cluster: string, endpoint: string) => void;
   readonly mirrors: RequestMirror;
   readonly peerMetadata: PeerMetadataCodec;
   readonly metrics: WorkerMetrics;

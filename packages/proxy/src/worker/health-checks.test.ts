@@ -6,7 +6,7 @@ import type { AddressInfo, Server } from "node:net";
 import { test, type TestContext } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
-import { ThrowawayCa } from "@heddle/testkit";
+import { connectRaw, ThrowawayCa } from "@heddle/testkit";
 import { bootstrap, clientTls, cluster, http2Cluster, httpListener, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
@@ -208,4 +208,55 @@ test("several workers ask an endpoint once, and all of them, also one that comes
   await ask();
   assert.equal(served[1], after);
   assert.equal(askers.size, 1);
+});
+
+/** Endpoints that their checks find well, of which the second says in its answers, when it is asked at `/fail`, that it is not. */
+async function startFailing(t: TestContext, check: object, concurrency: number) {
+  const served = [0, 0];
+  const start = (index: number): Promise<number> =>
+    listen(
+      t,
+      createServer((request, response) => {
+        if (request.url !== "/healthz") served[index]! += 1;
+        if (request.url === "/fail" && index === 1) response.setHeader("x-envoy-immediate-health-check-fail", "true");
+        response.end();
+      }),
+    );
+  const ports = [await start(0), await start(1)];
+  const health_checks = [{ ...thresholds, ...check, http_health_check: { path: "/healthz" } }];
+  const routes = [route("/", "app")];
+  const proxy = await TestProxy.start(
+    bootstrap([httpListener({ name: "web", routes })], [cluster("app", ports, { health_checks })]),
+    { concurrency },
+  );
+  t.after(() => proxy[Symbol.asyncDispose]());
+  await untilShown(proxy, "/stats?filter=membership", /cluster\.app\.membership_healthy: 2\n/);
+  return { proxy, ports, served };
+}
+
+test("an endpoint that says so in an answer is out at once, without a check, and the client is not told", async (t) => {
+  const never = { timeout: "2s", interval: "600s", no_traffic_interval: "600s", unhealthy_threshold: 3 };
+  const { proxy, ports, served } = await startFailing(t, never, 1);
+  const ask = (path: string) => fetch(`http://127.0.0.1:${proxy.port("web")}${path}`);
+  for (let count = 0; count < 2; count++)
+    assert.equal((await ask("/fail")).headers.get("x-envoy-immediate-health-check-fail"), null);
+  await untilShown(proxy, "/clusters", new RegExp(`127\\.0\\.0\\.1:${ports[1]}::health_flags::/failed_active_hc\n`));
+  for (let count = 0; count < 4; count++) await ask("/");
+  assert.deepEqual(served, [5, 1]);
+});
+
+test("the word of an endpoint counts whichever worker hears it", async (t) => {
+  const { proxy } = await startFailing(t, often, 3);
+  // One connection for each worker, since they are spread evenly.
+  const clients = await Promise.all([0, 1, 2].map(() => connectRaw(proxy.port("web"))));
+  t.after(() => clients.forEach(({ socket }) => socket.destroy()));
+  const failures = new RegExp(`cluster\\.app\\.health_check\\.passive_failure: (\\d+)\n`);
+  const count = async (): Promise<number> => Number(failures.exec(await proxy.admin("/stats"))?.[1] ?? 0);
+  const giveUpAt = performance.now() + 60_000;
+  for (const client of clients) {
+    for (const before = await count(); (await count()) === before; assert.ok(performance.now() < giveUpAt)) {
+      await client.send("GET /fail HTTP/1.1\r\nhost: x\r\n\r\n");
+      await client.response();
+    }
+  }
 });

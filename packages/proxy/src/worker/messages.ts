@@ -55,6 +55,8 @@ export type WorkerCommand =
     }
   /** What the worker that checks has found; all of it. */
   | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }
+  /** See the report of this name. To the worker that checks. */
+  | { readonly type: "endpoint-failed"; readonly cluster: string; readonly endpoint: string }
   | { readonly type: "describe"; readonly requestId: number }
   | { readonly type: "log-level"; readonly level: LogLevel }
   | { readonly type: "tap-open"; readonly setup: TapSetup }
@@ -70,6 +72,8 @@ export type WorkerReport =
   | { readonly type: "described"; readonly requestId: number; readonly clusters: readonly ClusterView[] }
   /** What health checks have found; all of it, from the one worker that makes them. */
   | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }
+  /** An endpoint that is checked has said in an answer that it is not well. */
+  | { readonly type: "endpoint-failed"; readonly cluster: string; readonly endpoint: string }
   | { readonly type: "tap-opened"; readonly id: number }
   | { readonly type: "tap-lines"; readonly id: number; readonly lines: readonly string[] }
   | { readonly type: "drained" };

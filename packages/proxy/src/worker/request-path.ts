@@ -6,6 +6,7 @@ import {
   afterTimeout,
   chooseEndpoint,
   decideRequest,
+  immediateFailureHeader,
   prepareRequest,
   type RequestRecord,
   unprocessedHeader,
@@ -398,6 +399,8 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   // An origin outside the mesh may send anything: the engine must not believe it.
   if (upstream?.connection?.peer === undefined) headers.remove(unprocessedHeader);
   x.mayHaveReachedApplication = true;
+  // Before anything of a retry: the next attempt should go elsewhere.
+  hearOfFailure(x, headers);
   worker.metrics.cluster(req.clusterName).countStatus(status);
   removeHopByHop(headers, false);
   if (!canRepeat(x)) forbidRetries(x);
@@ -422,6 +425,13 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   }
   if (x.tapped !== undefined) worker.taps.onHead(x, x.tapped);
   if (isSwitched(req, status) && x.upstream !== undefined) beginTunnel(x, x.upstream);
+}
+
+/** That an endpoint says of itself that it fails counts where it is checked, so that it can come back (Envoy). */
+function hearOfFailure({ worker, req }: Exchange, headers: HeaderList): void {
+  const { endpoint } = req;
+  if (endpoint === undefined || endpoint.activeHealth === "unchecked" || !headers.has(immediateFailureHeader)) return;
+  worker.failEndpoint(req.clusterName, endpoint.key);
 }
 
 /** Whether what follows this status is the other protocol, or what CONNECT carries (RFC 9110 §9.3.6: any 2xx). */

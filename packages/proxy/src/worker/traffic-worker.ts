@@ -116,6 +116,7 @@ class TrafficWorker {
       tunnels,
       listenerNamed: (name) => this.#listeners.get(name),
       upstreamTls,
+      failEndpoint: (cluster, endpoint) => this.#failEndpoint(cluster, endpoint),
       mirrors: new Mirrors(),
       peerMetadata: new PeerMetadataCodec(),
       metrics,
@@ -181,6 +182,8 @@ class TrafficWorker {
         return this.#inTurn(() => this.#configure(command));
       case "health":
         return this.#inTurn(() => this.#swap({ health: command.health }));
+      case "endpoint-failed":
+        return this.#failEndpoint(command.cluster, command.endpoint);
       case "describe":
         return this.#report({
           type: "described",
@@ -200,6 +203,11 @@ class TrafficWorker {
       case "cut":
         return this.#cut();
     }
+  }
+
+  #failEndpoint(cluster: string, endpoint: string): void {
+    if (this.#isFirst) this.#health.failAtOnce(cluster, endpoint);
+    else this.#report({ type: "endpoint-failed", cluster, endpoint });
   }
 
   /** One change after the other: a change is bound in slices and must not see half of another. */

@@ -68,6 +68,10 @@ export class ClusterCheck {
     }
   }
 
+  failAtOnce(endpoint: string): void {
+    this.#checked.get(endpoint)?.check.failAtOnce();
+  }
+
   stop(): void {
     for (const { check } of this.#checked.values()) check.stop();
     this.#checked.clear();

@@ -7,7 +7,7 @@ import type { Prober, ProbeOutcome } from "./prober.ts";
 export type FoundHealth = "pending" | "healthy" | "degraded" | "failed";
 
 /** What is counted under `cluster.<name>.health_check.*`. */
-export type CheckCount = "attempt" | "success" | "failure" | "network_failure" | "verify_cluster";
+export type CheckCount = "attempt" | "success" | "failure" | "network_failure" | "passive_failure" | "verify_cluster";
 
 export interface EndpointCheckOptions {
   readonly config: HealthCheckConfig;
@@ -56,6 +56,22 @@ export class EndpointCheck implements TimerTarget {
     if (this.#timer !== undefined) timers.cancel(this.#timer);
     this.#timer = undefined;
     prober.close();
+  }
+
+  /**
+   * The endpoint has said in an answer to traffic that it is not well: that is enough, whatever the thresholds say. The checks go on, and find it well
+   * again in their own time (Envoy, `x-envoy-immediate-health-check-fail`).
+   */
+  failAtOnce(): void {
+    const { count, onFailure, onChange } = this.#options;
+    count("failure");
+    count("passive_failure");
+    if (this.#health === "failed") return;
+    this.#health = "failed";
+    this.#isFirst = false;
+    this.#successes = 0;
+    onFailure("it says so itself", true);
+    onChange(this);
   }
 
   /** It is time for a check, or a check has taken too long. */

@@ -61,6 +61,11 @@ export class HealthChecks {
     this.#transport.retain(new Map([...this.#clusters].map(([name, check]) => [name, check.asChecked()])));
   }
 
+  /** An endpoint, by its key, has said in an answer that it is not well. Nothing happens where it is not checked. */
+  failAtOnce(cluster: string, endpoint: string): void {
+    this.#clusters.get(cluster)?.failAtOnce(endpoint);
+  }
+
   stop(): void {
     for (const check of this.#clusters.values()) check.stop();
     this.#clusters.clear();
