@@ -34,6 +34,7 @@ export function proxyCommand(): Command {
       ]),
     )
     .option("--drain-time-s <seconds>", "longest time that open requests get after SIGTERM, default 5")
+    .option("--accept-time-s <seconds>", "for how much of that connections are still accepted, default 0")
     .option("--parent-shutdown-time-s <seconds>", "longest time that what is open gets after a hot restart, default 60")
     .option("--restart", "hand the running proxy of --state-dir over to a new one; SIGHUP does the same")
     .option("--start-time-s <seconds>", "longest time that a hot restart waits for the new proxy, default 60")

@@ -173,8 +173,24 @@ export class Generation implements AdminSource {
     await admin.server.listen(admin.socket.fd);
   }
 
-  /** Nobody takes over: says not ready, gives up the listening sockets, finishes what is open, and ends when all is done or the time is over. */
+  /**
+   * Nobody takes over: says not ready, serves for a while those who do not know yet, gives up the listening sockets, finishes what is open, and ends when
+   * all is done or the time is over.
+   */
   async drain(deadlineMs: number): Promise<void> {
+    const acceptMs = Math.min(this.#options.acceptTimeMs, deadlineMs);
+    if (acceptMs > 0) await this.#announceEnd(acceptMs);
+    await this.#stopAccepting(deadlineMs - acceptMs);
+  }
+
+  async #announceEnd(acceptMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#logger.info("ending soon", { acceptMs });
+    this.#pool.announceEnd();
+    await new Promise((resolve) => setTimeout(resolve, acceptMs));
+  }
+
+  async #stopAccepting(deadlineMs: number): Promise<void> {
     // Closing a socket resets whoever waits to be accepted there: they are let in first, by the workers' own descriptors.
     this.#configuration.beginNoConnections();
     const drained = this.#beginToDrain(deadlineMs, Math.min(lastConnectionsMs, deadlineMs));

@@ -129,6 +129,10 @@ export class WorkerHandle {
     this.#send({ type: "log-level", level });
   }
 
+  announceEnd(): void {
+    this.#send({ type: "announce-end" });
+  }
+
   /** Resolves when the last connection is gone, or the worker is. */
   drain(acceptMs: number): Promise<void> {
     return new Promise((resolve) => {

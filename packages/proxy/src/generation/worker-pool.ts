@@ -60,6 +60,7 @@ export class WorkerPool {
   readonly #slots: Slot[];
   #everything: Everything = () => ({ change: nothing, sockets: [] });
   #health: ReadonlyMap<string, CheckedHealth> = new Map();
+  #announcesEnd = false;
   readonly #taps = new Map<number, TapReceiver & { readonly setup: TapSetup }>();
   #isStopping = false;
 
@@ -135,6 +136,12 @@ export class WorkerPool {
     await this.#slots[index]?.worker?.end(reason);
   }
 
+  /** All say in their answers that they end, also one that comes later; they go on serving. */
+  announceEnd(): void {
+    this.#announcesEnd = true;
+    for (const worker of this.#workers) worker.announceEnd();
+  }
+
   /**
    * Resolves when no connection is left.
    *
@@ -184,6 +191,7 @@ export class WorkerPool {
     const worker = new WorkerHandle(slot.index, logger, logger.level, events, shared, { tlsKeyLogFile, entry });
     slot.worker = worker;
     for (const { setup } of this.#taps.values()) void worker.openTap(setup);
+    if (this.#announcesEnd) worker.announceEnd();
     const { change, sockets } = this.#everything();
     const { delta, ...rest } = this.#toTransfer(change, sockets);
     const problem = await worker.configure({ ...rest, delta: { ...delta, health: this.#health } });

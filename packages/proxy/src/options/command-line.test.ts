@@ -11,6 +11,8 @@ const refused: [argv: string[], problem: RegExp][] = [
   [["-c", "a", "--log-level", "loud"], /unknown level "loud"/],
   [["-c", "a", "--concurrency", "0"], /1 to 128/],
   [["-c", "a", "--drain-time-s", "1.5"], /whole number/],
+  [["-c", "a", "--accept-time-s", "0.5"], /whole number/],
+  [["-c", "a", "--accept-time-s", "6"], /part of --drain-time-s/],
   [["-c", "a", "--parent-shutdown-time-s", "-1"], /argument|whole number/],
   [["-c", "a", "--start-time-s", "0"], /at least 1/],
   [["-c", "a", "--ca-token-file", "t"], /--ca-token-file needs --ca-address/],
@@ -25,7 +27,7 @@ for (const [argv, problem] of refused) {
 
 test("a command line with every flag is understood", () => {
   const parsed = parseCommandLine(
-    "-c e.yaml --state-dir s --ca-address 127.0.0.1:1 --ca-token-file t --ca-trust-bundle b --identity spiffe://x/ns/a/sa/b --concurrency 2 -l warning --drain-time-s 3 --parent-shutdown-time-s 4 --start-time-s 5 --tls-key-log k --service-node n --service-cluster c --mode validate".split(
+    "-c e.yaml --state-dir s --ca-address 127.0.0.1:1 --ca-token-file t --ca-trust-bundle b --identity spiffe://x/ns/a/sa/b --concurrency 2 -l warning --drain-time-s 3 --accept-time-s 2 --parent-shutdown-time-s 4 --start-time-s 5 --tls-key-log k --service-node n --service-cluster c --mode validate".split(
       " ",
     ),
   );
@@ -38,6 +40,7 @@ test("a command line with every flag is understood", () => {
     concurrency: 2,
     logLevel: "warn",
     drainTimeMs: 3000,
+    acceptTimeMs: 2000,
     handOverTimeMs: 4000,
     startTimeMs: 5000,
     tlsKeyLogFile: "k",

@@ -17,6 +17,7 @@ const flags = {
   concurrency: { type: "string" },
   "log-level": { type: "string", short: "l" },
   "drain-time-s": { type: "string" },
+  "accept-time-s": { type: "string" },
   "parent-shutdown-time-s": { type: "string" },
   "start-time-s": { type: "string" },
   "tls-key-log": { type: "string" },
@@ -41,6 +42,8 @@ export const proxyUsage = `Usage: heddle proxy -c <bootstrap> [flags]
       --concurrency <n>         traffic workers, default 1
   -l, --log-level <level>       trace, debug, info, warning, error, critical or off; default info
       --drain-time-s <seconds>  longest time that open requests get after SIGTERM, default 5
+      --accept-time-s <seconds> for how much of that connections are still accepted, while /ready says DRAINING and
+                                answers say that they are the last, until whoever sends here knows; default 0
       --parent-shutdown-time-s <seconds>
                                 longest time that what is open gets after a hot restart, default 60
       --start-time-s <seconds>  longest time that a hot restart waits for the new proxy, default 60
@@ -85,6 +88,9 @@ export function parseCommandLine(argv: readonly string[]): ParsedCommandLine {
     return refuse("--concurrency is a number from 1 to 128");
   const drainTimeS = wholeNumber(values["drain-time-s"], defaultOptions.drainTimeMs / 1000);
   if (drainTimeS === undefined) return refuse("--drain-time-s is a whole number of seconds");
+  const acceptTimeS = wholeNumber(values["accept-time-s"], defaultOptions.acceptTimeMs / 1000);
+  if (acceptTimeS === undefined) return refuse("--accept-time-s is a whole number of seconds");
+  if (acceptTimeS > drainTimeS) return refuse("--accept-time-s is a part of --drain-time-s");
   const handOverTimeS = wholeNumber(values["parent-shutdown-time-s"], defaultOptions.handOverTimeMs / 1000);
   if (handOverTimeS === undefined) return refuse("--parent-shutdown-time-s is a whole number of seconds");
   const startTimeS = wholeNumber(values["start-time-s"], defaultOptions.startTimeMs / 1000);
@@ -103,6 +109,7 @@ export function parseCommandLine(argv: readonly string[]): ParsedCommandLine {
       concurrency,
       logLevel,
       drainTimeMs: drainTimeS * 1000,
+      acceptTimeMs: acceptTimeS * 1000,
       handOverTimeMs: handOverTimeS * 1000,
       startTimeMs: startTimeS * 1000,
       tlsKeyLogFile: values["tls-key-log"],

@@ -14,6 +14,8 @@ export interface ProxyOptions {
   readonly logLevel: LogLevel;
   /** Longest time that open requests get when the proxy ends. */
   readonly drainTimeMs: number;
+  /** For how much of that connections are still accepted: until whoever sends here knows that it ends. */
+  readonly acceptTimeMs: number;
   /** Longest time that open requests and byte streams get when a new generation has taken over. */
   readonly handOverTimeMs: number;
   /** Longest time that a new generation may take to be ready before the one that serves goes on without it. */
@@ -50,6 +52,7 @@ export const defaultOptions: ProxyOptions = {
   concurrency: 1,
   logLevel: "info",
   drainTimeMs: 5_000,
+  acceptTimeMs: 0,
   handOverTimeMs: 60_000,
   startTimeMs: 60_000,
   tlsKeyLogFile: undefined,

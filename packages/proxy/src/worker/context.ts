@@ -50,5 +50,6 @@ export interface WorkerContext {
   readonly taps: RequestTaps;
   readonly date: HttpDate;
   readonly logger: Logger;
+  /** What is answered is told to be the last on its connection. */
   isDraining: boolean;
 }

@@ -241,7 +241,7 @@ export class Http2ServerConnection implements DeadlineOwner, ServedConnection, S
     if (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection && !this.#isDraining) {
       chain.stats.requestLimitsReached.add(1);
       this.drain();
-    }
+    } else if (this.worker.isDraining) this.drain();
     return stream;
   }
 

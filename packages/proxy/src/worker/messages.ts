@@ -61,6 +61,8 @@ export type WorkerCommand =
   | { readonly type: "log-level"; readonly level: LogLevel }
   | { readonly type: "tap-open"; readonly setup: TapSetup }
   | { readonly type: "tap-close"; readonly id: number }
+  /** The proxy will end: say so in answers (`connection: close`, GOAWAY), and serve whoever comes all the same. */
+  | { readonly type: "announce-end" }
   /** Say `connection: close`; accept nothing more after `acceptMs`; report `drained` when the last connection is gone. */
   | { readonly type: "drain"; readonly acceptMs: number }
   /** The time to drain is over: end what is open, in words where they can still be said. */

@@ -62,6 +62,8 @@ class TrafficWorker {
   readonly #dns: DnsClusters;
   readonly #health: HealthChecks;
   readonly #isFirst: boolean;
+  /** Nobody is accepted any more, or soon. */
+  #isStopping = false;
   readonly #listeners = new Map<string, TrafficListener>();
   readonly #destinations = new DestinationIndex<TrafficListener>();
   /** Removed listeners whose connections are not all gone. */
@@ -197,7 +199,11 @@ class TrafficWorker {
         return this.#context.taps.close(command.id);
       case "log-level":
         return this.#logger.setLevel(command.level);
+      case "announce-end":
+        this.#context.isDraining = true;
+        return;
       case "drain":
+        this.#isStopping = true;
         this.#context.isDraining = true;
         return this.#stopAccepting(command.acceptMs);
       case "cut":
@@ -285,10 +291,10 @@ class TrafficWorker {
         failures.push(`listener ${name}: ${(error as Error).message}`);
         this.#isAccepting = undefined;
       }
-      if (this.#context.isDraining) listener.drain();
+      if (this.#isStopping) listener.drain();
     }
     this.#destinations.rebuild(this.#listeners.values());
-    if (this.#listeners.size > 0 && !this.#takesConnections && !this.#context.isDraining) {
+    if (this.#listeners.size > 0 && !this.#takesConnections && !this.#isStopping) {
       this.#takesConnections = true;
       this.#services.balancer.open(this.#onGiven);
     }
@@ -374,6 +380,7 @@ class TrafficWorker {
   }
 
   #cut(): void {
+    this.#isStopping = true;
     this.#context.isDraining = true;
     this.#hasStoppedAccepting = true;
     for (const listener of [...this.#listeners.values(), ...this.#retired]) listener.cut();
