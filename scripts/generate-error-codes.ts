@@ -40,7 +40,7 @@ function render(): string {
     "Every failure that Heddle names. The flag stands in `%RESPONSE_FLAGS%`, the details in `%RESPONSE_CODE_DETAILS%` of the access",
     "log; flags, details and bodies are Envoy's where Envoy has the failure. *Retried* says what Heddle retries by itself, while",
     "attempts remain; a route's own `retryOn` can add to it. Codes without a status make no response: they stand in logs, in",
-    "NACKs and in the output of commands.",
+    "NACKs and in the output of commands. The flag `URX` stands beside that of the last failure when all attempts failed.",
   ];
   for (const section of sections) {
     lines.push("", `## ${section.title}`, "", section.intro, "");

@@ -259,16 +259,6 @@ export const errorCodes = {
     text: "upstream request timeout",
     hint: "The last attempt took longer than perTryTimeout.",
   },
-  retry_limit: {
-    source: "upstream",
-    retry: "never",
-    httpStatus: 503,
-    grpcStatus: 14,
-    flag: "URX",
-    details: "upstream_retry_limit_exceeded",
-    text: "upstream retry limit exceeded",
-    hint: "All attempts failed; the flag stands beside that of the last failure, whose code, status and body are the answer's.",
-  },
 
   // Policy: refused on purpose.
   rbac_denied: {
@@ -373,16 +363,6 @@ export const errorCodes = {
     text: "Request Header Fields Too Large",
     hint: "The request's head exceeds max_request_headers_kb (60 KiB) or 100 fields: look for a growing cookie.",
   },
-  body_too_large: {
-    source: "downstream",
-    retry: "never",
-    httpStatus: 413,
-    grpcStatus: 2,
-    flag: "",
-    details: "request_payload_too_large",
-    text: "Payload Too Large",
-    hint: "The request's body exceeds the limit of a filter that must hold it whole.",
-  },
   path_rejected: {
     source: "downstream",
     retry: "never",
@@ -481,7 +461,7 @@ export const errorCodes = {
     flag: "DT",
     details: "duration_timeout",
     text: "the connection reached its longest allowed duration",
-    hint: "The listener's max_connection_duration closed the connection; callers reconnect.",
+    hint: "The TCP proxy's max_downstream_connection_duration closed the connection; callers reconnect.",
   },
 
   // Internal: the mesh itself.
@@ -525,7 +505,7 @@ export const errorCodes = {
     flag: "",
     details: "",
     text: "a field is set that this proxy does not support",
-    hint: "Remove the field at the given path; nothing is ever ignored in silence.",
+    hint: "Remove it or use what is supported instead; nothing is ever ignored in silence.",
   },
   config_invalid: {
     source: "config",
@@ -575,7 +555,7 @@ export const errorCodes = {
     flag: "",
     details: "",
     text: "the workload's command cannot be started",
-    hint: "Check the command's name and workingDir; it is looked up on the PATH.",
+    hint: "Install the program, or correct `command` or `workingDir`: a name without a slash is looked for in PATH.",
   },
 
   // Identity.
@@ -726,7 +706,7 @@ export const errorCodes = {
     grpcStatus: 0,
     flag: "",
     details: "",
-    text: "the node may not have what it asks for",
+    text: "the node may not have this configuration",
     hint: "A proxy gets only the configuration of the workload that its certificate names: compare node id and SPIFFE ID.",
   },
 } as const satisfies Readonly<Record<string, ErrorEntry>>;

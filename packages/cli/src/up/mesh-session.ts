@@ -2,7 +2,7 @@ import type { MeshMode } from "@heddle/api";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AlreadyRunning, FolderSource, requireAlone, stateFolderName, systemClock } from "@heddle/control-plane";
-import { silentLogger, exitCodes } from "@heddle/core";
+import { errorEntry, exitCodes, silentLogger } from "@heddle/core";
 import { StateIsNewer } from "@heddle/state";
 import { applicationVariables } from "../local-mesh/application-path.ts";
 import { findMissingCommands } from "../local-mesh/command-lookup.ts";
@@ -303,6 +303,6 @@ function describeMissing({ workload, command, place, reason }: MissingCommand): 
 
 function missingCommands(missing: readonly MissingCommand[]): UserProblem {
   return new UserProblem(missing.map(describeMissing).join("\n"), {
-    hint: "Install the program, or correct `command` or `workingDir`. Nothing was started.",
+    hint: `${errorEntry("command_missing").hint} Nothing was started.`,
   });
 }

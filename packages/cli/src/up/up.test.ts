@@ -115,7 +115,7 @@ const refused: readonly { title: string; mesh: string; code: number; says: RegEx
     title: "a missing command is named with workload and place",
     mesh: smallMesh["mesh.yaml"]?.replace("command: [node, server.cjs]", "command: [no-such-program]") ?? "",
     code: 1,
-    says: /mesh\.yaml:8: the workload front cannot be started: its command "no-such-program" was not found/,
+    says: /mesh\.yaml:8: the workload front cannot be started: its command "no-such-program" was not found[^]*→ Install the program, .*Nothing was started/,
   },
   {
     title: "a LocalMesh with an error is refused with its line",

@@ -1,5 +1,5 @@
 import type { WorkloadInstance } from "@heddle/compiler";
-import { formatSpiffeId } from "@heddle/core";
+import { errorEntry, formatSpiffeId } from "@heddle/core";
 import type { Node } from "@heddle/xds/api";
 import type { Peer } from "../server/peer.ts";
 
@@ -48,5 +48,5 @@ export function authorizeNode(
 }
 
 function refuse(node: Node, reason: string): NodeVerdict {
-  return { ok: false, reason: `node "${node.id}" may not have this configuration: ${reason}` };
+  return { ok: false, reason: `${errorEntry("node_not_authorized").text} (node "${node.id}"): ${reason}` };
 }

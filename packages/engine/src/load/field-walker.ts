@@ -1,3 +1,4 @@
+import { errorEntry } from "@heddle/core";
 import {
   type Any,
   type DescField,
@@ -146,7 +147,7 @@ function refuse(
   problems: LoadProblem[],
   at: Path,
   message: string,
-  hint = "remove it or use what is supported instead; nothing is ever ignored in silence",
+  hint: string = errorEntry("config_unsupported_field").hint,
 ): void {
   problems.push({ path: at.toString(), message, hint });
 }

@@ -1,4 +1,5 @@
 import { getCACertificates, type PeerCertificate } from "node:tls";
+import { errorEntry } from "@heddle/core";
 import type { ClusterConfig, SanMatcher, SecretConfig, SecretRef, ValidationConfig } from "@heddle/engine";
 import type { GrpcConnection } from "@heddle/xds/client";
 
@@ -27,7 +28,7 @@ export function adsDialer(
     if (tls === undefined) return GrpcConnection.dial({ ...options, url: `http://${authority}` }, signal);
     const { certificate, validation, minVersion, maxVersion } = tls.common;
     const own = certificate === undefined ? undefined : findSecret(certificate);
-    if (certificate !== undefined && own?.kind !== "certificate") throw new Error("this proxy has no certificate yet");
+    if (certificate !== undefined && own?.kind !== "certificate") throw new Error(errorEntry("identity_missing").text);
     const ca = authoritiesOf(validation, findSecret, anchorsPem);
     if (ca.length === 0)
       throw new Error(

@@ -102,7 +102,7 @@ export class IdentityManager {
       this.#failures += 1;
       const reason = (error as Error).message;
       const current = this.#current;
-      if (current === undefined) logger.error("no certificate yet", { reason });
+      if (current === undefined) logger.error(errorEntry("identity_missing").text, { reason });
       else if (current.notAfterMs <= clock.wallMs()) logger.error(errorEntry("identity_expired").text, { reason });
       else
         logger.warn("the certificate could not be renewed; the current one goes on", {

@@ -39,7 +39,10 @@ before(async () => {
         tcpListener("missing", "nowhere", [], flagged("missing")),
         tcpListener("empty", "empty", [], flagged("empty")),
         tcpListener("counted", "up", [], { idle_timeout: "0.2s" }),
-        tcpListener("aged", "up", [], { max_downstream_connection_duration: "0.05s", ...flagged("aged") }),
+        tcpListener("aged", "up", [], {
+          max_downstream_connection_duration: "0.05s",
+          ...fileLog(join(folder, "aged.log"), "%RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%"),
+        }),
       ],
       [cluster("up", [upstream.port]), cluster("dead", [1]), cluster("empty", [])],
     ),
@@ -175,7 +178,7 @@ for (const [listener, flags] of [
   ["dead", "UF,URX"],
   ["missing", "NC"],
   ["empty", "UH"],
-  ["aged", "DT"],
+  ["aged", "DT duration_timeout"],
 ] as const) {
   test(`the log says of a connection to the listener "${listener}" that it ended with ${flags}`, async () => {
     const client = await connectRaw(proxy.port(listener));

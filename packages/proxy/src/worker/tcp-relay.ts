@@ -80,7 +80,7 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
   /** By a reset, so that nobody takes what came so far for the whole. */
   cut(): void {
     this.#account.details = errorEntry("draining").details;
-    this.#account.flag = errorEntry("draining").flag ?? "";
+    this.#account.flag = errorEntry("draining").flag;
     this.#isDestroyed = true;
     this.#client.reset();
     this.#upstream?.reset();
@@ -195,7 +195,9 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     if (which === deadline.idle) this.#stats.idleTimeouts.add(1);
     if (which === deadline.connectionDuration) {
       this.#stats.aged.add(1);
-      this.#account.flag = "DT";
+      const { details, flag } = errorEntry("connection_duration");
+      this.#account.details = details;
+      this.#account.flag = flag;
     }
     this.destroy();
   }
