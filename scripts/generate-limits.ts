@@ -37,6 +37,7 @@ const h2 = defaultHttp2Limits;
 const overloadTest = "proxy/src/worker/overload.test.ts";
 const timeouts = "proxy/src/worker/timeouts.test.ts";
 const tapTest = "proxy/src/tap/tap.test.ts";
+const upstreamLimits = "proxy/src/worker/upstream-limits.test.ts";
 const malformed = "http/src/http1/malformed-requests.test.ts";
 
 const sections: readonly { readonly title: string; readonly rows: readonly Row[] }[] = [
@@ -274,7 +275,6 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         value: "half of what a server takes",
         field: "",
         answer: "the connection takes no more requests, and another one is made",
-        counter: "",
         proof:
           "http/src/http2/flood-guard.test.ts › a client has reset enough on a connection long before its peer has",
       },
@@ -305,6 +305,9 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         value: bytes(maxWaitingBytes),
         field: "",
         answer: "lines are dropped, and the proxy's log says how many",
+        counter: "heddle_access_log_lines_lost_total",
+        proof:
+          "proxy/src/worker/access-logs.test.ts › lines above the limit of what may wait are dropped and counted, and those below it are written",
       },
       {
         what: "taps at a time",
@@ -354,6 +357,25 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         value: bytes(defaultHttp1Limits.maxHeadBytes),
         field: "",
         answer: "502",
+        counter: "upstream_cx_protocol_error",
+        proof: `${upstreamLimits} › a response head above the limit is answered with 502, and counted`,
+      },
+      {
+        what: "time for making a connection, TLS included",
+        value: "5 s, Envoy's",
+        field: "`connect_timeout`",
+        answer: "503 with flag UF, or another endpoint where the route retries",
+        counter: "upstream_cx_connect_timeout",
+        proof: `${upstreamLimits} › connections that are not made in time are counted, those of requests and those of relays`,
+      },
+      {
+        what: "retries of one request",
+        value: "none",
+        field: "`num_retries` of the route's `retry_policy`",
+        answer: "the last failure is the answer, with flag URX",
+        counter: "upstream_rq_retry_limit_exceeded",
+        proof:
+          "proxy/src/worker/retries.test.ts › an endpoint that refuses connections is tried as often as the policy says, whatever the method",
       },
     ],
   },
@@ -363,6 +385,7 @@ function answersOf(): Record<string, Pick<Row, "answer" | "counter" | "proof">> 
   return {
     shrink_heap: {
       answer: "each thread collects garbage, at most every 10 s",
+      counter: "shrink_count",
       proof: `${overloadTest} › a heap that is to shrink is collected, and requests are served`,
     },
     disable_http_keepalive: {

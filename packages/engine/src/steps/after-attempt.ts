@@ -65,11 +65,7 @@ export function afterFailure(
   out: Action,
   trace?: DecisionTrace,
 ): void {
-  const endpoint = req.countedEndpoint;
-  if (endpoint !== undefined && failure.code !== "overflow" && !failure.isCountedElsewhere) {
-    endpoint.errors++;
-    if (isConnectFailure(failure.code)) endpoint.connectFailures++;
-  }
+  countFailure(live, req, failure);
   releaseAttempt(req);
   if (req.isResponseStarted || failure.responseStarted) {
     resetResponse(req, midResponse[failure.code] ?? failure.code, out);
@@ -78,6 +74,21 @@ export function afterFailure(
   if (isFailureRetriable(req, failure) && scheduleRetry(live, req, random, out, trace)) return;
   releaseRetry(req);
   respondWithFailure(req, failure, out);
+}
+
+/** Of a connection that several requests waited for, only one counts the failure. */
+function countFailure(live: LiveState, req: RequestRecord, failure: AttemptFailure): void {
+  const { countedEndpoint: endpoint, cluster } = req;
+  if (endpoint === undefined || cluster === undefined) return;
+  if (failure.code === "overflow" || failure.isCountedElsewhere) return;
+  endpoint.errors++;
+  if (isConnectFailure(failure.code)) endpoint.connectFailures++;
+  if (failure.code === "upstream_connect_timeout") live.cluster(cluster).connectTimeouts++;
+  if (isProtocolError(failure.code)) live.cluster(cluster).protocolErrors++;
+}
+
+function isProtocolError(code: ErrorCode): boolean {
+  return code === "upstream_protocol_error" || code === "upstream_protocol_error_mid_response";
 }
 
 function resetResponse(req: RequestRecord, code: ErrorCode, out: Action): void {

@@ -49,6 +49,9 @@ export class ClusterState {
   pendingOverflows: number;
   retryOverflows: number;
   connectionOverflows: number;
+  connectTimeouts: number;
+  /** Answers that are no HTTP, or break a limit. */
+  protocolErrors: number;
   readonly endpoints: Map<string, EndpointState>;
 
   constructor(name: string) {
@@ -65,6 +68,8 @@ export class ClusterState {
     this.pendingOverflows = 0;
     this.retryOverflows = 0;
     this.connectionOverflows = 0;
+    this.connectTimeouts = 0;
+    this.protocolErrors = 0;
     this.endpoints = new Map();
   }
 

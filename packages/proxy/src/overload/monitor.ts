@@ -26,7 +26,7 @@ export class OverloadMonitor {
   readonly #actionStats: ReadonlyMap<OverloadAction, ActionStats>;
   readonly #pointStats: ReadonlyMap<LoadShedPoint, GaugeHandle>;
   readonly #refreshes: CounterHandle;
-  readonly #shrinker = new HeapShrinker();
+  readonly #shrinker: HeapShrinker;
   readonly #timer: NodeJS.Timeout;
 
   /** @param maxConnections of the runtime, which wins over what a monitor says */
@@ -66,6 +66,7 @@ export class OverloadMonitor {
       resetStreamsCounter(writer);
     }
     for (const { point } of config.loadShedPoints) shedLoadCounter(writer, point);
+    this.#shrinker = new HeapShrinker(writer);
     this.#refreshes = writer.counter("heddle_overload_refreshes_total", "Times that the resources were looked at.");
     for (const minimum of config.timerMinimums) load.setTimerMinimum(minimum);
     load.setShrinkInterval(config.shrinkIntervalMs);

@@ -6,6 +6,7 @@ import {
   type AccessLogRecord,
   compileAccessLogFormat,
   type CompiledFormat,
+  type CounterHandle,
   type JsonFormat,
 } from "@heddle/telemetry";
 
@@ -53,11 +54,14 @@ export class BoundAccessLog {
 /** The access logs of a worker; logs to one path share one file. */
 export class AccessLogs {
   readonly #logger: Logger;
+  readonly #lost: CounterHandle;
   readonly #files = new Map<string, LogFile>();
   readonly #bound = new WeakMap<AccessLogConfig, BoundAccessLog>();
 
-  constructor(logger: Logger) {
+  /** @param lost counts the lines that are not written */
+  constructor(logger: Logger, lost: CounterHandle) {
     this.#logger = logger;
+    this.#lost = lost;
   }
 
   bind(configs: readonly AccessLogConfig[]): readonly BoundAccessLog[] {
@@ -81,7 +85,7 @@ export class AccessLogs {
   #file(sink: AccessLogConfig["sink"]): LogFile {
     const key = sink.kind === "file" ? sink.path : sink.kind;
     let file = this.#files.get(key);
-    if (file === undefined) this.#files.set(key, (file = new LogFile(sink, this.#logger)));
+    if (file === undefined) this.#files.set(key, (file = new LogFile(sink, this.#logger, this.#lost)));
     return file;
   }
 }
@@ -90,23 +94,28 @@ export class AccessLogs {
 class LogFile {
   readonly #sink: AccessLogConfig["sink"];
   readonly #logger: Logger;
+  readonly #lost: CounterHandle;
   #fd: number | undefined;
   #waiting: string[] = [];
   #waitingBytes = 0;
+  /** Lines on their way to the disk. */
+  #writingLines = 0;
   #droppedLines = 0;
   #isWriting = false;
   #timer: NodeJS.Timeout | undefined;
   #onIdle: (() => void)[] = [];
 
-  constructor(sink: AccessLogConfig["sink"], logger: Logger) {
+  constructor(sink: AccessLogConfig["sink"], logger: Logger, lost: CounterHandle) {
     this.#sink = sink;
     this.#logger = logger;
+    this.#lost = lost;
     if (sink.kind !== "file") this.#fd = sink.kind === "stdout" ? 1 : 2;
   }
 
   append(line: string): void {
     if (this.#waitingBytes + line.length > maxWaitingBytes) {
       this.#droppedLines += 1;
+      this.#lost.add(1);
       return;
     }
     this.#waiting.push(line);
@@ -142,6 +151,7 @@ class LogFile {
 
   #writeWaiting(fd: number): void {
     const bytes = Buffer.from(this.#waiting.join(""));
+    this.#writingLines = this.#waiting.length;
     this.#waiting = [];
     this.#waitingBytes = 0;
     if (this.#droppedLines > 0) {
@@ -158,6 +168,7 @@ class LogFile {
       if (error !== null) return this.#fail(error);
       if (offset + written < bytes.length) return this.#writeFrom(fd, bytes, offset + written);
       this.#isWriting = false;
+      this.#writingLines = 0;
       if (this.#waitingBytes >= flushBytes || this.#onIdle.length > 0) this.#write();
       else if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#write(), flushMs);
     });
@@ -169,7 +180,9 @@ class LogFile {
       log: this.#sink.kind === "file" ? this.#sink.path : this.#sink.kind,
       error,
     });
+    this.#lost.add(this.#writingLines + this.#waiting.length);
     this.#isWriting = false;
+    this.#writingLines = 0;
     this.#waiting = [];
     this.#waitingBytes = 0;
     if (this.#sink.kind === "file" && this.#fd !== undefined) {

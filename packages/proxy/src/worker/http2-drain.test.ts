@@ -86,6 +86,7 @@ test("a client that does not answer the PING gets the last GOAWAY after the drai
   assert.equal(Buffer.from(await frame(client, goAway), "latin1").readUInt32BE(0), 0x7fffffff);
   assert.equal(Buffer.from(await frame(client, goAway), "latin1").readUInt32BE(0), 0);
   await client.untilEnd();
+  await proxy.untilStat("http.web.downstream_cx_max_duration_reached", 1);
 });
 
 test("a connection without requests ends after its idle timeout, in order", async (t) => {
@@ -99,6 +100,7 @@ test("a connection without requests ends after its idle timeout, in order", asyn
   const [code] = (await once(session, "goaway")) as [number];
   assert.equal(code, 0);
   await once(session, "close");
+  await proxy.untilStat("http.web.downstream_cx_idle_timeout", 1);
 });
 
 test("the last request that a connection may carry is answered, and the connection ends", async (t) => {
@@ -111,6 +113,7 @@ test("the last request that a connection may carry is answered, and the connecti
     assert.equal(headers[":status"], 200);
   }
   await once(session, "close");
+  await proxy.untilStat("http.web.downstream_cx_max_requests_reached", 1);
   await proxy.whenBalanced();
 });
 

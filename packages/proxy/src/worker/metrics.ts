@@ -253,6 +253,7 @@ export class WorkerMetrics {
   readonly ledger: RequestLedger;
   readonly mirrored: CounterHandle;
   readonly mirrorsSkipped: CounterHandle;
+  readonly accessLogLinesLost: CounterHandle;
   readonly #http = new Map<string, HttpStats>();
   readonly #clusters = new Map<string, ClusterStats>();
   /** Of clients' connections. */
@@ -280,6 +281,10 @@ export class WorkerMetrics {
     this.mirrorsSkipped = writer.counter(
       "heddle_mirrors_skipped_total",
       "Copies not sent: too many at once, or a body too long to keep.",
+    );
+    this.accessLogLinesLost = writer.counter(
+      "heddle_access_log_lines_lost_total",
+      "Lines of access logs not written: too many waited, or the log could not be written.",
     );
   }
 
@@ -425,10 +430,13 @@ const liveNumbers = [
   ["counter", "connectionsMade", "upstream_cx_total", "Connections begun."],
   ["counter", "requests", "upstream_rq_total", "Requests sent, retries included."],
   ["counter", "retries", "upstream_rq_retry", "Retries sent."],
+  ["counter", "retryLimitExceeded", "upstream_rq_retry_limit_exceeded", "Requests whose attempts were used up."],
   ["counter", "requestOverflows", "upstream_rq_overflow", "Requests turned away by the limit of requests."],
   ["counter", "pendingOverflows", "upstream_rq_pending_overflow", "Requests turned away by the limit of waiting ones."],
   ["counter", "retryOverflows", "upstream_rq_retry_overflow", "Retries turned away by the limit of retries."],
   ["counter", "connectionOverflows", "upstream_cx_overflow", "Times that the limit of connections was met."],
+  ["counter", "connectTimeouts", "upstream_cx_connect_timeout", "Connections that were not made in time."],
+  ["counter", "protocolErrors", "upstream_cx_protocol_error", "Answers that are no HTTP, or break a limit."],
 ] as const;
 type LiveNumber = (typeof liveNumbers)[number][1];
 const liveShape = clusterShape(liveNumbers);

@@ -220,4 +220,5 @@ test("a heap that is to shrink is collected, and requests are served", async (t)
     ),
   );
   assert.match(await proxy.admin("/stats"), /^overload\.envoy\.overload_actions\.shrink_heap\.active: 1$/m);
+  assert.match(await proxy.admin("/stats"), /^overload\.envoy\.overload_actions\.shrink_heap\.shrink_count: [1-9]/m);
 });

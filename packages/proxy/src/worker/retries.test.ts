@@ -265,6 +265,7 @@ test("an endpoint that refuses connections is tried as often as the policy says,
     assert.match(body, /retried and the latest reset reason: remote connection failure/);
     const stats = await proxy.admin("/clusters");
     assert.match(stats, /^dead::127\.0\.0\.1:1::rq_total::3$/m);
+    await proxy.untilStat("cluster.dead.upstream_rq_retry_limit_exceeded", 1);
   }));
 
 test("a client that leaves while a retry waits ends its request", () =>

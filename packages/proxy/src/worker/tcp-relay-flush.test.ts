@@ -46,7 +46,7 @@ function contextFor(upstreamPort: number): WorkerContext {
     tunnels: new Tunnels({ timers, tls: upstreamTls, wallMs: Date.now }),
     metrics,
     load: new WorkerLoad(SharedLoad.create(1).buffer, 0),
-    accessLogs: new AccessLogs(new LineLogger("relay", "off")),
+    accessLogs: new AccessLogs(new LineLogger("relay", "off"), metrics.accessLogLinesLost),
     logger: silentLogger,
   } as Partial<WorkerContext> as WorkerContext;
 }

@@ -309,7 +309,9 @@ class UpstreamLeg implements SocketHandler, DialOwner {
     this.#relay.upstreamReady();
   }
 
-  onDialFailed(_dial: Dialing, failure: SocketFailure): void {
+  onDialFailed(_dial: Dialing, failure: SocketFailure, isCountedElsewhere = false): void {
+    if (failure.code === "upstream_connect_timeout" && !isCountedElsewhere)
+      this.#worker.live.cluster(this.#cluster).connectTimeouts++;
     this.#over(failure);
   }
 

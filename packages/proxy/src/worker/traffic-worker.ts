@@ -68,7 +68,7 @@ class TrafficWorker {
   readonly #destinations = new DestinationIndex<TrafficListener>();
   /** Removed listeners whose connections are not all gone. */
   readonly #retired = new Set<TrafficListener>();
-  readonly #shrinker = new HeapShrinker();
+  readonly #shrinker: HeapShrinker;
   /** undefined: not all listeners could do as they were told. */
   #isAccepting: boolean | undefined = true;
   #isSwitching = false;
@@ -82,7 +82,6 @@ class TrafficWorker {
   constructor(port: MessagePort, setup: WorkerSetup) {
     this.#port = port;
     this.#logger = new LineLogger(`worker-${setup.index}`, setup.logLevel);
-    this.#accessLogs = new AccessLogs(this.#logger);
     if (setup.tlsKeyLogFile !== undefined) {
       logTlsKeysTo(setup.tlsKeyLogFile);
       this.#logger.warn(keyLogWarning, { file: setup.tlsKeyLogFile });
@@ -91,6 +90,8 @@ class TrafficWorker {
     const timers = new Timers();
     const upstreamTls = new ClientTlsContexts(this.#secrets);
     const metrics = new WorkerMetrics(new MetricWriter({ announce: (series) => this.#announce(series) }));
+    this.#accessLogs = new AccessLogs(this.#logger, metrics.accessLogLinesLost);
+    this.#shrinker = new HeapShrinker(metrics.writer);
     const load = new WorkerLoad(setup.load, setup.index);
     const connecting = {
       timers,
