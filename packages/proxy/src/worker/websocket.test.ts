@@ -291,6 +291,62 @@ test("WebSocket goes out by HTTP/2's extended CONNECT, and the client gets its p
   await proxy.whenBalanced();
 });
 
+test("WebSocket comes in and goes out by HTTP/2's extended CONNECT: frames both ways, and each side's end", async () => {
+  const stream = session.request({
+    ":method": "CONNECT",
+    ":protocol": "websocket",
+    ":scheme": "http",
+    ":path": "/h2/both",
+    ":authority": "shop.example",
+    "sec-websocket-version": "13",
+  });
+  const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+  assert.equal(headers[":status"], 200);
+  for (const text of ["first", "second"]) {
+    stream.write(frame(text));
+    const [answer] = (await once(stream, "data")) as [Buffer];
+    assert.deepEqual(answer, Buffer.concat([Buffer.from([0x81, text.length]), Buffer.from(text)]));
+  }
+  // The server ends its half when the client has ended its own.
+  stream.end();
+  await once(stream, "end");
+  await once(stream, "close");
+  assert.equal(stream.rstCode, 0);
+  await proxy.whenBalanced();
+});
+
+test("a WebSocket client and its server speak across a proxy with HTTP/2 on both sides", async (t) => {
+  // The client's library and the server's know HTTP/1.1 alone: the proxies beside them make HTTP/2 of it, and HTTP/1.1 again.
+  const start = async (port: number, upstreamIsHttp2: boolean): Promise<TestProxy> => {
+    const manager = {
+      upgrade_configs: [{ upgrade_type: "websocket" }],
+      http2_protocol_options: { allow_connect: true },
+    };
+    const next = cluster("next", [port], upstreamIsHttp2 ? http2Cluster() : {});
+    const started = await TestProxy.start(
+      bootstrap([httpListener({ name: "web", routes: [route("/", "next")], manager })], [next]),
+    );
+    t.after(() => started[Symbol.asyncDispose]());
+    return started;
+  };
+  const last = await start((app.address() as AddressInfo).port, false);
+  const middle = await start(last.port("web"), true);
+  const first = await start(middle.port("web"), true);
+  const socket = new WebSocket(`ws://127.0.0.1:${first.port("web")}/chat`);
+  await once(socket, "open");
+  assert.equal(String(await echo(socket, "hello")), "hello");
+  const large = Buffer.alloc(1_000_000, "binary ");
+  assert.ok((await echo(socket, large)).equals(large));
+  socket.ping("are you there");
+  assert.equal(String((await once(socket, "pong"))[0]), "are you there");
+  socket.send("bye");
+  assert.deepEqual((await once(socket, "close")).map(String), ["4001", "as you wish"]);
+  for (const each of [first, middle, last]) await each.whenBalanced();
+  const total = (name: string): number => middle.generation.metrics.total(`envoy_http_downstream_cx_${name}_total`);
+  assert.deepEqual([total("http2"), total("http1"), total("upgrades")], [1, 0, 1]);
+  assert.equal(last.generation.metrics.total("envoy_http_downstream_cx_http2_total"), 1);
+});
+
 test("a handshake that is tried again over HTTP/2 has the client's proof", async () => {
   const socket = await opened("/h2/second");
   assert.equal(String(await echo(socket, "at last")), "at last");
