@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { freePort, ThrowawayCa } from "@heddle/testkit";
-import { bootstrap, cluster, fileLog, httpListener, route } from "./testing/bootstrap-json.ts";
+import { bootstrap, cluster, fileLog, httpListener, protocolOptions, route } from "./testing/bootstrap-json.ts";
 import { untilLogged } from "./testing/log-file.ts";
 import { TestProxy } from "./testing/test-proxy.ts";
 
@@ -47,13 +47,10 @@ function secured(
   const file = (path: string): Json => ({ filename: join(folder, path) });
   return cluster(name, [port], {
     // Each request its own connection: what is told is of its own handshake.
-    typed_extension_protocol_options: {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        common_http_protocol_options: { max_requests_per_connection: 1 },
-        explicit_http_config: { http_protocol_options: {} },
-      },
-    },
+    ...protocolOptions({
+      common_http_protocol_options: { max_requests_per_connection: 1 },
+      explicit_http_config: { http_protocol_options: {} },
+    }),
     transport_socket: {
       name: "tls",
       typed_config: {

@@ -4,21 +4,13 @@ import { connect as connectHttp2, createServer, type ServerHttp2Session, type Se
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { connectRaw, type RawServer, startRawServer } from "@heddle/testkit";
-import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { bootstrap, cluster, httpListener, protocolOptions, route } from "../testing/bootstrap-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 // A peer that vanished without a word is found by the PING that it does not answer; one that answers is left alone.
 
-const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const keepAlive = { connection_keepalive: { interval: "0.05s", timeout: "0.2s", interval_jitter: { value: 10 } } };
-const http2 = {
-  typed_extension_protocol_options: {
-    [optionsName]: {
-      "@type": `type.googleapis.com/${optionsName}`,
-      explicit_http_config: { http2_protocol_options: keepAlive },
-    },
-  },
-};
+const http2 = protocolOptions({ explicit_http_config: { http2_protocol_options: keepAlive } });
 /** An empty SETTINGS frame. */
 const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 
