@@ -39,7 +39,10 @@ export class RequestLedger {
   readonly #ended: Readonly<Record<Outcome, CounterHandle>>;
 
   constructor(writer: MetricWriter) {
-    this.#started = writer.counter(requestsStarted, "Requests whose first byte was read.");
+    this.#started = writer.counter(
+      requestsStarted,
+      "Requests whose first byte was read, CONNECTs of carriers included.",
+    );
     const ended = (outcome: Outcome): CounterHandle =>
       writer.counter(requestsEnded, "Requests that ended, by how.", [["outcome", outcome]]);
     this.#ended = Object.fromEntries(outcomes.map((outcome) => [outcome, ended(outcome)])) as Record<
