@@ -72,6 +72,8 @@ export class Configuration {
   readonly #refused = new Map<string, RefusedResource>();
   /** What the files of a resource held that could not be used. */
   readonly #refusedFiles = new Map<string, string>();
+  /** Files of a resource that could be used, and that a worker did not take: they are tried again, changed or not. */
+  readonly #untakenFiles = new Map<string, readonly string[]>();
   /** Bound sockets by listener. */
   readonly #sockets = new Map<string, readonly ListeningSocket[]>();
   #pool: WorkerPool | undefined;
@@ -203,8 +205,9 @@ export class Configuration {
 
   async #reload({ type, name, version, value, tlsFiles }: HeldResource): Promise<TlsFileReload | undefined> {
     const now = digestTlsFiles(tlsFiles.keys());
-    const files = [...tlsFiles.keys()].filter((path) => tlsFiles.get(path) !== now.get(path));
     const key = keyOf(type, name);
+    const changed = [...tlsFiles.keys()].filter((path) => tlsFiles.get(path) !== now.get(path));
+    const files = changed.length === 0 ? (this.#untakenFiles.get(key) ?? []) : changed;
     const state = [...now.values()].join(" ");
     if (files.length === 0 || this.#refusedFiles.get(key) === state) {
       if (files.length === 0) this.#refusedFiles.delete(key);
@@ -213,16 +216,19 @@ export class Configuration {
     const message = fromBinary(resourceSchemas[type] as DescMessage, value);
     const loaded = loadResource(type, message, "ads");
     const cluster = loaded.change?.clusters?.set[0];
-    let problem =
+    const problem =
       loaded.change === undefined
         ? describeProblems(loaded.problems)
         : cluster && tlsMaterialProblem(cluster, loaded.inlineSecrets);
     if (problem === undefined) {
+      this.#refusedFiles.delete(key);
+      // Also when this throws.
+      this.#untakenFiles.set(key, files);
       const [rejection] = await this.#apply([{ type, name, version, value, message }], "ads");
-      problem = rejection?.error;
+      if (rejection === undefined) this.#untakenFiles.delete(key);
+      return { cluster: name, files, problem: rejection?.error };
     }
-    if (problem === undefined) this.#refusedFiles.delete(key);
-    else this.#refusedFiles.set(key, state);
+    this.#refusedFiles.set(key, state);
     return { cluster: name, files, problem };
   }
 
@@ -375,6 +381,7 @@ export class Configuration {
     this.#dynamic.delete(key);
     this.#refused.delete(key);
     this.#refusedFiles.delete(key);
+    this.#untakenFiles.delete(key);
     const change = removal(type, name, source);
     return held === undefined ? [change] : [change, inlineChange(held.inlineSecrets, [])];
   }

@@ -72,7 +72,7 @@ export class TlsFiles {
     clearTimeout(this.#settling);
     this.#settling = undefined;
     this.#reload().catch((error: unknown) => {
-      // An error of our own: the proxy goes on with what is in force, and looks again at the next change.
+      // An error of our own: the proxy goes on with what is in force, and tries them again at its next look.
       this.#logger.error("files of TLS could not be read anew", { error: (error as Error).message });
     });
   }
