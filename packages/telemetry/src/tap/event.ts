@@ -91,8 +91,12 @@ const secretName =
  * Secrets that stand in a URL, wherever one is quoted: parameters like `access_token` (RFC 6750 §2.3) or `accessToken`, also of the fragment (RFC 6749
  * §4.2.2) and of the path, and a password before the host.
  */
-const secretInUrl =
-  /([?&;#](?:(?:[^=&#?;\s]*[-_.])?(?:assertion|auth|code|credential|jwt|key|passphrase|passwd|pwd|session|sig|signature)|[^=&#?;\s]*(?:password|secret|token|sess(?:ion)?id|(?:api|access|private|subscription)key))=)[^&#\s"']+/gi;
+const secretParameter =
+  /(^|[-_.])(assertion|auth|code|credential|jwt|key|passphrase|passwd|pwd|session|sig|signature)$|(password|secret|token|sess(ion)?id|(api|access|private|subscription)key)$/i;
+/** What begins a parameter, its name and the sign behind it, also as they stand encoded in a parameter that is a URL itself. */
+const parameterName = /(?:[?&;#]|%(?:3[FB]|26|23))((?:(?!%(?:3[FBD]|26|23))[^=&#?;\s])*)(=|%3D)/gi;
+const endOfValue = /[&#\s"']|$/g;
+const endOfEncodedValue = /[&#\s"']|%26|%23|$/g;
 const userInUrl = /(:\/\/)[^/?#\s"']+@/g;
 
 /** Headers as a tap may show them. */
@@ -109,10 +113,32 @@ export function shownHeaders(headers: {
 
 /** Text of the wire: secrets of URLs are left out, and what is UTF-8 is read as such. */
 export function shownText(text: string): string {
-  const shown = text.replace(secretInUrl, `$1${redacted}`).replace(userInUrl, `$1${redacted}@`);
+  const shown = withoutSecretParameters(text).replace(userInUrl, `$1${redacted}@`);
   if (!/[\x80-\xff]/.test(shown)) return shown;
   const bytes = Buffer.from(shown, "latin1");
   return isUtf8(bytes) ? bytes.toString("utf8") : shown;
+}
+
+function withoutSecretParameters(text: string): string {
+  let shown = "";
+  let from = 0;
+  for (const { index, 0: beginning, 1: name = "", 2: equals } of text.matchAll(parameterName)) {
+    const start = index + beginning.length;
+    // Within a value that is left out already, or a name that is told as it is.
+    if (index < from || !secretParameter.test(decoded(name))) continue;
+    const end = equals === "=" ? endOfValue : endOfEncodedValue;
+    end.lastIndex = start;
+    const until = end.exec(text)?.index ?? text.length;
+    if (until === start) continue;
+    shown += text.slice(from, start) + redacted;
+    from = until;
+  }
+  return shown + text.slice(from);
+}
+
+/** A server decodes names before it compares them (RFC 3986 §2.1); what is no octet stays as it is. */
+function decoded(name: string): string {
+  return name.replace(/%([0-9a-f]{2})/gi, (_, octet: string) => String.fromCharCode(Number.parseInt(octet, 16)));
 }
 
 const redacted = "[redacted]";
