@@ -130,6 +130,34 @@ test("a control plane whose certificate is revoked, or whose authority has no li
   }
 });
 
+test("the names of the secret's context are the control plane's where its cluster names none", async (t) => {
+  const ca = await ThrowawayCa.create();
+  const { port } = await serve(t, ca);
+  const uri = (value: string) => [
+    { type: "uri" as const, match: { kind: "exact" as const, value, ignoreCase: false } },
+  ];
+  const dial = async (
+    own: ValidationConfig["matchSubjectAltNames"],
+    secrets: ValidationConfig["matchSubjectAltNames"],
+  ) => {
+    const anchors = { trustedCa: { pem: ca.certificatePem }, matchSubjectAltNames: secrets, crlPem: undefined };
+    const secret: SecretConfig = { kind: "validation", name: "anchors", validation: anchors };
+    const config = judged(port, { ...named("static"), matchSubjectAltNames: own });
+    const connection = await adsDialer(
+      config,
+      () => secret,
+      () => undefined,
+    )(new AbortController().signal);
+    connection.close();
+  };
+  const somebody = "spiffe://cluster.local/ns/default/sa/web";
+  await dial([], uri(controlPlane));
+  await assert.rejects(dial([], uri(somebody)), /which is not accepted/);
+  // As for the proxy's other connections.
+  await dial(uri(controlPlane), uri(somebody));
+  await assert.rejects(dial(uri(somebody), uri(controlPlane)), /which is not accepted/);
+});
+
 test("the lists of the control plane's context go before those of its secret", () => {
   const list = (text: string): string => `-----BEGIN X509 CRL-----\n${text}\n-----END X509 CRL-----`;
   const secret: SecretConfig = {

@@ -34,7 +34,7 @@ export function adsDialer(
       throw new Error(
         `the cluster ${cluster.name} has no trust anchors: without them anybody could pose as the control plane`,
       );
-    const matchers = validation?.matchSubjectAltNames ?? [];
+    const matchers = namesOf(validation, findSecret);
     const crl = revocationListsOf(validation, findSecret);
     const session = {
       ca: [...ca],
@@ -80,14 +80,24 @@ export function revocationListsOf(
   validation: ValidationConfig | undefined,
   findSecret: FindSecret,
 ): readonly string[] | undefined {
-  const named = validation?.trustedCa;
-  const secret = named !== undefined && "name" in named ? findSecret(named) : undefined;
-  const pem = validation?.crlPem ?? (secret?.kind === "validation" ? secret.validation.crlPem : undefined);
+  const pem = validation?.crlPem ?? rulesOfSecret(validation, findSecret)?.crlPem;
   if (pem === undefined) return undefined;
   // The runtime reads the first list of a text alone.
   const lists = pem.match(/-----BEGIN X509 CRL-----[^]*?-----END X509 CRL-----/g);
   if (lists === null) throw new Error("the control plane's revocation list cannot be read: PEM lists are expected");
   return lists;
+}
+
+/** Names that the control plane may have, those of the secret where the cluster's own context has none; empty: the one that is dialled. */
+function namesOf(validation: ValidationConfig | undefined, findSecret: FindSecret): readonly SanMatcher[] {
+  const own = validation?.matchSubjectAltNames ?? [];
+  return own.length > 0 ? own : (rulesOfSecret(validation, findSecret)?.matchSubjectAltNames ?? []);
+}
+
+function rulesOfSecret(validation: ValidationConfig | undefined, findSecret: FindSecret): ValidationConfig | undefined {
+  const named = validation?.trustedCa;
+  const secret = named !== undefined && "name" in named ? findSecret(named) : undefined;
+  return secret?.kind === "validation" ? secret.validation : undefined;
 }
 
 function authoritiesIn(anchors: ValidationConfig["trustedCa"]): readonly string[] {
