@@ -298,6 +298,12 @@ export const findingCodes = {
     text: "The edge takes HTTP and sends it on without TLS, but the workloads of its service take TLS alone (protocol https or tls): every request fails.",
     hint: "Write a DestinationRule for the service with trafficPolicy.tls.mode: SIMPLE.",
   },
+  HDL0120: {
+    severity: "warning",
+    title: "File of TLS is missing",
+    text: "A DestinationRule names a file for its TLS that is not on this machine, where the mesh's proxies run. They refuse the cluster: the version before stays in force, or, without one, requests to the host fail with 503. A file that comes later counts when the rule changes again.",
+    hint: "Put the file there before the rule is applied, or correct its path. `heddle proxy-status` names the proxies of a running mesh that refuse it.",
+  },
   HDL0201: {
     severity: "warning",
     title: "Earlier version stays in force",

@@ -24,6 +24,7 @@ export { parseFile, unreadableFile } from "./parse-file.ts";
 export type { BrokenDocument, ParsedFile } from "./parse-file.ts";
 export { hasLabels, servicesOf, workloadLabels, workloadsOf } from "./references/services.ts";
 export type { KnownService, KnownWorkload } from "./references/services.ts";
+export { missingTlsFiles } from "./references/tls-files.ts";
 export { identityOf } from "./resource.ts";
 export type {
   AuthorizationPolicyResource,

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
@@ -53,6 +55,33 @@ test("files and folders named together are judged together", async (context) => 
   const both = await runHeddle(["validate", "mesh.yaml", "routes"], { cwd });
   assert.equal(both.code, 3);
   assert.match(both.stdout, /routes\/web\.yaml:10: error \w+: .*nowhere/);
+});
+
+test("a file of TLS that is not there is told with its line, and one that is there is not", async (context) => {
+  const tls = (path: string): string => `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: web
+spec:
+  host: web
+  trafficPolicy:
+    tls:
+      mode: SIMPLE
+      caCertificates: ${path}
+`;
+  const cwd = temporaryFolder(context, { "mesh.yaml": mesh, "ca.pem": "" });
+  const judged = async (path: string) => {
+    writeFileSync(join(cwd, "tls.yaml"), tls(join(cwd, path)));
+    return runHeddle(["validate", ".", "--fail-on", "warning"], { cwd });
+  };
+  const missing = await judged("gone.pem");
+  assert.equal(missing.code, 3);
+  assert.match(
+    missing.stdout,
+    /^tls\.yaml:10: warning HDL0120: .*caCertificates: there is no file \/.*\/gone\.pem that/,
+  );
+  assert.equal((await judged("ca.pem")).code, 0);
+  assert.equal((await judged(".")).code, 3);
 });
 
 test("a file that is named twice is read once", async (context) => {

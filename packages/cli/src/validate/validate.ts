@@ -1,5 +1,6 @@
+import { accessSync, constants, statSync } from "node:fs";
 import type { Finding, Severity } from "@heddle/api";
-import { validateSet } from "@heddle/api";
+import { missingTlsFiles, validateSet } from "@heddle/api";
 import { exitCodes } from "@heddle/core";
 import type { OutputFormat } from "../output/data.ts";
 import { formatData } from "../output/data.ts";
@@ -25,9 +26,11 @@ export async function validate(
 ): Promise<number> {
   const files = await readResourceFiles(paths);
   const resources = files.flatMap((file) => file.resources);
-  const findings = [...files.flatMap((file) => file.findings), ...validateSet(resources, settingsOf(resources))].sort(
-    byWeight,
-  );
+  const findings = [
+    ...files.flatMap((file) => file.findings),
+    ...validateSet(resources, settingsOf(resources)),
+    ...missingTlsFiles(resources, isReadableFile),
+  ].sort(byWeight);
   const count = (severity: Severity): number => findings.filter((finding) => finding.severity === severity).length;
   const result: ValidationResult = {
     files: files.length,
@@ -38,6 +41,16 @@ export async function validate(
   process.stdout.write(await formatData(options.output, result, () => describe(result)));
   const failing = severities.slice(0, severities.indexOf(options.failOn) + 1);
   return failing.some((severity) => result.counts[severity] > 0) ? exitCodes.findings : exitCodes.fine;
+}
+
+function isReadableFile(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    // Not there, or not for us: to whoever asks both are one.
+    return false;
+  }
 }
 
 function byWeight(a: Finding, b: Finding): number {
