@@ -119,12 +119,22 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
         proof: `${timeouts} › a client that does not close after the last word is cut off: \${what}`,
       },
       {
-        what: "bytes on the way to a slow side",
+        what: "bytes on the way to a slow client",
         value: bytes(defaultBufferBytes),
         field: "`per_connection_buffer_limit_bytes` of listener and cluster",
-        answer: "the other side is not read until it is less",
+        answer: "the upstream is not read until it is less",
+        counter: "upstream_flow_control_paused_reading_total",
         proof:
           "proxy/src/worker/backpressure.test.ts › an upstream waits for a client that does not read, and the client gets everything when it does",
+      },
+      {
+        what: "bytes on the way to a slow upstream",
+        value: bytes(defaultBufferBytes),
+        field: "`per_connection_buffer_limit_bytes` of listener and cluster",
+        answer: "the client is not read until it is less",
+        counter: "downstream_flow_control_paused_reading_total",
+        proof:
+          "proxy/src/worker/backpressure.test.ts › a client waits for an upstream that does not read, and the upstream gets everything when it does",
       },
       {
         what: "answers to pipelined requests that their client does not read",

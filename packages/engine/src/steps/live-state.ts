@@ -50,6 +50,9 @@ export class ClusterState {
   retryOverflows: number;
   connectionOverflows: number;
   connectTimeouts: number;
+  /** Times that an endpoint had to wait with its response for a client that takes it slowly, and that it went on. */
+  readingPaused: number;
+  readingResumed: number;
   /** Answers that are no HTTP, or break a limit. */
   protocolErrors: number;
   readonly endpoints: Map<string, EndpointState>;
@@ -69,6 +72,8 @@ export class ClusterState {
     this.retryOverflows = 0;
     this.connectionOverflows = 0;
     this.connectTimeouts = 0;
+    this.readingPaused = 0;
+    this.readingResumed = 0;
     this.protocolErrors = 0;
     this.endpoints = new Map();
   }

@@ -50,6 +50,18 @@ async function stalled(socket: Socket): Promise<number> {
   return socket.writableLength;
 }
 
+/** Waits until it is counted that one side had to wait, and that it went on: what clusters count is published a moment later. */
+async function untilCounted(side: "http_downstream" | "cluster_upstream"): Promise<void> {
+  const giveUpAt = performance.now() + 10_000;
+  for (const what of ["paused", "resumed"]) {
+    const name = `envoy_${side}_flow_control_${what}_reading_total`;
+    while (proxy.generation.metrics.total(name) === 0) {
+      assert.ok(performance.now() < giveUpAt, `${name} is 0`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
 test("an upstream waits for a client that does not read, and the client gets everything when it does", async () => {
   const client = await connectRaw(proxy.port("web"));
   client.socket.pause();
@@ -65,6 +77,7 @@ test("an upstream waits for a client that does not read, and the client gets eve
   peer.end();
   await once(client.socket, "end");
   assert.ok(received > bytes, "the head and every byte of the body");
+  await untilCounted("cluster_upstream");
   client.socket.destroy();
 });
 
@@ -87,6 +100,7 @@ test("a client waits for an upstream that does not read, and the upstream gets e
   await whole;
   await peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
   assert.equal((await client.response()).body, "ok");
+  await untilCounted("http_downstream");
   client.socket.destroy();
 });
 

@@ -86,6 +86,7 @@ export class Exchange implements ExchangeSink {
   isActive = false;
   isRequestComplete = false;
   isRequestPaused = false;
+  isResponsePaused = false;
   wasDelayed = false;
   /** The client speaks gRPC-Web, and the upstream gRPC. */
   grpcWeb: GrpcWebCall | undefined;
@@ -143,6 +144,7 @@ export class Exchange implements ExchangeSink {
     this.isActive = false;
     this.isRequestComplete = false;
     this.isRequestPaused = false;
+    this.isResponsePaused = false;
     this.wasDelayed = false;
     this.grpcWeb = undefined;
     this.isTunnel = false;

@@ -82,6 +82,8 @@ export class HttpStats {
   readonly idleStreams: CounterHandle;
   readonly agedStreams: CounterHandle;
   readonly protocolErrors: CounterHandle;
+  readonly pausedReading: CounterHandle;
+  readonly resumedReading: CounterHandle;
   readonly remoteDisconnects: CounterHandle;
   readonly tooManyPrematureResets: CounterHandle;
   readonly retriesAbandoned: CounterHandle;
@@ -115,6 +117,8 @@ export class HttpStats {
     this.idleStreams = counter("downstream_rq_idle_timeout", "Requests on which nothing moved for too long.");
     this.agedStreams = counter("downstream_rq_max_duration_reached", "Requests that had lasted as long as they may.");
     this.protocolErrors = counter("downstream_cx_protocol_error", "Connections with malformed requests.");
+    this.pausedReading = counter("downstream_flow_control_paused_reading_total", "Times that a client had to wait.");
+    this.resumedReading = counter("downstream_flow_control_resumed_reading_total", "Times that it went on.");
     this.remoteDisconnects = counter("downstream_rq_rx_reset", "Requests whose client went away.");
     this.tooManyPrematureResets = counter(
       "downstream_rq_too_many_premature_resets",
@@ -439,6 +443,8 @@ const liveNumbers = [
   ["counter", "retryOverflows", "upstream_rq_retry_overflow", "Retries turned away by the limit of retries."],
   ["counter", "connectionOverflows", "upstream_cx_overflow", "Times that the limit of connections was met."],
   ["counter", "connectTimeouts", "upstream_cx_connect_timeout", "Connections that were not made in time."],
+  ["counter", "readingPaused", "upstream_flow_control_paused_reading_total", "Times that an endpoint had to wait."],
+  ["counter", "readingResumed", "upstream_flow_control_resumed_reading_total", "Times that it went on."],
   ["counter", "protocolErrors", "upstream_cx_protocol_error", "Answers that are no HTTP, or break a limit."],
 ] as const;
 type LiveNumber = (typeof liveNumbers)[number][1];

@@ -340,6 +340,7 @@ export function onRequestData(x: Exchange, bytes: Buffer, start: number, end: nu
   touch(x);
   if (body.unsentBytes > chain.bufferBytes && !x.isRequestPaused) {
     x.isRequestPaused = true;
+    chain.stats.pausedReading.add(1);
     downstream.pauseRequest();
   }
 }
@@ -459,11 +460,18 @@ function onUpstreamData(x: Exchange, bytes: Buffer, start: number, end: number):
   const { grpcWeb } = x;
   if (grpcWeb?.isHeld === true) return grpcWeb.keep(bytes, start, end);
   if (grpcWeb !== undefined) {
-    if (!sendWhole(x, grpcWeb.encode(bytes.subarray(start, end)))) x.upstream?.pauseReading();
+    if (!sendWhole(x, grpcWeb.encode(bytes.subarray(start, end)))) pauseUpstream(x);
     return;
   }
   x.responseBytes += end - start;
-  if (!x.downstream.sendData(bytes, start, end)) x.upstream?.pauseReading();
+  if (!x.downstream.sendData(bytes, start, end)) pauseUpstream(x);
+}
+
+function pauseUpstream(x: Exchange): void {
+  const { req, worker } = x;
+  if (!x.isResponsePaused && req.cluster !== undefined) worker.live.cluster(req.cluster).readingPaused++;
+  x.isResponsePaused = true;
+  x.upstream?.pauseReading();
 }
 
 /** One half of what CONNECT made has ended; the other goes on until it ends, too, or nothing moves for too long. */
@@ -511,6 +519,9 @@ function onUpstreamDrain(x: Exchange): void {
 export function onDownstreamDrain(x: Exchange): void {
   if (!x.isActive) return;
   touch(x);
+  const { req, worker } = x;
+  if (x.isResponsePaused && req.cluster !== undefined) worker.live.cluster(req.cluster).readingResumed++;
+  x.isResponsePaused = false;
   x.upstream?.resumeReading();
 }
 
@@ -724,6 +735,7 @@ const halfTunnelIdleMs = 60_000;
 function releaseRequestPressure(x: Exchange): void {
   if (!x.isRequestPaused || x.body.unsentBytes > x.chain.bufferBytes / 2) return;
   x.isRequestPaused = false;
+  x.chain.stats.resumedReading.add(1);
   x.downstream.resumeRequest();
 }
 

@@ -13,6 +13,7 @@ export function leaveRestUnread(x: Exchange): void {
     downstream.deadlines.set(deadline.idle, x.worker.timers.now(), x.chain.hcm.config.idleTimeoutMs);
     if (!x.isRequestPaused) return;
     x.isRequestPaused = false;
+    x.chain.stats.resumedReading.add(1);
     downstream.resumeRequest();
   }
 }
