@@ -83,7 +83,7 @@ test("disable_http_keepalive ends HTTP/1.1 connections with their response", asy
   );
   const { head } = await get(await connect(t, proxy.port("web")));
   assert.match(head, /^HTTP\/1\.1 200 .*\r\nconnection: close/s);
-  assert.equal(proxy.generation.metrics.total("envoy_http_downstream_cx_overload_disable_keepalive"), 1);
+  await proxy.untilStat("http.web.downstream_cx_overload_disable_keepalive", 1);
 });
 
 test("reject_incoming_connections closes what comes", async (t) => {
