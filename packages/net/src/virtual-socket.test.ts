@@ -17,12 +17,15 @@ class Recorder implements VirtualCarrier {
   queuedBytes = 0;
   sentBytes = 0;
   isSpent = false;
+  /** Nothing waits when the socket ends. */
+  isFlushed = true;
   write(bytes: Buffer, start: number, end: number): boolean {
     this.asked.push(`write ${bytes.toString("latin1", start, end)}`);
     return true;
   }
-  end(): void {
+  end(): boolean {
     this.asked.push("end");
+    return this.isFlushed;
   }
   finish(): void {
     this.asked.push("finish");
@@ -150,6 +153,22 @@ test("it closes once, later, when both halves have ended; before that each goes 
   await once(reader, "closed");
   socket.destroy();
   assert.deepEqual([reader.closed, carrier.asked], [1, ["end"]]);
+});
+
+test("it closes when what its carrier keeps has left, and who destroys it before breaks that off", async () => {
+  for (const isPatient of [true, false]) {
+    const { socket, carrier, reader } = opened();
+    carrier.isFlushed = false;
+    socket.start(reader);
+    socket.end();
+    socket.receiveEnd();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(reader.closed, 0);
+    if (isPatient) socket.flushed();
+    else socket.destroy();
+    await once(reader, "closed");
+    assert.deepEqual(carrier.asked, isPatient ? ["end"] : ["end", "cancel"]);
+  }
 });
 
 test("it finishes in order: the carrier ends its half, and what still comes is nobody's", async () => {

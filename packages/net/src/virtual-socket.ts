@@ -8,7 +8,7 @@ import type { SocketFailure } from "./socket-failure.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 import type { TlsSession } from "./tls-session.ts";
 
-/** What carries a virtual socket's bytes. It calls `receive`, `receiveEnd`, `drained`, `carrierSpent` and `lost`. */
+/** What carries a virtual socket's bytes. It calls `receive`, `receiveEnd`, `drained`, `flushed`, `carrierSpent` and `lost`. */
 export interface VirtualCarrier {
   /** @returns false: taken, but `drained` comes before more is wanted */
   write(bytes: Buffer, start: number, end: number): boolean;
@@ -18,7 +18,8 @@ export interface VirtualCarrier {
   readonly sentBytes: number;
   /** It takes no new streams, and closes when it has none. */
   readonly isSpent: boolean;
-  end(): void;
+  /** @returns false: something still waits, and `flushed` comes when all has left and both halves have ended */
+  end(): boolean;
   /** Our half ends, and what still comes is dropped: the socket hears nothing more. */
   finish(): void;
   /** Nothing more is to be delivered until `resume`; what is delivered nevertheless is kept. */
@@ -51,6 +52,8 @@ export class VirtualSocket implements InputOwner, StreamSocket {
   readonly #carrier: VirtualCarrier;
   readonly #input = new InputFlow(this, true);
   #hasEnded = false;
+  /** What was written has left, or is the carrier's business alone. */
+  #isFlushed = false;
   #isClosed = false;
   #failure: SocketFailure | undefined;
 
@@ -92,6 +95,11 @@ export class VirtualSocket implements InputOwner, StreamSocket {
 
   drained(): void {
     if (!this.#isClosed) this.handler.onDrain();
+  }
+
+  flushed(): void {
+    this.#isFlushed = true;
+    this.#closeIfEnded();
   }
 
   carrierSpent(): void {
@@ -150,7 +158,7 @@ export class VirtualSocket implements InputOwner, StreamSocket {
   end(): void {
     if (this.#isClosed || this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#carrier.end();
+    if (this.#carrier.end()) this.#isFlushed = true;
     this.#closeIfEnded();
   }
 
@@ -185,10 +193,10 @@ export class VirtualSocket implements InputOwner, StreamSocket {
     this.#close(undefined);
   }
 
-  /** A stream is broken off so that nobody takes what came for complete; where both halves have ended it is, and what waits leaves by itself. */
+  /** A stream is broken off so that nobody takes what came for complete; where both halves have ended, and nothing waits, it is. */
   destroy(failure?: SocketFailure): void {
     if (this.#isClosed) return;
-    if (!this.#hasEnded || !this.#input.hasPeerEnded) this.#carrier.cancel();
+    if (!this.#hasEnded || !this.#isFlushed || !this.#input.hasPeerEnded) this.#carrier.cancel();
     this.#close(failure);
   }
 
@@ -216,7 +224,7 @@ export class VirtualSocket implements InputOwner, StreamSocket {
   }
 
   #closeIfEnded(): void {
-    if (this.#hasEnded && this.#input.isEndDelivered) this.#close(undefined);
+    if (this.#hasEnded && this.#isFlushed && this.#input.isEndDelivered) this.#close(undefined);
   }
 
   /** The handler hears of it later, as with a socket of the runtime. */

@@ -1,37 +1,16 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import {
-  constants,
-  createServer,
-  type Http2Server,
-  type Http2Session,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { constants, type Http2Session, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import type { BoundCluster } from "@heddle/engine";
 import { freePort } from "@heddle/testkit";
+import { endsOf, noContent, startInside, startServer, tunnelled, tunnelledFrom } from "./testing/carrier-server.ts";
 import { type ClusterChanges, Fixture, makeCluster, sendHead } from "./testing/fixture.ts";
 import { RecordingSink } from "./testing/recording-sink.ts";
 import { onEachHead, ScriptedUpstream } from "./testing/scripted-upstream.ts";
 
 // Connections that many requests share: how many there are, and whose failure is counted.
-
-/** A server that answers when it is told to, and counts its connections. */
-async function startServer(t: TestContext): Promise<{ server: Http2Server; port: number; sessions: () => number }> {
-  const server = createServer();
-  let sessions = 0;
-  server.on("session", (session) => {
-    sessions += 1;
-    // One that has said GOAWAY and has no streams reads no more: it does not see its client close.
-    t.after(() => session.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => server.close());
-  return { server, port: (server.address() as AddressInfo).port, sessions: () => sessions };
-}
 
 function http2Cluster(port: number, maxConcurrentStreams: number, changes: ClusterChanges = {}) {
   const cluster = makeCluster([port]);
@@ -40,38 +19,6 @@ function http2Cluster(port: number, maxConcurrentStreams: number, changes: Clust
     http2: { ...cluster.config.http2, maxConcurrentStreams },
     ...changes,
   });
-}
-
-/** An endpoint whose proxy takes carriers at a port. */
-function tunnelled(
-  port: number,
-  changes: ClusterChanges = {},
-  maxConnectionDurationMs = 0,
-  keepAlive?: BoundCluster["config"]["http2"]["keepAlive"],
-): BoundCluster {
-  return tunnelledFrom(0, port, port, changes, maxConnectionDurationMs, keepAlive);
-}
-
-/** As many requests at once as this ride inside carriers, fewer on connections by themselves at a port of their own. */
-function tunnelledFrom(
-  minConcurrentRequests: number,
-  port: number,
-  carrierPort: number,
-  changes: ClusterChanges,
-  maxConnectionDurationMs = 0,
-  keepAlive?: BoundCluster["config"]["http2"]["keepAlive"],
-): BoundCluster {
-  const config = makeCluster([port]).config;
-  const http2 = keepAlive === undefined ? config.http2 : { ...config.http2, keepAlive };
-  const tunnel = { match: "tunnel", http2, maxConnectionDurationMs, minConcurrentRequests };
-  const cluster = makeCluster([port], { tunnel, ...changes });
-  const [carrier] = makeCluster([carrierPort]).endpoints;
-  assert.ok(carrier);
-  const endpoints = cluster.endpoints.map((endpoint) => ({
-    ...endpoint,
-    tunnel: { authority: "127.0.0.1:8080", carrier },
-  }));
-  return { ...cluster, endpoints };
 }
 
 /** An application that is reached by connections by themselves, and from 4 requests in progress on inside carriers. */
@@ -192,34 +139,6 @@ test("connections inside a carrier that goes away are let go: the next request h
   assert.deepEqual([sink.status, sessions()], [204, 2]);
 });
 
-/** A server at the far end of carriers: each connection inside answers what comes. */
-async function startInside(
-  t: TestContext,
-  answer: (stream: ServerHttp2Stream, count: number) => void = (stream) => stream.write(noContent),
-): Promise<{ port: number; streams: ServerHttp2Stream[]; carriers: ServerHttp2Session[] }> {
-  const { server, port } = await startServer(t);
-  const streams: ServerHttp2Stream[] = [];
-  const carriers: ServerHttp2Session[] = [];
-  server.on("session", (session) => carriers.push(session));
-  server.on("stream", (stream: ServerHttp2Stream) => {
-    streams.push(stream);
-    let count = 0;
-    stream.on("error", () => stream.destroy());
-    stream.on("end", () => stream.end());
-    stream.respond({ ":status": 200 });
-    stream.on("data", () => answer(stream, (count += 1)));
-  });
-  return { port, streams, carriers };
-}
-
-const noContent = "HTTP/1.1 204 No Content\r\n\r\n";
-
-/** How streams ended: 0 is in order. */
-async function endsOf(streams: readonly ServerHttp2Stream[]): Promise<number[]> {
-  for (const stream of streams) if (!stream.closed) await once(stream, "close");
-  return streams.map(({ rstCode }) => rstCode);
-}
-
 /** So many requests that are in progress at the same time, each on a connection of its own. */
 async function atOnce(fixture: Fixture, cluster: BoundCluster, count: number): Promise<void> {
   const requests = Array.from({ length: count }, () => fixture.request(cluster));
@@ -337,6 +256,25 @@ test("whatever is idle inside a carrier that is old enough ends in order, and th
   if (carriers[0]?.destroyed === false) await once(carriers[0], "close");
   await atOnce(fixture, cluster, 1);
   assert.equal(carriers.length, 2);
+});
+
+test("a server whose carriers serve one connection each, and say so at once, is asked for as many as there are requests", {
+  timeout: 30_000,
+}, async (t) => {
+  const { server, port, sessions } = await startServer(t);
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    stream.on("error", () => stream.destroy());
+    stream.session?.goaway();
+    stream.respond({ ":status": 200 });
+    stream.on("data", () => stream.write(noContent));
+    stream.on("end", () => stream.end());
+  });
+  const fixture = new Fixture(t);
+  const cluster = tunnelled(port);
+  for (let count = 1; count <= 3; count += 1) {
+    await atOnce(fixture, cluster, 1);
+    assert.equal(sessions(), count);
+  }
 });
 
 test("what is in use inside a carrier that goes away gives its answer, and then ends in order", async (t) => {
@@ -541,7 +479,7 @@ test("whether load is shed is asked once for each connection inside a carrier, a
 test("CONNECTs that wait for a carrier that cannot be made are one failure, and are asked for each whether load is shed", async (t) => {
   const fixture = new Fixture(t);
   const cluster = tunnelled(await freePort(), { limits: { maxConnections: 10 } });
-  const sinks = Array.from({ length: 11 }, () => fixture.openTcp(cluster));
+  const sinks = Array.from({ length: 11 }, () => fixture.openTcp(cluster).sink);
   for (const { ended } of sinks) await ended;
   const failures = sinks.map(({ failure }) => failure);
   assert.equal(failures.filter((failure) => failure?.code === "overflow").length, 1);

@@ -7,3 +7,6 @@ export interface UpstreamTimers {
   schedule(delayMs: number, target: TimerTarget): TimerHandle;
   cancel(handle: TimerHandle): void;
 }
+
+/** A peer that for so long opens no window for what waits will not: Envoy's stream flush timeout, which is the idle timeout of its streams. */
+export const flushTimeoutMs = 5 * 60_000;

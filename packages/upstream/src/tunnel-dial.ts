@@ -13,10 +13,11 @@ import type {
   UpstreamExchange,
   UpstreamTransport,
 } from "./exchange.ts";
+import { flushTimeoutMs } from "./timers.ts";
 
 /** Times that a stream is asked for anew because its carrier went away before it had seen the request. */
 const maxReopenings = 3;
-/** For the peer to end its half behind ours. Its application sees a client that closes, and has nothing left to do. */
+/** For the peer to end its half behind ours, when it has that. Its application sees a client that closes, and has nothing left to do. */
 const peerEndTimeoutMs = 5000;
 const connectFraming: Framing = { kind: "connect" };
 
@@ -46,8 +47,12 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
   #reopenings = 0;
   #isOver = false;
   #hasPeerEnded = false;
-  /** The socket is gone; the stream waits for the peer's end. */
+  /** The socket is gone; the stream waits for the peer, to take what was written and to end its half. */
   #isFinished = false;
+  /** What waited for the peer's windows when that was last looked at. */
+  #waitingBytes = 0;
+  /** How long the peer may then take nothing and say nothing. */
+  #patienceMs = peerEndTimeoutMs;
   /** What has left, once there is no stream to ask. */
   #lastSentBytes = 0;
   #writtenBytes = 0;
@@ -85,7 +90,7 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
   /** There was no answer in time, or no end. */
   onTimer(): void {
     this.#timer = undefined;
-    if (this.#isFinished) return this.cancel();
+    if (this.#isFinished) return this.#unsentBytes < this.#waitingBytes ? this.#awaitEnd() : this.cancel();
     const exchange = this.#exchange;
     const { address } = this.#tunnel.tunnel.carrier;
     const text = `no tunnel through ${address} within ${this.cluster.config.connectTimeoutMs} ms`;
@@ -171,7 +176,10 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
       // An answer that was whole before it could be refused.
       const text = `the proxy at ${this.#tunnel.tunnel.carrier.address} refused CONNECT`;
       this.#fail({ kind: "refused", code: "upstream_connect_failed", text, cause: "" });
-    } else this.onHalfEnd();
+      return;
+    }
+    this.onHalfEnd();
+    this.#socket.flushed();
   }
 
   onDrain(): void {
@@ -204,17 +212,29 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
     return this.#exchange?.sendData(bytes, start, end) ?? true;
   }
 
-  end(): void {
+  end(): boolean {
     this.#exchange?.end();
+    return this.#exchange === undefined;
   }
 
   finish(): void {
     if (this.#exchange === undefined) return;
     this.#isFinished = true;
-    this.#timer = this.#options.timers.schedule(peerEndTimeoutMs, this);
+    // Of what waits it reads the last when all has left.
+    if (this.#unsentBytes > 0) this.#patienceMs = flushTimeoutMs;
+    this.#awaitEnd();
     // Its end comes behind all that it still sends.
     this.#exchange.resumeReading();
     this.#exchange.end();
+  }
+
+  #awaitEnd(): void {
+    this.#waitingBytes = this.#unsentBytes;
+    this.#timer = this.#options.timers.schedule(this.#patienceMs, this);
+  }
+
+  get #unsentBytes(): number {
+    return this.#writtenBytes - this.sentBytes;
   }
 
   pause(): void {

@@ -194,8 +194,10 @@ class ListenersSide implements VirtualCarrier {
   write(bytes: Buffer, start: number, end: number): boolean {
     return this.#tunnel.take(bytes, start, end);
   }
-  end(): void {
+  /** What waits for the client's windows its connection watches over. */
+  end(): boolean {
     this.#tunnel.takeEnd();
+    return true;
   }
   /** What the client still sends, the socket drops. */
   finish(): void {

@@ -21,6 +21,7 @@ import {
 import type { ExchangeConnection } from "../exchange.ts";
 import { type ConnectionOptions, describeConnection, isWornOut, type PooledConnection } from "../pooled-connection.ts";
 import type { PooledExchange } from "../pooled-exchange.ts";
+import { flushTimeoutMs } from "../timers.ts";
 import { ClientStream } from "./stream.ts";
 
 type FaultCounter = (cluster: string, fault: Http2Rule | "keepAliveTimeout") => void;
@@ -51,6 +52,9 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   /** What waits for the peer's SETTINGS. */
   readonly #unsettled: ClientStream[] = [];
   #settingsTimer: TimerHandle | undefined;
+  /** Streams that have nothing more to say and still wait for the peer's windows, with the bytes that waited when they were last looked at. */
+  readonly #flushing = new Map<ClientStream, number>();
+  #flushTimer: TimerHandle | undefined;
   /** Lent places, of streams that are open and of those that have not sent their head. */
   #lent = 0;
   #requests = 0;
@@ -127,6 +131,7 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
   /** The stream is over, and its place is free. Before its exchange hears of the end, so that the place may be used for what follows. */
   release(stream: ClientStream): void {
     if (stream.id > 0) this.#streams.delete(stream.id);
+    this.#flushing.delete(stream);
     this.#lent -= 1;
     if (this.#lent === 0) this.idleSinceMs = this.#options.timers.now();
     if (this.codec.hasResetEnough) return this.goingAway();
@@ -153,6 +158,26 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.#settingsTimer = undefined;
   }
 
+  /** Tells the stream, whose end is said, when all of it has left, or that nothing of it has for `flushTimeoutMs` and up to twice that. */
+  awaitFlush(stream: ClientStream): void {
+    this.#flushing.set(stream, Number.POSITIVE_INFINITY);
+    this.#watchFlushing();
+  }
+
+  #watchFlushing(): void {
+    this.#flushTimer ??= this.#options.timers.schedule(flushTimeoutMs, { onTimer: () => this.#endStalled() });
+  }
+
+  #endStalled(): void {
+    this.#flushTimer = undefined;
+    for (const [stream, waitedBytes] of this.#flushing) {
+      const queuedBytes = this.codec.queuedBytes(stream.id);
+      if (queuedBytes < waitedBytes) this.#flushing.set(stream, queuedBytes);
+      else stream.onFlushTimeout();
+    }
+    if (this.#flushing.size > 0) this.#watchFlushing();
+  }
+
   /** Has the output leave soon, with what other requests write meanwhile. */
   flushLater(): void {
     if (this.#isFlushListed || this.#isBlocked || this.#isClosed) return;
@@ -173,6 +198,9 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
       this.#isBlocked = !this.#socket.writeOwn(output);
     }
     this.#socket.flush();
+    // A codec that has ended keeps nothing, which is not to have sent it.
+    if (this.#flushing.size > 0 && !this.codec.isDead)
+      for (const stream of this.#flushing.keys()) if (this.codec.queuedBytes(stream.id) === 0) stream.onFlushed();
   }
 
   // SocketHandler -------------------------------------------------------------------------------
@@ -198,7 +226,8 @@ export class Http2ClientConnection implements PooledConnection, SocketHandler, T
     this.#isClosed = true;
     this.#keepAlive?.stop();
     this.#stopWaiting();
-    if (this.#ageTimer !== undefined) this.#options.timers.cancel(this.#ageTimer);
+    for (const timer of [this.#ageTimer, this.#flushTimer]) if (timer !== undefined) this.#options.timers.cancel(timer);
+    this.#flushing.clear();
     for (const stream of [...this.#unsettled.splice(0), ...this.#streams.values()]) {
       if (this.#violation === undefined) stream.lost(failure);
       else stream.failFor(this.#violation);

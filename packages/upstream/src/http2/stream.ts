@@ -28,7 +28,6 @@ export class ClientStream implements RequestStream {
   #isRequestSent = false;
   /** The peer has made the way that CONNECT asked for. */
   #isTunnel = false;
-  /** The peer has ended its half of what CONNECT made. */
   #hasPeerEnded = false;
   #isOver = false;
   /** Output had left so often when the head was written. */
@@ -125,7 +124,7 @@ export class ClientStream implements RequestStream {
     this.#isRequestSent = true;
     this.#connection.codec.sendData(this.id, empty, 0, 0, true);
     this.#connection.flushLater();
-    if (this.#hasPeerEnded) this.#finish();
+    if (this.#hasPeerEnded) this.#endBoth();
   }
 
   pause(): void {
@@ -182,14 +181,39 @@ export class ClientStream implements RequestStream {
 
   onEnd(): void {
     if (this.#isOver) return;
-    if (this.#isTunnel && !this.#isRequestSent) {
-      this.#hasPeerEnded = true;
-      this.#exchange.sink.onHalfEnd();
-      return;
+    this.#hasPeerEnded = true;
+    if (this.#isTunnel && !this.#hasAllLeft) {
+      if (this.#isRequestSent) this.#connection.awaitFlush(this);
+      return this.#exchange.sink.onHalfEnd();
     }
+    if (this.#isRequestSent) return this.#endBoth();
     // An answer to a request that is still being sent: the rest is of no use to anybody.
-    if (!this.#isRequestSent) this.#reset(Http2ErrorCode.cancel);
+    this.#reset(Http2ErrorCode.cancel);
     this.#finish();
+  }
+
+  /**
+   * Both halves have said their end. The place is given back when all has left: a connection that goes away closes as soon as no place is lent. An
+   * answer waits for nothing, what CONNECT made is whole only then.
+   */
+  #endBoth(): void {
+    if (this.#hasAllLeft) return this.#finish();
+    this.#connection.awaitFlush(this);
+    if (!this.#isTunnel) this.#exchange.finish();
+  }
+
+  get #hasAllLeft(): boolean {
+    return this.#isRequestSent && this.#connection.codec.queuedBytes(this.id) === 0;
+  }
+
+  /** What waited for the peer's windows has left. */
+  onFlushed(): void {
+    this.#finish();
+  }
+
+  /** Nothing of what waits has left for a while. Whoever uses a tunnel has limits of time for it; of what is answered nobody else knows any more. */
+  onFlushTimeout(): void {
+    if (!this.#isTunnel) this.abandon();
   }
 
   #finish(): void {

@@ -142,6 +142,7 @@ export class Fixture {
   readonly timers = new ManualTimers();
   readonly live = new LiveState();
   readonly secrets = new ManualSecrets();
+  readonly tunnels: Tunnels;
   readonly transport: PooledTransport;
   /** No connection is made. */
   isShedding = false;
@@ -154,11 +155,11 @@ export class Fixture {
       tls: new ClientTlsContexts(this.secrets),
       wallMs: Date.now,
     };
-    const tunnels = new Tunnels(connecting);
+    this.tunnels = new Tunnels(connecting);
     this.transport = new PooledTransport({
       ...connecting,
       live: this.live,
-      dial: (options) => tunnels.dial(options),
+      dial: (options) => this.tunnels.dial(options),
       shedsConnection: () => {
         this.shedQuestions += 1;
         return this.isShedding;
@@ -177,10 +178,9 @@ export class Fixture {
   }
 
   /** Begins a CONNECT that ends here. */
-  openTcp(cluster: BoundCluster): RecordingSink {
+  openTcp(cluster: BoundCluster): { sink: RecordingSink; exchange: UpstreamExchange } {
     const sink = new RecordingSink();
-    this.transport.openTcp(cluster.endpoints[0]!, cluster, sink, someClient);
-    return sink;
+    return { sink, exchange: this.transport.openTcp(cluster.endpoints[0]!, cluster, sink, someClient) };
   }
 
   /** Sends a request without a body. */
