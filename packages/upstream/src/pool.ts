@@ -157,7 +157,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     const connection = connect({ ...kind, socket, cluster, endpoint, timers, owner: this });
     this.#connections.add(connection);
     if (!kind.isTunnelled) this.#isMultiplexed = connection.capacity > 1;
-    this.#lend(connection);
+    this.#lend(connection, true);
     // Fewer streams than were hoped for: those that still wait need connections of their own.
     if (connection.activeStreams > 0) this.#reconnectFor(kind);
   }
@@ -228,10 +228,12 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     return undefined;
   }
 
-  #lend(connection: PooledConnection): void {
+  /** @param isNew it serves one exchange even when it is spent, as what is inside a carrier of one request is: the next would be no better */
+  #lend(connection: PooledConnection, isNew = false): void {
     const now = this.#options.timers.now();
     const isSpent = connection.isSpent(now);
-    for (let places = isSpent ? 0 : connection.capacity; places > 0; places = connection.capacity) {
+    const mostPlaces = isSpent ? Number(isNew) : Number.POSITIVE_INFINITY;
+    for (let lent = 0; lent < mostPlaces && connection.capacity > 0; lent += 1) {
       const next = this.#waiting.findIndex((waiting) => isFor(waiting, connection));
       if (next < 0) break;
       connection.carry(this.#leaveLine(next));

@@ -1,4 +1,5 @@
-import { type BoundCluster, type ClusterConfig, LiveState } from "@heddle/engine";
+import { type BoundCluster, type BoundEndpoint, type ClusterConfig, LiveState } from "@heddle/engine";
+import type { ClientTlsContext, SocketFailure } from "@heddle/net";
 import { Dial, type Dialing, type DialOptions } from "./dial.ts";
 import { PooledTransport, type PooledTransportOptions } from "./transport.ts";
 import { TunnelDial } from "./tunnel-dial.ts";
@@ -19,8 +20,9 @@ export class Tunnels {
   }
 
   dial(options: DialOptions): Dialing {
+    if (!options.isTunnelled) return new Dial(options);
     const { tunnel } = options.endpoint;
-    if (tunnel === undefined || !options.isTunnelled) return new Dial(options);
+    if (tunnel === undefined) return new NoTunnel(options);
     return new TunnelDial(options, {
       tunnel,
       carrierCluster: this.#carrierCluster(options.cluster),
@@ -49,6 +51,25 @@ export class Tunnels {
     this.#clusters.set(config, known);
     return known;
   }
+}
+
+/** A stream of a carrier to an endpoint that takes none. By itself it would be another connection than was asked for, without the carrier's TLS. */
+class NoTunnel implements Dialing {
+  readonly cluster: BoundCluster;
+  readonly endpoint: BoundEndpoint;
+  readonly tls: ClientTlsContext | undefined;
+
+  constructor({ cluster, endpoint, tls, owner }: DialOptions) {
+    this.cluster = cluster;
+    this.endpoint = endpoint;
+    this.tls = tls;
+    const text = `no carriers go to ${endpoint.address}`;
+    const failure: SocketFailure = { kind: "local", code: "upstream_connect_failed", text, cause: "" };
+    process.nextTick(() => owner.onDialFailed(this, failure));
+  }
+
+  /** It has failed already. */
+  close(): void {}
 }
 
 function carrierConfig(config: ClusterConfig): ClusterConfig {
