@@ -1,6 +1,5 @@
 import type { TimerHandle, TimerTarget } from "@heddle/core";
 import type { BoundCluster, BoundEndpoint } from "@heddle/engine";
-import type { HeaderList } from "@heddle/http";
 import type { ClientTlsContext, SocketAddress, SocketFailure, SocketHandler, StreamSocket } from "@heddle/net";
 import { FastSocket, formatAddress } from "@heddle/net";
 import { type ProxiedClient, proxyPreface } from "./proxy-preface.ts";
@@ -34,8 +33,8 @@ export interface DialOptions {
   readonly timers: UpstreamTimers;
   readonly wallMs: () => number;
   readonly owner: DialOwner;
-  /** What a CONNECT says besides, where the endpoint is reached through a tunnel. */
-  readonly tunnelHeaders?: HeaderList | undefined;
+  /** What the workload says of itself, for the CONNECT where this is one. */
+  readonly announcement?: string | undefined;
 }
 
 /** How long an address is alone before the next one is tried beside it: Envoy's, within what RFC 8305 §5 recommends. */

@@ -24,6 +24,8 @@ export interface ExchangeFailure {
  * come during `open` or any other call.
  */
 export interface ExchangeSink {
+  /** What the workload says of itself (`baggage`) on the CONNECT of a connection that is made for the exchange; others of the workload ride there, too. */
+  readonly announcement?: string | undefined;
   /** A connection was found or made; from now on bytes leave. */
   onConnected(): void;
   /** 1xx but 101. */

@@ -90,7 +90,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   open(exchange: PooledExchange, cluster: BoundCluster, endpoint: BoundEndpoint, kind: ConnectionKind): void {
     if (kind.isTunnelled) this.#newestTunnelled = kind;
     else this.#newest = kind;
-    if (this.#carry(exchange, kind)) return this.#connectAhead(kind, cluster, endpoint);
+    if (this.#carry(exchange, kind)) return this.#connectAhead(kind, exchange, endpoint);
     const { live, otherKind } = this.#options;
     const other = otherKind(kind, cluster, endpoint);
     if (!live.mayAwaitConnection(cluster) && this.#carry(exchange, other)) return;
@@ -100,7 +100,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     }
     this.#waiting.push({ exchange, endpoint, kind, other });
     this.#waitingBy.add(kind, 1);
-    if (this.#connectFor(kind, cluster, endpoint)) return this.#connectAhead(kind, cluster, endpoint);
+    if (this.#connectFor(kind, exchange, endpoint)) return this.#connectAhead(kind, exchange, endpoint);
     // Whoever was in line before it may still get what others give back.
     this.#leaveLine(this.#waiting.length - 1);
     if (!this.#carry(exchange, other)) exchange.fail("overflow", "");
@@ -292,8 +292,9 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
    *
    * @returns false: one more was wanted, and load is to be shed
    */
-  #connectFor(kind: ConnectionKind, cluster: BoundCluster, endpoint: BoundEndpoint): boolean {
+  #connectFor(kind: ConnectionKind, exchange: PooledExchange, endpoint: BoundEndpoint): boolean {
     const { live, shedsConnection } = this.#options;
+    const { cluster } = exchange;
     while (this.#dialingBy.of(kind) * this.#streamsOf(cluster, kind) < this.#waitingBy.of(kind)) {
       if (this.#dialingBy.of(kind) > 0 && this.#streamsOf(cluster, kind) > 1) return true;
       const isWithinLimit = live.mayConnect(cluster);
@@ -304,7 +305,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
       // under older certificates or anchors are none to whoever comes now.
       if (!isWithinLimit) this.#options.makeRoomFor(this);
       live.acquireConnection(cluster, endpoint);
-      this.#dial(kind, cluster, endpoint);
+      this.#dial(kind, exchange, endpoint);
     }
     return true;
   }
@@ -318,7 +319,7 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
   /** A connection was lost, or carries less than was hoped for. Those in line stay there while anything is left that they could get. */
   #reconnectFor(kind: ConnectionKind): void {
     const first = this.#waiting.find((waiting) => isSameKind(waiting.kind, kind));
-    if (first === undefined || this.#connectFor(kind, first.exchange.cluster, first.endpoint)) return;
+    if (first === undefined || this.#connectFor(kind, first.exchange, first.endpoint)) return;
     if (this.#connections.size > 0 || this.#dials.size > 0) return;
     while (this.#waiting.length > 0) this.#leaveLine(0).fail("overflow", "");
   }
@@ -327,7 +328,8 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
    * Dials ahead of requests, so that the next ones find a connection (Envoy's ConnPoolImplBase::shouldConnect): places, used and free, are to be
    * as many times the requests as the ratio says. Only as requests come, so that an endpoint which fails is not dialled without end.
    */
-  #connectAhead(kind: ConnectionKind, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+  #connectAhead(kind: ConnectionKind, exchange: PooledExchange, endpoint: BoundEndpoint): void {
+    const { cluster } = exchange;
     const { preconnectRatio } = cluster.config;
     if (preconnectRatio <= 1 || this.#isRetired) return;
     const { live, shedsConnection } = this.#options;
@@ -342,15 +344,16 @@ export class Pool implements ConnectionOwner, DialOwner, TimerTarget {
     for (; free < wanted; free += this.#streamsOf(cluster, kind)) {
       if (!live.mayConnect(cluster) || shedsConnection()) return;
       live.acquireConnection(cluster, endpoint);
-      this.#dial(kind, cluster, endpoint);
+      this.#dial(kind, exchange, endpoint);
     }
   }
 
   /** Only with a place for the connection. */
-  #dial(kind: ConnectionKind, cluster: BoundCluster, endpoint: BoundEndpoint): void {
+  #dial(kind: ConnectionKind, { cluster, sink }: PooledExchange, endpoint: BoundEndpoint): void {
     const { client, timers, wallMs, dial } = this.#options;
     this.#dialingBy.add(kind, 1);
-    this.#dials.set(dial({ ...kind, cluster, endpoint, client, timers, wallMs, owner: this }), kind);
+    const { announcement } = sink;
+    this.#dials.set(dial({ ...kind, cluster, endpoint, client, announcement, timers, wallMs, owner: this }), kind);
   }
 
   #endDial(dial: Dialing): ConnectionKind {

@@ -42,9 +42,10 @@ export class TcpExchange implements UpstreamExchange, DialOwner, SocketHandler {
 
   /** Begins to connect. Only with a place for the connection, which is given back. */
   dial(): void {
-    const { cluster, endpoint, tls, client, timers, wallMs, dial } = this.#options;
+    const { cluster, endpoint, tls, client, timers, wallMs, dial, sink } = this.#options;
     const isTunnelled = endpoint.tunnel !== undefined;
-    this.#dial = dial({ cluster, endpoint, tls, isTunnelled, client, timers, wallMs, owner: this });
+    const { announcement } = sink;
+    this.#dial = dial({ cluster, endpoint, tls, isTunnelled, client, announcement, timers, wallMs, owner: this });
   }
 
   /** Ends before it begins. */

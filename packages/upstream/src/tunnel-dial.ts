@@ -100,9 +100,10 @@ export class TunnelDial implements Dialing, ExchangeSink, VirtualCarrier, TimerT
 
   /** W3C trace context, a new trace as nobody has begun one, and what the workload says of itself (`baggage`). */
   #headers(): HeaderList {
-    const headers = this.#options.tunnelHeaders?.clone() ?? new HeaderList();
-    if (!headers.has("traceparent"))
-      headers.set("traceparent", `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-00`);
+    const headers = new HeaderList();
+    const { announcement = "" } = this.#options;
+    if (announcement !== "") headers.set("baggage", announcement);
+    headers.set("traceparent", `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-00`);
     return headers;
   }
 

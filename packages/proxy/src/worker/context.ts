@@ -18,6 +18,7 @@ export interface MirrorSource {
   readonly head: RequestHead | undefined;
   readonly body: RequestBody;
   readonly mirrors: readonly BoundMirror[];
+  readonly announcement: string | undefined;
 }
 
 export interface RequestMirror {

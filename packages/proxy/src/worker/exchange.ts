@@ -131,6 +131,10 @@ export class Exchange implements ExchangeSink {
     this.chain = chain;
   }
 
+  get announcement(): string | undefined {
+    return this.chain.announcement;
+  }
+
   /** Ready for the next request of the connection. */
   reset(): void {
     this.req.release();

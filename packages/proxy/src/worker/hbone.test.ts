@@ -4,7 +4,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import {
   type ClientHttp2Session,
   connect as connectHttp2,
+  constants,
   createSecureServer,
+  type Http2SecureServer,
   type ServerHttp2Stream,
   type Settings,
 } from "node:http2";
@@ -47,6 +49,7 @@ const web = "spiffe://cluster.local/ns/shop/sa/web";
 const db = "spiffe://cluster.local/ns/shop/sa/db";
 const stranger = "spiffe://cluster.local/ns/shop/sa/stranger";
 const served = "127.0.0.1:5432";
+const noContent = "HTTP/1.1 204 No Content\r\n\r\n";
 const heddle = "type.googleapis.com/heddle.v1";
 
 let folder: string;
@@ -292,33 +295,83 @@ test("a TCP connection between two proxies is a CONNECT stream of a carrier", as
   await inbound.whenBalanced();
 });
 
-test("CONNECT carries the target, a trace and what the workload says of itself, and any server of HTTP/2 may take it", async () => {
+/** A server of HTTP/2 that nobody here wrote, beside a workload. */
+async function startForeign(open: AsyncDisposableStack): Promise<{ foreign: Http2SecureServer; port: number }> {
   const { chainPem, privateKeyPem } = material(db);
   const foreign = createSecureServer({ cert: chainPem, key: privateKeyPem, ca: ca.certificatePem, requestCert: true });
-  const asking = once(foreign, "stream") as Promise<[ServerHttp2Stream, Record<string, string>]>;
+  foreign.on("stream", (stream) => stream.on("error", () => stream.destroy()));
   foreign.listen(0, "127.0.0.1");
   await once(foreign, "listening");
-  const probe = await TestProxy.start(
-    bootstrap(
-      [tcpListener("db", "db", [peerMetadata("web", "OUTBOUND", web)])],
-      [tunnelled("db", (foreign.address() as AddressInfo).port)],
-    ),
-  );
-  const client = await connectRaw(probe.port("db"));
-  const [stream, headers] = await asking;
-  stream.on("error", () => stream.destroy());
+  open.defer(() => void foreign.close());
+  return { foreign, port: (foreign.address() as AddressInfo).port };
+}
+
+test("what a server never takes of a connection whose sides have both ended is given up after idle_timeout", {
+  timeout: 30_000,
+}, async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const { foreign, port } = await startForeign(open);
+  const accepted = once(foreign, "stream") as Promise<[ServerHttp2Stream]>;
+  const relay = tcpListener("bytes", "bytes", [], { idle_timeout: "0.3s" });
+  const proxy = open.use(await TestProxy.start(bootstrap([relay], [tunnelled("bytes", port)])));
+  const client = open.use(await connectRaw(proxy.port("bytes")));
+  const [stream] = await accepted;
+  stream.pause();
   stream.respond({ ":status": 200 });
-  stream.pipe(stream);
-  await client.send("echo");
-  assert.equal(await client.bytes(4), "echo");
-  assert.equal(headers[":method"], "CONNECT");
-  assert.equal(headers[":authority"], served);
-  assert.match(headers["traceparent"] ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
-  assert.match(headers["baggage"] ?? "", /web-v1/);
+  stream.end();
+  // More than the window, and so little more that the relay reads on and sees the end.
+  client.socket.write(Buffer.alloc(70_000, "x"));
   client.end();
   assert.equal(await client.untilEnd(), "");
-  await probe[Symbol.asyncDispose]();
-  foreign.close();
+  if (!stream.closed) await once(stream, "close");
+  assert.equal(stream.rstCode, constants.NGHTTP2_CANCEL);
+  await proxy.untilStat("tcp.bytes.upstream_flush_active", 0);
+  await proxy.untilStat("tcp.bytes.idle_timeout", 1);
+});
+
+test("CONNECT carries the target, a trace and what the workload says of itself, and any server of HTTP/2 may take it", async (t) => {
+  const open = new AsyncDisposableStack();
+  t.after(() => open.disposeAsync());
+  const asked: Record<string, string>[] = [];
+  const { foreign, port } = await startForeign(open);
+  foreign.on("stream", (stream: ServerHttp2Stream, headers) => {
+    asked.push(headers as Record<string, string>);
+    stream.respond({ ":status": 200 });
+    stream.on("end", () => stream.end());
+    stream.on("data", (chunk: Buffer) => stream.write(chunk.includes("HTTP/1.1") ? noContent : chunk));
+  });
+  const filters = [peerMetadata("web", "OUTBOUND", web)];
+  const ended = { cluster: "ended", upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: {} }] };
+  const mirrored = route("/", "plain", { request_mirror_policies: [{ cluster: "copied" }] });
+  const probe = open.use(
+    await TestProxy.start(
+      bootstrap(
+        [
+          tcpListener("bytes", "bytes", filters),
+          httpListener({ name: "http", routes: [route("/", "http")], filters }),
+          httpListener({ name: "copied", routes: [mirrored], filters }),
+          httpListener({ name: "ended", routes: [{ match: { connect_matcher: {} }, route: ended }], filters }),
+        ],
+        [...["bytes", "http", "copied", "ended"].map((name) => tunnelled(name, port)), cluster("plain", [app.port])],
+      ),
+    ),
+  );
+  const client = open.use(await connectRaw(probe.port("bytes")));
+  await client.send("echo");
+  assert.equal(await client.bytes(4), "echo");
+  const ending = open.use(await connectRaw(probe.port("ended")));
+  await ending.send(`CONNECT ${served} HTTP/1.1\r\nhost: ${served}\r\n\r\n`);
+  assert.match(await ending.until("\r\n\r\n"), /^HTTP\/1.1 200 /);
+  assert.equal((await fetch(`http://127.0.0.1:${probe.port("http")}/`)).status, 204);
+  assert.equal((await fetch(`http://127.0.0.1:${probe.port("copied")}/`)).status, 200);
+  while (asked.length < 4) await once(foreign, "stream");
+  for (const headers of asked) {
+    assert.equal(headers[":method"], "CONNECT");
+    assert.equal(headers[":authority"], served);
+    assert.match(headers["traceparent"] ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    assert.match(headers["baggage"] ?? "", /^k8s.deployment.name=web-v1,k8s.namespace.name=shop,/);
+  }
 });
 
 test("CONNECT is accepted for this workload's own address and served ports, and for nothing else", async () => {

@@ -43,7 +43,7 @@ export class Mirrors implements RequestMirror {
       return false;
     }
     this.#active += 1;
-    const copy = new MirrorExchange(worker, req, () => {
+    const copy = new MirrorExchange(worker, req, source.announcement, () => {
       this.#active -= 1;
     });
     const upstream = worker.transport.open(endpoint, req.cluster, copy, source.req.connection, req.serverName);
@@ -65,6 +65,7 @@ function framingOf({ head, body }: MirrorSource, trailers: HeaderList | undefine
 /** One copy on its way: it only waits for its end. */
 class MirrorExchange implements ExchangeSink, TimerTarget {
   isOpen = true;
+  readonly announcement: string | undefined;
   #status = 0;
   #upstream: UpstreamExchange | undefined;
   readonly #worker: WorkerContext;
@@ -72,9 +73,10 @@ class MirrorExchange implements ExchangeSink, TimerTarget {
   readonly #timer: TimerHandle;
   readonly #onDone: () => void;
 
-  constructor(worker: WorkerContext, req: RequestRecord, onDone: () => void) {
+  constructor(worker: WorkerContext, req: RequestRecord, announcement: string | undefined, onDone: () => void) {
     this.#worker = worker;
     this.#req = req;
+    this.announcement = announcement;
     this.#onDone = onDone;
     this.#timer = worker.timers.schedule(req.timeoutMs > 0 ? req.timeoutMs : longestMs, this);
   }

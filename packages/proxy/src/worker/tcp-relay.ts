@@ -6,7 +6,6 @@ import {
   type ConnectionView,
   pickEndpoint,
 } from "@heddle/engine";
-import { HeaderList } from "@heddle/http";
 import type { ClientTlsContext, SocketFailure, SocketHandler, StreamSocket } from "@heddle/net";
 import type { Dialing, DialOwner } from "@heddle/upstream";
 import type { BoundAccessLog } from "./access-logs.ts";
@@ -134,13 +133,10 @@ export class TcpRelay implements ServedConnection, SocketHandler, DeadlineOwner 
     leg.connect(tls?.context);
   }
 
-  /** @internal what a tunnel to the endpoint says of who it is for (`baggage`) */
-  tunnelHeaders(): HeaderList | undefined {
+  /** @internal what a tunnel to the endpoint says of who it is for */
+  get announcement(): string | undefined {
     const local = this.slot.chain?.config.peerMetadata;
-    if (local === undefined) return undefined;
-    const headers = new HeaderList();
-    this.#worker.peerMetadata.announce(headers, encodePeerMetadata(local));
-    return headers;
+    return local === undefined ? undefined : encodePeerMetadata(local);
   }
 
   // The client's side ---------------------------------------------------------------------------
@@ -269,7 +265,7 @@ class UpstreamLeg implements SocketHandler, DialOwner {
     const { timers } = this.#worker;
     const [cluster, endpoint] = [this.#cluster, this.#endpoint];
     const client = this.#relay.view;
-    const tunnelHeaders = this.#relay.tunnelHeaders();
+    const { announcement } = this.#relay;
     this.#dial = this.#worker.tunnels.dial({
       cluster,
       endpoint,
@@ -279,7 +275,7 @@ class UpstreamLeg implements SocketHandler, DialOwner {
       timers,
       wallMs: Date.now,
       owner: this,
-      tunnelHeaders,
+      announcement,
     });
   }
 
