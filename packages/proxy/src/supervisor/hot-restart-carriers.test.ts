@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { startEchoServer, ThrowawayCa } from "@heddle/testkit";
 import { bootstrap, clientTls, cluster, httpListener, route, serverTls } from "../testing/bootstrap-json.ts";
+import { carriedCluster, carrierListeners, chainsOf } from "../testing/carrier-json.ts";
 import { adminGet, childrenOf, listenerPort, ProxyProcess, temporaryFolder } from "../testing/proxy-process.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 const uri = "spiffe://cluster.local/ns/shop/sa/web";
-const heddle = "type.googleapis.com/heddle.v1";
 
 test("no request that rides in carriers is lost while the proxy behind them is restarted, though none may be sent twice", async (t) => {
   const open = new AsyncDisposableStack();
@@ -29,24 +29,11 @@ test("no request that rides in carriers is lost while the proxy behind them is r
   const ca = await ThrowawayCa.create();
   const material = { ...(await ca.issue(uri)), anchorsPem: ca.certificatePem };
   const config = join(await temporaryFolder(t), "envoy.json");
-  const inside = httpListener({ name: "inside", routes: [route("/", "app")] });
-  const carriers = httpListener({
-    name: "carriers",
-    direction: "INBOUND",
-    routes: [],
-    filters: [{ name: "tunnel", typed_config: { "@type": `${heddle}.TunnelServer`, listener: "inside" } }],
+  const carriers = carrierListeners({
+    filterChains: chainsOf(httpListener({ name: "inside", routes: [route("/", "app")] })),
     transportSocket: serverTls(material, {}, ["h2"]),
-    manager: { upgrade_configs: [{ upgrade_type: "CONNECT" }], stream_idle_timeout: "0s" },
   });
-  await writeFile(
-    config,
-    JSON.stringify(
-      bootstrap(
-        [carriers, { name: "inside", internal_listener: {}, filter_chains: inside["filter_chains"] }],
-        [cluster("app", [app.port])],
-      ),
-    ),
-  );
+  await writeFile(config, JSON.stringify(bootstrap(carriers, [cluster("app", [app.port])])));
   // So long that a drain which ends does so because nothing is left.
   const times = ["--drain-time-s", "600", "--parent-shutdown-time-s", "600"];
   const proxy = open.use(new ProxyProcess(["-c", config, ...times], { patienceMs: 100_000 }));
@@ -57,31 +44,10 @@ test("no request that rides in carriers is lost while the proxy behind them is r
       bootstrap(
         [httpListener({ name: "mesh", direction: "OUTBOUND", routes: [route("/", "mesh")] })],
         [
-          cluster("mesh", [], {
-            load_assignment: {
-              cluster_name: "mesh",
-              endpoints: [
-                {
-                  lb_endpoints: [
-                    {
-                      endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: 1 } } },
-                      metadata: {
-                        filter_metadata: {
-                          "envoy.transport_socket_match": { tunnel: "h2" },
-                          "heddle.tunnel": { port: String(port), authority: "127.0.0.1:8080" },
-                        },
-                      },
-                    },
-                  ],
-                },
-              ],
-            },
-            transport_socket_matches: [
-              { name: "tunnel", match: { tunnel: "h2" }, transport_socket: clientTls(material, uri, ["h2"]) },
-            ],
-            typed_extension_protocol_options: {
-              "heddle.v1.TunnelOptions": { "@type": `${heddle}.TunnelOptions`, transport_socket_match: "tunnel" },
-            },
+          carriedCluster({
+            name: "mesh",
+            endpoints: [{ own: 1, carriers: port }],
+            carrierSocket: clientTls(material, uri, ["h2"]),
           }),
         ],
       ),

@@ -3,7 +3,16 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { ThrowawayCa } from "@heddle/testkit";
-import { bootstrap, clientTls, cluster, httpListener, route, serverTls } from "../testing/bootstrap-json.ts";
+import {
+  bootstrap,
+  clientTls,
+  cluster,
+  httpListener,
+  route,
+  serverTls,
+  type TlsMaterial,
+} from "../testing/bootstrap-json.ts";
+import { carriedCluster, carrierListeners, chainsOf } from "../testing/carrier-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
 
 // How requests ride between two proxies: a few on connections of their own, many on connections that they share.
@@ -13,7 +22,6 @@ type Json = Record<string, unknown>;
 const uri = "spiffe://cluster.local/ns/shop/sa/web";
 const from = 10;
 const limit = 4;
-const heddle = "type.googleapis.com/heddle.v1";
 
 /** Answers when as many requests wait as `barrier` says. */
 let barrier = 0;
@@ -41,19 +49,10 @@ before(async () => {
           routes: [route("/", "app")],
           transportSocket: serverTls(material, {}, ["istio-http/1.1"]),
         }),
-        httpListener({
-          name: "carriers",
-          direction: "INBOUND",
-          routes: [],
-          filters: [{ name: "tunnel", typed_config: { "@type": `${heddle}.TunnelServer`, listener: "inside" } }],
+        ...carrierListeners({
+          filterChains: chainsOf(httpListener({ name: "inside", routes: [route("/", "app")] })),
           transportSocket: serverTls(material, {}, ["h2"]),
-          manager: { upgrade_configs: [{ upgrade_type: "CONNECT" }], stream_idle_timeout: "0s" },
         }),
-        {
-          name: "inside",
-          internal_listener: {},
-          filter_chains: httpListener({ name: "inside", routes: [route("/", "app")] })["filter_chains"],
-        },
       ],
       [cluster("app", [(app.address() as AddressInfo).port])],
     ),
@@ -70,39 +69,13 @@ before(async () => {
 });
 
 /** An endpoint that few requests reach at its own port, and many through the carriers of a proxy. */
-function carried(name: string, material: Parameters<typeof clientTls>[0], min_concurrent_requests: number): Json {
-  return cluster(name, [], {
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [
-        {
-          lb_endpoints: [
-            {
-              endpoint: {
-                address: { socket_address: { address: "127.0.0.1", port_value: inbound.port("direct") } },
-              },
-              metadata: {
-                filter_metadata: {
-                  "envoy.transport_socket_match": { tunnel: "h2" },
-                  "heddle.tunnel": { port: String(inbound.port("carriers")), authority: "127.0.0.1:8080" },
-                },
-              },
-            },
-          ],
-        },
-      ],
-    },
-    transport_socket_matches: [
-      { name: "tunnel", match: { tunnel: "h2" }, transport_socket: clientTls(material, uri, ["h2"]) },
-    ],
-    transport_socket: clientTls(material, uri, ["istio-http/1.1"]),
-    typed_extension_protocol_options: {
-      "heddle.v1.TunnelOptions": {
-        "@type": `${heddle}.TunnelOptions`,
-        transport_socket_match: "tunnel",
-        min_concurrent_requests,
-      },
-    },
+function carried(name: string, material: TlsMaterial, min_concurrent_requests: number): Json {
+  return carriedCluster({
+    name,
+    endpoints: [{ own: inbound.port("direct"), carriers: inbound.port("carriers") }],
+    carrierSocket: clientTls(material, uri, ["h2"]),
+    options: { min_concurrent_requests },
+    more: { transport_socket: clientTls(material, uri, ["istio-http/1.1"]) },
   });
 }
 

@@ -35,6 +35,7 @@ import {
   serverTls,
   tcpListener,
 } from "../testing/bootstrap-json.ts";
+import { carriedCluster } from "../testing/carrier-json.ts";
 import { untilLogged } from "../testing/log-file.ts";
 import { accessLog, peerMetadata } from "../testing/mesh-json.ts";
 import { fullHeapShedding } from "../testing/overload-json.ts";
@@ -168,33 +169,14 @@ function httpFilters(): Json[] {
 
 /** An endpoint whose proxy takes HBONE at `port`. */
 function tunnelled(name: string, port: number, options: Json = {}, more: Json = {}, authority = served): Json {
-  const [host, target] = authority.split(":");
-  return cluster(name, [], {
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [
-        {
-          lb_endpoints: [
-            {
-              endpoint: { address: { socket_address: { address: host, port_value: Number(target) } } },
-              metadata: {
-                filter_metadata: {
-                  "envoy.transport_socket_match": { tunnel: "h2" },
-                  "heddle.tunnel": { port: String(port), authority },
-                },
-              },
-            },
-          ],
-        },
-      ],
-    },
-    transport_socket_matches: [
-      { name: "tunnel", match: { tunnel: "h2" }, transport_socket: clientTls(material(web), db, ["h2"]) },
-    ],
-    typed_extension_protocol_options: {
-      "heddle.v1.TunnelOptions": { "@type": `${heddle}.TunnelOptions`, transport_socket_match: "tunnel", ...options },
-    },
-    ...more,
+  const endpoints = [{ own: Number(authority.split(":")[1]), carriers: port }];
+  return carriedCluster({
+    name,
+    endpoints,
+    carrierSocket: clientTls(material(web), db, ["h2"]),
+    authority,
+    options,
+    more,
   });
 }
 

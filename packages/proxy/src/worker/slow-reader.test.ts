@@ -6,6 +6,7 @@ import { connectRaw, type RawPeer, type RawServer, startRawServer } from "@heddl
 import { CLUSTER_TYPE, LISTENER_TYPE } from "@heddle/xds/api";
 import { adsBootstrap, AdsControlPlane } from "../testing/ads-control-plane.ts";
 import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-json.ts";
+import { carrierListeners, chainsOf } from "../testing/carrier-json.ts";
 import { data, headers, preface, request, settings, windowUpdate } from "../testing/http2-frames.ts";
 import { crowdedShedding } from "../testing/overload-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
@@ -63,19 +64,7 @@ test("a client that reads a little at a time, inside a carrier, has as much time
   t.after(() => open.disposeAsync());
   const upstream = open.use(await startRawServer());
   const inside = httpListener({ name: "inside", routes: [route("/", "up", { timeout: "0s" })] });
-  const carriers = httpListener({
-    name: "carriers",
-    direction: "INBOUND",
-    routes: [],
-    filters: [
-      {
-        name: "tunnel",
-        typed_config: { "@type": "type.googleapis.com/heddle.v1.TunnelServer", listener: "inside" },
-      },
-    ],
-    manager: { upgrade_configs: [{ upgrade_type: "CONNECT" }], stream_idle_timeout: "0s" },
-  });
-  const listeners = [carriers, { name: "inside", internal_listener: {}, filter_chains: inside["filter_chains"] }];
+  const listeners = carrierListeners({ filterChains: chainsOf(inside) });
   const proxy = await TestProxy.start(bootstrap(listeners, [cluster("up", [upstream.port])]), {}, clockWorkerEntry);
   open.use(proxy);
   const client = await connectRaw(proxy.port("carriers"));

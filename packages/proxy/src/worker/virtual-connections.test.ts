@@ -15,6 +15,7 @@ import {
   serverTls,
   type TlsMaterial,
 } from "../testing/bootstrap-json.ts";
+import { carriedCluster, type CarriedEndpoint, carrierListeners, chainsOf } from "../testing/carrier-json.ts";
 import { untilLogged } from "../testing/log-file.ts";
 import { accessLog, peerMetadata, standardMetrics } from "../testing/mesh-json.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
@@ -26,7 +27,6 @@ type Json = Record<string, unknown>;
 const webUri = "spiffe://cluster.local/ns/shop/sa/web";
 const appUri = "spiffe://cluster.local/ns/shop/sa/app";
 const serverName = "outbound_.8080_._.app.shop.svc.cluster.local";
-const heddle = "type.googleapis.com/heddle.v1";
 const ways = ["own", "virtual"] as const;
 type Way = (typeof ways)[number];
 
@@ -142,30 +142,14 @@ function startInbound(): Promise<TestProxy> {
           ...served("own"),
           transportSocket: serverTls(server, {}, ["istio-http/1.1"]),
         } as Parameters<typeof httpListener>[0]),
-        httpListener({
-          name: "carriers",
-          direction: "INBOUND",
-          routes: [],
-          filters: [
-            peerMetadata("app", "INBOUND", appUri),
-            { name: "tunnel", typed_config: { "@type": `${heddle}.TunnelServer`, listener: "inside" } },
-          ],
-          transportSocket: serverTls(server, {}, ["h2"]),
-          manager: {
-            upgrade_configs: [{ upgrade_type: "CONNECT" }],
-            stream_idle_timeout: "0s",
-            access_log: [{ ...entry, filter: refused }],
-          },
-        }),
-        {
-          name: "inside",
-          internal_listener: {},
-          filter_chains: (
-            httpListener({ name: "inside", ...served("virtual") } as Parameters<typeof httpListener>[0])[
-              "filter_chains"
-            ] as Json[]
+        ...carrierListeners({
+          filterChains: chainsOf(
+            httpListener({ name: "inside", ...served("virtual") } as Parameters<typeof httpListener>[0]),
           ).map((chain) => ({ ...chain, filter_chain_match: { destination_port: 8080 } })),
-        },
+          transportSocket: serverTls(server, {}, ["h2"]),
+          filters: [peerMetadata("app", "INBOUND", appUri)],
+          manager: { access_log: [{ ...entry, filter: refused }] },
+        }),
       ],
       [
         cluster("app", [app.port], {
@@ -181,41 +165,29 @@ function startInbound(): Promise<TestProxy> {
   );
 }
 
-interface Place {
-  readonly own: number;
-  readonly carriers: number;
-}
-
 function named(socket: Json): Json {
   const config = socket["typed_config"] as Json;
   return { ...socket, typed_config: { ...config, sni: serverName } };
 }
 
 /** Endpoints that are reached by connections by themselves alone, or inside carriers alone. */
-function reached(way: Way, name: string, places: readonly Place[], uri = appUri, authority = "127.0.0.1:8080"): Json {
-  const own = named(clientTls(web, uri, ["istio-http/1.1"]));
-  const endpoints = places.map((place) => ({
-    endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: place.own } } },
-    metadata: {
-      filter_metadata: {
-        "envoy.transport_socket_match": { tunnel: "h2" },
-        "heddle.tunnel": { port: String(place.carriers), authority },
-      },
-    },
-  }));
-  const inside = {
-    transport_socket_matches: [
-      { name: "tunnel", match: { tunnel: "h2" }, transport_socket: named(clientTls(web, uri, ["h2"])) },
-    ],
-    typed_extension_protocol_options: {
-      "heddle.v1.TunnelOptions": { "@type": `${heddle}.TunnelOptions`, transport_socket_match: "tunnel" },
-    },
-  };
-  return cluster(`${way}-${name}`, [], {
-    load_assignment: { cluster_name: `${way}-${name}`, endpoints: [{ lb_endpoints: endpoints }] },
-    transport_socket: own,
-    ...(way === "virtual" ? inside : {}),
-  });
+function reached(
+  way: Way,
+  destination: string,
+  endpoints: readonly CarriedEndpoint[],
+  uri = appUri,
+  authority = "127.0.0.1:8080",
+): Json {
+  const name = `${way}-${destination}`;
+  const transport_socket = named(clientTls(web, uri, ["istio-http/1.1"]));
+  if (way === "own")
+    return cluster(
+      name,
+      endpoints.map(({ own }) => own),
+      { transport_socket },
+    );
+  const carrierSocket = named(clientTls(web, uri, ["h2"]));
+  return carriedCluster({ name, endpoints, carrierSocket, authority, more: { transport_socket } });
 }
 
 /** A way to each of some destinations, by the first segment of the path. */
