@@ -52,6 +52,8 @@ export type { StreamSocket } from "./stream-socket.ts";
 export type { TcpKeepalive } from "./tcp-keepalive.ts";
 export { checkTlsKeyLog, logTlsKeysTo } from "./tls-key-log.ts";
 export type { TlsSession } from "./tls-session.ts";
+export { SharedIntermediates } from "./shared-intermediates.ts";
+export type { IntermediatePool } from "./trust-anchors.ts";
 export { KnownIntermediates, TrustAnchors } from "./trust-anchors.ts";
 export type { VirtualCarrier, VirtualEnds } from "./virtual-socket.ts";
 export { VirtualSocket } from "./virtual-socket.ts";

@@ -6,7 +6,7 @@ import { PeerIdentity } from "./peer-identity.ts";
 import type { RevocationList } from "./revocation-list.ts";
 import type { SpiffeId } from "@heddle/core";
 import { parseSpiffeId } from "@heddle/core";
-import type { KnownIntermediates, TrustAnchors } from "./trust-anchors.ts";
+import type { IntermediatePool, TrustAnchors } from "./trust-anchors.ts";
 
 /** One accepted name; a peer needs one name that one matcher accepts. */
 export interface SanMatcher {
@@ -30,8 +30,8 @@ export interface PeerPolicy {
   readonly requireSpiffeId: boolean;
   /** When given, every authority on the path must have a current list here, as Envoy's `crl` demands. */
   readonly revocations?: readonly RevocationList[];
-  /** Read to complete a path and filled from verified chains; see {@link KnownIntermediates}. */
-  readonly knownIntermediates?: KnownIntermediates;
+  /** Read to complete a path and filled from verified chains; see `KnownIntermediates`. */
+  readonly knownIntermediates?: IntermediatePool;
 }
 
 export interface PeerRefusal {

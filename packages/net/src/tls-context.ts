@@ -34,7 +34,7 @@ export interface ServerTlsOptions extends TlsContextOptions {
   readonly requireSni: boolean;
   /** Whether clients may resume sessions. */
   readonly sessionTickets: boolean;
-  /** 48 bytes that the workers of one process share, so that any of them resumes; absent: random, this context's own. Never reuse them for another epoch. */
+  /** 48 bytes that the workers of one process share, so that any of them resumes; absent: random, this context's own. Others for other certificates, anchors or rules. */
   readonly ticketKeys?: Buffer;
 }
 
@@ -134,8 +134,8 @@ function buildContext(
       ciphers: cipherList(options.cipherSuites ?? []),
       ...(options.groups === undefined || options.groups.length === 0 ? {} : { ecdhCurve: options.groups.join(":") }),
       secureOptions: secureOptions | noRenegotiation,
-      // Resumption with client certificates needs a context name; a session of one epoch means nothing to the next.
-      sessionIdContext: `heddle-${options.epoch}`.slice(0, 32),
+      // Resumption with client certificates needs a name, the same at each worker. It is the keys of tickets that tell contexts apart.
+      sessionIdContext: "heddle",
       ...(ticketKeys === undefined ? {} : { ticketKeys }),
     });
   } catch (error) {

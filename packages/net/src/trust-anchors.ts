@@ -52,12 +52,18 @@ let ofSystem: TrustAnchors | undefined;
 /** Intermediates kept per pool; a mesh has a handful. */
 const maxKnownIntermediates = 64;
 
+/** Where a path is looked for beside what the peer sent. */
+export interface IntermediatePool {
+  bySubject(subjectKey: string): readonly Certificate[];
+  add(certificate: Certificate): void;
+}
+
 /**
  * Intermediates of chains that were verified before, one pool per trust epoch. A resumed TLS session carries the peer's leaf alone (neither OpenSSL's
  * tickets nor its serialised sessions hold the chain), so the path is rebuilt with these. They are only steps on a path: every signature, date and
  * revocation along it is checked again, and a path still has to end at an anchor.
  */
-export class KnownIntermediates {
+export class KnownIntermediates implements IntermediatePool {
   readonly #bySubject = new Map<string, Certificate[]>();
   #size = 0;
 

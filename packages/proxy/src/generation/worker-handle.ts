@@ -54,7 +54,7 @@ export class WorkerHandle {
     logger: Logger,
     logLevel: LogLevel,
     events: WorkerEvents,
-    shared: Pick<WorkerSetup, "load" | "queues">,
+    shared: Pick<WorkerSetup, "load" | "queues" | "sessions">,
     options: WorkerHandleOptions = {},
   ) {
     this.index = index;

@@ -11,6 +11,7 @@ import { bootstrap, cluster, httpListener, route } from "../testing/bootstrap-js
 import { SharedLoad } from "../overload/shared-load.ts";
 import { SharedQueues } from "../overload/shared-queues.ts";
 import { TestProxy } from "../testing/test-proxy.ts";
+import { createSessionSetup } from "../worker/shared-sessions.ts";
 import { WorkerHandle } from "./worker-handle.ts";
 
 const direct = { match: { path: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } };
@@ -90,7 +91,11 @@ test("a worker that does not beat is seen, ended and reported", async (t) => {
       silentLogger,
       "off",
       { onSeries() {}, onHealth() {}, onEndpointFailed() {}, onTapLines() {}, onGone: resolve },
-      { load: SharedLoad.create(1).buffer, queues: SharedQueues.create(1).buffer },
+      {
+        load: SharedLoad.create(1).buffer,
+        queues: SharedQueues.create(1).buffer,
+        sessions: createSessionSetup(1),
+      },
       {
         entry: new URL("../testing/stalled-worker.ts", import.meta.url),
         checkMs: 5,
@@ -114,7 +119,7 @@ test("a connection that a worker is given is served by the listener that it came
   const events = { onSeries() {}, onHealth() {}, onEndpointFailed() {}, onTapLines() {}, onGone() {} };
   const load = SharedLoad.create(1);
   load.setMaxConnections(100);
-  const shared = { load: load.buffer, queues: queues.buffer };
+  const shared = { load: load.buffer, queues: queues.buffer, sessions: createSessionSetup(1) };
   const worker = new WorkerHandle(0, silentLogger, "off", events, shared);
   t.after(() => worker.end("the test ends"));
   const bound = new BoundSocket({ host: "127.0.0.1", port: 0 });

@@ -7,6 +7,7 @@ import type { TapSetup } from "../tap/request-taps.ts";
 import type { ClusterView } from "../worker/cluster-views.ts";
 import type { ListenerSocket } from "../worker/messages.ts";
 import { lostOutcome, requestsEnded, requestsStarted } from "../worker/ledger-names.ts";
+import { createSessionSetup, type SessionSetup } from "../worker/shared-sessions.ts";
 import { SharedLoad } from "../overload/shared-load.ts";
 import { SharedQueues } from "../overload/shared-queues.ts";
 import type { ActiveChange } from "./active-configuration.ts";
@@ -55,6 +56,7 @@ export class WorkerPool {
   /** What the workers and the overload manager tell each other. */
   readonly load: SharedLoad;
   readonly #queues: SharedQueues;
+  readonly #sessions: SessionSetup;
   readonly #limits: ConnectionLimits;
   readonly #options: WorkerPoolOptions;
   readonly #slots: Slot[];
@@ -69,6 +71,7 @@ export class WorkerPool {
     this.#options = options;
     this.load = SharedLoad.create(options.count);
     this.#queues = SharedQueues.create(options.count);
+    this.#sessions = createSessionSetup(options.count);
     this.#limits = new ConnectionLimits(options.count);
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       index,
@@ -187,7 +190,7 @@ export class WorkerPool {
       onGone: (reason) => this.#onGone(slot, reason),
     };
     const { tlsKeyLogFile, workerEntry: entry } = this.#options;
-    const shared = { load: this.load.buffer, queues: this.#queues.buffer };
+    const shared = { load: this.load.buffer, queues: this.#queues.buffer, sessions: this.#sessions };
     const worker = new WorkerHandle(slot.index, logger, logger.level, events, shared, { tlsKeyLogFile, entry });
     slot.worker = worker;
     for (const { setup } of this.#taps.values()) void worker.openTap(setup);

@@ -3,6 +3,7 @@ import type { CheckedHealth, ConfigDelta, SecretRef, TransferredSecret } from "@
 import type { MetricAnnouncement } from "@heddle/telemetry";
 import type { TapSetup } from "../tap/request-taps.ts";
 import type { ClusterView } from "./cluster-views.ts";
+import type { SessionSetup } from "./shared-sessions.ts";
 
 /** What a worker is given when it starts. */
 export interface WorkerSetup {
@@ -16,6 +17,7 @@ export interface WorkerSetup {
   readonly load: SharedArrayBuffer;
   /** See `SharedQueues`. */
   readonly queues: SharedArrayBuffer;
+  readonly sessions: SessionSetup;
 }
 
 /** A limit that holds for all workers together; the buffer has a number for each. */

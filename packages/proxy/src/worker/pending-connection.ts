@@ -26,7 +26,7 @@ import type { HttpChain, HttpChains } from "./http-chain.ts";
 import { Http1Connection } from "./http1-connection.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
 import type { ListenerStats } from "./listener-stats.ts";
-import type { ServerTlsContexts } from "./secret-store.ts";
+import type { ServerTlsContexts } from "./server-tls-contexts.ts";
 import type { ChainSlot, ConnectionObserver, ServedConnection } from "./served-connection.ts";
 import { TcpRelay } from "./tcp-relay.ts";
 import { chainLimitKey } from "./worker-load.ts";

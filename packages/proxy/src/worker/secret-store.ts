@@ -1,7 +1,6 @@
 import { Secret } from "@heddle/core";
-import { type DownstreamTlsConfig, secretFromTransfer, type SecretConfig, type SecretRef } from "@heddle/engine";
-import { buildServerContext, type BuiltContext, type ServerTlsContext } from "@heddle/net";
-import { MadeContexts, peerPolicyOf, type SecretLookup } from "@heddle/upstream";
+import { secretFromTransfer, type SecretConfig, type SecretRef } from "@heddle/engine";
+import type { SecretLookup } from "@heddle/upstream";
 import type { WorkerCommand } from "./messages.ts";
 
 type SecretsDelta = Extract<WorkerCommand, { type: "configure" }>["secrets"];
@@ -29,44 +28,5 @@ export class SecretStore implements SecretLookup {
     }
     for (const { source, name } of delta.remove) this.#secrets.delete(`${source}/${name}`);
     this.#epoch += 1;
-  }
-}
-
-/** Server contexts by configuration, made at the first handshake, and anew when their secrets have changed: no session outlives what it was made under. */
-export class ServerTlsContexts {
-  readonly #secrets: SecretLookup;
-  readonly #made: MadeContexts<DownstreamTlsConfig, ServerTlsContext>;
-
-  constructor(secrets: SecretLookup) {
-    this.#secrets = secrets;
-    this.#made = new MadeContexts(secrets);
-  }
-
-  /** The context, or why a handshake is impossible now. */
-  get(config: DownstreamTlsConfig): BuiltContext<ServerTlsContext> {
-    return this.#made.get(config) ?? this.#made.set(config, this.#build(config));
-  }
-
-  #build(config: DownstreamTlsConfig): BuiltContext<ServerTlsContext> {
-    const { common, requireClientCertificate, requireSni, sessionTickets } = config;
-    const policy = peerPolicyOf(common.validation, "client", this.#secrets);
-    if (!policy.ok) return policy;
-    const secret = common.certificate === undefined ? undefined : this.#secrets.get(common.certificate);
-    if (secret?.kind !== "certificate") {
-      return { ok: false, reason: `the certificate ${common.certificate?.name ?? ""} has not arrived` };
-    }
-    return buildServerContext({
-      epoch: this.#secrets.epoch,
-      certificate: { chainPem: secret.certificateChainPem, privateKeyPem: secret.privateKey },
-      minVersion: common.minVersion,
-      maxVersion: common.maxVersion,
-      cipherSuites: common.cipherSuites,
-      groups: common.groups,
-      alpn: common.alpn,
-      policy: policy.policy,
-      requirePeerCertificate: requireClientCertificate,
-      requireSni,
-      sessionTickets,
-    });
   }
 }

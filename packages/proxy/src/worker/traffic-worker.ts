@@ -28,7 +28,9 @@ import { WorkerMetrics } from "./metrics.ts";
 import { Mirrors } from "./mirror.ts";
 import { PeerMetadataCodec } from "./peer-metadata.ts";
 import type { ListenerServices } from "./pending-connection.ts";
-import { SecretStore, ServerTlsContexts } from "./secret-store.ts";
+import { SecretStore } from "./secret-store.ts";
+import { ServerTlsContexts } from "./server-tls-contexts.ts";
+import { SharedSessions } from "./shared-sessions.ts";
 import { Timers } from "./timers.ts";
 import { TrafficListener } from "./traffic-listener.ts";
 import { shedsLoad } from "./load-shedding.ts";
@@ -134,7 +136,7 @@ class TrafficWorker {
     this.#services = {
       worker: this.#context,
       chains: new HttpChains(metrics, this.#accessLogs),
-      tls: new ServerTlsContexts(this.#secrets),
+      tls: new ServerTlsContexts(this.#secrets, new SharedSessions(setup.sessions, setup.index)),
       onIdle: () => this.#reportIfDrained(),
       balancer: new ConnectionBalancer(setup.index, this.#context.load.shared, new SharedQueues(setup.queues)),
       listenerAt: (destination) => this.#destinations.find(destination),

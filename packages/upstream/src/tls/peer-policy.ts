@@ -6,7 +6,7 @@ import type {
   ValidationConfig,
 } from "@heddle/engine";
 import { matchesString } from "@heddle/engine";
-import type { PeerPolicy, SanMatcher } from "@heddle/net";
+import type { IntermediatePool, PeerPolicy, SanMatcher } from "@heddle/net";
 import { exactDnsName, exactUri, KnownIntermediates, parseRevocationListsPem, TrustAnchors } from "@heddle/net";
 
 /** The secrets of one worker, and a number that changes with every one of them. */
@@ -22,11 +22,14 @@ export type BuiltPolicy =
 /**
  * What a validation context demands of a peer, secrets looked up. Without a context there is no policy: no certificate is
  * asked for. Whatever is missing or unreadable is a reason and never a wider policy.
+ *
+ * @param knownIntermediates from which chains of resumed sessions are completed; this policy's own unless said otherwise
  */
 export function peerPolicyOf(
   validation: ValidationConfig | undefined,
   usage: "client" | "server",
   secrets: SecretLookup,
+  knownIntermediates: IntermediatePool = new KnownIntermediates(),
 ): BuiltPolicy {
   if (validation === undefined) return { ok: true, policy: undefined };
   const { trustedCa } = validation;
@@ -56,8 +59,7 @@ export function peerPolicyOf(
       usage,
       sanMatchers: names.map(sanMatcher),
       requireSpiffeId: false,
-      // Of this epoch alone: sessions resumed under it are completed from chains that it has verified.
-      knownIntermediates: new KnownIntermediates(),
+      knownIntermediates,
       ...(revocations === undefined ? {} : { revocations }),
     },
   };
