@@ -355,12 +355,13 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
     title: "Endpoints",
     rows: [
       {
-        what: "connections, waiting requests, requests and retries of a cluster",
+        what: "connections, waiting requests, requests and retries of a cluster, of all workers",
         value: "1,024, 1,024, 1,024, 3: Envoy's",
         field: "`circuit_breakers`",
         answer: "503 with flag UO; a retry is not made",
         counter: "upstream_rq_pending_overflow",
-        proof: "engine/src/steps/choose-endpoint.test.ts › requests above the limit of the cluster overflow",
+        proof:
+          "proxy/src/worker/shared-limits.test.ts › a cluster's limit of requests holds for all workers together, and a worker that is lost gives back what it held",
       },
       {
         what: "response head",

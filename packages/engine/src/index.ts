@@ -29,6 +29,7 @@ export { afterDelay, decideRequest } from "./steps/decide-request.ts";
 export type { DecisionTrace, TraceEntry } from "./steps/decision-trace.ts";
 export { finishGrpcWebError, finishGrpcWebHead } from "./steps/grpc-web.ts";
 export { ClusterState, EndpointState, LiveState } from "./steps/live-state.ts";
+export { type LimitedResource, limitedResources, type SharedCounts } from "./steps/shared-counts.ts";
 export { pickEndpoint } from "./steps/load-balancer.ts";
 export { prepareMirror } from "./steps/mirror.ts";
 export type { AttemptFailure, RequestOutcome } from "./steps/outcome.ts";

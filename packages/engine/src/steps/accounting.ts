@@ -7,7 +7,7 @@ import { releaseRetry } from "./retry.ts";
 /** Ends the attempt that is counted as active, if one is. */
 export function releaseAttempt(req: RequestRecord): void {
   if (req.countedCluster !== undefined) {
-    req.countedCluster.activeRequests--;
+    req.countedCluster.use("activeRequests", -1);
     req.countedCluster = undefined;
   }
   if (req.countedEndpoint !== undefined) {

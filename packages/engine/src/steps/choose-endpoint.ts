@@ -40,15 +40,16 @@ export function chooseEndpoint(
     return;
   }
   const state = live.cluster(cluster);
-  if (state.activeRequests >= cluster.config.limits.maxRequests) {
+  const activeRequests = state.inUse("activeRequests");
+  if (activeRequests >= cluster.config.limits.maxRequests) {
     state.requestOverflows++;
     out.respond(req, "overflow");
-    const why = `${state.activeRequests} requests are active, and the limit is ${cluster.config.limits.maxRequests}`;
+    const why = `${activeRequests} requests are active, and the limit is ${cluster.config.limits.maxRequests}`;
     trace?.add({ kind: "endpoint", name: cluster.name, matched: false, why, provenance: cluster.provenance });
     return;
   }
   const own = live.endpoint(endpoint);
-  state.activeRequests++;
+  state.use("activeRequests", 1);
   state.requests++;
   own.activeRequests++;
   own.requests++;

@@ -3,6 +3,7 @@ import type { BoundCluster, BoundEndpoint, EndpointGroup } from "../bind/types.t
 import type { Snapshot } from "../bind/snapshot.ts";
 import { OriginalDestinations } from "./original-destinations.ts";
 import type { EndpointQueue } from "./endpoint-queue.ts";
+import { type LimitedResource, limitedResources, type SharedCounts } from "./shared-counts.ts";
 
 /** Live numbers of one endpoint of one cluster. */
 export class EndpointState {
@@ -56,8 +57,9 @@ export class ClusterState {
   /** Answers that are no HTTP, or break a limit. */
   protocolErrors: number;
   readonly endpoints: Map<string, EndpointState>;
+  #shared: SharedCounts | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, shared?: SharedCounts) {
     this.name = name;
     this.activeRequests = 0;
     this.pendingRequests = 0;
@@ -76,6 +78,27 @@ export class ClusterState {
     this.readingResumed = 0;
     this.protocolErrors = 0;
     this.endpoints = new Map();
+    this.#shared = shared;
+  }
+
+  /** Begins, or ends, to use one of what is limited. */
+  use(resource: LimitedResource, count: 1 | -1): void {
+    this[resource] += count;
+    this.#shared?.add(resource, count);
+  }
+
+  /** What all workers use, by which limits are judged. */
+  inUse(resource: LimitedResource): number {
+    return this.#shared === undefined ? this[resource] : this.#shared.total(resource);
+  }
+
+  /** What is in use is counted there from now on. */
+  share(shared: SharedCounts): void {
+    for (const resource of limitedResources) {
+      this.#shared?.add(resource, -this[resource]);
+      shared.add(resource, this[resource]);
+    }
+    this.#shared = shared;
   }
 
   get isIdle(): boolean {
@@ -94,7 +117,8 @@ export interface GroupState {
 
 /**
  * What balancing and limits remember, owned by one worker, keyed by cluster name and endpoint address, so that it
- * survives every configuration swap. Explain runs on an empty one. Limits are per worker.
+ * survives every configuration swap. Explain runs on an empty one. Limits are judged by what all workers use of a
+ * cluster whose counts are shared.
  */
 export class LiveState {
   /** Delays and aborts in progress. */
@@ -105,6 +129,7 @@ export class LiveState {
   readonly #byCluster: WeakMap<BoundCluster, ClusterState>;
   readonly #byEndpoint: WeakMap<BoundEndpoint, EndpointState>;
   readonly #groups: WeakMap<EndpointGroup, GroupState>;
+  readonly #shared: Map<string, SharedCounts>;
 
   constructor() {
     this.activeFaults = 0;
@@ -113,6 +138,13 @@ export class LiveState {
     this.#byCluster = new WeakMap();
     this.#byEndpoint = new WeakMap();
     this.#groups = new WeakMap();
+    this.#shared = new Map();
+  }
+
+  /** What other workers use of the cluster counts from now on as well. */
+  share(clusterName: string, counts: SharedCounts): void {
+    this.#shared.set(clusterName, counts);
+    this.clusters.get(clusterName)?.share(counts);
   }
 
   cluster(cluster: BoundCluster): ClusterState {
@@ -151,7 +183,7 @@ export class LiveState {
   #named(name: string): ClusterState {
     let state = this.clusters.get(name);
     if (state === undefined) {
-      state = new ClusterState(name);
+      state = new ClusterState(name, this.#shared.get(name));
       this.clusters.set(name, state);
     }
     return state;
@@ -160,31 +192,31 @@ export class LiveState {
   /** A place among the requests that wait for a connection; false: overflow, counted. Every true is released once. */
   tryAcquirePending(cluster: BoundCluster): boolean {
     const state = this.cluster(cluster);
-    if (state.pendingRequests >= cluster.config.limits.maxPendingRequests) {
+    if (state.inUse("pendingRequests") >= cluster.config.limits.maxPendingRequests) {
       state.pendingOverflows++;
       return false;
     }
-    state.pendingRequests++;
+    state.use("pendingRequests", 1);
     return true;
   }
 
   releasePending(cluster: BoundCluster): void {
     const state = this.cluster(cluster);
     if (state.pendingRequests === 0) throw new RangeError(`no pending request of ${cluster.name} is left to release`);
-    state.pendingRequests--;
+    state.use("pendingRequests", -1);
   }
 
   /** Whether a request that finds no connection may wait for one that is made for it. Nothing is counted. */
   mayAwaitConnection(cluster: BoundCluster): boolean {
-    const { connections, pendingRequests } = this.cluster(cluster);
+    const state = this.cluster(cluster);
     const { maxConnections, maxPendingRequests } = cluster.config.limits;
-    return connections < maxConnections && pendingRequests < maxPendingRequests;
+    return state.inUse("connections") < maxConnections && state.inUse("pendingRequests") < maxPendingRequests;
   }
 
   /** Whether the limit allows one connection more; false: overflow, counted. */
   mayConnect(cluster: BoundCluster): boolean {
     const state = this.cluster(cluster);
-    if (state.connections < cluster.config.limits.maxConnections) return true;
+    if (state.inUse("connections") < cluster.config.limits.maxConnections) return true;
     state.connectionOverflows++;
     return false;
   }
@@ -192,7 +224,7 @@ export class LiveState {
   /** A new connection to an endpoint, whatever the limit is; released once. */
   acquireConnection(cluster: BoundCluster, endpoint: BoundEndpoint): void {
     const state = this.cluster(cluster);
-    state.connections++;
+    state.use("connections", 1);
     state.connectionsMade++;
     this.endpoint(endpoint).connections++;
   }
@@ -203,7 +235,7 @@ export class LiveState {
     if (state.connections === 0 || own.connections === 0) {
       throw new RangeError(`no connection of ${cluster.name} to ${endpoint.key} is left to release`);
     }
-    state.connections--;
+    state.use("connections", -1);
     own.connections--;
   }
 
@@ -214,6 +246,7 @@ export class LiveState {
 
   /** Forgets clusters and endpoints that the snapshot no longer has and that nothing uses any more. */
   prune(snapshot: Pick<Snapshot, "clusters">): void {
+    for (const name of this.#shared.keys()) if (!snapshot.clusters.has(name)) this.#shared.delete(name);
     for (const [name, state] of this.clusters) {
       const cluster = snapshot.clusters.get(name);
       if (cluster === undefined) {

@@ -139,7 +139,7 @@ function hasRetriableHeader(req: RequestRecord, headers: MutableHeaders): boolea
 /** Gives back the place among active retries. */
 export function releaseRetry(req: RequestRecord): void {
   if (req.holdsRetry === undefined) return;
-  req.holdsRetry.activeRetries--;
+  req.holdsRetry.use("activeRetries", -1);
   req.holdsRetry = undefined;
 }
 
@@ -164,12 +164,12 @@ export function scheduleRetry(
     return false;
   }
   req.retriesRemaining--;
-  if (state.activeRetries >= cluster.config.limits.maxRetries) {
+  if (state.inUse("activeRetries") >= cluster.config.limits.maxRetries) {
     state.retryOverflows++;
     req.addFlag("UO");
     return false;
   }
-  state.activeRetries++;
+  state.use("activeRetries", 1);
   state.retries++;
   req.holdsRetry = state;
   const base = req.retryPolicy?.config.backOffBaseMs ?? 25;

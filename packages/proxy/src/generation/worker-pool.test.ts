@@ -127,7 +127,10 @@ test("a connection that a worker is given is served by the listener that it came
   const configure = async (set: readonly string[], remove: readonly string[]): Promise<void> => {
     const sockets = set.map((listener, id) => ({ listener, host: "127.0.0.1", port: 0, id, fd: bound.fd() }));
     const delta = { listeners: { set: set.map(listenerSaying), remove } };
-    assert.equal(await worker.configure({ delta, secrets: { set: [], remove: [] }, sockets, limits: [] }), undefined);
+    assert.equal(
+      await worker.configure({ delta, secrets: { set: [], remove: [] }, sockets, limits: [], clusterCounts: [] }),
+      undefined,
+    );
   };
   let socketId = 0;
   const accepting = await openListener(

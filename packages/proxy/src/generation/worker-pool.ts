@@ -11,6 +11,7 @@ import { createSessionSetup, type SessionSetup } from "../worker/shared-sessions
 import { SharedLoad } from "../overload/shared-load.ts";
 import { SharedQueues } from "../overload/shared-queues.ts";
 import type { ActiveChange } from "./active-configuration.ts";
+import { ClusterLimits } from "./cluster-limits.ts";
 import { ConnectionLimits } from "./connection-limits.ts";
 import { type WorkerEvents, WorkerHandle } from "./worker-handle.ts";
 
@@ -58,6 +59,7 @@ export class WorkerPool {
   readonly #queues: SharedQueues;
   readonly #sessions: SessionSetup;
   readonly #limits: ConnectionLimits;
+  readonly #clusterLimits: ClusterLimits;
   readonly #options: WorkerPoolOptions;
   readonly #slots: Slot[];
   #everything: Everything = () => ({ change: nothing, sockets: [] });
@@ -73,6 +75,7 @@ export class WorkerPool {
     this.#queues = SharedQueues.create(options.count);
     this.#sessions = createSessionSetup(options.count);
     this.#limits = new ConnectionLimits(options.count);
+    this.#clusterLimits = new ClusterLimits(options.count);
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       index,
       backOff: new RestartBackOff(options.random),
@@ -211,6 +214,7 @@ export class WorkerPool {
       },
       sockets,
       limits: this.#limits.of(change.delta.listeners),
+      clusterCounts: this.#clusterLimits.of(change.delta.clusters),
     };
   }
 
@@ -220,6 +224,7 @@ export class WorkerPool {
     this.#queues.close(slot.index);
     this.load.clear(slot.index);
     this.#limits.clear(slot.index);
+    this.#clusterLimits.clear(slot.index);
     settleAccounts(slot.series);
     if (this.#isStopping) return;
     for (const tap of this.#taps.values()) tap.onWorkerLost();

@@ -27,6 +27,12 @@ export interface CountedLimit {
   readonly max: number;
 }
 
+/** What all workers together use of a cluster: see `SharedClusterCounts`. */
+export interface CountedCluster {
+  readonly name: string;
+  readonly buffer: SharedArrayBuffer;
+}
+
 /** A listening descriptor for one address of a listener. The worker duplicates it and never closes the original. */
 export interface ListenerSocket {
   readonly listener: string;
@@ -54,6 +60,8 @@ export type WorkerCommand =
       /** Sockets of the listeners in `delta`, and limits of their connections. */
       readonly sockets: readonly ListenerSocket[];
       readonly limits: readonly CountedLimit[];
+      /** Of the clusters in `delta`. */
+      readonly clusterCounts: readonly CountedCluster[];
     }
   /** What the worker that checks has found; all of it. */
   | { readonly type: "health"; readonly health: ReadonlyMap<string, CheckedHealth> }

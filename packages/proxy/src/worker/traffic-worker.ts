@@ -13,6 +13,7 @@ import {
 } from "@heddle/upstream";
 import { LineLogger } from "../line-logger.ts";
 import { HeapShrinker } from "../overload/heap-shrinker.ts";
+import { SharedClusterCounts } from "../overload/shared-cluster-counts.ts";
 import { SharedQueues } from "../overload/shared-queues.ts";
 import { RequestTaps } from "../tap/request-taps.ts";
 import { AccessLogs } from "./access-logs.ts";
@@ -232,6 +233,8 @@ class TrafficWorker {
     let problem: string | undefined;
     try {
       this.#secrets.apply(command.secrets);
+      for (const { name, buffer } of command.clusterCounts)
+        this.#context.live.share(name, new SharedClusterCounts(buffer, this.#context.index));
       await this.#swap(command.delta);
       problem = await this.#applyListeners(command);
       if (command.secrets.set.some(({ secret }) => secret.kind === "validation")) {
