@@ -60,6 +60,8 @@ interface OwnedSocket extends Socket {
  */
 export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
   handler: SocketHandler = idleHandler;
+  /** Called once when the connection is gone, before its handler, whoever that is by then. */
+  onGone: (() => void) | undefined;
   /** The established TLS session; undefined on plaintext. */
   tls: TlsSession | undefined;
   /** Nothing carries it. */
@@ -407,6 +409,7 @@ export class FastSocket implements InputOwner, OutputOwner, StreamSocket {
       this.#failure ??= tlsFailure(this.#tlsContext.role, "EOF");
     }
     this.#close();
+    this.onGone?.();
     enterTurn();
     try {
       this.handler.onClose(this.#failure);

@@ -37,6 +37,9 @@ export interface DialOptions {
   readonly announcement?: string | undefined;
 }
 
+/** Told of each server that was accepted. */
+export type OnPeer = (socket: FastSocket, endpoint: BoundEndpoint, tls: ClientTlsContext) => void;
+
 /** How long an address is alone before the next one is tried beside it: Envoy's, within what RFC 8305 §5 recommends. */
 const nextAddressMs = 300;
 
@@ -59,9 +62,12 @@ export class Dial implements Dialing, TimerTarget {
   #isOver = false;
   #failure: SocketFailure | undefined;
 
-  constructor(options: DialOptions) {
+  readonly #onPeer: OnPeer | undefined;
+
+  constructor(options: DialOptions, onPeer?: OnPeer) {
     const { cluster, timers } = options;
     this.options = options;
+    this.#onPeer = onPeer;
     this.cluster = cluster;
     this.endpoint = options.endpoint;
     this.tls = options.tls;
@@ -102,6 +108,7 @@ export class Dial implements Dialing, TimerTarget {
     this.#attempts.delete(attempt);
     this.#cancelTimers();
     for (const loser of this.#attempts) loser.socket.destroy();
+    if (this.tls !== undefined) this.#onPeer?.(attempt.socket, this.endpoint, this.tls);
     this.options.owner.onDialed(this, attempt.socket);
   }
 

@@ -14,7 +14,7 @@ export type { PooledTransportOptions } from "./transport.ts";
 export { Tunnels } from "./tunnels.ts";
 export type { UpstreamTimers } from "./timers.ts";
 export { ClientTlsContexts } from "./tls/client-contexts.ts";
-export { MadeContexts } from "./tls/made-contexts.ts";
+export { MadeOfSecrets } from "./tls/made-of-secrets.ts";
 export { peerPolicyOf } from "./tls/peer-policy.ts";
 export type { BuiltPolicy, SecretLookup } from "./tls/peer-policy.ts";
 export { DnsClusters } from "./dns/dns-clusters.ts";

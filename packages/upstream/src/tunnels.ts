@@ -1,6 +1,7 @@
 import { type BoundCluster, type BoundEndpoint, type ClusterConfig, LiveState } from "@heddle/engine";
 import type { ClientTlsContext, SocketFailure } from "@heddle/net";
-import { Dial, type Dialing, type DialOptions } from "./dial.ts";
+import { Dial, type Dialing, type DialOptions, type OnPeer } from "./dial.ts";
+import { type DeniedPeer, OpenPeers } from "./tls/open-peers.ts";
 import { PooledTransport, type PooledTransportOptions } from "./transport.ts";
 import { TunnelDial } from "./tunnel-dial.ts";
 
@@ -13,14 +14,20 @@ const unlimited = 0xffff_ffff;
 export class Tunnels {
   readonly #live = new LiveState();
   readonly #carriers: PooledTransport;
+  readonly #peers: OpenPeers;
+  readonly #onDirect: OnPeer;
   readonly #clusters = new WeakMap<ClusterConfig, BoundCluster>();
 
   constructor(options: Omit<PooledTransportOptions, "live" | "dial" | "shedsConnection">) {
-    this.#carriers = new PooledTransport({ ...options, live: this.#live });
+    this.#peers = new OpenPeers(options.tls, options.wallMs);
+    this.#onDirect = this.#onPeer(false);
+    const onCarrier = this.#onPeer(true);
+    const dial = (carrier: DialOptions): Dialing => new Dial(carrier, onCarrier);
+    this.#carriers = new PooledTransport({ ...options, live: this.#live, dial });
   }
 
   dial(options: DialOptions): Dialing {
-    if (!options.isTunnelled) return new Dial(options);
+    if (!options.isTunnelled) return new Dial(options, this.#onDirect);
     const { tunnel } = options.endpoint;
     if (tunnel === undefined) return new NoTunnel(options);
     return new TunnelDial(options, {
@@ -41,6 +48,15 @@ export class Tunnels {
     }
     this.#carriers.retain(wanted);
     this.#live.prune({ clusters: wanted });
+  }
+
+  /** Judges the servers of all open connections by what is trusted now. Called when secrets or clusters have changed. */
+  judgePeersAgain(clusters: ReadonlyMap<string, BoundCluster>, onDenied: (denied: DeniedPeer) => void): void {
+    this.#peers.judgeAgain(clusters, onDenied);
+  }
+
+  #onPeer(isCarrier: boolean): OnPeer {
+    return (socket, endpoint, { policy }) => this.#peers.add(socket, endpoint, isCarrier, policy);
   }
 
   #carrierCluster(cluster: BoundCluster): BoundCluster {

@@ -1,19 +1,19 @@
 import type { DownstreamTlsConfig } from "@heddle/engine";
 import { buildServerContext, type BuiltContext, type ServerTlsContext } from "@heddle/net";
-import { MadeContexts, peerPolicyOf, type SecretLookup } from "@heddle/upstream";
+import { MadeOfSecrets, peerPolicyOf, type SecretLookup } from "@heddle/upstream";
 import type { SharedSessions } from "./shared-sessions.ts";
 
 /** Server contexts by configuration, made at the first handshake, and anew when their secrets have changed: no session outlives what it was made under. */
 export class ServerTlsContexts {
   readonly #secrets: SecretLookup;
   readonly #sessions: SharedSessions;
-  #made: MadeContexts<DownstreamTlsConfig, ServerTlsContext>;
+  #made: MadeOfSecrets<DownstreamTlsConfig, BuiltContext<ServerTlsContext>>;
   #generation: number;
 
   constructor(secrets: SecretLookup, sessions: SharedSessions) {
     this.#secrets = secrets;
     this.#sessions = sessions;
-    this.#made = new MadeContexts(secrets);
+    this.#made = new MadeOfSecrets(secrets);
     this.#generation = sessions.intermediates.generation;
   }
 
@@ -22,7 +22,7 @@ export class ServerTlsContexts {
     const { generation } = this.#sessions.intermediates;
     if (generation !== this.#generation) {
       this.#generation = generation;
-      this.#made = new MadeContexts(this.#secrets);
+      this.#made = new MadeOfSecrets(this.#secrets);
     }
     return this.#made.get(config) ?? this.#made.set(config, this.#build(config, generation));
   }

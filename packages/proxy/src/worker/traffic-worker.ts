@@ -240,6 +240,11 @@ class TrafficWorker {
       if (command.secrets.set.some(({ secret }) => secret.kind === "validation")) {
         for (const listener of this.#listeners.values()) listener.judgePeersAgain();
       }
+      const { tunnels, snapshot } = this.#context;
+      if (command.secrets.set.length > 0 || command.delta.clusters !== undefined)
+        tunnels.judgePeersAgain(snapshot.clusters, (denied) =>
+          this.#logger.info("a connection is closed: its server is no longer accepted", { ...denied }),
+        );
     } catch (error) {
       problem = (error as Error).message;
     }

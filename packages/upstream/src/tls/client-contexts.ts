@@ -1,8 +1,8 @@
 import { parseIp, type RequestServerName, type UpstreamTlsConfig } from "@heddle/engine";
 import type { BuiltContext, ClientTlsContext } from "@heddle/net";
 import { buildClientContext, contextForServer, exactDnsName, exactIpAddress } from "@heddle/net";
-import { MadeContexts } from "./made-contexts.ts";
-import type { SecretLookup } from "./peer-policy.ts";
+import { MadeOfSecrets } from "./made-of-secrets.ts";
+import type { BuiltPolicy, SecretLookup } from "./peer-policy.ts";
 import { peerPolicyOf } from "./peer-policy.ts";
 
 /** Names that requests gave one configuration; the one that was used least recently goes first. Whoever asks chooses them. */
@@ -14,12 +14,14 @@ const maxServerNames = 1024;
  */
 export class ClientTlsContexts {
   readonly #secrets: SecretLookup;
-  readonly #made: MadeContexts<UpstreamTlsConfig, ClientTlsContext>;
+  readonly #made: MadeOfSecrets<UpstreamTlsConfig, BuiltContext<ClientTlsContext>>;
+  readonly #policies: MadeOfSecrets<UpstreamTlsConfig, BuiltPolicy>;
   readonly #named = new WeakMap<ClientTlsContext, Map<string, ClientTlsContext>>();
 
   constructor(secrets: SecretLookup) {
     this.#secrets = secrets;
-    this.#made = new MadeContexts(secrets);
+    this.#made = new MadeOfSecrets(secrets);
+    this.#policies = new MadeOfSecrets(secrets);
   }
 
   /**
@@ -32,6 +34,14 @@ export class ClientTlsContexts {
     if (known !== undefined) return known;
     const names = config.common.alpn.length > 0 ? config.common.alpn : fallbackAlpn;
     return this.#made.set(config, this.#build(config, names));
+  }
+
+  /** What a server has to be now; the same object as long as nothing of it has changed. */
+  policy(config: UpstreamTlsConfig): BuiltPolicy {
+    return (
+      this.#policies.get(config) ??
+      this.#policies.set(config, peerPolicyOf(config.common.validation, "server", this.#secrets))
+    );
   }
 
   /** The context for requests to one of the hosts that a cluster's connections are for. */

@@ -1,5 +1,4 @@
 import type { CommonTlsConfig, SecretConfig } from "@heddle/engine";
-import type { BuiltContext } from "@heddle/net";
 import type { SecretLookup } from "./peer-policy.ts";
 
 interface Entry<T> {
@@ -7,11 +6,14 @@ interface Entry<T> {
   epoch: number;
   readonly certificate: SecretConfig | undefined;
   readonly anchors: SecretConfig | undefined;
-  readonly built: BuiltContext<T>;
+  readonly built: T;
 }
 
-/** TLS contexts by configuration. One holds until a secret that it is made of changes (as in Envoy), or comes, or goes; other secrets do not touch it. */
-export class MadeContexts<C extends { readonly common: CommonTlsConfig }, T> {
+/**
+ * What is made of a configuration of TLS and its secrets, contexts for example. It holds until a secret that it is made of changes (as in Envoy), or
+ * comes, or goes; other secrets do not touch it.
+ */
+export class MadeOfSecrets<C extends { readonly common: CommonTlsConfig }, T> {
   readonly #secrets: SecretLookup;
   readonly #entries = new WeakMap<C, Entry<T>>();
 
@@ -20,7 +22,7 @@ export class MadeContexts<C extends { readonly common: CommonTlsConfig }, T> {
   }
 
   /** undefined: it is to be made. */
-  get(config: C): BuiltContext<T> | undefined {
+  get(config: C): T | undefined {
     const entry = this.#entries.get(config);
     const { epoch } = this.#secrets;
     if (entry === undefined || entry.epoch === epoch) return entry?.built;
@@ -30,7 +32,7 @@ export class MadeContexts<C extends { readonly common: CommonTlsConfig }, T> {
     return entry.built;
   }
 
-  set(config: C, built: BuiltContext<T>): BuiltContext<T> {
+  set(config: C, built: T): T {
     this.#entries.set(config, { epoch: this.#secrets.epoch, ...this.#secretsOf(config), built });
     return built;
   }
