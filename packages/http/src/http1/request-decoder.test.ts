@@ -86,6 +86,11 @@ test("a connection does not persist after CONNECT: what follows was meant for th
   assert.equal(decodeOne("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n").keepAlive, false);
 });
 
+test("CONNECT may say that it has no body, as Envoy lets it", () => {
+  const head = decodeOne("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 0\r\n\r\n");
+  assert.deepEqual([head.authority, head.bodyKind], ["a:1", "length"]);
+});
+
 test("two Connection fields count together", () => {
   assert.equal(decodeOne("GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n").keepAlive, false);
 });

@@ -280,8 +280,10 @@ export class Http1RequestDecoder {
     }
     if (section.contentLengthCount === 0) return "";
     if (section.contentLengthCount > 1) return "manyContentLengths";
-    if (readContentLength(section.contentLength) < 0) return "badContentLength";
-    return method === "CONNECT" ? "contentLengthNotAllowed" : "";
+    const length = readContentLength(section.contentLength);
+    if (length < 0) return "badContentLength";
+    // As Envoy, whose clients may say that there is none.
+    return method === "CONNECT" && length > 0 ? "contentLengthNotAllowed" : "";
   }
 }
 

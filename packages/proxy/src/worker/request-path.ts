@@ -133,15 +133,15 @@ function refuseAbsoluteForm(x: Exchange): Step {
 }
 
 function readUpgrade(x: Exchange): Step {
-  const { method, path, upgrade, bodyKind } = x.head!;
+  const { method, path, upgrade, bodyKind, contentLength } = x.head!;
   const isConnect = method === "CONNECT";
   // RFC 9110 §7.8: an offer of HTTP/2 may be ignored, as Envoy does; the request goes on as HTTP/1.1.
   if (!isConnect && (upgrade === "" || upgrade === "h2c")) return "on";
   x.downstream.closeAfterResponse();
   // Where a body ends and the other protocol begins would be told twice. A CONNECT with a path is one of RFC 8441 that has ended already, and
   // no protocol has the method's name.
-  if (bodyKind !== "none" || (isConnect ? path !== "" : upgrade === connectUpgrade))
-    return refuse(x, "upgrade_refused");
+  const hasBody = bodyKind === "chunked" || (bodyKind === "length" && contentLength > 0);
+  if (hasBody || (isConnect ? path !== "" : upgrade === connectUpgrade)) return refuse(x, "upgrade_refused");
   x.req.upgrade = isConnect ? connectUpgrade : upgrade;
   return "on";
 }

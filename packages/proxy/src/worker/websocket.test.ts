@@ -195,6 +195,23 @@ test("a request with a body is not switched", async () => {
 });
 
 test("bytes that the client sends too early wait for the switch; each side's end is passed on", async () => {
+test("a request that says that it has no body is switched, whatever its method: kubectl asks for SPDY so", async () => {
+  const client = await connectRaw(proxy.port("web"));
+  await client.send(
+    "POST /raw HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\ncontent-length: 0\r\n\r\n",
+  );
+  const peer = await raw.next();
+  assert.match(await peer.until("\r\n\r\n"), /^POST \/raw HTTP\/1\.1\r\n/);
+  await peer.send(switching);
+  await client.until("\r\n\r\n");
+  await client.send("ping");
+  await peer.until("ping");
+  client.end();
+  await peer.untilEnd();
+  peer.end();
+  await proxy.whenBalanced();
+});
+
   const client = await rawUpgrade("/raw", "early ");
   const peer = await raw.next();
   assert.doesNotMatch(await peer.until("\r\n\r\n"), /early/);
