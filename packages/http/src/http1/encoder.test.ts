@@ -17,7 +17,6 @@ function response(status: number, headers: HeaderList, framing: Framing, version
 test("writes a request head with the host and the framing of its arguments", () => {
   const headers = HeaderList.of(["host", "x"], ["x-a", "b"], ["content-length", "99"], ["transfer-encoding", "gzip"]);
   const start = "POST /p?q HTTP/1.1\r\nhost: a:80\r\nx-a: b\r\n";
-  assert.equal(request("POST", "/p?q", "a:80", headers, none), `${start}\r\n`);
   assert.equal(request("POST", "/p?q", "a:80", headers, chunked), `${start}transfer-encoding: chunked\r\n\r\n`);
   assert.equal(
     request("POST", "/p?q", "a:80", headers, { kind: "length", bytes: 0 }),
@@ -26,6 +25,19 @@ test("writes a request head with the host and the framing of its arguments", () 
   assert.equal(request("CONNECT", "", "a:80", new HeaderList(), none), "CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n");
   assert.equal(request("GET", "/", "", new HeaderList(), none), "GET / HTTP/1.1\r\nhost: \r\n\r\n");
 });
+
+for (const method of ["POST", "PUT", "PATCH", "OPTIONS", "PROPFIND"]) {
+  test(`says of ${method} without a body that it has none, as Envoy does (RFC 9110 §8.6)`, () => {
+    const head = request(method, "/", "a", new HeaderList(), none);
+    assert.equal(head, `${method} / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n`);
+  });
+}
+
+for (const method of ["GET", "HEAD", "DELETE", "TRACE"]) {
+  test(`says nothing of the body of ${method}, of which none is expected`, () => {
+    assert.equal(request(method, "/", "a", new HeaderList(), none), `${method} / HTTP/1.1\r\nhost: a\r\n\r\n`);
+  });
+}
 
 const hostile = ["a\r\nb: c", "a\nb", "a\rb", "a\0b", "a\x7f", "\u010a", "\u010d\u010a", "a\u2028b", "\x1b"];
 
@@ -51,7 +63,10 @@ test("refuses spaces in a target, empty parts and names that are no tokens", () 
   assert.equal(request("GET", "", "a", new HeaderList(), none), undefined);
   assert.equal(request("GET", "http://b/", "a", new HeaderList(), none), undefined);
   assert.equal(request("GET", "x", "a", new HeaderList(), none), undefined);
-  assert.equal(request("OPTIONS", "*", "a", new HeaderList(), none), "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n");
+  assert.equal(
+    request("OPTIONS", "*", "a", new HeaderList(), { kind: "chunked" }),
+    "OPTIONS * HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
+  );
   assert.equal(request("", "/", "a", new HeaderList(), none), undefined);
   assert.equal(request("CONNECT", "/", "", new HeaderList(), none), undefined);
   for (const name of ["", "a b", "a:", "é"])

@@ -8,9 +8,15 @@ import { readContentLength } from "./message-head.ts";
 
 const slash = 0x2f;
 
+/** Their requests have no body unless they say so. */
+const bodilessMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
+const emptyBody: Framing = { kind: "length", bytes: 0 };
+
 /**
  * The head of a request, as latin1: request line, Host, the fields, and the fields of the framing. Host, Content-Length and Transfer-Encoding in
  * `headers` are ignored: the arguments say them, so one message cannot say two things.
+ *
+ * Framing "none" says that there is no body, as Envoy does, where the method lets one be expected (RFC 9110 §8.6): servers answer 411 otherwise.
  *
  * @param path origin form, or "*"; for CONNECT it is ignored and the target is `authority`
  * @param others how names are written that were not kept as they came; undefined: in lower case
@@ -29,7 +35,8 @@ export function encodeRequestHead(
   if (!isToken(method) || !isTargetText(target) || !isTargetText(authority)) return undefined;
   // In absolute form a path, rewritten by mistake, would name another host than Host does.
   if (method === "CONNECT" ? target === "" : target.charCodeAt(0) !== slash && target !== "*") return undefined;
-  const end = framingLines(framing, names);
+  const isEmpty = framing.kind === "none" && !bodilessMethods.has(method);
+  const end = framingLines(isEmpty ? emptyBody : framing, names);
   const lines = headers.toFieldLines(false, names);
   if (end === undefined || lines === undefined || framing.kind === "close") return undefined;
   if (framing.kind === "connect" && method !== "CONNECT") return undefined;

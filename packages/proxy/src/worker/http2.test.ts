@@ -277,6 +277,18 @@ test("an HTTP/2 request reaches an HTTP/1.1 application, with body, cookies and 
     assert.equal(answer.headers["connection"], undefined);
   }));
 
+test("a POST of HTTP/2 without a body reaches an HTTP/1.1 application as one that says so, a GET as it is", () =>
+  withSession(async (session) => {
+    for (const [method, length] of [
+      ["POST", "0"],
+      ["GET", undefined],
+    ] as const) {
+      const answer = await ask(session, { ":path": "/h1", ":method": method });
+      const { rawHeaders } = JSON.parse(answer.body.toString()) as EchoedRequest;
+      assert.equal(new Map(rawHeaders).get("content-length"), length, method);
+    }
+  }));
+
 test("an HTTP/1.1 request reaches an HTTP/2 application, and its trailers come back", async () => {
   const client = await connectRaw(proxy.port("web"));
   await client.send(
