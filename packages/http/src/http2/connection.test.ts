@@ -34,6 +34,15 @@ test("a client says its preface, and refuses push", () => {
   assert.ok(output.includes(Buffer.from("000200000000", "hex")));
 });
 
+test("the smallest table that one SETTINGS frame names is signalled, and then the last (RFC 7541 §4.2)", () => {
+  const client = new Recorded("client");
+  const headerTableSize = 1;
+  client.push(settings([headerTableSize, 0], [headerTableSize, 4096]));
+  client.frames();
+  client.connection.openStream({ method: "GET", scheme: "http", authority: "a", path: "/", headers: fields() }, true);
+  assert.match(client.frames().join(), /^headers 5 1 203fe11f82/);
+});
+
 test("request and response go from our client to our server and back", () => {
   const [client, server] = [new Recorded("client"), new Recorded("server")];
   exchange(client, server);

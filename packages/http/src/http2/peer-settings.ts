@@ -4,6 +4,8 @@ import type { Http2Rule } from "./violation.ts";
 /** What the peer has said in SETTINGS (RFC 9113 §6.5.2), with the values that hold before it does. */
 export class PeerSettings {
   headerTableBytes = 4096;
+  /** The smallest that the last frame named (RFC 7541 §4.2); what holds, where it named none. */
+  smallestHeaderTableBytes = 4096;
   /** Before it is said, a peer should allow no fewer (RFC 9113 §6.5.2); once SETTINGS came without it, there is no limit. */
   maxConcurrentStreams = 100;
   initialWindowBytes = defaultWindow;
@@ -19,10 +21,12 @@ export class PeerSettings {
   apply(bytes: Buffer, start: number, end: number, isServer: boolean): Http2Rule | "" {
     if (!this.isKnown) this.maxConcurrentStreams = Number.POSITIVE_INFINITY;
     this.isKnown = true;
+    this.smallestHeaderTableBytes = Number.POSITIVE_INFINITY;
     for (let at = start; at < end; at += 6) {
       const rule = this.#set(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2), isServer);
       if (rule !== "") return rule;
     }
+    this.smallestHeaderTableBytes = Math.min(this.smallestHeaderTableBytes, this.headerTableBytes);
     return "";
   }
 
@@ -30,6 +34,7 @@ export class PeerSettings {
     switch (id) {
       case SettingId.headerTableSize:
         this.headerTableBytes = value;
+        this.smallestHeaderTableBytes = Math.min(this.smallestHeaderTableBytes, value);
         return "";
       case SettingId.enablePush:
         return value > (isServer ? 0 : 1) ? "badSetting" : "";

@@ -130,6 +130,7 @@ export class Receiver implements FrameSink {
     const before = this.#state.peer.initialWindowBytes;
     const rule = this.#state.peer.apply(bytes, start, end, !this.#state.isServer);
     if (rule !== "") return this.#state.cutOff(rule);
+    this.#state.hpackEncoder.setPeerMaxTableBytes(this.#state.peer.smallestHeaderTableBytes);
     this.#state.hpackEncoder.setPeerMaxTableBytes(this.#state.peer.headerTableBytes);
     const change = this.#state.peer.initialWindowBytes - before;
     if (change !== 0) {
