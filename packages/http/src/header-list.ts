@@ -55,6 +55,8 @@ const writtenByEncoder = new NameSet(["host", "content-length", "transfer-encodi
 export class HeaderList {
   /** How the names came, where they are to be written so; undefined: nobody kept it. */
   names: HeaderNames | undefined;
+  /** Names that came never-indexed, pseudo-header fields among them, and must go on so (RFC 7541 §6.2.3); undefined: none. */
+  neverIndexed: readonly string[] | undefined;
   #text: string;
   #fields: number[];
   #added: string[] = [];
@@ -171,6 +173,7 @@ export class HeaderList {
     const copy = new HeaderList(this.#text, this.#fields.slice());
     copy.#added = this.#added.slice();
     copy.names = this.names;
+    copy.neverIndexed = this.neverIndexed;
     return copy;
   }
 

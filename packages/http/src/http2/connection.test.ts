@@ -43,6 +43,21 @@ test("the smallest table that one SETTINGS frame names is signalled, and then th
   assert.match(client.frames().join(), /^headers 5 1 203fe11f82/);
 });
 
+test("what came never-indexed goes on never-indexed, whoever carries its fields (RFC 7541 §6.2.3)", () => {
+  const [client, server] = [new Recorded("client"), new Recorded("server")];
+  exchange(client, server);
+  const headers = fields(["x-open", "1"], ["x-secret", "2"]);
+  headers.neverIndexed = [":path", "x-secret"];
+  client.connection.openStream({ method: "GET", scheme: "http", authority: "a", path: "/token", headers }, true);
+  exchange(client, server);
+  assert.deepEqual(server.neverIndexed, [[":path", "x-secret"]]);
+  const answer = fields(["x-answer", "3"]);
+  answer.neverIndexed = ["x-answer"];
+  assert.ok(server.connection.sendHead(1, 200, answer, true));
+  exchange(client, server);
+  assert.deepEqual(client.neverIndexed, [["x-answer"]]);
+});
+
 test("request and response go from our client to our server and back", () => {
   const [client, server] = [new Recorded("client"), new Recorded("server")];
   exchange(client, server);

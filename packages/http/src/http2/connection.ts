@@ -120,18 +120,12 @@ export class Http2Connection {
    *
    * @returns false, with nothing written, when the stream is gone, has a head already, or a field cannot be sent
    */
-  sendHead(
-    streamId: number,
-    status: number,
-    headers: HeaderList,
-    isEnd: boolean,
-    sensitive?: readonly string[],
-  ): boolean {
+  sendHead(streamId: number, status: number, headers: HeaderList, isEnd: boolean): boolean {
     const stream = this.#state.streams.live.get(streamId);
     const isInformational = status < 200;
     if (stream === undefined || stream.local !== "head" || !this.#state.isServer || (isInformational && isEnd))
       return false;
-    const block = this.#state.encoder.response(status, headers, sensitive);
+    const block = this.#state.encoder.response(status, headers);
     if (block === undefined) return false;
     if (!isInformational) stream.local = "body";
     this.#state.writeBlock(stream, block, isEnd);

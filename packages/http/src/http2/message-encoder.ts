@@ -15,8 +15,6 @@ export interface Http2Request {
   /** :protocol of an extended CONNECT (RFC 8441 §4). */
   protocol?: string;
   headers: HeaderList;
-  /** Names whose fields must stay out of tables (RFC 7541 §6.2.3). */
-  sensitive?: readonly string[];
 }
 
 const slash = 0x2f;
@@ -36,6 +34,8 @@ const block = new ByteWriter();
  */
 export class MessageEncoder {
   readonly #hpack: HpackEncoder;
+  /** Of the message at hand. */
+  #neverIndexed: readonly string[] | undefined;
 
   constructor(hpack: HpackEncoder) {
     this.#hpack = hpack;
@@ -51,30 +51,30 @@ export class MessageEncoder {
       if (path.charCodeAt(0) !== slash && path !== "*") return undefined;
     }
     if (!gather(request.headers, true)) return undefined;
-    this.#begin();
-    this.#hpack.field(block, ":method", method);
+    this.#begin(request.headers);
+    this.#field(":method", method);
     if (!isPlainConnect) {
-      this.#hpack.field(block, ":scheme", scheme);
-      this.#hpack.field(block, ":path", path);
+      this.#field(":scheme", scheme);
+      this.#field(":path", path);
     }
-    this.#hpack.field(block, ":authority", authority);
-    if (protocol !== undefined) this.#hpack.field(block, ":protocol", protocol);
-    return this.#finish(request.sensitive);
+    this.#field(":authority", authority);
+    if (protocol !== undefined) this.#field(":protocol", protocol);
+    return this.#finish();
   }
 
   /** @param status 100 to 999 without 101, which HTTP/2 does not have */
-  response(status: number, headers: HeaderList, sensitive?: readonly string[]): ByteWriter | undefined {
+  response(status: number, headers: HeaderList): ByteWriter | undefined {
     if (!Number.isInteger(status) || status < 100 || status > 999 || status === 101) return undefined;
     if (!gather(headers, false)) return undefined;
-    this.#begin();
-    this.#hpack.field(block, ":status", String(status));
-    return this.#finish(sensitive);
+    this.#begin(headers);
+    this.#field(":status", String(status));
+    return this.#finish();
   }
 
   trailers(trailers: HeaderList): ByteWriter | undefined {
     if (!gather(trailers, false)) return undefined;
-    this.#begin();
-    return this.#finish(undefined);
+    this.#begin(trailers);
+    return this.#finish();
   }
 
   /** Whether the fields can be sent at all. */
@@ -82,16 +82,18 @@ export class MessageEncoder {
     return gather(headers, false);
   }
 
-  #begin(): void {
+  #begin({ neverIndexed }: HeaderList): void {
     block.reset();
+    this.#neverIndexed = neverIndexed;
     this.#hpack.begin(block);
   }
 
-  #finish(sensitive: readonly string[] | undefined): ByteWriter {
-    for (let i = 0; i < names.length; i += 1) {
-      const name = names[i] as string;
-      this.#hpack.field(block, name, values[i] as string, sensitive !== undefined && sensitive.includes(name));
-    }
+  #field(name: string, value: string): void {
+    this.#hpack.field(block, name, value, this.#neverIndexed !== undefined && this.#neverIndexed.includes(name));
+  }
+
+  #finish(): ByteWriter {
+    for (let i = 0; i < names.length; i += 1) this.#field(names[i] as string, values[i] as string);
     return block;
   }
 }

@@ -20,15 +20,12 @@ export interface Http2RequestHead {
   headers: HeaderList;
   /** As declared; -1 when no Content-Length was sent. */
   contentLength: number;
-  /** Names that came never-indexed and must go on so (RFC 7541 §6.2.3). */
-  sensitive: readonly string[];
 }
 
 export interface Http2ResponseHead {
   status: number;
   headers: HeaderList;
   contentLength: number;
-  sensitive: readonly string[];
 }
 
 /** What a field is, kept in `HpackField.verdict`; from `pseudo` on, which pseudo-header field. */
@@ -54,7 +51,6 @@ export const connectionFields: ReadonlySet<string> = new Set([
 const pseudoNames = [":method", ":scheme", ":authority", ":path", ":protocol", ":status"];
 /** Places in `pseudoNames`. */
 const Pseudo = { method: 0, scheme: 1, authority: 2, path: 3, protocol: 4, status: 5 };
-const none: readonly string[] = [];
 
 /** Those of the message at hand. One list serves all: to let one grow with each message costs more than the copy at its end. */
 const fields: number[] = [];
@@ -113,7 +109,7 @@ export class MessageReader implements HpackSink {
   #cookie: string | undefined;
   #host: string | undefined;
   #contentLength = -1;
-  #sensitive: string[] | undefined;
+  #neverIndexed: string[] | undefined;
 
   constructor(hpack: HpackDecoder) {
     this.#hpack = hpack;
@@ -135,7 +131,6 @@ export class MessageReader implements HpackSink {
       protocol: this.#pseudo[Pseudo.protocol] ?? "",
       headers: this.#takeHeaders(),
       contentLength: this.#contentLength,
-      sensitive: this.#sensitive ?? none,
     };
   }
 
@@ -150,7 +145,6 @@ export class MessageReader implements HpackSink {
       status: Number(status),
       headers: this.#takeHeaders(),
       contentLength: this.#contentLength,
-      sensitive: this.#sensitive ?? none,
     };
   }
 
@@ -167,7 +161,7 @@ export class MessageReader implements HpackSink {
   onField(field: HpackField, isNeverIndexed: boolean): void {
     if (this.#rule !== "") return;
     if (field.verdict === 0) field.verdict = judge(field);
-    if (isNeverIndexed) (this.#sensitive ??= []).push(field.name);
+    if (isNeverIndexed) (this.#neverIndexed ??= []).push(field.name);
     if (field.verdict >= Kind.pseudo) return this.#addPseudo(field.verdict - Kind.pseudo, field.value);
     switch (field.verdict) {
       case Kind.badPseudo:
@@ -215,7 +209,7 @@ export class MessageReader implements HpackSink {
     this.#cookie = undefined;
     this.#host = undefined;
     this.#contentLength = -1;
-    this.#sensitive = undefined;
+    this.#neverIndexed = undefined;
     if (this.#hpack.decode(bytes, start, end, this) !== "") return "compression";
     return this.#hpack.isTooLarge ? "headersTooLarge" : this.#rule;
   }
@@ -240,6 +234,7 @@ export class MessageReader implements HpackSink {
 
   #takeHeaders(): HeaderList {
     const list = new HeaderList(this.#text, fields.slice(0, this.#fieldNumbers));
+    list.neverIndexed = this.#neverIndexed;
     if (this.#cookie !== undefined) list.append("cookie", this.#cookie);
     this.#text = "";
     return list;

@@ -66,6 +66,8 @@ export class Recorded {
   readonly events: string[] = [];
   /** The rules that streams were reset for. */
   readonly violations: string[] = [];
+  /** Of each message, the names that came never-indexed. */
+  readonly neverIndexed: (readonly string[])[] = [];
   readonly connection: Http2Connection;
   nowMs = 0;
   /** Called for each event, before it is recorded. */
@@ -103,7 +105,10 @@ export class Recorded {
       this.react(event, streamId);
       this.events.push([event, streamId, ...details].join(" "));
     };
-    const list = (headers: HeaderList): string => JSON.stringify(headers.toPairs());
+    const list = (headers: HeaderList): string => {
+      if (headers.neverIndexed !== undefined) this.neverIndexed.push(headers.neverIndexed);
+      return JSON.stringify(headers.toPairs());
+    };
     return {
       onRequest: (id, head, isEnd) =>
         add(

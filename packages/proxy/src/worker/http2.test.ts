@@ -10,6 +10,7 @@ import {
   type Http2Server,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
+  sensitiveHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
@@ -93,6 +94,11 @@ class Http2App {
     if (path === "/reset") return stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     if (path === "/refuse") return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     if (path === "/hold") return;
+    if (path === "/secret") {
+      const hidden = headers[sensitiveHeaders] as readonly string[];
+      const answer = { ":status": 200, "x-hidden": hidden.join(), "x-answer": "42", [sensitiveHeaders]: ["x-answer"] };
+      return stream.respond(answer, { endStream: true });
+    }
     if (path === "/half") {
       stream.respond({ ":status": 200 });
       stream.write("half", () => stream.destroy(new Error("broken off")));
@@ -287,6 +293,13 @@ test("a POST of HTTP/2 without a body reaches an HTTP/1.1 application as one tha
       const { rawHeaders } = JSON.parse(answer.body.toString()) as EchoedRequest;
       assert.equal(new Map(rawHeaders).get("content-length"), length, method);
     }
+  }));
+
+test("fields that must stay out of tables are marked so on both sides (RFC 7541 §6.2.3)", () =>
+  withSession(async (session) => {
+    const answer = await ask(session, { ":path": "/secret", "x-token": "abc", [sensitiveHeaders]: ["x-token"] });
+    assert.equal(answer.headers["x-hidden"], "x-token");
+    assert.deepEqual(answer.headers[sensitiveHeaders], ["x-answer"]);
   }));
 
 test("an HTTP/1.1 request reaches an HTTP/2 application, and its trailers come back", async () => {
