@@ -381,7 +381,7 @@ export const errorCodes = {
     flag: "",
     details: "upgrade_failed",
     text: "",
-    hint: "The request asks for CONNECT, or for a protocol (Upgrade), that neither its route nor the listener names in upgrade_configs, or it has a body.",
+    hint: "The request asks for CONNECT, or for a protocol (Upgrade), that neither its route nor the listener names in upgrade_configs, or it has a body; with 502, a server of HTTP/1.1 answered an extended CONNECT without switching.",
   },
   path_redirected: {
     source: "downstream",

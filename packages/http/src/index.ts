@@ -34,7 +34,7 @@ export type { Http2Request } from "./http2/message-encoder.ts";
 export type { Http2RequestHead, Http2ResponseHead } from "./http2/message-head.ts";
 export type { Http2Rule, Http2Violation } from "./http2/violation.ts";
 export { reasonPhrase } from "./status.ts";
-export { ensureWebSocketKey, webSocketAccept } from "./websocket.ts";
+export { webSocketAccept } from "./websocket.ts";
 export type { Http2KeepAliveSettings } from "./http2/keep-alive.ts";
 export { Http2KeepAlive } from "./http2/keep-alive.ts";
 export type { DnsAnswer } from "./dns/answer.ts";

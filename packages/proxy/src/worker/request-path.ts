@@ -423,6 +423,7 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   else {
     const framed = x.grpcWeb.head(status, headers, framing);
     if (!x.grpcWeb.isHeld) x.downstream.sendHead(status, headers, framed);
+  if (isFalseSwitch(x, status)) return refuseFalseSwitch(x);
   }
   if (x.tapped !== undefined) worker.taps.onHead(x, x.tapped);
   if (isSwitched(req, status) && x.upstream !== undefined) beginTunnel(x, x.upstream);
@@ -452,6 +453,24 @@ function beginTunnel(x: Exchange, upstream: UpstreamExchange): void {
   else if (x.isRequestComplete) body.complete(undefined);
   sendBody(x, upstream);
   // What the client sent early has waited.
+/**
+ * To a client of HTTP/2 any 2xx would say that its stream speaks the other protocol now (RFC 8441 §5). A server of HTTP/1.1 that answers the GET
+ * with one has ignored the offer: it switches by 101 alone.
+ */
+function isFalseSwitch({ downstream, req }: Exchange, status: number): boolean {
+  const asksToSwitch = req.upgrade !== "" && req.upgrade !== connectUpgrade;
+  return asksToSwitch && downstream.httpVersion === 2 && status >= 200 && status < 300;
+}
+
+/** With Envoy's details. Envoy passes the 2xx on and ends the stream, which its client takes for a switch all the same. */
+function refuseFalseSwitch(x: Exchange): void {
+  const { action } = x.worker;
+  action.respond(x.req, "upgrade_refused");
+  action.status = 502;
+  action.withDetails(x.req, "websocket_handshake_unsuccessful");
+  respond(x);
+}
+
   downstream.resumeRequest();
 }
 

@@ -143,6 +143,7 @@ async function rawUpgrade(path: string, early = ""): Promise<RawPeer> {
   return client;
 }
 
+const key = "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 const switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
 
 test("a WebSocket client and its server speak through the proxy: text, binary, pings, subprotocol and close", async () => {
@@ -194,7 +195,6 @@ test("a request with a body is not switched", async () => {
   assert.match(await client.untilEnd(), /^HTTP\/1\.1 403 /);
 });
 
-test("bytes that the client sends too early wait for the switch; each side's end is passed on", async () => {
 test("a request that says that it has no body is switched, whatever its method: kubectl asks for SPDY so", async () => {
   const client = await connectRaw(proxy.port("web"));
   await client.send(
@@ -212,6 +212,7 @@ test("a request that says that it has no body is switched, whatever its method: 
   await proxy.whenBalanced();
 });
 
+test("bytes that the client sends too early wait for the switch; each side's end is passed on", async () => {
   const client = await rawUpgrade("/raw", "early ");
   const peer = await raw.next();
   assert.doesNotMatch(await peer.until("\r\n\r\n"), /early/);
@@ -239,7 +240,6 @@ test("the route's timeout does not cut what was switched; its idle timeout does"
   (await raw.next()).socket.destroy();
 
   const idle = await connectRaw(proxy.port("web"));
-  const key = "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
   await idle.send(`GET /idle HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n${key}\r\n`);
   const peer = await raw.next();
   await peer.until("\r\n\r\n");
@@ -251,7 +251,7 @@ test("the route's timeout does not cut what was switched; its idle timeout does"
 
 test("the route's timeout does not cut what was switched after an injected delay, either", async () => {
   const switched = await connectRaw(proxy.port("web"));
-  await switched.send("GET /late HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+  await switched.send(`GET /late HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n${key}\r\n`);
   const peer = await raw.next();
   await peer.until("\r\n\r\n");
   await peer.send(switching.replace("echo", "websocket"));
@@ -294,6 +294,45 @@ test("WebSocket comes in by HTTP/2's extended CONNECT and goes out as HTTP/1.1",
   await once(stream, "close");
   await proxy.whenBalanced();
 });
+
+/** An extended CONNECT, and what a server of HTTP/1.1 by hand answers to the request that becomes of it. */
+async function answered(answer: (request: string) => string): Promise<Record<string, unknown>> {
+  const stream = session.request({
+    ":method": "CONNECT",
+    ":protocol": "websocket",
+    ":scheme": "http",
+    ":path": "/idle",
+    ":authority": "shop.example",
+    "sec-websocket-version": "13",
+  });
+  const peer = await raw.next();
+  await peer.send(answer(await peer.until("\r\n\r\n")));
+  const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+  stream.resume();
+  stream.close();
+  await once(stream, "close");
+  await peer.untilEnd();
+  peer.end();
+  await proxy.whenBalanced();
+  return headers;
+}
+
+test("a server of HTTP/1.1 that ignores the offer has not switched, whatever it answers to the GET", async () => {
+  const found = await answered(() => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+  assert.equal(found[":status"], 502);
+  const elsewhere = await answered(() => "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+  assert.equal(elsewhere[":status"], 404);
+});
+
+for (const { what, field } of [
+  { what: "another key", field: "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" },
+  { what: "no key", field: "" },
+]) {
+  test(`a server that proves to have understood ${what} has not understood the key that the proxy made`, async () => {
+    const head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n";
+    assert.equal((await answered(() => `${head}${field}\r\n`))[":status"], 502);
+  });
+}
 
 test("WebSocket goes out by HTTP/2's extended CONNECT, and the client gets its proof", async () => {
   // The client's library refuses a handshake whose sec-websocket-accept is wrong.

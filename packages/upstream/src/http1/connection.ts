@@ -12,9 +12,9 @@ import type {
 import {
   encodeLastChunk,
   encodeRequestHead,
-  ensureWebSocketKey,
   Http1ResponseDecoder,
   properCaseWords,
+  webSocketAccept,
   writeChunk,
 } from "@heddle/http";
 import type { ClientTlsContext, StreamSocket, SocketFailure, SocketHandler } from "@heddle/net";
@@ -60,6 +60,8 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
   #hasTrailers = false;
   /** The upstream has switched to the protocol that the request asked for, or has made the way that CONNECT asked for. */
   #isTunnel = false;
+  /** Of a WebSocket handshake whose client has none: HTTP/2 does without. */
+  #madeKey: string | undefined;
   /** Nothing more is sent through the tunnel. */
   #isTunnelSent = false;
 
@@ -101,6 +103,7 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.#exchange = exchange;
     this.#writtenBefore = this.#socket.bytesWritten;
     this.#framing = noBody;
+    this.#madeKey = undefined;
     this.#bodyBytes = 0;
     this.#isRequestSent = false;
     this.#isAnswered = false;
@@ -127,9 +130,9 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
 
   sendHead(method: string, path: string, authority: string, headers: HeaderList, framing: Framing): void {
     this.#framing = framing;
-    if (framing.kind === "upgrade" && framing.protocol === "websocket")
-      ensureWebSocketKey(headers, () => randomBytes(16));
-    const head = encodeRequestHead(method, path, authority, headers, framing, this.#names);
+    const isWebSocket = framing.kind === "upgrade" && framing.protocol === "websocket";
+    const sent = isWebSocket && !headers.has("sec-websocket-key") ? this.#withKey(headers) : headers;
+    const head = encodeRequestHead(method, path, authority, sent, framing, this.#names);
     if (head === undefined) {
       // A name or value that would end its line: the request must not go out in another shape than it was judged in.
       this.#exchange?.breakOff(
@@ -140,6 +143,14 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     }
     this.#decoder.expect(method, framing.kind === "upgrade");
     this.#socket.writeText(head);
+  /** HTTP/1.1 demands one. It is this attempt's alone. */
+  #withKey(headers: HeaderList): HeaderList {
+    this.#madeKey = randomBytes(16).toString("base64");
+    const sent = headers.clone();
+    sent.set("sec-websocket-key", this.#madeKey);
+    return sent;
+  }
+
     if (framing.kind === "none" || framing.kind === "upgrade" || framing.kind === "connect") this.#isRequestSent = true;
   }
 
@@ -245,6 +256,10 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.#exchange?.sink.onInformational(head.status, head.headers);
   }
 
+    if (head.status === 101 && !this.#isProven(head)) {
+      exchange.breakOff("upstream_protocol_error", "the upstream's sec-websocket-accept is not that of the key");
+      return;
+    }
   head(head: ResponseHead): void {
     const exchange = this.#exchange;
     if (exchange === undefined) return;
@@ -252,6 +267,11 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     if (head.status === 101 || (this.#framing.kind === "connect" && head.status < 300)) this.#isTunnel = true;
     const keepAlive = head.headers.get("keep-alive");
     if (keepAlive !== undefined) this.#idleAllowedMs = idleAllowedMs(keepAlive);
+  /** RFC 6455 §4.1: whoever made the key must fail a handshake without its proof. Of its own key the client judges. */
+  #isProven({ headers }: ResponseHead): boolean {
+    return this.#madeKey === undefined || headers.get("sec-websocket-accept") === webSocketAccept(this.#madeKey);
+  }
+
     exchange.sink.onHead(head.status, head.headers, framingOf(head));
   }
 
