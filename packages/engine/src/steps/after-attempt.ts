@@ -80,7 +80,9 @@ export function afterFailure(
 function countFailure(live: LiveState, req: RequestRecord, failure: AttemptFailure): void {
   const { countedEndpoint: endpoint, cluster } = req;
   if (endpoint === undefined || cluster === undefined) return;
-  if (failure.code === "overflow" || failure.isCountedElsewhere) return;
+  // A request that this proxy cannot write is nothing that the endpoint did, nor is a limit of ours.
+  const isOurs = failure.code === "overflow" || errorEntry(failure.code).source === "internal";
+  if (isOurs || failure.isCountedElsewhere) return;
   endpoint.errors++;
   if (isConnectFailure(failure.code)) endpoint.connectFailures++;
   if (failure.code === "upstream_connect_timeout") live.cluster(cluster).connectTimeouts++;

@@ -54,6 +54,7 @@ test("each retry condition retries what it names and nothing else", () => {
     remote: failure("upstream_remote_reset"),
     protocol: failure("upstream_protocol_error"),
     overflow: failure("overflow", { bytesWritten: 0 }),
+    unwritable: failure("internal_error", { bytesWritten: 0 }),
   };
   // No byte written, or never begun: always safe (design §5), so these three are retried under any condition.
   const safe = ["connect", "unwritten", "refused"];
@@ -480,6 +481,13 @@ test("an attempt has only what is left of the whole time", () => {
   mesh.nowMs += 14_000;
   mesh.choose(req);
   assert.equal(req.headers.get("x-envoy-expected-rq-timeout-ms"), "1000");
+});
+
+test("a request that this proxy cannot write is nothing that its endpoint did", () => {
+  const mesh = retryMesh({ retry_on: "5xx" });
+  assert.equal(fail(mesh, mesh.forward(), failure("internal_error", { bytesWritten: 0 })), "respond");
+  for (const { endpoints } of mesh.live.clusters.values())
+    for (const { errors } of endpoints.values()) assert.equal(errors, 0);
 });
 
 test("a connection that many waited for and that failed is one failure of its endpoint, and each may be tried elsewhere", () => {

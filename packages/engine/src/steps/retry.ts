@@ -91,7 +91,9 @@ function conditionsFor(req: RequestRecord): number {
  */
 export function isFailureRetriable(req: RequestRecord, failure: AttemptFailure): boolean {
   if (req.retryConditions === 0 || failure.code === "overflow" || failure.responseStarted) return false;
-  const { retry } = errorEntry(failure.code);
+  const { retry, source } = errorEntry(failure.code);
+  // It would be the same elsewhere.
+  if (source === "internal") return false;
   if (failure.bytesWritten === 0 || retry === "always" || req.upgrade === "connect") return true;
   if (retry === "reused" && failure.reusedConnection && isIdempotent(req)) return true;
   const conditions = conditionsFor(req);

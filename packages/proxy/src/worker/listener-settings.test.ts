@@ -127,6 +127,25 @@ test("an HTTP/1.0 request without a host goes to the host that the listener name
     },
   ));
 
+test("an HTTP/1.0 request without a host is refused where the listener names none for it, and reaches no endpoint", () =>
+  withProxy(
+    [
+      httpListener({
+        name: "old",
+        routes: [route("/", "up")],
+        manager: { http_protocol_options: { accept_http_10: true } },
+      }),
+    ],
+    async (proxy, upstream) => {
+      const client = await connectRaw(proxy.port("old"));
+      await client.send("GET / HTTP/1.0\r\n\r\n");
+      assert.match(await client.untilEnd(), /^HTTP\/1\.0 400 /);
+      client.socket.destroy();
+      await proxy.whenBalanced();
+      assert.equal(upstream.connectionsAccepted, 0);
+    },
+  ));
+
 test("a client that stays after the last answer is cut off after delayed_close_timeout", () =>
   withProxy(
     [httpListener({ name: "web", routes: [route("/", "up")], manager: { delayed_close_timeout: "0.05s" } })],

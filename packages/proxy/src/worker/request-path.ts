@@ -38,6 +38,8 @@ const requestStages: readonly Stage[] = [
   dropHopByHopHeaders,
   // Before the target is believed: where absolute form is switched off, nobody may choose the authority by it, and nowhere claim TLS.
   refuseAbsoluteForm,
+  // Nobody could say whose request it is: no virtual host, no policy about hosts, no upstream.
+  refuseWithoutHost,
   // Before routing: what follows is not this protocol any more, and nobody may be made to believe it is. Whether it may be switched to,
   // and whether CONNECT may be made, the route decides.
   readUpgrade,
@@ -130,6 +132,16 @@ function refuseAbsoluteForm(x: Exchange): Step {
   // As Envoy: the upstream is told the scheme, and must not take plaintext for what came by TLS.
   const isFalseScheme = scheme === "https" && !downstream.view.isTls;
   return chain.hcm.config.http1.allowAbsoluteUrl && !isFalseScheme ? "on" : refuse(x, "downstream_protocol_error");
+}
+
+/** Only HTTP/1.0 may leave the host out (RFC 9112 §3.2), where the listener names one for it; else Envoy refuses it, too. */
+function refuseWithoutHost(x: Exchange): Step {
+  if (x.req.authority !== "") return "on";
+  const { action } = x.worker;
+  action.respond(x.req, "downstream_protocol_error");
+  action.withDetails(x.req, "missing_host_header");
+  respond(x);
+  return "over";
 }
 
 function readUpgrade(x: Exchange): Step {
@@ -411,6 +423,7 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
     endAttempt(x);
     return retryAfter(x, now, worker.action.delayMs);
   }
+  if (isFalseSwitch(x, status)) return refuseFalseSwitch(x);
   x.responseAtMs = now;
   x.wasAnsweredByUpstream = true;
   // Its idle time goes on being measured while the response streams (Envoy, `per_try_idle_timeout`).
@@ -423,7 +436,6 @@ function onUpstreamHead(x: Exchange, status: number, headers: HeaderList, framin
   else {
     const framed = x.grpcWeb.head(status, headers, framing);
     if (!x.grpcWeb.isHeld) x.downstream.sendHead(status, headers, framed);
-  if (isFalseSwitch(x, status)) return refuseFalseSwitch(x);
   }
   if (x.tapped !== undefined) worker.taps.onHead(x, x.tapped);
   if (isSwitched(req, status) && x.upstream !== undefined) beginTunnel(x, x.upstream);
@@ -441,18 +453,6 @@ function isSwitched({ upgrade }: RequestRecord, status: number): boolean {
   return status === 101 || (upgrade === connectUpgrade && status >= 200 && status < 300);
 }
 
-/** The upstream has switched protocols: from here on bytes go both ways, and the rest of the request is what the client sends. */
-function beginTunnel(x: Exchange, upstream: UpstreamExchange): void {
-  const { body, downstream } = x;
-  x.isTunnel = true;
-  x.chain.stats.upgradesTotal.add(1);
-  x.chain.stats.upgradesActive.add(1);
-  body.stopKeeping();
-  // In HTTP/1.1 a request without a body was whole when its head was.
-  if (downstream.httpVersion === 1) x.isRequestComplete = false;
-  else if (x.isRequestComplete) body.complete(undefined);
-  sendBody(x, upstream);
-  // What the client sent early has waited.
 /**
  * To a client of HTTP/2 any 2xx would say that its stream speaks the other protocol now (RFC 8441 §5). A server of HTTP/1.1 that answers the GET
  * with one has ignored the offer: it switches by 101 alone.
@@ -471,6 +471,18 @@ function refuseFalseSwitch(x: Exchange): void {
   respond(x);
 }
 
+/** The upstream has switched protocols: from here on bytes go both ways, and the rest of the request is what the client sends. */
+function beginTunnel(x: Exchange, upstream: UpstreamExchange): void {
+  const { body, downstream } = x;
+  x.isTunnel = true;
+  x.chain.stats.upgradesTotal.add(1);
+  x.chain.stats.upgradesActive.add(1);
+  body.stopKeeping();
+  // In HTTP/1.1 a request without a body was whole when its head was.
+  if (downstream.httpVersion === 1) x.isRequestComplete = false;
+  else if (x.isRequestComplete) body.complete(undefined);
+  sendBody(x, upstream);
+  // What the client sent early has waited.
   downstream.resumeRequest();
 }
 

@@ -135,23 +135,20 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     const head = encodeRequestHead(method, path, authority, sent, framing, this.#names);
     if (head === undefined) {
       // A name or value that would end its line: the request must not go out in another shape than it was judged in.
-      this.#exchange?.breakOff(
-        "upstream_protocol_error",
-        "the request cannot be written: a field holds a control character",
-      );
+      this.#exchange?.breakOff("internal_error", "the request cannot be written: a field holds a control character");
       return;
     }
     this.#decoder.expect(method, framing.kind === "upgrade");
     this.#socket.writeText(head);
+    if (framing.kind === "none" || framing.kind === "upgrade" || framing.kind === "connect") this.#isRequestSent = true;
+  }
+
   /** HTTP/1.1 demands one. It is this attempt's alone. */
   #withKey(headers: HeaderList): HeaderList {
     this.#madeKey = randomBytes(16).toString("base64");
     const sent = headers.clone();
     sent.set("sec-websocket-key", this.#madeKey);
     return sent;
-  }
-
-    if (framing.kind === "none" || framing.kind === "upgrade" || framing.kind === "connect") this.#isRequestSent = true;
   }
 
   sendData(bytes: Buffer, start: number, end: number): boolean {
@@ -256,23 +253,23 @@ export class Http1Connection implements PooledConnection, RequestStream, SocketH
     this.#exchange?.sink.onInformational(head.status, head.headers);
   }
 
+  head(head: ResponseHead): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
     if (head.status === 101 && !this.#isProven(head)) {
       exchange.breakOff("upstream_protocol_error", "the upstream's sec-websocket-accept is not that of the key");
       return;
     }
-  head(head: ResponseHead): void {
-    const exchange = this.#exchange;
-    if (exchange === undefined) return;
     exchange.hasResponseHead = true;
     if (head.status === 101 || (this.#framing.kind === "connect" && head.status < 300)) this.#isTunnel = true;
     const keepAlive = head.headers.get("keep-alive");
     if (keepAlive !== undefined) this.#idleAllowedMs = idleAllowedMs(keepAlive);
+    exchange.sink.onHead(head.status, head.headers, framingOf(head));
+  }
+
   /** RFC 6455 §4.1: whoever made the key must fail a handshake without its proof. Of its own key the client judges. */
   #isProven({ headers }: ResponseHead): boolean {
     return this.#madeKey === undefined || headers.get("sec-websocket-accept") === webSocketAccept(this.#madeKey);
-  }
-
-    exchange.sink.onHead(head.status, head.headers, framingOf(head));
   }
 
   data(bytes: Buffer, start: number, end: number): void {

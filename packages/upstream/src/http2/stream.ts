@@ -80,8 +80,7 @@ export class ClientStream implements RequestStream {
     const { codec, flushes } = this.#connection;
     const id = codec.openStream(request, isEnd);
     if (typeof id !== "number") {
-      if (id === "not-encodable")
-        this.#exchange.breakOff("upstream_protocol_error", "the request cannot be written as HTTP/2");
+      if (id === "not-encodable") this.#exchange.breakOff("internal_error", "the request cannot be written as HTTP/2");
       else if (id === "no-connect-protocol")
         this.#exchange.breakOff("upstream_protocol_error", "the upstream does not take extended CONNECT (RFC 8441)");
       // The peer has allowed fewer streams meanwhile, or goes away: nothing was sent, so the request may go elsewhere.
