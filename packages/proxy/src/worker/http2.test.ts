@@ -95,7 +95,7 @@ class Http2App {
     if (path === "/refuse") return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     if (path === "/hold") return;
     if (path === "/secret") {
-      const hidden = headers[sensitiveHeaders] as readonly string[];
+      const hidden = Reflect.get(headers, sensitiveHeaders) as readonly string[];
       const answer = { ":status": 200, "x-hidden": hidden.join(), "x-answer": "42", [sensitiveHeaders]: ["x-answer"] };
       return stream.respond(answer, { endStream: true });
     }
@@ -299,7 +299,7 @@ test("fields that must stay out of tables are marked so on both sides (RFC 7541 
   withSession(async (session) => {
     const answer = await ask(session, { ":path": "/secret", "x-token": "abc", [sensitiveHeaders]: ["x-token"] });
     assert.equal(answer.headers["x-hidden"], "x-token");
-    assert.deepEqual(answer.headers[sensitiveHeaders], ["x-answer"]);
+    assert.deepEqual(Reflect.get(answer.headers, sensitiveHeaders), ["x-answer"]);
   }));
 
 test("an HTTP/1.1 request reaches an HTTP/2 application, and its trailers come back", async () => {
