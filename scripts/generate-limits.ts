@@ -138,7 +138,7 @@ const sections: readonly { readonly title: string; readonly rows: readonly Row[]
       },
       {
         what: "answers to pipelined requests that their client does not read",
-        value: "1 MiB, and one answer",
+        value: `${bytes(defaultBufferBytes)}, and one answer`,
         field: "`per_connection_buffer_limit_bytes` of the listener",
         answer: "the next request waits; closed when nothing is read for as long as a stream may be silent",
         counter: "envoy_http1_response_flood",

@@ -140,6 +140,7 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
       return end - start;
     }
     const consumed = this.#decoder.push(bytes, start, end);
+    if (consumed < end - start && this.#isFull && !this.#exchange.isActive) this.#awaitReading();
     if (this.#decoder.headStarted) this.#onHeadBegun();
     return consumed;
   }
@@ -357,12 +358,13 @@ export class Http1Connection implements Downstream, DeadlineOwner, ServedConnect
     this.#head = undefined;
     if (this.#isClosing || this.#isClosed) return;
     this.deadlines.set(deadline.idle, this.#worker.timers.now(), this.#chain.hcm.config.idleTimeoutMs);
-    if (this.#isFull) this.#awaitReading();
-    else this.#readNext();
+    if (!this.#isFull) this.#decoder.next();
+    this.#socket.resume();
   }
 
-  /** Whoever asks for more answers and reads none must not have them pile up here. */
+  /** Whoever asks for more answers and reads none must not have them pile up here. Who only reads slowly has until `idle_timeout`. */
   #awaitReading(): void {
+    if (this.deadlines.isSet(deadline.stalled)) return;
     this.#unreadBytes = this.#socket.queuedBytes;
     this.deadlines.set(deadline.stalled, this.#worker.timers.now(), stalledGraceMs(this.#chain));
   }
