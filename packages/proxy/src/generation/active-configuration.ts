@@ -75,10 +75,11 @@ export class ActiveConfiguration {
     };
   }
 
-  apply(change: ResourceChange): ActiveChange {
+  /** @param isRepetition of what a worker could not take before: it is given out although it is known here */
+  apply(change: ResourceChange, isRepetition = false): ActiveChange {
     merge(this.#routeTables, change.routeTables, (table) => table.name);
     merge(this.#endpoints, change.endpoints, (endpoints) => endpoints.clusterName);
-    const secrets = this.#applySecrets(change.secrets ?? { set: [], remove: [] });
+    const secrets = this.#applySecrets(change.secrets ?? { set: [], remove: [] }, isRepetition);
     this.#accept(this.#listeners, change.listeners);
     this.#accept(this.#clusters, change.clusters);
     const clusters = this.#settle(this.#clusters, this.#activeClusters, change.clusters, (config) =>
@@ -99,12 +100,13 @@ export class ActiveConfiguration {
   }
 
   /** @returns what is another than before: those written inside a resource come with each version of it */
-  #applySecrets({ set, remove }: ActiveChange["secrets"]): ActiveChange["secrets"] {
+  #applySecrets({ set, remove }: ActiveChange["secrets"], isRepetition: boolean): ActiveChange["secrets"] {
     const changed = set.filter(({ source, secret }) => {
       const key = secretKey({ source, name: secret.name });
       const known = this.#secrets.get(key);
       // In the clear, as two that hide their values look alike.
-      if (known && isDeepStrictEqual(secretToTransfer(known.secret), secretToTransfer(secret))) return false;
+      if (!isRepetition && known && isDeepStrictEqual(secretToTransfer(known.secret), secretToTransfer(secret)))
+        return false;
       this.#secrets.set(key, { source, secret });
       return true;
     });

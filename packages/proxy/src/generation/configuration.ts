@@ -72,6 +72,8 @@ export class Configuration {
   readonly #refused = new Map<string, RefusedResource>();
   /** What the files of a resource held that could not be used. */
   readonly #refusedFiles = new Map<string, string>();
+  /** Resources that are held and that some worker could not take: the same again is no repetition for it. */
+  readonly #untaken = new Set<string>();
   /** Files of a resource that could be used, and that a worker did not take: they are tried again, changed or not. */
   readonly #untakenFiles = new Map<string, readonly string[]>();
   /** Bound sockets by listener. */
@@ -260,10 +262,14 @@ export class Configuration {
     // As in Envoy, a listener that comes may take over the socket of one that goes.
     const freeSockets = (removed?.names ?? []).flatMap((name) => this.#release(removed?.type, name));
     const held = source === "static" ? this.#static : this.#dynamic;
+    let isRepetition = false;
     for (const resource of added) {
-      const known = held.get(keyOf(resource.type, resource.name));
+      const key = keyOf(resource.type, resource.name);
+      const known = held.get(key);
+      const isUntaken = this.#untaken.has(key);
+      isRepetition ||= isUntaken;
       // In state of the world whatever changes brings all others. As in Envoy, what is the same as before is no change, and its connections stay.
-      if (known !== undefined && isSame(known, resource)) {
+      if (known !== undefined && !isUntaken && isSame(known, resource)) {
         accepted.push({ ...known, version: resource.version });
         continue;
       }
@@ -280,8 +286,10 @@ export class Configuration {
       changes.push(inlineChange(held.get(key)?.inlineSecrets ?? [], resource.inlineSecrets));
       held.set(key, resource);
       this.#refused.delete(key);
+      this.#untaken.add(key);
     }
-    const problem = await this.#putInForce(mergeChanges(changes));
+    const problem = await this.#putInForce(mergeChanges(changes), isRepetition);
+    if (problem === undefined) for (const { type, name } of accepted) this.#untaken.delete(keyOf(type, name));
     if (problem !== undefined) rejected.push({ name: added[0]?.name ?? "", error: problem });
     // Only now that no worker listens on them.
     for (const socket of freeSockets) socket.close();
@@ -398,8 +406,8 @@ export class Configuration {
   }
 
   /** Resolves when every worker serves it, with the first thing that one of them could not do. */
-  async #putInForce(change: ResourceChange): Promise<string | undefined> {
-    const active = this.#active.apply(change);
+  async #putInForce(change: ResourceChange, isRepetition = false): Promise<string | undefined> {
+    const active = this.#active.apply(change, isRepetition);
     const hasSecrets = active.secrets.set.length + active.secrets.remove.length > 0;
     let problem: string | undefined;
     if (Object.keys(active.delta).length > 0 || hasSecrets) {
